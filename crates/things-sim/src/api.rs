@@ -1,0 +1,278 @@
+//! The beta API of KPN Things: devices, downlinks and context switches.
+
+use crate::fleet::{Fleet, Listing, Property};
+use crate::http::{Request, Response, names_media_type, query_pairs, reason};
+use crate::record::ReceivedDownlink;
+use crate::route::Endpoint;
+use crate::world::World;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const JSON: &str = "application/json";
+const DEVICES: &str = "application/vnd.kpnthings.device.v1.response+json";
+const DOWNLINKS: &str = "application/vnd.kpnthings.actuator.v1.response+json";
+
+/// How an accepted downlink is answered; what KPN answers is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DownlinkAnswer {
+    /// 201 and an object.
+    #[default]
+    CreatedObject,
+    /// 200 and an object.
+    OkObject,
+    /// 201 and an empty body.
+    CreatedEmpty,
+    /// 204.
+    NoContent,
+    /// 202 and the plain text `Accepted`.
+    AcceptedText,
+}
+
+/// How a context switch is answered; what KPN answers is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SwitchAnswer {
+    /// 200 and an object.
+    #[default]
+    OkObject,
+    /// 200 and an empty body.
+    OkEmpty,
+    /// 204.
+    NoContent,
+}
+
+/// Answers a call of the API.
+pub(crate) fn answer(world: &World, endpoint: &Endpoint<'_>, request: &Request<'_>, response: &mut Response) {
+    let answered = authenticate(world, request).and_then(|()| match endpoint {
+        Endpoint::Devices => list_devices(world, request, response),
+        Endpoint::Downlinks => accept_downlink(world, request, response),
+        Endpoint::ContextSwitch { customer } => switch_context(world, customer, request, response),
+        _ => refuse(404, "no such path"),
+    });
+    if let Err(refusal) = answered {
+        write_refusal(world, &refusal, request, response);
+    }
+}
+
+/// Answers a path outside of both services.
+pub(crate) fn not_found(world: &World, request: &Request<'_>, response: &mut Response) {
+    write_refusal(world, &Refusal::Status(404, "no such path"), request, response);
+}
+
+enum Refusal {
+    /// The token is not good for KPN Things.
+    Token,
+    Method(&'static str),
+    Status(u16, &'static str),
+}
+
+fn refuse<T>(status: u16, message: &'static str) -> Result<T, Refusal> {
+    Err(Refusal::Status(status, message))
+}
+
+fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
+    let (scheme, token) =
+        request.header("authorization").and_then(|value| value.split_once(' ')).unwrap_or_default();
+    if world.behaviour.access && scheme.eq_ignore_ascii_case("bearer") && world.tokens.accept(token.trim()) {
+        Ok(())
+    } else {
+        Err(Refusal::Token)
+    }
+}
+
+/// The fleet that a call acts on: the key's own, or that of the sub-customer it names.
+fn fleet<'w>(world: &'w World, customer: Option<&str>) -> Result<&'w Fleet, Refusal> {
+    let Some(id) = customer else {
+        return Ok(&world.fleet);
+    };
+    match world.customers.get(id) {
+        Some(customer) if customer.switched.load(Ordering::Acquire) => Ok(&customer.fleet),
+        Some(_) => refuse(403, "no context switch was done for this customer"),
+        None => refuse(403, "this customer is not granted"),
+    }
+}
+
+fn list_devices(world: &World, request: &Request<'_>, response: &mut Response) -> Result<(), Refusal> {
+    if request.method != "GET" {
+        return Err(Refusal::Method("GET"));
+    }
+    let fleet = fleet(world, request.header("x-client-id"))?;
+    if !names_media_type(request.header("accept"), DEVICES) {
+        return refuse(400, "Accept must be application/vnd.kpnthings.device.v1.response+json");
+    }
+    let mut search = Cow::Borrowed("");
+    let mut listing = Listing { page: 0, size: 20, search: "", sort_by: Property::Name, descending: false };
+    for pair in query_pairs(request.query()) {
+        let Some((name, value)) = pair else {
+            return refuse(400, "the query is not percent-encoded UTF-8");
+        };
+        match name.as_ref() {
+            "currentPage" => match number(&value) {
+                Some(page) => listing.page = page,
+                None => return refuse(400, "currentPage must be a number from 0"),
+            },
+            "pageSize" => match number(&value) {
+                Some(size) if size > 0 => listing.size = size,
+                _ => return refuse(400, "pageSize must be a number from 1"),
+            },
+            "search" => search = value,
+            "sortBy" => match Property::ALL.into_iter().find(|property| property.name() == value) {
+                Some(property) => listing.sort_by = property,
+                None => return refuse(400, "sortBy must be name, uuid, description or barcode"),
+            },
+            "sortOrder" => match value.as_ref() {
+                "ASC" => listing.descending = false,
+                "DESC" => listing.descending = true,
+                _ => return refuse(400, "sortOrder must be ASC or DESC"),
+            },
+            _ => {}
+        }
+    }
+    if let Some(cap) = world.behaviour.page_size_cap {
+        listing.size = listing.size.min(cap);
+    }
+    response.begin(200, Some(DEVICES));
+    fleet.write_page(&Listing { search: &search, ..listing }, world.behaviour.sort_shape, response);
+    Ok(())
+}
+
+/// A number of the query: what a 32-bit signed integer holds, from 0.
+fn number(text: &str) -> Option<usize> {
+    let number: i32 = text.parse().ok()?;
+    usize::try_from(number).ok()
+}
+
+fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response) -> Result<(), Refusal> {
+    if request.method != "POST" {
+        return Err(Refusal::Method("POST"));
+    }
+    let customer = request.header("x-client-id");
+    fleet(world, customer)?;
+    if !names_media_type(request.header("accept"), DOWNLINKS) {
+        return refuse(400, "Accept must be application/vnd.kpnthings.actuator.v1.response+json");
+    }
+    if !names_media_type(request.header("content-type"), JSON) {
+        return refuse(400, "Content-Type must be application/json");
+    }
+    let mut port = None;
+    let mut external_reference = None;
+    for pair in query_pairs(request.query()) {
+        let Some((name, value)) = pair else {
+            return refuse(400, "the query is not percent-encoded UTF-8");
+        };
+        match name.as_ref() {
+            "port" if !number(&value).is_some_and(|port| (1..=223).contains(&port)) => {
+                return refuse(400, "port must be 1 to 223");
+            }
+            "port" => port = Some(value.into_owned()),
+            "externalReference" => external_reference = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    check_records(request.body)?;
+    let downlink = ReceivedDownlink {
+        customer: customer.map(str::to_owned),
+        port,
+        external_reference,
+        records: Value::Null,
+        body: request.body.to_vec(),
+        number: 0,
+    };
+    let body = json!({ "externalReference": downlink.external_reference, "state": "Pending" });
+    world.downlinks.keep(downlink);
+    let (status, content_type, body) = match world.behaviour.downlink_answer {
+        DownlinkAnswer::CreatedObject => (201, Some(DOWNLINKS), body.to_string()),
+        DownlinkAnswer::OkObject => (200, Some(DOWNLINKS), body.to_string()),
+        DownlinkAnswer::CreatedEmpty => (201, None, String::new()),
+        DownlinkAnswer::NoContent => (204, None, String::new()),
+        DownlinkAnswer::AcceptedText => (202, Some("text/plain;charset=UTF-8"), "Accepted".to_owned()),
+    };
+    response.begin(status, content_type);
+    response.push(body.as_bytes());
+    Ok(())
+}
+
+fn check_records(body: &[u8]) -> Result<(), Refusal> {
+    let Ok(Value::Array(records)) = serde_json::from_slice(body) else {
+        return refuse(400, "the body must be a JSON array of SenML records");
+    };
+    if records.is_empty() {
+        return refuse(400, "the body must hold a SenML record");
+    }
+    for record in &records {
+        if !record.is_object() {
+            return refuse(400, "a SenML record must be an object");
+        }
+        if record.get("n").and_then(Value::as_str) == Some("payloadHex") {
+            let hex = record.get("vs").and_then(Value::as_str).unwrap_or_default();
+            if hex.is_empty()
+                || !hex.len().is_multiple_of(2)
+                || !hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+            {
+                return refuse(400, "vs of payloadHex must be pairs of hexadecimal digits");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn switch_context(
+    world: &World,
+    customer: &str,
+    request: &Request<'_>,
+    response: &mut Response,
+) -> Result<(), Refusal> {
+    if request.method != "GET" && request.method != "POST" {
+        return Err(Refusal::Method("GET, POST"));
+    }
+    if !names_media_type(request.header("accept"), JSON) {
+        return refuse(400, "Accept must be application/json");
+    }
+    if !names_media_type(request.header("content-type"), JSON) {
+        return refuse(400, "Content-Type must be application/json");
+    }
+    let Some(granted) = world.customers.get(customer) else {
+        return refuse(403, "this customer is not granted");
+    };
+    granted.switched.store(true, Ordering::Release);
+    match world.behaviour.switch_answer {
+        SwitchAnswer::OkObject => {
+            response.begin(200, Some(JSON));
+            let body = json!({ "clientId": customer });
+            // Writing into memory does not fail.
+            let _ = write!(response, "{body}");
+        }
+        SwitchAnswer::OkEmpty => response.begin(200, None),
+        SwitchAnswer::NoContent => response.begin(204, None),
+    }
+    Ok(())
+}
+
+fn write_refusal(world: &World, refusal: &Refusal, request: &Request<'_>, response: &mut Response) {
+    let (status, message) = match *refusal {
+        Refusal::Token => {
+            response.begin(302, None);
+            response.header("Location", format!("{}/login", world.url));
+            return;
+        }
+        Refusal::Method(_) => (405, "this method is not allowed here"),
+        Refusal::Status(status, message) => (status, message),
+    };
+    response.begin(status, Some(JSON));
+    if let Refusal::Method(allowed) = *refusal {
+        response.header("Allow", allowed);
+    }
+    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let (error, path) = (reason(status), request.path());
+    let body = json!({
+        "timestamp": u64::try_from(timestamp).unwrap_or_default(),
+        "status": status,
+        "error": error,
+        "message": message,
+        "path": path,
+    });
+    // Writing into memory does not fail.
+    let _ = write!(response, "{body}");
+}

@@ -1,0 +1,165 @@
+//! What the simulator received, kept for tests to look at.
+
+use httparse::{EMPTY_HEADER, Header};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A downlink that was accepted. `Debug` shows no payload.
+#[derive(Clone, PartialEq)]
+pub struct ReceivedDownlink {
+    /// The sub-customer it was sent for, by `x-client-id`.
+    pub customer: Option<String>,
+    /// `port` of the query, as sent.
+    pub port: Option<String>,
+    /// `externalReference` of the query, decoded.
+    pub external_reference: Option<String>,
+    /// The body as JSON: an array of SenML records.
+    pub records: Value,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// Its place among all accepted downlinks; the first is 1.
+    pub number: u64,
+}
+
+impl fmt::Debug for ReceivedDownlink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedDownlink")
+            .field("number", &self.number)
+            .field("customer", &self.customer)
+            .field("port", &self.port)
+            .field("external_reference", &self.external_reference)
+            .field("body_length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that was received, whether it was answered or not. Tokens and the key's secret are masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedRequest {
+    /// The method.
+    pub method: String,
+    /// The target as it came: path and query, still percent-encoded.
+    pub target: String,
+    /// The headers in the order of their coming, their names as sent. What follows the scheme in
+    /// `Authorization` is `***`.
+    pub headers: Vec<(String, String)>,
+    /// The length of the body in bytes, without the framing of chunks.
+    pub body_length: usize,
+}
+
+impl ReceivedRequest {
+    /// The value of the first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The newest downlinks, and how many there were.
+pub(crate) struct Downlinks {
+    keep: usize,
+    log: Mutex<DownlinkLog>,
+}
+
+#[derive(Default)]
+struct DownlinkLog {
+    newest: VecDeque<ReceivedDownlink>,
+    received: u64,
+}
+
+impl Downlinks {
+    pub(crate) fn new(keep: usize) -> Self {
+        Self { keep, log: Mutex::default() }
+    }
+
+    /// Numbers a downlink and keeps it. Its records are read from its body when somebody looks at them.
+    pub(crate) fn keep(&self, mut downlink: ReceivedDownlink) {
+        let mut log = self.log();
+        log.received += 1;
+        downlink.number = log.received;
+        log.newest.push_back(downlink);
+        if log.newest.len() > self.keep {
+            log.newest.pop_front();
+        }
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.log().received
+    }
+
+    pub(crate) fn newest(&self) -> Vec<ReceivedDownlink> {
+        let mut newest: Vec<ReceivedDownlink> = self.log().newest.iter().cloned().collect();
+        for downlink in &mut newest {
+            downlink.records = serde_json::from_slice(&downlink.body).unwrap_or_default();
+        }
+        newest
+    }
+
+    fn log(&self) -> MutexGuard<'_, DownlinkLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest requests: their heads are copied, and taken apart when somebody looks at them.
+pub(crate) struct Requests {
+    keep: usize,
+    newest: Mutex<VecDeque<(Vec<u8>, usize)>>,
+}
+
+impl Requests {
+    pub(crate) fn new(keep: usize) -> Self {
+        Self { keep, newest: Mutex::default() }
+    }
+
+    pub(crate) fn keep(&self, head: &[u8], body_length: usize) {
+        if self.keep == 0 {
+            return;
+        }
+        let mut newest = self.lock();
+        let mut room = Vec::new();
+        if newest.len() >= self.keep {
+            room = newest.pop_front().map(|(oldest, _)| oldest).unwrap_or_default();
+            room.clear();
+        }
+        room.extend_from_slice(head);
+        newest.push_back((room, body_length));
+    }
+
+    pub(crate) fn newest(&self, secret: &str) -> Vec<ReceivedRequest> {
+        let newest = self.lock();
+        newest.iter().filter_map(|(head, body_length)| read(head, *body_length, secret)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Vec<u8>, usize)>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const MASK: &str = "***";
+
+fn read(head: &[u8], body_length: usize, secret: &str) -> Option<ReceivedRequest> {
+    let mut headers = [EMPTY_HEADER; 100];
+    let mut parsed = httparse::Request::new(&mut headers);
+    parsed.parse(head).ok()?;
+    let masked = |text: &str| match secret {
+        "" => text.to_owned(),
+        secret => text.replace(secret, MASK),
+    };
+    let header = |header: &Header<'_>| {
+        let value = String::from_utf8_lossy(header.value);
+        let value = if header.name.eq_ignore_ascii_case("authorization") {
+            value.split_once(' ').map_or_else(|| MASK.to_owned(), |(scheme, _)| format!("{scheme} {MASK}"))
+        } else {
+            masked(&value)
+        };
+        (header.name.to_owned(), value)
+    };
+    Some(ReceivedRequest {
+        method: parsed.method?.to_owned(),
+        target: masked(parsed.path?),
+        headers: parsed.headers.iter().map(header).collect(),
+        body_length,
+    })
+}

@@ -1,0 +1,239 @@
+//! The listener and its connections, a thread for each.
+
+use crate::fault::{Fault, Verdict};
+use crate::http::{Broken, Frame, Inbox, Request, Response};
+use crate::route::Endpoint;
+use crate::world::World;
+use httparse::EMPTY_HEADER;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Small, for there may be thousands of connections; JSON of the deepest kind that is read fits in.
+const STACK: usize = 256 * 1024;
+
+/// How long a sleeping connection takes at most to notice that the server stops.
+const NOTICE: Duration = Duration::from_millis(25);
+
+/// How long a client that was refused may go on sending, so that it gets to read why.
+const LINGER: Duration = Duration::from_secs(1);
+
+pub(crate) struct Server {
+    pub(crate) world: World,
+    pub(crate) addr: SocketAddr,
+    state: Mutex<State>,
+    stopped: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    stopping: bool,
+    stopped: bool,
+    acceptor: Option<JoinHandle<()>>,
+    connections: HashMap<u64, (Arc<TcpStream>, JoinHandle<()>)>,
+}
+
+impl Server {
+    pub(crate) fn start(listener: TcpListener, addr: SocketAddr, world: World) -> io::Result<Arc<Self>> {
+        let server = Arc::new(Self { world, addr, state: Mutex::default(), stopped: Condvar::new() });
+        let accepting = Arc::clone(&server);
+        let acceptor = thread::Builder::new()
+            .name("things-sim".to_owned())
+            .spawn(move || accepting.accept(&listener))?;
+        server.state().acceptor = Some(acceptor);
+        Ok(server)
+    }
+
+    pub(crate) fn wait(&self) {
+        let state = self.state();
+        let stopped = self.stopped.wait_while(state, |state| !state.stopped);
+        drop(stopped.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn stop(&self) {
+        let acceptor = {
+            let mut state = self.state();
+            state.stopping = true;
+            state.acceptor.take()
+        };
+        let Some(acceptor) = acceptor else {
+            return;
+        };
+        // Wakes the acceptor; when no connection can be made, it is not waiting for one either.
+        drop(TcpStream::connect_timeout(&self.addr, LINGER));
+        join(acceptor);
+        let connections = std::mem::take(&mut self.state().connections);
+        for (stream, _) in connections.values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        for (_, thread) in connections.into_values() {
+            join(thread);
+        }
+        self.state().stopped = true;
+        self.stopped.notify_all();
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        for number in 0.. {
+            let accepted = listener.accept();
+            if self.state().stopping {
+                return;
+            }
+            match accepted {
+                Ok((stream, _)) => self.adopt(number, stream),
+                // Out of descriptors, most likely: some will be free again.
+                Err(_) => thread::sleep(NOTICE),
+            }
+        }
+    }
+
+    fn adopt(self: &Arc<Self>, number: u64, stream: TcpStream) {
+        // Without it the answers to small requests come late, and nothing else changes.
+        let _ = stream.set_nodelay(true);
+        let stream = Arc::new(stream);
+        let (server, socket) = (Arc::clone(self), Arc::clone(&stream));
+        // Held until the connection is listed, so that its end does not come before.
+        let mut state = self.state();
+        let thread =
+            thread::Builder::new().name(format!("things-sim-{number}")).stack_size(STACK).spawn(move || {
+                server.serve(&socket);
+                let _ = socket.shutdown(Shutdown::Both);
+                drop(socket);
+                let ended = server.state().connections.remove(&number);
+                drop(ended);
+            });
+        // Without a thread the connection is closed.
+        if let Ok(thread) = thread {
+            state.connections.insert(number, (stream, thread));
+        }
+    }
+
+    /// Serves the requests of a connection, one after the other, until either side ends it.
+    fn serve(&self, stream: &TcpStream) {
+        let mut inbox = Inbox::new(stream);
+        let mut response = Response::new();
+        loop {
+            let frame = match inbox.receive() {
+                Ok(frame) => frame,
+                Err(Broken::Gone) => return,
+                Err(Broken::Refused(status, why)) => {
+                    return refuse(stream, &mut inbox, &mut response, status, why);
+                }
+            };
+            let end = {
+                let mut headers = [EMPTY_HEADER; 100];
+                match inbox.request(&frame, &mut headers) {
+                    Some(request) => self.call(stream, &frame, &request, &mut response),
+                    None => End::Close,
+                }
+            };
+            match end {
+                End::KeepAlive => inbox.consume(&frame),
+                End::Close => return,
+                End::Stall => return inbox.discard(),
+            }
+        }
+    }
+
+    fn call(&self, stream: &TcpStream, frame: &Frame, request: &Request<'_>, response: &mut Response) -> End {
+        let endpoint = Endpoint::of(request.path());
+        let route = endpoint.route();
+        self.world.calls.count(route);
+        self.world.requests.keep(request.head, request.body.len());
+        let Verdict { latency, revoke, fault } = self.world.faults.judge(route);
+        if !self.sleep(latency) {
+            return End::Close;
+        }
+        if revoke {
+            self.world.tokens.revoke();
+        }
+        match &fault {
+            Some(Fault::DropBefore) => return End::Close,
+            Some(Fault::Stall) => return End::Stall,
+            Some(Fault::Status { processed: false, .. }) => {}
+            _ => self.world.answer(&endpoint, request, response),
+        }
+        let mut body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
+        let mut keep_alive = frame.keep_alive;
+        let mut declares_close = !keep_alive;
+        match &fault {
+            Some(Fault::DropAfter) => return End::Close,
+            Some(Fault::StallAfter) => return End::Stall,
+            Some(Fault::Status { status, headers, body, .. }) => {
+                let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+                let json = (body.is_some() && !typed).then_some("application/json");
+                response.begin(*status, json);
+                for (name, value) in headers {
+                    response.header(name.clone(), value.clone());
+                    if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close") {
+                        keep_alive = false;
+                        declares_close = false;
+                    }
+                }
+                response.push(body.as_deref().unwrap_or_default().as_bytes());
+            }
+            Some(Fault::Truncate(bytes)) => {
+                body_limit = *bytes;
+                keep_alive = false;
+            }
+            _ => {}
+        }
+        let mut writer = stream;
+        match writer.write_all(response.bytes(declares_close, body_limit)) {
+            Ok(()) if keep_alive => End::KeepAlive,
+            _ => End::Close,
+        }
+    }
+
+    /// Sleeps to the end, unless the server stops before.
+    fn sleep(&self, latency: Duration) -> bool {
+        if latency.is_zero() {
+            return true;
+        }
+        let Some(end) = Instant::now().checked_add(latency) else {
+            return self.sleep(Duration::from_secs(u64::from(u32::MAX)));
+        };
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(NOTICE));
+            if self.state().stopping {
+                return false;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a connection goes on after a call.
+enum End {
+    KeepAlive,
+    Close,
+    Stall,
+}
+
+fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, status: u16, why: &str) {
+    response.begin(status, Some("text/plain;charset=UTF-8"));
+    response.push(why.as_bytes());
+    let mut writer = stream;
+    // A socket closed with unread bytes is reset, and the answer may be lost: let the client finish.
+    if writer.write_all(response.bytes(true, usize::MAX)).is_ok()
+        && stream.shutdown(Shutdown::Write).is_ok()
+        && stream.set_read_timeout(Some(LINGER)).is_ok()
+    {
+        inbox.discard();
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    // A connection that panicked has said so already, and the others are not affected.
+    let _ = thread.join();
+}
