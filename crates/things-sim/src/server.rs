@@ -18,6 +18,9 @@ const STACK: usize = 256 * 1024;
 /// How long a sleeping connection takes at most to notice that the server stops.
 const NOTICE: Duration = Duration::from_millis(25);
 
+/// How much later than asked a sleeping thread wakes up, about; the rest of a latency is waited for awake.
+const OVERSLEEP: Duration = Duration::from_micros(70);
+
 /// How long a client that was refused may go on sending, so that it gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -201,7 +204,12 @@ impl Server {
             if left.is_zero() {
                 return true;
             }
-            thread::sleep(left.min(NOTICE));
+            let nap = left.min(NOTICE).saturating_sub(OVERSLEEP);
+            if nap.is_zero() {
+                thread::yield_now();
+                continue;
+            }
+            thread::sleep(nap);
             if self.state().stopping {
                 return false;
             }

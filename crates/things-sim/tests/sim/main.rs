@@ -1,0 +1,12 @@
+//! The simulator over raw sockets: what it enforces, what goes wrong on demand, and how it ends.
+
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod api;
+mod client;
+mod connection;
+mod faults;
+mod fleet;
+mod grip;
+mod record;
