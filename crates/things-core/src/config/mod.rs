@@ -1,0 +1,151 @@
+//! Everything that a client is told once: credentials, addresses, bounds.
+//!
+//! [`Settings`] are what users write (arguments, environment, Postman file), each perhaps missing; [`Config`] is
+//! what came of them, checked; [`Builder`] leads from one to the other.
+
+mod address;
+mod builder;
+mod postman;
+mod settings;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri};
+
+use crate::customers::CustomerId;
+use crate::retry::RetryPolicy;
+use crate::secret::Secret;
+
+pub(crate) use address::BaseUrl;
+pub use builder::Builder;
+pub use settings::Settings;
+
+/// The API key of GRIP that a client works with, and the service it is for.
+///
+/// The values are checked when a client is built from them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub(crate) tenant_id: String,
+    pub(crate) key_id: String,
+    pub(crate) key_secret: Secret,
+    pub(crate) application_id: String,
+}
+
+impl Credentials {
+    /// The application id in KPN's documentation, which goes out as the token's audience.
+    pub const DOCUMENTED_APPLICATION_ID: &'static str = "4dc82561-f65f-523g-dek9-6c79ec314f02";
+
+    /// An API key: the slug of its GRIP tenant (such as `rjsfm52t`), its id, and its secret.
+    pub fn new(
+        tenant_id: impl Into<String>,
+        key_id: impl Into<String>,
+        key_secret: impl Into<Secret>,
+    ) -> Self {
+        Self {
+            tenant_id: tenant_id.into(),
+            key_id: key_id.into(),
+            key_secret: key_secret.into(),
+            application_id: Self::DOCUMENTED_APPLICATION_ID.into(),
+        }
+    }
+
+    /// Another application id than the documented one.
+    pub fn application_id(mut self, id: impl Into<String>) -> Self {
+        self.application_id = id.into();
+        self
+    }
+}
+
+/// Masks the secret.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("tenant_id", &self.tenant_id)
+            .field("key_id", &self.key_id)
+            .field("key_secret", &self.key_secret)
+            .field("application_id", &self.application_id)
+            .finish()
+    }
+}
+
+/// Bounds in time and space. All have defaults that suit a service on the internet.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Time to make a connection: 5 s by default.
+    pub connect_timeout: Duration,
+    /// Time for one attempt, from sending to the last byte of the answer: 15 s by default.
+    pub attempt_timeout: Duration,
+    /// Time for a whole call, token, retries and pauses included: 30 s by default.
+    pub timeout: Duration,
+    /// How often and when a failed attempt is repeated.
+    pub retry: RetryPolicy,
+    /// Most bytes of an answer's body: 16 MiB by default.
+    pub max_body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            attempt_timeout: Duration::from_secs(15),
+            timeout: Duration::from_secs(30),
+            retry: RetryPolicy::default(),
+            max_body: 16 << 20,
+        }
+    }
+}
+
+/// The checked configuration of a client, from [`Builder`] or [`Settings::resolve`].
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) credentials: Credentials,
+    pub(crate) token_url: Uri,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) customer: Option<CustomerId>,
+    pub(crate) security_context: Option<HeaderValue>,
+    pub(crate) limits: Limits,
+    pub(crate) ca_bundle: Option<Bytes>,
+}
+
+impl Config {
+    /// Bounds in time and space; a transport takes its connect timeout from here.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Where tokens come from.
+    pub fn token_url(&self) -> &Uri {
+        &self.token_url
+    }
+
+    /// Where the API is.
+    pub fn base_url(&self) -> String {
+        self.base_url.to_string()
+    }
+
+    /// The sub-customer that calls are made for.
+    pub fn customer(&self) -> Option<&CustomerId> {
+        self.customer.as_ref()
+    }
+
+    /// Certificates to trust instead of the platform's, in PEM.
+    pub fn ca_bundle(&self) -> Option<&Bytes> {
+        self.ca_bundle.as_ref()
+    }
+}
+
+/// Masks the secret and the security context.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("credentials", &self.credentials)
+            .field("token_url", &self.token_url.to_string())
+            .field("base_url", &self.base_url.to_string())
+            .field("customer", &self.customer)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

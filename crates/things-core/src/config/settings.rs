@@ -1,0 +1,322 @@
+//! What users set, and how it becomes a configuration.
+
+use std::ffi::OsString;
+
+use super::{BaseUrl, Config, Credentials, Limits};
+use crate::error::Error;
+use crate::operation::{check_opaque, check_segment};
+use crate::raw::header_value;
+use crate::secret::Secret;
+
+/// Settings, each perhaps missing. Layers of them are laid over each other with [`Settings::or`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// `KPN_THINGS_TENANT_ID`: the slug of the GRIP tenant, such as `rjsfm52t`.
+    pub tenant_id: Option<String>,
+    /// `KPN_THINGS_KEY_ID`: the id of the API key.
+    pub key_id: Option<String>,
+    /// `KPN_THINGS_KEY_SECRET`: the secret of the API key.
+    pub key_secret: Option<Secret>,
+    /// `KPN_THINGS_APPLICATION_ID`: the id of the service wanted; by default the one in KPN's documentation.
+    pub application_id: Option<String>,
+    /// `KPN_THINGS_GRIP_BASE_URL`: the identity service; by default `https://auth.grip-on-it.com`.
+    pub grip_base_url: Option<String>,
+    /// `KPN_THINGS_TOKEN_URL`: the full URL of the token endpoint, instead of the one made of GRIP's base URL and tenant.
+    pub token_url: Option<String>,
+    /// `KPN_THINGS_BASE_URL`: the API; by default `https://api.kpnthings.com`.
+    pub base_url: Option<String>,
+    /// `KPN_THINGS_CUSTOMER_ID`: the sub-customer to act for.
+    pub customer_id: Option<String>,
+    /// `KPN_THINGS_SECURITY_CONTEXT`: sent verbatim as `KPN-Things-Security-Context`; its format is not documented.
+    pub security_context: Option<Secret>,
+    /// `KPN_THINGS_POSTMAN_ENVIRONMENT`: the path of a Postman environment file, for whoever can read files.
+    pub postman_environment: Option<String>,
+}
+
+const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
+const BASE_URL: &str = "https://api.kpnthings.com";
+
+impl Settings {
+    /// Reads the `KPN_THINGS_*` variables through `lookup`; one that is empty counts as missing.
+    pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let read = |name: &str| match lookup(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(Err(_)) => Err(Error::config(format!("{name} is not UTF-8"))),
+        };
+        Ok(Self {
+            tenant_id: read("KPN_THINGS_TENANT_ID")?,
+            key_id: read("KPN_THINGS_KEY_ID")?,
+            key_secret: read("KPN_THINGS_KEY_SECRET")?.map(Secret::new),
+            application_id: read("KPN_THINGS_APPLICATION_ID")?,
+            grip_base_url: read("KPN_THINGS_GRIP_BASE_URL")?,
+            token_url: read("KPN_THINGS_TOKEN_URL")?,
+            base_url: read("KPN_THINGS_BASE_URL")?,
+            customer_id: read("KPN_THINGS_CUSTOMER_ID")?,
+            security_context: read("KPN_THINGS_SECURITY_CONTEXT")?.map(Secret::new),
+            postman_environment: read("KPN_THINGS_POSTMAN_ENVIRONMENT")?,
+        })
+    }
+
+    /// Fills what is missing here from a layer of lower precedence.
+    ///
+    /// Where tokens come from is one decision: a layer that sets the token URL or GRIP's base URL decides it.
+    pub fn or(self, lower: Self) -> Self {
+        let (grip_base_url, token_url) = if self.grip_base_url.is_some() || self.token_url.is_some() {
+            (self.grip_base_url, self.token_url)
+        } else {
+            (lower.grip_base_url, lower.token_url)
+        };
+        Self {
+            tenant_id: self.tenant_id.or(lower.tenant_id),
+            key_id: self.key_id.or(lower.key_id),
+            key_secret: self.key_secret.or(lower.key_secret),
+            application_id: self.application_id.or(lower.application_id),
+            grip_base_url,
+            token_url,
+            base_url: self.base_url.or(lower.base_url),
+            customer_id: self.customer_id.or(lower.customer_id),
+            security_context: self.security_context.or(lower.security_context),
+            postman_environment: self.postman_environment.or(lower.postman_environment),
+        }
+    }
+
+    /// Checks everything, and says all that is wrong in one message.
+    pub fn resolve(self, limits: Limits) -> Result<Config, Error> {
+        let mut problems = Problems::default();
+        problems.find_missing(&self);
+        let tenant_id = self.tenant_id.unwrap_or_default();
+        let key_id = self.key_id.unwrap_or_default();
+        let key_secret = self.key_secret.unwrap_or_else(|| Secret::new(""));
+        let application_id =
+            self.application_id.unwrap_or_else(|| Credentials::DOCUMENTED_APPLICATION_ID.into());
+        if !tenant_id.is_empty() {
+            problems.check(check_segment("tenant id (KPN_THINGS_TENANT_ID)", &tenant_id));
+        }
+        if !key_id.is_empty() {
+            problems.check(check_opaque("key id (KPN_THINGS_KEY_ID)", &key_id));
+        }
+        if !key_secret.expose().is_empty() {
+            problems.check(check_opaque("key secret (KPN_THINGS_KEY_SECRET)", key_secret.expose()));
+        }
+        problems.check(check_opaque("application id (KPN_THINGS_APPLICATION_ID)", &application_id));
+        let grip = problems.url(
+            "GRIP base URL (KPN_THINGS_GRIP_BASE_URL)",
+            self.grip_base_url.as_deref().unwrap_or(GRIP_BASE_URL),
+        );
+        let base_url =
+            problems.url("base URL (KPN_THINGS_BASE_URL)", self.base_url.as_deref().unwrap_or(BASE_URL));
+        let token_url = match &self.token_url {
+            Some(text) => {
+                let parsed = problems.url("token URL (KPN_THINGS_TOKEN_URL)", text);
+                let contradiction =
+                    |grip: &BaseUrl| parsed.as_ref().is_some_and(|token| !token.same_origin(grip));
+                if self.grip_base_url.is_some() && grip.as_ref().is_some_and(contradiction) {
+                    problems.add("token URL (KPN_THINGS_TOKEN_URL) and GRIP base URL (KPN_THINGS_GRIP_BASE_URL) name different servers: set one of them");
+                }
+                text.parse().ok()
+            }
+            None => grip.and_then(|grip| grip.join(format!("/v2/{tenant_id}/oidc/idp/c1/token")).ok()),
+        };
+        let customer = self.customer_id.and_then(|id| problems.check(id.parse()));
+        let security_context = self.security_context.and_then(|context| {
+            let name = "security context (KPN_THINGS_SECURITY_CONTEXT)";
+            let mut value = problems.check(header_value(name, context.expose()))?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+        for (name, duration) in [
+            ("connect timeout", limits.connect_timeout),
+            ("attempt timeout", limits.attempt_timeout),
+            ("timeout", limits.timeout),
+        ] {
+            if duration.is_zero() {
+                problems.add(format!("{name} is zero: nothing could be sent"));
+            }
+        }
+        if limits.retry.max_attempts == 0 {
+            problems.add("the number of attempts is 0: nothing could be sent");
+        }
+        problems.end()?;
+        let credentials = Credentials { tenant_id, key_id, key_secret, application_id };
+        match (token_url, base_url) {
+            (Some(token_url), Some(base_url)) => Ok(Config {
+                credentials,
+                token_url,
+                base_url,
+                customer,
+                security_context,
+                limits,
+                ca_bundle: None,
+            }),
+            _ => Err(Error::config("the tenant id does not make a URL")),
+        }
+    }
+}
+
+impl From<Credentials> for Settings {
+    fn from(credentials: Credentials) -> Self {
+        Self {
+            tenant_id: Some(credentials.tenant_id),
+            key_id: Some(credentials.key_id),
+            key_secret: Some(credentials.key_secret),
+            application_id: Some(credentials.application_id),
+            ..Self::default()
+        }
+    }
+}
+
+/// Collects what is wrong, so that a user mends it at one go.
+#[derive(Default)]
+struct Problems {
+    missing: Vec<&'static str>,
+    wrong: Vec<String>,
+}
+
+impl Problems {
+    fn find_missing(&mut self, settings: &Settings) {
+        let absent = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
+        if absent(&settings.tenant_id) && settings.token_url.is_none() {
+            self.missing.push("tenant id (KPN_THINGS_TENANT_ID)");
+        }
+        if absent(&settings.key_id) {
+            self.missing.push("key id (KPN_THINGS_KEY_ID)");
+        }
+        if settings.key_secret.as_ref().is_none_or(|secret| secret.expose().is_empty()) {
+            self.missing.push("key secret (KPN_THINGS_KEY_SECRET)");
+        }
+    }
+
+    fn add(&mut self, problem: impl Into<String>) {
+        self.wrong.push(problem.into());
+    }
+
+    fn check<T, E: ToString>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(error.to_string())).ok()
+    }
+
+    fn url(&mut self, name: &str, text: &str) -> Option<BaseUrl> {
+        BaseUrl::parse(text).map_err(|why| self.add(format!("{name} {why}"))).ok()
+    }
+
+    fn end(mut self) -> Result<(), Error> {
+        let hint = (!self.missing.is_empty()).then(|| {
+            "set them in the environment, or point KPN_THINGS_POSTMAN_ENVIRONMENT at the Postman environment file of KPN's documentation"
+        });
+        if !self.missing.is_empty() {
+            self.wrong.insert(0, format!("missing: {}", self.missing.join(", ")));
+        }
+        if self.wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Error::config(self.wrong.join("; ")).with(|report| report.hint = hint.map(Into::into)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Settings {
+        let pairs: HashMap<_, _> = pairs.iter().copied().collect();
+        Settings::from_environment(|name| pairs.get(name).map(Into::into)).unwrap()
+    }
+
+    const COMPLETE: &[(&str, &str)] = &[
+        ("KPN_THINGS_TENANT_ID", "rjsfm52t"),
+        ("KPN_THINGS_KEY_ID", "key"),
+        ("KPN_THINGS_KEY_SECRET", "a/s+e=c&r%t"),
+    ];
+
+    fn complete() -> Settings {
+        environment(COMPLETE)
+    }
+
+    fn problem(settings: Settings) -> String {
+        settings.resolve(Limits::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn three_settings_make_a_configuration() {
+        let config = complete().resolve(Limits::default()).unwrap();
+        assert_eq!(config.token_url, "https://auth.grip-on-it.com/v2/rjsfm52t/oidc/idp/c1/token");
+        assert_eq!(config.base_url(), "https://api.kpnthings.com");
+        assert_eq!(config.credentials.application_id, "4dc82561-f65f-523g-dek9-6c79ec314f02");
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_in_one_message() {
+        let message = problem(environment(&[("KPN_THINGS_KEY_ID", "")]));
+        for name in ["KPN_THINGS_TENANT_ID", "KPN_THINGS_KEY_ID", "KPN_THINGS_KEY_SECRET", "Postman"] {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_named_in_one_message() {
+        let mut settings = complete();
+        settings.tenant_id = Some("../evil".into());
+        settings.key_secret = Some("secret\n".into());
+        settings.base_url = Some("http://api.kpnthings.com".into());
+        settings.security_context = Some("a\r\nb".into());
+        settings.customer_id = Some("a/b".into());
+        let message = problem(settings);
+        for part in ["tenant id", "line break", "plain http", "security context", "customer id"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(!message.contains("secret\n"));
+    }
+
+    #[test]
+    fn a_token_url_needs_no_tenant() {
+        let mut settings = complete();
+        settings.tenant_id = None;
+        settings.token_url = Some("https://auth.grip-on-it.com/api/v3/idp/oidc/token".into());
+        let config = settings.resolve(Limits::default()).unwrap();
+        assert_eq!(config.token_url, "https://auth.grip-on-it.com/api/v3/idp/oidc/token");
+    }
+
+    #[test]
+    fn two_identity_services_contradict_each_other() {
+        let mut settings = complete();
+        settings.token_url = Some("https://a.example/token".into());
+        settings.grip_base_url = Some("https://b.example".into());
+        assert!(problem(settings.clone()).contains("different servers"));
+        settings.grip_base_url = Some("https://a.example".into());
+        assert_eq!(settings.resolve(Limits::default()).unwrap().token_url, "https://a.example/token");
+    }
+
+    #[test]
+    fn a_higher_layer_wins_and_decides_where_tokens_come_from() {
+        let high = environment(&[
+            ("KPN_THINGS_KEY_ID", "high"),
+            ("KPN_THINGS_TOKEN_URL", "https://high.example/token"),
+        ]);
+        let low =
+            environment(&[("KPN_THINGS_KEY_ID", "low"), ("KPN_THINGS_GRIP_BASE_URL", "https://low.example")])
+                .or(complete());
+        let config = high.or(low).resolve(Limits::default()).unwrap();
+        assert_eq!(config.credentials.key_id, "high");
+        assert_eq!(config.token_url, "https://high.example/token");
+        assert_eq!(config.credentials.tenant_id, "rjsfm52t");
+    }
+
+    #[test]
+    fn debug_masks_secrets() {
+        let mut settings = complete();
+        settings.security_context = Some("context-4711".into());
+        let config = settings.clone().resolve(Limits::default()).unwrap();
+        for text in [format!("{settings:?}"), format!("{config:?}")] {
+            assert!(!text.contains("a/s+e=c&r%t") && !text.contains("4711"), "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_nothing_are_refused() {
+        let limits = Limits { timeout: std::time::Duration::ZERO, ..Limits::default() };
+        assert!(complete().resolve(limits).unwrap_err().to_string().contains("timeout is zero"));
+    }
+}

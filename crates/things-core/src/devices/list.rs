@@ -1,0 +1,135 @@
+//! `GET {baseUrl}/api/devices`: one page of all your devices (KPN's beta API documentation).
+
+use http::header::ACCEPT;
+use http::{HeaderValue, Method};
+
+use super::Page;
+use crate::error::{DecodeError, InputError};
+use crate::operation::{Answer, Call, Operation};
+
+/// The direction of a listing's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SortOrder {
+    /// `ASC`, the service's default.
+    Ascending,
+    /// `DESC`.
+    Descending,
+}
+
+/// Which devices to list, in which order, and which page of them.
+///
+/// What is not set is not sent; the service's defaults are pages of 20, ordered by `name`, ascending.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListDevices {
+    search: Option<String>,
+    sort_by: Option<String>,
+    sort_order: Option<SortOrder>,
+    page_size: Option<u32>,
+    page: u64,
+}
+
+impl ListDevices {
+    /// The first page of all devices.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only devices that match this text: partial, and **case-sensitive**.
+    pub fn search(mut self, text: impl Into<String>) -> Self {
+        self.search = Some(text.into());
+        self
+    }
+
+    /// Orders by this property of a device; the service's default is `name`.
+    pub fn sort_by(mut self, property: impl Into<String>) -> Self {
+        self.sort_by = Some(property.into());
+        self
+    }
+
+    /// The direction of the order.
+    pub fn sort_order(mut self, order: SortOrder) -> Self {
+        self.sort_order = Some(order);
+        self
+    }
+
+    /// Devices a page, at least 1. The service's default is 20; its maximum is unknown, and it may answer smaller pages.
+    pub fn page_size(mut self, devices: u32) -> Self {
+        self.page_size = Some(devices);
+        self
+    }
+
+    /// The number of the page, from 0.
+    pub fn page(mut self, number: u64) -> Self {
+        self.page = number;
+        self
+    }
+}
+
+impl Operation for ListDevices {
+    type Output = Page;
+
+    fn encode(&self) -> Result<Call, InputError> {
+        let mut call = Call::new(Method::GET, "/api/devices")
+            .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.device.v1.response+json"))
+            .query("currentPage", self.page);
+        if let Some(size) = self.page_size {
+            if size == 0 {
+                return Err(InputError::new("page size", "is 0: give at least 1"));
+            }
+            call = call.query("pageSize", size);
+        }
+        if let Some(text) = &self.search {
+            call = call.query("search", text);
+        }
+        if let Some(property) = &self.sort_by {
+            if property.is_empty() {
+                return Err(InputError::new(
+                    "sort property",
+                    "is empty: give the name of a device's field, such as name",
+                ));
+            }
+            call = call.query("sortBy", property);
+        }
+        if let Some(order) = self.sort_order {
+            let order = match order {
+                SortOrder::Ascending => "ASC",
+                SortOrder::Descending => "DESC",
+            };
+            call = call.query("sortOrder", order);
+        }
+        Ok(call)
+    }
+
+    fn decode(&self, answer: Answer) -> Result<Page, DecodeError> {
+        Page::from_json(&answer.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_set_is_sent() {
+        let plain = ListDevices::new().encode().unwrap();
+        assert_eq!(plain.target, "/api/devices?currentPage=0");
+        let full = ListDevices::new()
+            .search("Parking & Ride")
+            .sort_by("name")
+            .sort_order(SortOrder::Descending)
+            .page_size(100)
+            .page(3)
+            .encode()
+            .unwrap();
+        assert_eq!(
+            full.target,
+            "/api/devices?currentPage=3&pageSize=100&search=Parking%20%26%20Ride&sortBy=name&sortOrder=DESC"
+        );
+    }
+
+    #[test]
+    fn a_page_of_nothing_is_refused() {
+        assert!(ListDevices::new().page_size(0).encode().is_err());
+        assert!(ListDevices::new().sort_by("").encode().is_err());
+    }
+}

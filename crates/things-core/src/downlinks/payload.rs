@@ -1,0 +1,233 @@
+//! What goes to the device, on which port, under which reference of the caller's own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::InputError;
+use crate::operation::check_opaque;
+
+/// The bytes of a raw downlink: 1 to 242, the LoRaWAN limit of the fastest EU868 data rates.
+///
+/// More than [`Payload::ALWAYS_FITS`] bytes reach a device only at a good data rate.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    /// Most bytes that EU868 carries at any data rate (DR4 to DR7).
+    pub const MAX: usize = 242;
+
+    /// Most bytes that EU868 carries at every data rate (DR0 to DR2; RX2 is DR0 by default).
+    pub const ALWAYS_FITS: usize = 51;
+
+    /// From 1 to 242 bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, InputError> {
+        let bytes = bytes.into();
+        match bytes.len() {
+            0 => Err(InputError::new("payload", "is empty: give 1 to 242 bytes")),
+            1..=Self::MAX => Ok(Self(bytes)),
+            more => Err(InputError::new("payload", format!("has {more} bytes: LoRaWAN carries at most 242"))),
+        }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether the payload fits at every data rate of EU868.
+    pub fn always_fits(&self) -> bool {
+        self.0.len() <= Self::ALWAYS_FITS
+    }
+
+    /// Lower-case hex, as it stands in a downlink's record.
+    pub(crate) fn hex(&self) -> String {
+        hex::encode(&self.0)
+    }
+}
+
+/// Reads hex digits in either case, without `0x` and without blanks.
+impl FromStr for Payload {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        let refuse = |why: String| {
+            InputError::new("payload", format!("{why}: give hex digits, two a byte, such as 0102ff"))
+        };
+        if text.starts_with("0x") || text.starts_with("0X") {
+            return Err(refuse("starts with 0x".into()));
+        }
+        if let Some((place, char)) = text.chars().enumerate().find(|(_, char)| !char.is_ascii_hexdigit()) {
+            return Err(refuse(format!("has {char:?} at position {}", place + 1)));
+        }
+        if text.len() % 2 == 1 {
+            return Err(refuse(format!("has {} hex digits, an odd number", text.len())));
+        }
+        Self::new(hex::decode(text).map_err(|error| refuse(error.to_string()))?)
+    }
+}
+
+/// Shows the number of bytes, not the bytes.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
+/// The LoRaWAN port of an application: 1 to 223. 0 is for MAC commands, 224 for tests, the rest reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FPort(u8);
+
+impl FPort {
+    /// A port from 1 to 223.
+    pub fn new(number: u8) -> Result<Self, InputError> {
+        u64::from(number).try_into()
+    }
+
+    /// The number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for FPort {
+    type Error = InputError;
+
+    fn try_from(number: u64) -> Result<Self, InputError> {
+        let why = match number {
+            1..=223 => {
+                return u8::try_from(number)
+                    .map(Self)
+                    .map_err(|error| InputError::new("FPort", error.to_string()));
+            }
+            0 => "is for MAC commands",
+            224 => "is the test port",
+            225..=255 => "is reserved",
+            _ => "does not fit one byte",
+        };
+        Err(InputError::new("FPort", format!("{number} {why}: applications have 1 to 223")))
+    }
+}
+
+impl FromStr for FPort {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<u64>() {
+            Ok(number) if digits => number.try_into(),
+            _ => Err(InputError::new("FPort", format!("{text:?} is not a number from 1 to 223"))),
+        }
+    }
+}
+
+impl fmt::Display for FPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The caller's own name for a downlink, which the service hands back: any text without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExternalReference(String);
+
+impl ExternalReference {
+    /// A reference; not empty, not blank at an end.
+    pub fn new(text: impl Into<String>) -> Result<Self, InputError> {
+        let text = text.into();
+        check_opaque("external reference", &text)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExternalReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn payloads_have_1_to_242_bytes() {
+        assert!(Payload::new([]).is_err());
+        assert!(Payload::new([0; 243]).unwrap_err().to_string().contains("243 bytes"));
+        assert!(Payload::new([0; 51]).unwrap().always_fits());
+        assert!(!Payload::new([0; 52]).unwrap().always_fits());
+        assert!(Payload::new([0; 242]).is_ok());
+    }
+
+    #[test]
+    fn hex_is_read_or_refused_with_a_reason() {
+        assert_eq!("0102fF".parse::<Payload>().unwrap().bytes(), [1, 2, 255]);
+        for (text, reason) in [
+            ("", "is empty"),
+            ("0x0102", "starts with 0x"),
+            ("01 02", "has ' ' at position 3"),
+            ("012", "an odd number"),
+            ("0g", "has 'g' at position 2"),
+            ("０1", "has '０' at position 1"),
+        ] {
+            let error = text.parse::<Payload>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn ports_are_1_to_223() {
+        for (text, reason) in [
+            ("0", "MAC commands"),
+            ("224", "test port"),
+            ("225", "reserved"),
+            ("255", "reserved"),
+            ("256", "one byte"),
+            ("257", "one byte"),
+            ("-1", "not a number"),
+            ("+1", "not a number"),
+            ("", "not a number"),
+            ("١", "not a number"),
+        ] {
+            let error = text.parse::<FPort>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+        assert_eq!("1".parse::<FPort>().unwrap().number(), 1);
+        assert_eq!("223".parse::<FPort>().unwrap().number(), 223);
+    }
+
+    #[test]
+    fn debug_does_not_show_the_payload() {
+        assert_eq!(format!("{:?}", Payload::new([1, 2]).unwrap()), "Payload(2 bytes)");
+    }
+
+    #[test]
+    fn references_are_any_plain_text() {
+        for good in ["valve-42", "a&b=c é %", "100 %"] {
+            assert_eq!(ExternalReference::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", " a", "a\r\nb", "a\0", "a\n"] {
+            assert!(ExternalReference::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_payload_survives_hex(bytes in proptest::collection::vec(any::<u8>(), 1..=242)) {
+            let payload = Payload::new(bytes).unwrap();
+            prop_assert_eq!(payload.hex().parse::<Payload>(), Ok(payload.clone()));
+            prop_assert_eq!(payload.hex().to_uppercase().parse::<Payload>(), Ok(payload));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,12}") {
+            let _ = (text.parse::<Payload>(), text.parse::<FPort>(), ExternalReference::new(text.as_str()));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `POST {baseUrl}/api/actuator/downlinks?port={port}&externalReference={ref}`: queue a downlink (KPN's beta API
+//! documentation). The body is a SenML pack; what the answer's body holds is unknown, so it is kept as it comes.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::{DevEui, ExternalReference, FPort, Payload};
+use crate::error::{Body, DecodeError, InputError};
+use crate::operation::{Answer, Call, Operation};
+use crate::retry::Replay;
+use crate::senml::{BaseName, Pack, Record};
+
+/// A downlink to one device.
+///
+/// Sending it twice makes two downlinks, so the library repeats it only where it is proven that the first try was
+/// not processed; see [`Outcome`](crate::Outcome).
+#[derive(Clone)]
+pub struct Downlink {
+    pack: Pack,
+    port: Option<FPort>,
+    external_reference: Option<ExternalReference>,
+}
+
+impl Downlink {
+    /// Bytes for a LoRa device: 1 to 242 of them, on a port from 1 to 223.
+    ///
+    /// ```
+    /// use things_core::{Downlink, FPort};
+    ///
+    /// let downlink = Downlink::raw("0059AC0000181EB6".parse()?, FPort::new(1)?, [0x01, 0x02])?;
+    /// # Ok::<(), things_core::InputError>(())
+    /// ```
+    pub fn raw(dev_eui: DevEui, port: FPort, payload: impl Into<Vec<u8>>) -> Result<Self, InputError> {
+        let record = Record::new("payloadHex")?.string(Payload::new(payload)?.hex());
+        let pack = Pack::new(&BaseName::from(dev_eui), vec![record])?;
+        Ok(Self { pack, port: Some(port), external_reference: None })
+    }
+
+    /// Records of your own, such as a named instruction that the device's flow at KPN encodes.
+    pub fn senml(pack: Pack) -> Self {
+        Self { pack, port: None, external_reference: None }
+    }
+
+    /// The LoRa port, where records of your own need one.
+    pub fn port(mut self, port: FPort) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Your own name for this downlink.
+    pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
+        self.external_reference = Some(ExternalReference::new(reference)?);
+        Ok(self)
+    }
+}
+
+/// Shows port, reference and the number of records, not what they say.
+impl fmt::Debug for Downlink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Downlink")
+            .field("records", &self.pack.len())
+            .field("port", &self.port)
+            .field("external_reference", &self.external_reference)
+            .finish()
+    }
+}
+
+impl Operation for Downlink {
+    type Output = Receipt;
+
+    fn encode(&self) -> Result<Call, InputError> {
+        let mut call = Call::new(Method::POST, "/api/actuator/downlinks")
+            .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.actuator.v1.response+json"))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(Bytes::from(self.pack.to_json()))
+            .replay(Replay::Never);
+        if let Some(port) = self.port {
+            call = call.query("port", port);
+        }
+        if let Some(reference) = &self.external_reference {
+            call = call.query("externalReference", reference);
+        }
+        Ok(call)
+    }
+
+    fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {
+        Ok(Receipt {
+            status: answer.status,
+            body: Body::read(&answer.body),
+            external_reference: self
+                .external_reference
+                .as_ref()
+                .map(|reference| reference.as_str().to_owned()),
+            attempts: answer.attempts,
+        })
+    }
+}
+
+/// KPN took the downlink: it is queued, and a class A device gets it after its next uplink.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The status, 2xx.
+    pub status: StatusCode,
+    /// The answer's body. What it holds is not documented.
+    pub body: Body,
+    /// Your own name for the downlink.
+    pub external_reference: Option<String>,
+    /// How many requests were sent: more than 1 where the first was proven not to be processed.
+    pub attempts: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw() -> Downlink {
+        Downlink::raw("0059AC0000181EB6".parse().unwrap(), FPort::new(1).unwrap(), [1, 2]).unwrap()
+    }
+
+    #[test]
+    fn the_request_is_the_documented_one() {
+        let call = raw().external_reference("valve 42&b").unwrap().encode().unwrap();
+        assert_eq!(call.method, Method::POST);
+        assert_eq!(call.target, "/api/actuator/downlinks?port=1&externalReference=valve%2042%26b");
+        assert_eq!(call.body, r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}]"#);
+        assert_eq!(call.headers[ACCEPT], "application/vnd.kpnthings.actuator.v1.response+json");
+        assert_eq!(call.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(call.replay, Replay::Never);
+    }
+
+    #[test]
+    fn records_of_ones_own_need_no_port() {
+        let pack = Pack::new(
+            &BaseName::imei("490154203237518").unwrap(),
+            vec![Record::new("open").unwrap().boolean(true)],
+        );
+        let call = Downlink::senml(pack.unwrap()).encode().unwrap();
+        assert_eq!(call.target, "/api/actuator/downlinks");
+        assert_eq!(call.body, r#"[{"bn":"urn:dev:IMEI:490154203237518:","n":"open","vb":true}]"#);
+    }
+
+    #[test]
+    fn debug_does_not_show_the_payload() {
+        let debug = format!("{:?}", raw());
+        assert!(!debug.contains("0102"), "{debug}");
+    }
+}

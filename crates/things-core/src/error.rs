@@ -1,0 +1,496 @@
+//! What can go wrong, as values: one error type, its kinds, and what each says about a downlink.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::retry::Stop;
+
+/// Why a call failed: one flat list, the same in every language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is missing, malformed or contradicts another. Nothing was sent.
+    Config,
+    /// An argument cannot be right. Nothing was sent.
+    Input,
+    /// No connection could be made: refused, DNS, TLS, proxy. The request was not sent.
+    Connect,
+    /// No answer within the time of the attempt, or the deadline of the whole call passed.
+    Timeout,
+    /// The connection broke before the whole answer was there.
+    Interrupted,
+    /// The answer is larger than the bound (16 MiB by default).
+    TooLarge,
+    /// Another failure below HTTP.
+    Transport,
+    /// The access token was rejected (302 or 401), or GRIP refused to give one.
+    Auth,
+    /// 400: body, `Accept` or a query parameter is badly formed.
+    BadRequest,
+    /// 403: the token is right and has no authorisation for this resource.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 429.
+    RateLimited,
+    /// 5xx.
+    Server,
+    /// A status outside 2xx that has no kind of its own.
+    UnexpectedStatus,
+    /// A 2xx answer whose body is not what the documentation shows.
+    Decode,
+    /// The pages of a listing contradict each other, or do not end.
+    Listing,
+}
+
+impl ErrorKind {
+    /// The kind that an answer with this status has.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            302 | 401 => Self::Auth,
+            400 => Self::BadRequest,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            429 => Self::RateLimited,
+            500..=599 => Self::Server,
+            _ => Self::UnexpectedStatus,
+        }
+    }
+}
+
+/// Which part of a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Before anything was sent.
+    Prepare,
+    /// Taking an access token from GRIP.
+    Token,
+    /// The context switch to a sub-customer.
+    ContextSwitch,
+    /// The call itself.
+    Call,
+}
+
+/// What a failure leaves of a call that must not be made twice, such as a downlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It is proven that the service did not act on it: sending it again is safe.
+    NotSent,
+    /// It may have arrived. The library never repeats it; look before you do.
+    Unknown,
+}
+
+/// What kept a transport from bringing an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportErrorKind {
+    /// No connection: refused, DNS, TLS, proxy, or too slow to connect. **The request was not sent.**
+    Connect,
+    /// The time of the exchange ran out after a connection was made. The request may have reached the server.
+    Timeout,
+    /// The connection broke before the whole answer was there. The request may have reached the server.
+    Interrupted,
+    /// The answer's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
+    TooLarge,
+    /// Anything else. The request may have reached the server.
+    Other,
+}
+
+/// A failed exchange, as a transport reports it.
+#[derive(Debug, Clone)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl TransportError {
+    /// A failure of this kind, with the HTTP library's own error as its source.
+    pub fn new(kind: TransportErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, source: Some(Arc::from(source.into())) }
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}
+
+impl From<TransportErrorKind> for TransportError {
+    fn from(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+}
+
+/// The body of an answer, as far as it can be read.
+#[derive(Clone, PartialEq)]
+pub enum Body {
+    /// No bytes at all.
+    Empty,
+    /// JSON of any shape.
+    Json(Value),
+    /// Not JSON.
+    Raw(Bytes),
+}
+
+impl Body {
+    /// Reads the bytes of an answer.
+    pub fn read(bytes: &Bytes) -> Self {
+        if bytes.is_empty() {
+            return Self::Empty;
+        }
+        serde_json::from_slice(bytes).map_or_else(|_| Self::Raw(bytes.clone()), Self::Json)
+    }
+
+    /// The JSON, if it is JSON.
+    pub fn json(&self) -> Option<&Value> {
+        match self {
+            Self::Json(value) => Some(value),
+            Self::Empty | Self::Raw(_) => None,
+        }
+    }
+
+    /// A text field of a JSON object, such as `error` or `error_description` (RFC 6749, section 5.2).
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.json()?.get(name)?.as_str()
+    }
+}
+
+/// Shows the kind of the body and its size, not what it says.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Json(_) => f.write_str("Json(..)"),
+            Self::Raw(bytes) => write!(f, "Raw({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// An argument that cannot be right, refused before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    what: &'static str,
+    why: String,
+}
+
+impl InputError {
+    /// `what` is the name of the value, `why` a clause such as "is empty".
+    pub(crate) fn new(what: &'static str, why: impl Into<String>) -> Self {
+        Self { what, why: why.into() }
+    }
+
+    /// The name of the value, for example `DevEUI`.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.why)
+    }
+}
+
+impl StdError for InputError {}
+
+/// A 2xx answer that is not what the documentation shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError(String);
+
+impl DecodeError {
+    /// `why` says what was found and where.
+    pub fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for DecodeError {}
+
+/// Why a call failed, what was asked of whom, after how many attempts, and what to do.
+///
+/// Holds no secret and no token: where an answer repeats one, it is cut out.
+#[derive(Clone)]
+pub struct Error(Box<Report>);
+
+/// Everything an [`Error`] can tell.
+#[derive(Clone)]
+pub(crate) struct Report {
+    pub(crate) kind: ErrorKind,
+    pub(crate) stage: Stage,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) asked: Option<(Method, String)>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) body: Body,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, stage: Stage, message: impl Into<String>) -> Self {
+        Self(Box::new(Report {
+            kind,
+            stage,
+            message: message.into(),
+            hint: None,
+            asked: None,
+            status: None,
+            body: Body::Empty,
+            retry_after: None,
+            stop: None,
+            outcome: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            source: None,
+        }))
+    }
+
+    /// Settings that cannot make a client.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, Stage::Prepare, message)
+    }
+
+    /// The pages of a listing contradict each other.
+    pub(crate) fn listing(message: impl Into<String>) -> Self {
+        let hint = "the fleet may be changing, or the server pages in an unexpected way: list again, or with a window of 1";
+        Self::new(ErrorKind::Listing, Stage::Call, message).with(|report| report.hint = Some(hint.into()))
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Report)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Which part of the call failed.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// What was found, without the request, the counts and the hint that `Display` adds.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What you can do about it, where we know.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The method of the request that failed.
+    pub fn method(&self) -> Option<&Method> {
+        self.0.asked.as_ref().map(|(method, _)| method)
+    }
+
+    /// The URL of the request that failed, without its query.
+    pub fn url(&self) -> Option<&str> {
+        self.0.asked.as_ref().map(|(_, url)| url.as_str())
+    }
+
+    /// The status of the last answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &Body {
+        &self.0.body
+    }
+
+    /// How long the server asks to wait (`Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Why it was not tried again.
+    pub fn stop(&self) -> Option<Stop> {
+        self.0.stop
+    }
+
+    /// For a call that must not be made twice (a downlink): whether it can have arrived. `None` for reads.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.outcome
+    }
+
+    /// How many requests were sent for the failed part of the call.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the call took until it failed.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+}
+
+impl From<InputError> for Error {
+    fn from(input: InputError) -> Self {
+        Self::new(ErrorKind::Input, Stage::Prepare, input.to_string())
+            .with(|report| report.source = Some(Arc::new(input)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.0;
+        if let Some((method, url)) = &report.asked {
+            write!(f, "{method} {url}: ")?;
+        }
+        f.write_str(&report.message)?;
+        if report.attempts > 0 {
+            let plural = if report.attempts == 1 { "" } else { "s" };
+            write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;
+        }
+        match report.outcome {
+            Some(Outcome::Unknown) => f.write_str("; it may have arrived and was not repeated")?,
+            Some(Outcome::NotSent) => f.write_str("; it was not sent")?,
+            None => {}
+        }
+        if let Some(hint) = &report.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("stage", &self.0.stage)
+            .field("message", &self.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        let (kind, message) = match error.kind {
+            TransportErrorKind::Connect => (ErrorKind::Connect, "no connection"),
+            TransportErrorKind::Timeout => (ErrorKind::Timeout, "no answer in time"),
+            TransportErrorKind::Interrupted => {
+                (ErrorKind::Interrupted, "the connection broke before the answer was complete")
+            }
+            TransportErrorKind::TooLarge => (ErrorKind::TooLarge, "the answer is larger than allowed"),
+            TransportErrorKind::Other => (ErrorKind::Transport, "the exchange failed"),
+        };
+        let message = match &error.source {
+            Some(source) => format!("{message}: {}", innermost(source.as_ref())),
+            None => message.into(),
+        };
+        Self::new(kind, Stage::Call, message).with(|report| report.source = error.source)
+    }
+}
+
+/// The message of the innermost cause, where HTTP libraries keep what really happened.
+fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a dyn StdError {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+/// A short text of an answer for an error message: one line, at most 200 characters.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.get(..1_000).unwrap_or(bytes));
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word.chars().filter(|char| !char.is_control()));
+    }
+    if line.chars().count() > 200 || bytes.len() > 1_000 {
+        line = line.chars().take(200).collect();
+        line.push('…');
+    }
+    line
+}
+
+/// Cuts every occurrence of the secrets out of an answer.
+pub(crate) fn redact<'a>(bytes: &Bytes, secrets: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut clean = bytes.clone();
+    for secret in secrets.filter(|secret| secret.len() >= 4) {
+        while let Some(at) = clean.windows(secret.len()).position(|window| window == secret) {
+            let (before, rest) = clean.split_at(at);
+            let after = rest.get(secret.len()..).unwrap_or_default();
+            clean = Bytes::from([before, b"[redacted]", after].concat());
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_says_what_was_asked_of_whom_and_what_to_do() {
+        let error = Error::new(ErrorKind::Auth, Stage::Call, "302 Found: the access token was rejected")
+            .with(|report| {
+                report.asked = Some((Method::GET, "https://api.kpnthings.com/api/devices".into()));
+                report.attempts = 2;
+                report.elapsed = Duration::from_millis(1300);
+                report.hint = Some("give the key the service \"KPN Things\" in GRIP".into());
+            });
+        assert_eq!(
+            error.to_string(),
+            "GET https://api.kpnthings.com/api/devices: 302 Found: the access token was rejected \
+             (after 2 attempts, 1.3s); give the key the service \"KPN Things\" in GRIP"
+        );
+    }
+
+    #[test]
+    fn bodies_are_read_leniently() {
+        assert_eq!(Body::read(&Bytes::new()), Body::Empty);
+        assert_eq!(Body::read(&Bytes::from_static(b"<html>")), Body::Raw(Bytes::from_static(b"<html>")));
+        let body = Body::read(&Bytes::from_static(br#"{"error":"invalid_client"}"#));
+        assert_eq!(body.field("error"), Some("invalid_client"));
+        assert_eq!(body.field("error_description"), None);
+    }
+
+    #[test]
+    fn excerpts_are_one_short_line() {
+        assert_eq!(excerpt(b"<html>\r\n\t<b>no\x1b[0m</b>"), "<html> <b>no[0m</b>");
+        assert_eq!(excerpt("é".repeat(900).as_bytes()).chars().count(), 201);
+    }
+
+    #[test]
+    fn secrets_are_cut_out_wherever_they_stand() {
+        let clean = redact(&Bytes::from_static(b"hush! and hush!"), [b"hush!".as_slice()].into_iter());
+        assert_eq!(clean, "[redacted] and [redacted]");
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let io = std::io::Error::other("connection refused");
+        let error = Error::from(TransportError::new(TransportErrorKind::Connect, io));
+        assert_eq!(error.message(), "no connection: connection refused");
+    }
+}

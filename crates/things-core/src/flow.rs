@@ -1,0 +1,680 @@
+//! The steps of a call: token, context switch, the call itself, and what to do when one of them fails.
+//!
+//! ```text
+//!   start ──► grant? ──no──► lead: Send(token) ──► settle ─┐      follow: Wait ──► grant?
+//!               │ yes ◄──────────────────────────────────┘
+//!               ▼
+//!           customer? ──switch not done──► lead: Send(switch) ──► settle ─┐      follow: Wait ──► customer?
+//!               │ none, or done ◄──────────────────────────────────────────┘
+//!               ▼
+//!           Send(call) ──2xx──► Done(answer)
+//!               ├──302, 401──► drop the token, once ──► grant?
+//!               ├──403 for a customer──► drop the switch, once ──► customer?
+//!               ├──may be repeated──► Sleep ──► grant?
+//!               └──anything else──► Done(error)
+//! ```
+//!
+//! A step owns the call. It can only be resumed with what it asked for, and dropping it cancels the call: if the
+//! call was fetching the token for others, the next of them takes over.
+
+use std::fmt;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+
+use crate::customers::{ContextSwitch, CustomerId};
+use crate::error::{
+    Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError, excerpt, redact,
+};
+use crate::moment::Moment;
+use crate::operation::{Answer, Call, Operation};
+use crate::retry::{Decision, Failure, Replay, Stop, may_have_acted, retry_after};
+use crate::session::{Session, Shared};
+use crate::single_flight::{Acquired, Grant, Lease, Ticket};
+use crate::token;
+
+/// What a driver does next.
+#[must_use]
+#[derive(Debug)]
+pub enum Step {
+    /// Send this request and resume with the answer, or with what kept it from coming.
+    Send(Request<Bytes>, Exchange),
+    /// Wait until a point in time, and resume.
+    Sleep(Pause),
+    /// Wait until another call's fetch has settled or the deadline has come, and resume.
+    Wait(Turn),
+    /// The call is over.
+    Done(Result<Answer, Error>),
+}
+
+/// An HTTP exchange under way.
+#[must_use]
+pub struct Exchange {
+    flow: Box<Flow>,
+    timeout: Duration,
+}
+
+impl Exchange {
+    /// Time from now to the last byte of the answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Most bytes of the answer's body; more is [`TooLarge`](crate::TransportErrorKind::TooLarge).
+    pub fn limit(&self) -> usize {
+        self.flow.shared().config.limits.max_body
+    }
+
+    /// Goes on with the answer, whatever its status, or with the transport's error.
+    pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
+        let flow = self.flow;
+        match flow.stage {
+            Stage::Token => flow.token_reply(reply, now),
+            Stage::ContextSwitch => flow.switch_reply(reply, now),
+            Stage::Prepare | Stage::Call => flow.call_reply(reply, now),
+        }
+    }
+}
+
+/// A wait for a point in time.
+#[must_use]
+pub struct Pause {
+    flow: Box<Flow>,
+    until: Moment,
+}
+
+impl Pause {
+    /// When to go on.
+    pub fn until(&self) -> Moment {
+        self.until
+    }
+
+    /// Goes on.
+    pub fn resume(self, now: Moment) -> Step {
+        self.flow.advance(now)
+    }
+}
+
+/// A wait for what another call is fetching.
+#[must_use]
+pub struct Turn {
+    flow: Box<Flow>,
+    ticket: Ticket,
+}
+
+impl Turn {
+    /// Ready once the fetch has ended; else `waker` is woken when it does.
+    pub fn poll(&self, waker: &Waker) -> Poll<()> {
+        self.ticket.poll(waker)
+    }
+
+    /// The latest time to go on.
+    pub fn deadline(&self) -> Moment {
+        self.flow.deadline
+    }
+
+    /// Goes on.
+    pub fn resume(self, now: Moment) -> Step {
+        match self.ticket.failure() {
+            Some(error) => self.flow.refused(error, now),
+            None => self.flow.advance(now),
+        }
+    }
+}
+
+/// Begins a call.
+pub(crate) fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step {
+    let shared = &session.shared;
+    let prepared = call.and_then(|call| {
+        let join = |target: &str| {
+            shared
+                .config
+                .base_url
+                .join(target.to_owned())
+                .map_err(|_| InputError::new("path", "does not make a URL"))
+        };
+        let customer = match &session.customer {
+            None => None,
+            Some(id) => {
+                let switch = ContextSwitch::to(id.clone()).encode()?;
+                let uri = join(&switch.target)?;
+                Some(Customer { header: id.header_value()?, id: id.clone(), switch, uri })
+            }
+        };
+        Ok((join(&call.target)?, customer, call))
+    });
+    let (uri, customer, call) = match prepared {
+        Ok(prepared) => prepared,
+        Err(input) => return Step::Done(Err(input.into())),
+    };
+    shared.budget.deposit();
+    let flow = Flow {
+        session: session.clone(),
+        uri,
+        call,
+        customer,
+        started: now,
+        deadline: now + session.timeout,
+        stage: Stage::Prepare,
+        attempts: 0,
+        call_attempts: 0,
+        grant: None,
+        token_lease: None,
+        token_renewed: false,
+        switched: None,
+        switch_lease: None,
+        switch_renewed: false,
+    };
+    Box::new(flow).advance(now)
+}
+
+/// The sub-customer of a call, and the context switch to it.
+struct Customer {
+    id: CustomerId,
+    header: HeaderValue,
+    switch: Call,
+    uri: Uri,
+}
+
+/// A call under way.
+pub(crate) struct Flow {
+    session: Session,
+    call: Call,
+    uri: Uri,
+    customer: Option<Customer>,
+    started: Moment,
+    deadline: Moment,
+    /// What the exchange in hand is for, and how many were sent for it.
+    stage: Stage,
+    attempts: u32,
+    call_attempts: u32,
+    grant: Option<Grant>,
+    token_lease: Option<Lease>,
+    token_renewed: bool,
+    switched: Option<Grant>,
+    switch_lease: Option<Lease>,
+    switch_renewed: bool,
+}
+
+const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
+const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
+const OUR_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("kpn-things-sdk/", env!("CARGO_PKG_VERSION")));
+
+impl Flow {
+    fn shared(&self) -> &Shared {
+        &self.session.shared
+    }
+
+    /// Takes the next step from what is there and what is not.
+    fn advance(mut self: Box<Self>, now: Moment) -> Step {
+        if now >= self.deadline {
+            return self.out_of_time(now);
+        }
+        if self.grant.is_none() {
+            if self.token_lease.is_none() {
+                match self.shared().token.acquire(now) {
+                    Acquired::Use(grant) => self.grant = Some(grant),
+                    Acquired::Lead(lease) => self.token_lease = Some(lease),
+                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Refused(error) => return self.refused(error, now),
+                }
+            }
+            if self.token_lease.is_some() {
+                return self.send_token(now);
+            }
+        }
+        if let (Some(customer), None) = (&self.customer, &self.switched) {
+            if self.switch_lease.is_none() {
+                match self.shared().switch(&customer.id).acquire(now) {
+                    Acquired::Use(grant) => self.switched = Some(grant),
+                    Acquired::Lead(lease) => self.switch_lease = Some(lease),
+                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Refused(error) => return self.refused(error, now),
+                }
+            }
+            if self.switch_lease.is_some() {
+                return self.send_switch(now);
+            }
+        }
+        self.send_call(now)
+    }
+
+    fn send_token(self: Box<Self>, now: Moment) -> Step {
+        let shared = self.shared();
+        let mut request = Request::new(shared.token_body.clone());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = shared.config.token_url.clone();
+        let json = HeaderValue::from_static("application/json");
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, json.clone());
+        headers.insert(CONTENT_TYPE, json);
+        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        self.send(Stage::Token, request, now)
+    }
+
+    fn send_switch(self: Box<Self>, now: Moment) -> Step {
+        let Some(customer) = &self.customer else { return self.send_call(now) };
+        let request = self.api_request(&customer.switch, &customer.uri);
+        self.send(Stage::ContextSwitch, request, now)
+    }
+
+    fn send_call(mut self: Box<Self>, now: Moment) -> Step {
+        let mut request = self.api_request(&self.call, &self.uri);
+        if let Some(switched) = &self.switched {
+            request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());
+        }
+        self.call_attempts += 1;
+        self.send(Stage::Call, request, now)
+    }
+
+    fn api_request(&self, call: &Call, uri: &Uri) -> Request<Bytes> {
+        let mut request = Request::new(call.body.clone());
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        *headers = call.headers.clone();
+        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        if let Some(grant) = &self.grant {
+            headers.insert(AUTHORIZATION, grant.value.clone());
+        }
+        if let Some(context) = &self.shared().config.security_context {
+            headers.insert(SECURITY_CONTEXT, context.clone());
+        }
+        request
+    }
+
+    fn send(mut self: Box<Self>, stage: Stage, request: Request<Bytes>, now: Moment) -> Step {
+        if self.stage != stage {
+            self.stage = stage;
+            self.attempts = 0;
+        }
+        self.attempts += 1;
+        let left = self.deadline.since(now);
+        // A refresh leaves time for the call itself, which can still go out with the old token.
+        let refresh = stage == Stage::Token
+            && self.token_lease.as_ref().is_some_and(|lease| lease.fallback().is_some());
+        let left = if refresh { left / 2 } else { left };
+        let timeout = self.shared().config.limits.attempt_timeout.min(left);
+        Step::Send(request, Exchange { flow: self, timeout })
+    }
+
+    fn token_reply(mut self: Box<Self>, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
+        let decoded = match &reply {
+            Ok(response) if response.status().is_success() => Some(token::decode(response.body())),
+            _ => None,
+        };
+        let Some(lease) = self.token_lease.take() else { return self.advance(now) };
+        match decoded {
+            Some(Ok((value, life))) => {
+                let schedule = token::schedule(life, now, self.shared().jitter());
+                self.grant = Some(lease.settle(value, Some(schedule), now));
+                self.advance(now)
+            }
+            Some(Err(error)) => {
+                let error = self.undecodable(&error, reply.ok(), now);
+                self.token_failed(lease, error, now)
+            }
+            None => {
+                let (failure, error) = self.failed(reply, now);
+                if lease.fallback().is_some() {
+                    return self.token_failed(lease, error, now);
+                }
+                match self.pause(Replay::Idempotent, failure, now) {
+                    Ok(until) => {
+                        self.token_lease = Some(lease);
+                        Step::Sleep(Pause { flow: self, until })
+                    }
+                    Err(stop) => self.token_failed(lease, error.with(|report| report.stop = Some(stop)), now),
+                }
+            }
+        }
+    }
+
+    /// Shares the failure of a fetch; the call goes on if the old token still lives.
+    fn token_failed(mut self: Box<Self>, lease: Lease, error: Error, now: Moment) -> Step {
+        let fallback = lease.fallback().cloned();
+        self.fail_lease(lease, &error, now);
+        match fallback {
+            Some(grant) => {
+                self.grant = Some(grant);
+                self.advance(now)
+            }
+            None => Step::Done(Err(error)),
+        }
+    }
+
+    fn switch_reply(
+        mut self: Box<Self>,
+        reply: Result<Response<Bytes>, TransportError>,
+        now: Moment,
+    ) -> Step {
+        let Some(lease) = self.switch_lease.take() else { return self.advance(now) };
+        if let (Ok(response), Some(customer)) = (&reply, &self.customer) {
+            if self.rejected(response, now) {
+                self.switch_lease = Some(lease);
+                return self.renew_token(now);
+            }
+            if response.status().is_success() {
+                self.switched = Some(lease.settle(customer.header.clone(), None, now));
+                return self.advance(now);
+            }
+        }
+        let (failure, error) = self.failed(reply, now);
+        match self.pause(Replay::Safe, failure, now) {
+            Ok(until) => {
+                self.switch_lease = Some(lease);
+                self.grant = None;
+                Step::Sleep(Pause { flow: self, until })
+            }
+            Err(stop) => {
+                let error = error.with(|report| report.stop = Some(stop));
+                self.fail_lease(lease, &error, now);
+                Step::Done(Err(error))
+            }
+        }
+    }
+
+    fn call_reply(mut self: Box<Self>, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
+        if let Ok(response) = &reply {
+            if self.rejected(response, now) {
+                return self.renew_token(now);
+            }
+            let stale = response.status() == StatusCode::FORBIDDEN && !self.switch_renewed;
+            if let (true, Some(customer), Some(switched)) = (stale, &self.customer, &self.switched) {
+                self.shared().switch(&customer.id).invalidate(switched, now);
+                self.switch_renewed = true;
+                self.switched = None;
+                return self.advance(now);
+            }
+        }
+        match reply {
+            Ok(response) if response.status().is_success() => self.done(response, now),
+            reply => {
+                let (failure, error) = self.failed(reply, now);
+                match self.pause(self.call.replay, failure, now) {
+                    Ok(until) => {
+                        self.grant = None;
+                        Step::Sleep(Pause { flow: self, until })
+                    }
+                    Err(stop) => Step::Done(Err(error.with(|report| report.stop = Some(stop)))),
+                }
+            }
+        }
+    }
+
+    fn done(mut self: Box<Self>, response: Response<Bytes>, now: Moment) -> Step {
+        let attempts = self.call_attempts;
+        let elapsed = now.since(self.started);
+        let (parts, body) = response.into_parts();
+        self.stage = Stage::Call;
+        Step::Done(Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            attempts,
+            elapsed,
+            origin: Some(self),
+        }))
+    }
+
+    /// Whether the answer rejects the token and a new one is worth a try; notes a token that was taken.
+    fn rejected(&self, response: &Response<Bytes>, now: Moment) -> bool {
+        let Some(grant) = &self.grant else { return false };
+        if !matches!(response.status(), StatusCode::FOUND | StatusCode::UNAUTHORIZED) {
+            grant.mark_accepted();
+            return false;
+        }
+        !self.token_renewed && self.shared().token.invalidate(grant, now)
+    }
+
+    fn renew_token(mut self: Box<Self>, now: Moment) -> Step {
+        self.token_renewed = true;
+        self.grant = None;
+        self.advance(now)
+    }
+
+    /// When the exchange in hand may be repeated, or why it may not.
+    fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, Stop> {
+        let shared = self.shared();
+        match shared.config.limits.retry.decide(replay, self.attempts, failure, shared.jitter()) {
+            Decision::Stop(stop) => Err(stop),
+            Decision::After(wait) if now + wait >= self.deadline => Err(Stop::Deadline),
+            Decision::After(_) if !shared.budget.withdraw() => Err(Stop::BudgetExhausted),
+            Decision::After(wait) => Ok(now + wait),
+        }
+    }
+
+    /// Ends a fetch that failed. A caller in a hurry whose own time ran out hands over instead: others have more.
+    fn fail_lease(&self, lease: Lease, error: &Error, now: Moment) {
+        let hurried = error.kind() == ErrorKind::Timeout
+            && now >= self.deadline
+            && lease.age(now) < self.shared().config.limits.attempt_timeout;
+        if hurried {
+            drop(lease);
+        } else {
+            lease.fail(error.clone(), now);
+        }
+    }
+
+    /// Ends the call with the failure of a fetch that it shares with others.
+    fn refused(self: Box<Self>, error: Error, now: Moment) -> Step {
+        let outcome = self.outcome(None);
+        Step::Done(Err(error.with(|report| {
+            report.outcome = outcome;
+            report.elapsed = now.since(self.started);
+        })))
+    }
+
+    fn out_of_time(self: Box<Self>, now: Moment) -> Step {
+        let limit = self.deadline.since(self.started);
+        let waited = match (&self.grant, &self.customer, &self.switched) {
+            (None, _, _) => "before there was an access token",
+            (_, Some(_), None) => "before the context switch to the customer",
+            _ => "before the call could be sent",
+        };
+        let error = Error::new(
+            ErrorKind::Timeout,
+            self.stage,
+            format!("the time of the call, {limit:.1?}, ran out {waited}"),
+        );
+        let outcome = self.outcome(None);
+        Step::Done(Err(error.with(|report| {
+            report.stop = Some(Stop::Deadline);
+            self.describe(report, now);
+            report.outcome = outcome;
+        })))
+    }
+
+    /// What a failure leaves of a call that must not be made twice.
+    fn outcome(&self, failure: Option<Failure>) -> Option<Outcome> {
+        if self.call.replay != Replay::Never {
+            return None;
+        }
+        let unknown = self.stage == Stage::Call && failure.is_some_and(may_have_acted);
+        Some(if unknown { Outcome::Unknown } else { Outcome::NotSent })
+    }
+
+    /// Turns a reply that is not a success into what the policy decides by and what the caller is told.
+    fn failed(&self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> (Failure, Error) {
+        let (failure, error) = match reply {
+            Err(error) => (Failure::Transport(error.kind()), Error::from(error)),
+            Ok(response) => self.refusal(response, now),
+        };
+        let outcome = self.outcome(Some(failure));
+        let error = error.with(|report| {
+            self.describe(report, now);
+            report.outcome = outcome;
+            report.hint = hint(report, self.customer.as_ref());
+        });
+        (failure, error)
+    }
+
+    fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
+        let (parts, body) = response.into_parts();
+        let asked = retry_after(&parts.headers, now);
+        let bytes = self.redact(&body);
+        let body = Body::read(&bytes);
+        let mut kind = ErrorKind::of_status(parts.status);
+        let refused = parts.status.is_client_error()
+            && kind != ErrorKind::RateLimited
+            && parts.status != StatusCode::REQUEST_TIMEOUT;
+        if self.stage == Stage::Token && (refused || parts.status.is_redirection()) {
+            kind = ErrorKind::Auth;
+        }
+        let message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
+        let error = Error::new(kind, self.stage, message).with(|report| {
+            report.status = Some(parts.status);
+            report.body = body;
+            report.retry_after = asked;
+        });
+        (Failure::Status(parts.status, asked), error)
+    }
+
+    /// An answer with a 2xx status whose body cannot be read.
+    fn undecodable(&self, error: &DecodeError, response: Option<Response<Bytes>>, now: Moment) -> Error {
+        let message = self.redact(&Bytes::from(error.to_string()));
+        let error = Error::new(ErrorKind::Decode, self.stage, String::from_utf8_lossy(&message));
+        error.with(|report| {
+            self.describe(report, now);
+            report.status = response.as_ref().map(Response::status);
+            report.outcome = (self.call.replay == Replay::Never).then_some(if self.stage == Stage::Call {
+                Outcome::Unknown
+            } else {
+                Outcome::NotSent
+            });
+            report.hint = Some(
+                "the answer is not what KPN documents: check the address, and any proxy in between".into(),
+            );
+        })
+    }
+
+    /// Says what was asked of whom, how often and how long.
+    fn describe(&self, report: &mut Report, now: Moment) {
+        let asked = match (self.stage, &self.customer) {
+            (Stage::Token, _) => Some((Method::POST, &self.shared().config.token_url)),
+            (Stage::ContextSwitch, Some(customer)) => Some((customer.switch.method.clone(), &customer.uri)),
+            _ => Some((self.call.method.clone(), &self.uri)),
+        };
+        report.stage = self.stage;
+        report.asked = asked.map(|(method, uri)| (method, without_query(uri)));
+        report.attempts = self.attempts;
+        report.elapsed = now.since(self.started);
+    }
+
+    /// Cuts the key's secret and the token out of an answer.
+    fn redact(&self, body: &Bytes) -> Bytes {
+        let secret = self.shared().config.credentials.key_secret.expose();
+        let escaped = serde_json::to_string(secret).unwrap_or_default();
+        let token = self.grant.as_ref().and_then(|grant| grant.value.as_bytes().strip_prefix(b"Bearer "));
+        let escaped = escaped.trim_matches('"').as_bytes();
+        redact(body, [secret.as_bytes(), escaped].into_iter().chain(token))
+    }
+}
+
+/// Reads the answer of a finished call.
+pub(crate) fn finish<O: Operation + ?Sized>(operation: &O, mut answer: Answer) -> Result<O::Output, Error> {
+    let origin = answer.origin.take();
+    let (status, attempts, elapsed) = (answer.status, answer.attempts, answer.elapsed);
+    operation.decode(answer).map_err(|error| match origin {
+        Some(flow) => flow.undecodable(&error, None, flow.started + elapsed).with(|report| {
+            report.status = Some(status);
+            report.attempts = attempts;
+        }),
+        None => Error::new(ErrorKind::Decode, Stage::Call, error.to_string()),
+    })
+}
+
+fn without_query(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    format!("{scheme}://{authority}{}", uri.path())
+}
+
+fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, body: &Body, bytes: &[u8]) -> String {
+    let mut message = status.as_u16().to_string();
+    if let Some(reason) = status.canonical_reason() {
+        message.push(' ');
+        message.push_str(reason);
+    }
+    message.push_str(match (kind, stage) {
+        (ErrorKind::Auth, Stage::Token) => ": GRIP refused to give an access token",
+        (ErrorKind::Auth, _) => ": the access token was rejected",
+        (ErrorKind::Forbidden, Stage::ContextSwitch) => ": the context switch to the customer was refused",
+        _ => "",
+    });
+    // A redirect's body is a page for people, and its target is never asked.
+    if status.is_redirection() {
+        return message;
+    }
+    let told = match (body.field("error"), body.field("error_description")) {
+        (Some(error), Some(description)) => excerpt(format!("{error} ({description})").as_bytes()),
+        (Some(error), None) => excerpt(error.as_bytes()),
+        _ => excerpt(bytes),
+    };
+    if !told.is_empty() {
+        message.push_str("; the answer says: ");
+        message.push_str(&told);
+    }
+    message
+}
+
+/// What the user can do, where the documentation or HTTP tells.
+fn hint(report: &Report, customer: Option<&Customer>) -> Option<String> {
+    let status = report.status.map(|status| status.as_u16());
+    let hint = match (report.kind, report.stage, status) {
+        (ErrorKind::Auth, Stage::Token, Some(404)) => {
+            "check the tenant id and GRIP's base URL (KPN_THINGS_TENANT_ID, KPN_THINGS_GRIP_BASE_URL)"
+        }
+        (ErrorKind::Auth, Stage::Token, Some(401)) => {
+            "check the key id and the key secret (KPN_THINGS_KEY_ID, KPN_THINGS_KEY_SECRET)"
+        }
+        (ErrorKind::Auth, Stage::Token, _) => {
+            "check tenant id, key id, key secret and application id (KPN_THINGS_*)"
+        }
+        (ErrorKind::Auth, _, _) => "check in GRIP that the API key has the service \"KPN Things\"",
+        (ErrorKind::Forbidden, _, _) => {
+            let Some(customer) = customer else {
+                return Some("the token is right and has no authorisation for this".into());
+            };
+            return Some(format!(
+                "check that this key may act for customer {}, and that the customer has this resource",
+                customer.id
+            ));
+        }
+        (ErrorKind::BadRequest, _, _) => {
+            "the service did not take the body, the Accept header or a query parameter"
+        }
+        (ErrorKind::NotFound, _, _) => "check the base URL and the path (KPN_THINGS_BASE_URL)",
+        (ErrorKind::RateLimited | ErrorKind::Server, _, _) => match report.retry_after {
+            Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
+            None => "try again later",
+        },
+        (ErrorKind::Connect, Stage::Token, _) => {
+            "check the network, the proxy and GRIP's address (KPN_THINGS_GRIP_BASE_URL)"
+        }
+        (ErrorKind::Connect, _, _) => "check the network, the proxy and the address (KPN_THINGS_BASE_URL)",
+        (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
+        (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
+            "redirects are never followed: set the address that is meant"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+/// The steps show nothing of the call: it may hold what must not be seen.
+macro_rules! opaque_debug {
+    ($($step:ident),+) => {
+        $(impl fmt::Debug for $step {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($step)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+opaque_debug!(Exchange, Pause, Turn);

@@ -1,0 +1,92 @@
+//! Points in time, as a driver hands them to the core.
+
+use std::cmp::Ordering;
+use std::ops::Add;
+use std::time::{Duration, SystemTime};
+
+/// A point in time: what a driver's clocks say *now*.
+///
+/// The core never looks at a clock; every step is resumed with a `Moment`. It carries two readings:
+/// a monotonic one, by which all waiting and expiry is measured, and the wall clock, which only serves
+/// to read an HTTP date in `Retry-After` when the answer has no `Date` of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    monotonic: Duration,
+    wall: SystemTime,
+}
+
+impl Moment {
+    /// A moment that is `monotonic` after the driver's own start, at `wall` on the wall clock.
+    ///
+    /// The start is the driver's choice, and must stay the same for all clones of one session.
+    pub fn new(monotonic: Duration, wall: SystemTime) -> Self {
+        Self { monotonic, wall }
+    }
+
+    /// Time since the driver's start.
+    pub fn monotonic(self) -> Duration {
+        self.monotonic
+    }
+
+    /// The wall clock.
+    pub fn wall(self) -> SystemTime {
+        self.wall
+    }
+
+    /// How long it is from `earlier` to this moment; zero if `earlier` is later.
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.monotonic.saturating_sub(earlier.monotonic)
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Moment;
+
+    fn add(self, duration: Duration) -> Moment {
+        Moment {
+            monotonic: self.monotonic.saturating_add(duration),
+            wall: self.wall.checked_add(duration).unwrap_or(self.wall),
+        }
+    }
+}
+
+/// Moments are compared by the monotonic clock alone.
+impl PartialEq for Moment {
+    fn eq(&self, other: &Self) -> bool {
+        self.monotonic == other.monotonic
+    }
+}
+
+impl Eq for Moment {}
+
+impl PartialOrd for Moment {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Moment {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.monotonic.cmp(&other.monotonic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_ignores_a_wall_clock_that_is_set_back() {
+        let early = Moment::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH + Duration::from_secs(90_000));
+        let late = Moment::new(Duration::from_secs(2), SystemTime::UNIX_EPOCH);
+        assert!(early < late);
+        assert_eq!(late.since(early), Duration::from_secs(1));
+        assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn adding_more_than_the_clock_can_hold_saturates() {
+        let end = Moment::new(Duration::from_secs(1), SystemTime::UNIX_EPOCH) + Duration::MAX;
+        assert_eq!(end.monotonic(), Duration::MAX);
+    }
+}

@@ -1,0 +1,514 @@
+//! The pages of a listing: which to ask for, in which order they come out, and when they end. No IO, no clock.
+//!
+//! ```text
+//!   want() ──► page number to ask for, at most `window` ahead of the next to come out
+//!   accept(number, page or error)
+//!   take() ──► pages in order, each judged against the ones before
+//! ```
+//!
+//! Page 0 goes alone, for it tells the total. The end is where the server says `last`, or where its total says. If
+//! the two contradict each other one more page is asked for, so that nothing is cut off silently.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::devices::{Device, Page};
+use crate::error::Error;
+
+/// Puts the pages of a listing in order, whoever fetches them and however many at a time.
+#[derive(Debug)]
+pub struct Pages {
+    window: u64,
+    next_want: u64,
+    next_take: u64,
+    /// Pages that there are, as far as the server told: the largest number it gave.
+    bound: u64,
+    /// The lowest page that said `last`, with no devices after it.
+    last: Option<u64>,
+    furthest_content: u64,
+    ready: BTreeMap<u64, Result<Page, Error>>,
+    size: Option<u64>,
+    fingerprint: Option<u64>,
+    empty_in_a_row: u32,
+    finished: bool,
+    total_elements: Option<u64>,
+}
+
+impl Pages {
+    /// Pages in flight by default.
+    pub const DEFAULT_WINDOW: usize = 8;
+
+    /// Most pages in flight.
+    pub const MAX_WINDOW: usize = 64;
+
+    /// A listing is given up after this many empty pages in a row that are not the last.
+    const MAX_EMPTY: u32 = 64;
+
+    /// A listing is given up after this many pages: a server that always has one more would never end.
+    pub const MAX_PAGES: u64 = 1_000_000;
+
+    /// A listing with up to `window` pages in flight or waiting to be taken, from 1 to 64.
+    pub fn new(window: usize) -> Self {
+        Self {
+            window: window.clamp(1, Self::MAX_WINDOW) as u64,
+            next_want: 0,
+            next_take: 0,
+            bound: 1,
+            last: None,
+            furthest_content: 0,
+            ready: BTreeMap::new(),
+            size: None,
+            fingerprint: None,
+            empty_in_a_row: 0,
+            finished: false,
+            total_elements: None,
+        }
+    }
+
+    /// The next page to fetch, if one may be fetched now. Every number is given once.
+    pub fn want(&mut self) -> Option<u64> {
+        let number = self.next_want;
+        let beyond_end = number >= self.bound || self.last.is_some_and(|last| number > last);
+        if self.finished || beyond_end || number >= self.next_take + self.window {
+            return None;
+        }
+        self.next_want += 1;
+        Some(number)
+    }
+
+    /// Takes in the page that was fetched for `number`, or why it could not be.
+    pub fn accept(&mut self, number: u64, page: Result<Page, Error>) {
+        if let Ok(page) = &page {
+            if !page.devices.is_empty() {
+                self.furthest_content = self.furthest_content.max(number);
+                if self.last.is_some_and(|last| last < number) {
+                    self.last = None;
+                }
+            }
+            if page.last && number >= self.furthest_content {
+                self.last = Some(self.last.map_or(number, |last| last.min(number)));
+            }
+            self.bound = self.bound.max(page.total_pages.unwrap_or(0));
+        }
+        self.ready.insert(number, page);
+    }
+
+    /// The next page in order, once it is there. After an error nothing more comes.
+    pub fn take(&mut self) -> Option<Result<Page, Error>> {
+        if self.finished {
+            return None;
+        }
+        let page = self.ready.remove(&self.next_take)?;
+        let judged = page.and_then(|page| self.judge(&page).map(|()| page));
+        self.next_take += 1;
+        // Nothing is wanted and nothing is under way: this was the end.
+        self.finished = judged.is_err() || (self.next_want == self.next_take && self.peek_end());
+        if self.finished {
+            self.ready.clear();
+        }
+        Some(judged)
+    }
+
+    /// Whether the listing is over: all pages were taken, or an error.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The number of devices that the server told, in the page taken last.
+    pub fn total_elements(&self) -> Option<u64> {
+        self.total_elements
+    }
+
+    /// Whether no further page is to be asked for.
+    fn peek_end(&self) -> bool {
+        self.next_take >= self.bound || self.last.is_some_and(|last| self.next_take > last)
+    }
+
+    /// Compares a page, in order, with what was asked for and what came before.
+    fn judge(&mut self, page: &Page) -> Result<(), Error> {
+        let asked = self.next_take;
+        if let Some(number) = page.number.filter(|number| *number != asked) {
+            return Err(Error::listing(format!("page {asked} was asked for and page {number} came")));
+        }
+        if asked >= Self::MAX_PAGES {
+            return Err(Error::listing(format!("no end after {asked} pages")));
+        }
+        self.judge_size(page)?;
+        if page.devices.is_empty() {
+            self.empty_in_a_row += 1;
+            if self.empty_in_a_row > Self::MAX_EMPTY {
+                return Err(Error::listing(format!(
+                    "{} empty pages in a row, the latest is page {asked}",
+                    self.empty_in_a_row
+                )));
+            }
+        } else {
+            self.empty_in_a_row = 0;
+            let fingerprint = fingerprint(&page.devices);
+            if self.fingerprint.replace(fingerprint) == Some(fingerprint) {
+                return Err(Error::listing(format!("page {asked} has the same devices as the page before")));
+            }
+            // At its own end by the total, but not by `last`, or without a total: one more page tells.
+            let ended = page.last || (page.total_pages.is_some() && asked + 1 < self.bound);
+            if !ended && asked + 1 == self.bound {
+                self.bound += 1;
+            }
+        }
+        self.total_elements = page.total_elements.or(self.total_elements);
+        Ok(())
+    }
+
+    /// Pages of different sizes do not fit together: devices between them would be lost or doubled.
+    fn judge_size(&mut self, page: &Page) -> Result<(), Error> {
+        let Some(size) = page.size else { return Ok(()) };
+        let first = *self.size.get_or_insert(size);
+        let shortened_last = page.last && size == page.devices.len() as u64;
+        if size != first && !shortened_last {
+            let asked = self.next_take;
+            return Err(Error::listing(format!("page {asked} has the size {size}, and page 0 had {first}")));
+        }
+        Ok(())
+    }
+}
+
+/// Tells a page from its neighbour without keeping it.
+fn fingerprint(devices: &[Device]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    devices.len().hash(&mut hasher);
+    for device in [devices.first(), devices.last()].into_iter().flatten() {
+        device.uuid.hash(&mut hasher);
+        device.name.hash(&mut hasher);
+        device.barcode.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// All devices of a listing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Fleet {
+    /// The devices, in the order of the listing.
+    pub devices: Vec<Device>,
+    /// How many pages they came in.
+    pub pages: u64,
+    /// How many devices the server told there are, on the last page. Other than `devices.len()` if devices came or
+    /// went meanwhile.
+    pub total_elements: Option<u64>,
+}
+
+impl Fleet {
+    /// Puts pages together, in order.
+    pub fn collect(pages: impl IntoIterator<Item = Result<Page, Error>>) -> Result<Self, Error> {
+        let mut fleet = Self { devices: Vec::new(), pages: 0, total_elements: None };
+        pages.into_iter().try_for_each(|page| page.map(|page| fleet.add(page)))?;
+        Ok(fleet)
+    }
+
+    /// Adds the next page.
+    pub fn add(&mut self, page: Page) {
+        if self.pages == 0 {
+            // The total is the server's word: room is made for what it could plausibly be, and no more.
+            let total = page.total_elements.unwrap_or(0).min(1_000_000);
+            self.devices.reserve(usize::try_from(total).unwrap_or(0));
+        }
+        self.pages += 1;
+        self.total_elements = page.total_elements.or(self.total_elements);
+        self.devices.extend(page.devices);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// A server that has `fleet` devices and pages them as Spring does, with faults on request.
+    #[derive(Clone)]
+    struct Server {
+        fleet: u64,
+        size: u64,
+        says_last: bool,
+        says_total: bool,
+    }
+
+    impl Server {
+        fn new(fleet: u64, size: u64) -> Self {
+            Self { fleet, size, says_last: true, says_total: true }
+        }
+
+        fn total_pages(&self) -> u64 {
+            self.fleet.div_ceil(self.size)
+        }
+
+        fn page(&self, number: u64) -> Page {
+            let devices =
+                (number * self.size..self.fleet.min((number + 1) * self.size)).map(device).collect();
+            Page {
+                devices,
+                number: Some(number),
+                size: Some(self.size),
+                total_pages: self.says_total.then(|| self.total_pages()),
+                total_elements: self.says_total.then_some(self.fleet),
+                first: number == 0,
+                last: self.says_last && number + 1 >= self.total_pages(),
+                extra: Default::default(),
+            }
+        }
+    }
+
+    fn device(number: u64) -> Device {
+        serde_json::from_value(serde_json::json!({"uuid": format!("device-{number}")})).unwrap()
+    }
+
+    /// Lists with `window` pages in flight, which are answered in the order that `pick` picks.
+    fn list(
+        window: usize,
+        mut pick: impl FnMut(usize) -> usize,
+        mut serve: impl FnMut(u64) -> Page,
+    ) -> (Result<Vec<u64>, Error>, Vec<u64>) {
+        let mut pages = Pages::new(window);
+        let (mut flying, mut asked, mut devices) = (Vec::new(), Vec::new(), Vec::new());
+        while !pages.is_finished() {
+            while let Some(number) = pages.want() {
+                asked.push(number);
+                flying.push(number);
+            }
+            assert!(flying.len() + pages.ready.len() <= window);
+            assert!(!flying.is_empty(), "neither finished nor anything to do");
+            let number = flying.remove(pick(flying.len()));
+            pages.accept(number, Ok(serve(number)));
+            while let Some(page) = pages.take() {
+                match page {
+                    Ok(page) => devices
+                        .extend(page.devices.iter().map(|device| device.uuid[7..].parse::<u64>().unwrap())),
+                    Err(error) => return (Err(error), asked),
+                }
+            }
+        }
+        (Ok(devices), asked)
+    }
+
+    fn in_order(server: &Server, window: usize) -> (Result<Vec<u64>, Error>, Vec<u64>) {
+        list(window, |_| 0, |number| server.page(number))
+    }
+
+    fn message(result: Result<Vec<u64>, Error>) -> String {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Listing);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn page_0_goes_alone_and_then_a_window_of_pages() {
+        let mut pages = Pages::new(3);
+        assert_eq!((pages.want(), pages.want()), (Some(0), None));
+        pages.accept(0, Ok(Server::new(100, 10).page(0)));
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(
+            [pages.want(), pages.want(), pages.want(), pages.want()],
+            [Some(1), Some(2), Some(3), None]
+        );
+    }
+
+    #[test]
+    fn pages_come_out_in_order_however_they_come_in() {
+        let server = Server::new(100, 10);
+        let (devices, asked) = list(4, |flying| flying - 1, |number| server.page(number));
+        assert_eq!(devices.unwrap(), (0..100).collect::<Vec<_>>());
+        assert_eq!(asked, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_empty_fleet_is_one_page() {
+        let (devices, asked) = in_order(&Server::new(0, 20), 8);
+        assert_eq!((devices.unwrap(), asked), (vec![], vec![0]));
+    }
+
+    #[test]
+    fn an_empty_page_in_the_middle_is_not_the_end() {
+        let server = Server::new(50, 10);
+        let serve = |number| {
+            let mut page = server.page(number);
+            if number == 2 {
+                page.devices.clear();
+            }
+            page
+        };
+        let (devices, asked) = list(1, |_| 0, serve);
+        assert_eq!(devices.unwrap().len(), 40);
+        assert_eq!(asked, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_server_that_never_says_last_is_asked_once_more() {
+        let server = Server { says_last: false, ..Server::new(45, 20) };
+        for window in [1, 8] {
+            let (devices, asked) = in_order(&server, window);
+            assert_eq!(devices.unwrap().len(), 45);
+            assert_eq!(asked, [0, 1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn a_server_without_totals_is_followed_to_its_last_page() {
+        let server = Server { says_total: false, ..Server::new(45, 20) };
+        let (devices, asked) = in_order(&server, 8);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn a_server_that_tells_nothing_ends_at_an_empty_page() {
+        let server = Server { says_last: false, says_total: false, ..Server::new(45, 20) };
+        let (devices, asked) = in_order(&server, 8);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn a_fleet_that_grows_is_listed_to_its_new_end() {
+        let serve = |number| Server::new(if number < 2 { 40 } else { 70 }, 20).page(number);
+        // Page 1 says that it is the last, so page 2 is not asked for: the server said so, and nothing contradicts it.
+        assert_eq!(list(1, |_| 0, serve).1, [0, 1]);
+        let early = |number| Server::new(if number < 1 { 40 } else { 70 }, 20).page(number);
+        let (devices, asked) = list(8, |_| 0, early);
+        assert_eq!((devices.unwrap().len(), asked), (70, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn a_fleet_that_shrinks_ends_early() {
+        let serve = |number| Server::new(if number == 0 { 100 } else { 45 }, 20).page(number);
+        let (devices, asked) = list(1, |_| 0, serve);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
+        let (devices, asked) = list(8, |flying| flying - 1, serve);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn devices_after_a_page_that_said_last_are_not_dropped() {
+        let server = Server::new(80, 20);
+        let serve = |number| {
+            let mut page = server.page(number);
+            page.last = number == 1 || page.last;
+            page
+        };
+        for pick in [|_: usize| 0, |flying: usize| flying - 1] {
+            let (devices, _) = list(4, pick, serve);
+            assert_eq!(devices.unwrap().len(), 80);
+        }
+    }
+
+    #[test]
+    fn the_same_page_again_is_an_error() {
+        let server = Server::new(100, 20);
+        let serve = |number| Page { number: Some(number), last: false, ..server.page(0) };
+        assert!(message(list(1, |_| 0, serve).0).contains("same devices"));
+    }
+
+    #[test]
+    fn another_page_than_asked_for_is_an_error() {
+        let server = Server::new(100, 20);
+        let serve = |number| server.page(if number == 2 { 3 } else { number });
+        assert_eq!(message(list(1, |_| 0, serve).0), "page 2 was asked for and page 3 came");
+    }
+
+    #[test]
+    fn another_size_in_the_middle_is_an_error() {
+        let serve = |number| Server::new(100, if number == 2 { 10 } else { 20 }).page(number);
+        assert_eq!(message(list(1, |_| 0, serve).0), "page 2 has the size 10, and page 0 had 20");
+    }
+
+    #[test]
+    fn a_last_page_may_give_its_length_as_its_size() {
+        let server = Server::new(45, 20);
+        let serve = |number| {
+            let page = server.page(number);
+            Page { size: Some(page.devices.len() as u64), ..page }
+        };
+        assert_eq!(list(1, |_| 0, serve).0.unwrap().len(), 45);
+    }
+
+    #[test]
+    fn endless_empty_pages_are_given_up() {
+        let serve = |number| Page {
+            total_pages: Some(1_000_000_000),
+            last: false,
+            ..Server::new(0, 20).page(number)
+        };
+        let (result, asked) = list(8, |_| 0, serve);
+        assert!(message(result).contains("65 empty pages"));
+        assert!(asked.len() < 80);
+    }
+
+    #[test]
+    fn a_server_that_always_has_one_more_page_is_given_up() {
+        let serve = |number| Page {
+            total_pages: Some(number + 2),
+            last: false,
+            ..Server::new(u64::MAX, 1).page(number)
+        };
+        let (result, asked) = list(1, |_| 0, serve);
+        assert!(message(result).contains("no end after 1000000 pages"));
+        assert_eq!(asked.len(), 1_000_001);
+    }
+
+    #[test]
+    fn an_error_comes_in_its_place_and_ends_the_listing() {
+        let server = Server::new(100, 20);
+        let mut pages = Pages::new(4);
+        assert_eq!(pages.want(), Some(0));
+        pages.accept(0, Ok(server.page(0)));
+        assert!(pages.take().unwrap().is_ok());
+        while pages.want().is_some() {}
+        pages.accept(2, Err(Error::listing("broken")));
+        assert!(pages.take().is_none(), "page 1 comes first");
+        pages.accept(1, Ok(server.page(1)));
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(pages.take().unwrap().unwrap_err().message(), "broken");
+        assert!(pages.is_finished() && pages.take().is_none() && pages.want().is_none());
+    }
+
+    #[test]
+    fn a_fleet_says_how_many() {
+        let server = Server::new(45, 20);
+        let fleet = Fleet::collect((0..3).map(|number| Ok(server.page(number)))).unwrap();
+        assert_eq!((fleet.devices.len(), fleet.pages, fleet.total_elements), (45, 3, Some(45)));
+    }
+
+    #[test]
+    fn a_fleet_does_not_believe_in_an_absurd_total() {
+        let page = Page { total_elements: Some(u64::MAX), ..Server::new(45, 20).page(0) };
+        assert!(Fleet::collect([Ok(page)]).unwrap().devices.capacity() <= 1_000_000);
+    }
+
+    proptest! {
+        #[test]
+        fn a_steady_fleet_is_listed_whole_and_in_order(
+            fleet in 0_u64..300, size in 1_u64..40, window in 1_usize..20, says_last: bool, says_total: bool, picks in proptest::collection::vec(any::<usize>(), 1..50)
+        ) {
+            let server = Server { says_last, says_total, ..Server::new(fleet, size) };
+            let mut turn = 0;
+            let pick = |flying: usize| { turn += 1; picks[turn % picks.len()] % flying };
+            let (devices, asked) = list(window, pick, |number| server.page(number));
+            prop_assert_eq!(devices.unwrap(), (0..fleet).collect::<Vec<_>>());
+            prop_assert!(asked.len() as u64 <= server.total_pages().max(1) + 1);
+        }
+
+        #[test]
+        fn a_lying_server_is_never_asked_without_end(
+            lies in proptest::collection::vec((any::<bool>(), proptest::option::of(0_u64..30), 0_u64..4, proptest::option::of(0_u64..30)), 1..30), window in 1_usize..10
+        ) {
+            let serve = |number: u64| {
+                let (last, total_pages, devices, named) = lies[number as usize % lies.len()];
+                let devices = (0..devices).map(|nth| device(number * 10 + nth)).collect();
+                Page { devices, number: named.map(|_| number), size: None, total_pages, total_elements: total_pages, first: false, last, extra: Default::default() }
+            };
+            let mut budget = 3_000;
+            let (result, _) = list(window, |_| 0, |number| {
+                budget -= 1;
+                if budget > 0 { serve(number) } else { Server::new(0, 1).page(number) }
+            });
+            let _ = result;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the calls of one client share: its token, its context switches, its retry budget.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::Config;
+use crate::customers::CustomerId;
+use crate::error::Error;
+use crate::flow::{self, Step};
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::retry::RetryBudget;
+use crate::single_flight::Slot;
+use crate::token;
+
+/// The state behind a client. Clones share it; scopes made by [`for_customer`](Session::for_customer) and
+/// [`with_timeout`](Session::with_timeout) share it too.
+///
+/// One token request is in flight at a time, ever: other calls wait for it, or keep the old token while it lives.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) customer: Option<CustomerId>,
+    pub(crate) timeout: Duration,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) token_body: Bytes,
+    pub(crate) token: Arc<Slot>,
+    pub(crate) budget: RetryBudget,
+    switches: Mutex<HashMap<CustomerId, Arc<Slot>>>,
+    jitter: AtomicU64,
+}
+
+impl Session {
+    /// A session of its own. `seed` feeds the jitter of pauses and should differ from process to process.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let customer = config.customer.clone();
+        let timeout = config.limits.timeout;
+        let shared = Shared {
+            token_body: token::request_body(&config.credentials),
+            config,
+            token: Arc::default(),
+            budget: RetryBudget::default(),
+            switches: Mutex::default(),
+            jitter: AtomicU64::new(seed),
+        };
+        Self { shared: Arc::new(shared), customer, timeout }
+    }
+
+    /// The same session, acting for a sub-customer: the context switch is done before the first call.
+    pub fn for_customer(&self, id: &str) -> Result<Self, Error> {
+        let customer = Some(id.parse()?);
+        Ok(Self { customer, ..self.clone() })
+    }
+
+    /// The same session with another time for a whole call.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
+    /// The checked configuration.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// The sub-customer that calls are made for.
+    pub fn customer(&self) -> Option<&CustomerId> {
+        self.customer.as_ref()
+    }
+
+    /// Begins a call. Do what the step says and resume it, until it is [`Step::Done`].
+    pub fn start<O: Operation>(&self, operation: &O, now: Moment) -> Step {
+        flow::start(self, operation.encode(), now)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("base_url", &self.shared.config.base_url())
+            .field("customer", &self.customer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// The context switch of a customer.
+    pub(crate) fn switch(&self, customer: &CustomerId) -> Arc<Slot> {
+        let mut switches = self.switches.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(switches.entry(customer.clone()).or_default())
+    }
+
+    /// The next number from 0 to 1 of a SplitMix64 sequence: good enough to spread pauses, and the same for one seed.
+    pub(crate) fn jitter(&self) -> f64 {
+        let mut z = self.jitter.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        (z >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,184 @@
+//! `POST {gripBaseUrl}/v2/{tenantId}/oidc/idp/c1/token`: an access token from GRIP, KPN's identity service.
+//!
+//! JSON both ways; grant type `client_credentials`, no scope, no refresh token (KPN's documentation; the path is
+//! seen in public integrations). Whether `expires_in` is a number is unknown: number, numeric string and absence are read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::config::Credentials;
+use crate::error::DecodeError;
+use crate::moment::Moment;
+use crate::secret::secret_bytes;
+use crate::single_flight::Life;
+
+/// A token lives one hour (KPN's documentation), where the answer does not say.
+const DOCUMENTED_LIFE: Duration = Duration::from_secs(3600);
+
+/// Lives outside these bounds are taken for a mistake of the server: a shorter one would cost a token
+/// request a call, and a longer one would never be refreshed.
+const SHORTEST_LIFE: Duration = Duration::from_secs(2);
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// The body of the token request.
+pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        grant_type: &'static str,
+        audience: &'a str,
+        client_id: &'a str,
+        client_secret: &'a str,
+    }
+    let body = Body {
+        grant_type: "client_credentials",
+        audience: &credentials.application_id,
+        client_id: &credentials.key_id,
+        client_secret: credentials.key_secret.expose(),
+    };
+    // Large enough that the buffer does not move and leave a copy of the secret behind.
+    let escaped = 6 * (body.audience.len() + body.client_id.len() + body.client_secret.len());
+    let mut bytes = Vec::with_capacity(128 + escaped);
+    // Four strings always serialise, and a Vec takes all of them.
+    let _ = serde_json::to_writer(&mut bytes, &body);
+    secret_bytes(bytes)
+}
+
+/// Reads the token answer: the `Authorization` header it makes, and how long it lives.
+pub(crate) fn decode(body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError> {
+    #[derive(Deserialize)]
+    struct Token {
+        access_token: Zeroizing<String>,
+        #[serde(default)]
+        expires_in: Value,
+    }
+    let token: Token = serde_json::from_slice(body).map_err(|error| {
+        DecodeError::new(format_args!(
+            "not a token: no access_token could be read (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let mut header = Vec::with_capacity(7 + token.access_token.len());
+    header.extend_from_slice(b"Bearer ");
+    header.extend_from_slice(token.access_token.as_bytes());
+    let plain =
+        !token.access_token.is_empty() && token.access_token.bytes().all(|byte| byte.is_ascii_graphic());
+    let header = HeaderValue::from_maybe_shared(secret_bytes(header)).ok().filter(|_| plain);
+    let mut header =
+        header.ok_or_else(|| DecodeError::new("not a token: access_token cannot stand in a header"))?;
+    header.set_sensitive(true);
+    Ok((header, life(&token.expires_in)))
+}
+
+/// How long a token lives, whatever shape `expires_in` has.
+fn life(expires_in: &Value) -> Duration {
+    let seconds = match expires_in {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if seconds.is_finite() => {
+            Duration::from_secs_f64(seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()))
+        }
+        _ => DOCUMENTED_LIFE,
+    }
+}
+
+/// When a token fetched now is due: at 70 to 80 % of its life, by a jitter from 0 to 1.
+pub(crate) fn schedule(life: Duration, now: Moment, jitter: f64) -> Life {
+    Life { refresh_at: now + life.mul_f64(0.8 - 0.1 * jitter.clamp(0.0, 1.0)), expires_at: now + life }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn life_of(expires_in: Value) -> u64 {
+        let body = json!({"access_token": "t", "expires_in": expires_in}).to_string();
+        decode(body.as_bytes()).unwrap().1.as_secs()
+    }
+
+    #[test]
+    fn the_request_is_the_documented_json() {
+        let credentials = Credentials::new("rjsfm52t", "key", "a/s+e=c&r%\"t")
+            .application_id("4dc82561-f65f-523g-dek9-6c79ec314f02");
+        assert_eq!(
+            request_body(&credentials),
+            r#"{"grant_type":"client_credentials","audience":"4dc82561-f65f-523g-dek9-6c79ec314f02","client_id":"key","client_secret":"a/s+e=c&r%\"t"}"#
+        );
+    }
+
+    #[test]
+    fn expires_in_is_read_in_every_shape() {
+        assert_eq!(life_of(json!(3600)), 3600);
+        assert_eq!(life_of(json!("1800")), 1800);
+        assert_eq!(life_of(json!(1799.5)), 1799);
+        for strange in [json!(null), json!("soon"), json!({}), json!("NaN"), json!("inf")] {
+            assert_eq!(life_of(strange), 3600);
+        }
+        assert_eq!(decode(br#"{"access_token":"t"}"#).unwrap().1, DOCUMENTED_LIFE);
+    }
+
+    #[test]
+    fn a_senseless_life_is_bounded() {
+        for short in [json!(0), json!(-5), json!("0"), json!(1)] {
+            assert_eq!(life_of(short), 2);
+        }
+        assert_eq!(life_of(json!(1e12)), 86_400);
+    }
+
+    #[test]
+    fn the_header_is_masked_in_debug() {
+        let (header, _) = decode(br#"{"access_token":"abc.def","token_type":"Bearer"}"#).unwrap();
+        assert_eq!(header, "Bearer abc.def");
+        assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_an_error_that_does_not_repeat_it() {
+        for bad in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"access_token":null}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":"a\r\nb"}"#,
+        ] {
+            let error = decode(bad.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("not a token"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_due_before_it_expires() {
+        let now = Moment::new(Duration::ZERO, std::time::SystemTime::UNIX_EPOCH);
+        let early = schedule(Duration::from_secs(100), now, 1.0);
+        let late = schedule(Duration::from_secs(100), now, 0.0);
+        assert_eq!(early.refresh_at.monotonic().as_secs_f64().round(), 70.0);
+        assert_eq!(late.refresh_at.monotonic().as_secs_f64().round(), 80.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_token_or_an_error(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&body);
+        }
+
+        #[test]
+        fn any_life_costs_at_most_one_token_a_second(seconds in any::<f64>(), jitter in 0.0..=1.0) {
+            let now = Moment::new(Duration::ZERO, std::time::SystemTime::UNIX_EPOCH);
+            let due = schedule(life(&json!(seconds)), now, jitter);
+            prop_assert!(due.refresh_at.since(now) >= Duration::from_secs(1));
+            prop_assert!(due.expires_at > due.refresh_at);
+        }
+    }
+}
