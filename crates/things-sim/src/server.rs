@@ -19,7 +19,7 @@ const STACK: usize = 256 * 1024;
 const NOTICE: Duration = Duration::from_millis(25);
 
 /// How much later than asked a sleeping thread wakes up, about; the rest of a latency is waited for awake.
-const OVERSLEEP: Duration = Duration::from_micros(70);
+const OVERSLEEP: Duration = Duration::from_micros(150);
 
 /// How long a client that was refused may go on sending, so that it gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
