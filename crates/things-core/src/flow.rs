@@ -157,7 +157,9 @@ pub(crate) fn start(session: &Session, call: Result<Call, InputError>, now: Mome
         call,
         customer,
         started: now,
-        deadline: now + session.timeout,
+        deadline: session
+            .deadline
+            .map_or(now + session.timeout, |deadline| deadline.min(now + session.timeout)),
         stage: Stage::Prepare,
         attempts: 0,
         call_attempts: 0,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod clock;
 mod config;
 mod customers;
 mod devices;
@@ -17,6 +18,7 @@ mod session;
 mod single_flight;
 mod token;
 
+pub use clock::Clock;
 pub use config::{Builder, Config, Credentials, Limits, Settings};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{Device, Extra, ListDevices, Page, SortOrder};

@@ -68,12 +68,17 @@ impl Pages {
     /// The next page to fetch, if one may be fetched now. Every number is given once.
     pub fn want(&mut self) -> Option<u64> {
         let number = self.next_want;
-        let beyond_end = number >= self.bound || self.last.is_some_and(|last| number > last);
-        if self.finished || beyond_end || number >= self.next_take + self.window {
-            return None;
+        self.next_want += u64::from(self.room() > 0);
+        (self.next_want > number).then_some(number)
+    }
+
+    /// How many pages may be fetched now: how often [`want`](Pages::want) would give one.
+    pub fn room(&self) -> usize {
+        if self.finished {
+            return 0;
         }
-        self.next_want += 1;
-        Some(number)
+        let end = (self.next_take + self.window).min(self.end());
+        usize::try_from(end.saturating_sub(self.next_want)).unwrap_or(usize::MAX)
     }
 
     /// Takes in the page that was fetched for `number`, or why it could not be.
@@ -102,7 +107,7 @@ impl Pages {
         let judged = page.and_then(|page| self.judge(&page).map(|()| page));
         self.next_take += 1;
         // Nothing is wanted and nothing is under way: this was the end.
-        self.finished = judged.is_err() || (self.next_want == self.next_take && self.peek_end());
+        self.finished = judged.is_err() || (self.next_want == self.next_take && self.next_take >= self.end());
         if self.finished {
             self.ready.clear();
         }
@@ -119,9 +124,9 @@ impl Pages {
         self.total_elements
     }
 
-    /// Whether no further page is to be asked for.
-    fn peek_end(&self) -> bool {
-        self.next_take >= self.bound || self.last.is_some_and(|last| self.next_take > last)
+    /// The number of pages to ask for, as far as it is known.
+    fn end(&self) -> u64 {
+        self.last.map_or(self.bound, |last| self.bound.min(last + 1))
     }
 
     /// Compares a page, in order, with what was asked for and what came before.
@@ -184,7 +189,7 @@ fn fingerprint(devices: &[Device]) -> u64 {
 }
 
 /// All devices of a listing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Fleet {
     /// The devices, in the order of the listing.
@@ -199,7 +204,7 @@ pub struct Fleet {
 impl Fleet {
     /// Puts pages together, in order.
     pub fn collect(pages: impl IntoIterator<Item = Result<Page, Error>>) -> Result<Self, Error> {
-        let mut fleet = Self { devices: Vec::new(), pages: 0, total_elements: None };
+        let mut fleet = Self::default();
         pages.into_iter().try_for_each(|page| page.map(|page| fleet.add(page)))?;
         Ok(fleet)
     }

@@ -80,7 +80,15 @@ impl Operation for RawCall {
     type Output = Answer;
 
     fn encode(&self) -> Result<Call, InputError> {
-        self.input.clone().map(|()| self.call.clone())
+        self.input.clone()?;
+        let bodiless = matches!(self.call.method, Method::GET | Method::HEAD);
+        if bodiless && !self.call.body.is_empty() {
+            return Err(InputError::new(
+                "body",
+                format!("goes with no {}: use POST or PUT", self.call.method),
+            ));
+        }
+        Ok(self.call.clone())
     }
 
     fn decode(&self, answer: Answer) -> Result<Answer, DecodeError> {
@@ -187,6 +195,12 @@ mod tests {
             assert!(RawCall::get("/").header("x-note", value).encode().is_err(), "{value:?}");
         }
         assert!(RawCall::get("/").header("x-note", "a b").encode().is_ok());
+    }
+
+    #[test]
+    fn a_get_takes_no_body() {
+        assert!(RawCall::get("/").json("{}").encode().is_err());
+        assert!(RawCall::new(Method::POST, "/").json("{}").encode().is_ok());
     }
 
     proptest! {

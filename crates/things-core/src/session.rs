@@ -27,6 +27,7 @@ pub struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) customer: Option<CustomerId>,
     pub(crate) timeout: Duration,
+    pub(crate) deadline: Option<Moment>,
 }
 
 pub(crate) struct Shared {
@@ -51,7 +52,7 @@ impl Session {
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
         };
-        Self { shared: Arc::new(shared), customer, timeout }
+        Self { shared: Arc::new(shared), customer, timeout, deadline: None }
     }
 
     /// The same session, acting for a sub-customer: the context switch is done before the first call.
@@ -63,6 +64,11 @@ impl Session {
     /// The same session with another time for a whole call.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
+    }
+
+    /// The same session with one deadline for all its calls together, such as the pages of a listing.
+    pub fn with_deadline(&self, deadline: Moment) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// The checked configuration.

@@ -1,1 +1,116 @@
-//! Stub
+#![doc = include_str!("../README.md")]
+
+mod listing;
+mod transport;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use listing::{DeviceStream, Devices, PageStream};
+pub use things_core::{
+    Answer, Builder, ContextSwitch, Credentials, Device, Downlink, Error, ErrorKind, FPort, Fleet, Outcome,
+    Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
+};
+use things_core::{Clock, Config, Operation, Session, Settings, Step, Turn};
+use transport::{SystemClock, Transport};
+
+/// An async client. Clones share connections, token and retry budget, and may go to other tasks.
+///
+/// Dropping the future of a call cancels it. A downlink cancelled under way may have arrived.
+#[derive(Clone)]
+pub struct Client {
+    session: Session,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// A client with these credentials; the builder takes addresses, bounds and the rest.
+    pub fn builder(credentials: Credentials) -> Builder<Self> {
+        Builder::new(credentials, Self::new)
+    }
+
+    /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder_from_env(Settings::default())?.build()
+    }
+
+    /// A builder from settings that go before the `KPN_THINGS_*` variables.
+    pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
+        Builder::new(settings, Self::new)
+            .environment(|name| std::env::var_os(name), |path| std::fs::read_to_string(path))
+    }
+
+    fn new(config: Config) -> Result<Self, Error> {
+        let transport = Transport::new(&config)?;
+        let clock = SystemClock::start();
+        Ok(Self { session: Session::new(config, clock.seed()), transport, clock: Arc::new(clock) })
+    }
+
+    /// The same client with another clock, for tests.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// All devices, page by page; see [`Devices`] for what can be asked.
+    pub fn devices(&self) -> Devices {
+        Devices::new(self)
+    }
+
+    /// Sends a downlink, at most once. An error's [`outcome`](Error::outcome) tells whether it can have arrived.
+    pub async fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
+        self.call(downlink).await
+    }
+
+    /// The same client, acting for a sub-customer: the context switch is done before the first call.
+    pub fn for_customer(&self, id: &str) -> Result<Self, Error> {
+        Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
+    }
+
+    /// The same client with another time for a whole call.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { session: self.session.with_timeout(timeout), ..self.clone() }
+    }
+
+    /// An authenticated call to any method and path.
+    pub async fn request(&self, call: &RawCall) -> Result<Answer, Error> {
+        self.call(call).await
+    }
+
+    /// Makes a call: does what each step says until it is done.
+    pub async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
+        let mut step = self.session.start(operation, self.clock.now());
+        loop {
+            step = match step {
+                Step::Send(request, exchange) => {
+                    let reply = self.transport.send(request, exchange.timeout(), exchange.limit()).await;
+                    exchange.resume(reply, self.clock.now())
+                }
+                Step::Sleep(pause) => {
+                    tokio::time::sleep(pause.until().since(self.clock.now())).await;
+                    pause.resume(self.clock.now())
+                }
+                Step::Wait(turn) => {
+                    self.wait(&turn).await;
+                    turn.resume(self.clock.now())
+                }
+                Step::Done(result) => return operation.finish(result),
+            };
+        }
+    }
+
+    async fn wait(&self, turn: &Turn) {
+        let left = turn.deadline().since(self.clock.now());
+        let settled = poll_fn(|context| turn.poll(context.waker()));
+        // Out of time is for the flow to see: it is resumed either way.
+        let _ = tokio::time::timeout(left, settled).await;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.session).finish()
+    }
+}

@@ -201,9 +201,7 @@ impl Problems {
     }
 
     fn end(mut self) -> Result<(), Error> {
-        let hint = (!self.missing.is_empty()).then(|| {
-            "set them in the environment, or point KPN_THINGS_POSTMAN_ENVIRONMENT at the Postman environment file of KPN's documentation"
-        });
+        let hint = (!self.missing.is_empty()).then_some("set them in the environment, or point KPN_THINGS_POSTMAN_ENVIRONMENT at the Postman environment file of KPN's documentation");
         if !self.missing.is_empty() {
             self.wrong.insert(0, format!("missing: {}", self.missing.join(", ")));
         }

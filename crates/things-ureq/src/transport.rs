@@ -1,0 +1,135 @@
+//! One HTTP exchange with ureq, and what its errors mean.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use things_core::{Clock, Config, Error, Moment, TransportError, TransportErrorKind};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Timeout};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    agent: Agent,
+}
+
+impl Transport {
+    /// No redirects, no decompression, every status as an answer; roots of trust from the platform or the user.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let roots = config.ca_bundle().map_or(Ok(RootCerts::PlatformVerifier), |pem| certificates(pem))?;
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots);
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(config.limits().connect_timeout))
+            .max_idle_connections_per_host(64)
+            .max_idle_connections(128)
+            .tls_config(tls.build());
+        Ok(Self { agent: agent.build().new_agent() })
+    }
+
+    pub(crate) fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        limit: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let (parts, body) = request.into_parts();
+        let run = |timeout| {
+            if body.is_empty() {
+                let request = Request::from_parts(parts, ());
+                self.agent.run(self.agent.configure_request(request).timeout_global(timeout).build())
+            } else {
+                let request = Request::from_parts(parts, &*body);
+                self.agent.run(self.agent.configure_request(request).timeout_global(timeout).build())
+            }
+        };
+        let (parts, mut body) = run(Some(timeout)).map_err(classify)?.into_parts();
+        let body = body.with_config().limit(limit as u64).read_to_vec().map_err(classify)?;
+        Ok(Response::from_parts(parts, Bytes::from(body)))
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<RootCerts, Error> {
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    };
+    let found: Result<Vec<_>, _> = parse_pem(pem).filter_map(certificate).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(RootCerts::from(found)),
+        Ok(_) => Err(Error::config("the CA bundle holds no certificate")),
+        Err(error) => Err(Error::config(format!("the CA bundle is not PEM: {error}"))),
+    }
+}
+
+/// Only what happens before a request can be written counts as `Connect`.
+fn classify(error: ureq::Error) -> TransportError {
+    use TransportErrorKind::{Connect, Interrupted, Other, TooLarge};
+    let kind = match &error {
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Connect,
+        ureq::Error::Timeout(_) => TransportErrorKind::Timeout,
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
+            Connect
+        }
+        ureq::Error::Rustls(error) => tls_kind(error),
+        ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => TooLarge,
+        ureq::Error::Protocol(_) => Interrupted,
+        ureq::Error::Io(error) => io_kind(error),
+        _ => Other,
+    };
+    TransportError::new(kind, error)
+}
+
+fn io_kind(error: &io::Error) -> TransportErrorKind {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return tls_kind(tls);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::AddrNotAvailable => TransportErrorKind::Connect,
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportErrorKind::Timeout,
+        _ => TransportErrorKind::Interrupted,
+    }
+}
+
+/// A certificate is refused during the handshake, before the request goes out; another alert can come at any time.
+fn tls_kind(error: &rustls::Error) -> TransportErrorKind {
+    match error {
+        rustls::Error::InvalidCertificate(_)
+        | rustls::Error::NoCertificatesPresented
+        | rustls::Error::PeerIncompatible(_) => TransportErrorKind::Connect,
+        _ => TransportErrorKind::Interrupted,
+    }
+}
+
+/// The system's clocks; the monotonic one counts from the client's start.
+pub(crate) struct SystemClock(Instant);
+
+impl SystemClock {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// A number that differs from client to client.
+    pub(crate) fn seed(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment::new(self.0.elapsed(), SystemTime::now())
+    }
+}
