@@ -1,0 +1,102 @@
+//! `things api`: an authenticated call to any method and path.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use http::{HeaderMap, Method, StatusCode};
+use things_core::{Body, RawCall};
+
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::{input, settings};
+
+/// Make an authenticated call to any method and path
+#[derive(Args)]
+#[command(help_template = crate::HELP, before_help = "\
+Examples:
+  things api GET /devices --query limit=50 --query sort=createdAt,-name
+  things api GET /api/devices --header 'Accept: application/vnd.kpnthings.device.v1.response+json'
+  things api POST /lora/downlinks --data @downlink.json --include", after_help = "\
+The body of the answer is printed as it came, also that of an error. GET, HEAD, OPTIONS, PUT and DELETE are repeated
+on failure; POST and PATCH only where it is proven that the service did not act on them.")]
+pub(crate) struct Api {
+    /// GET, POST and so on
+    method: String,
+    /// Path below the base URL, with or without a query
+    path: String,
+    /// Query parameter; percent-encoded for you
+    #[arg(long, value_name = "NAME=VALUE")]
+    query: Vec<String>,
+    /// Header; Accept is application/json by default
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// JSON body; @FILE reads a file, - standard input
+    #[arg(long, value_name = "JSON")]
+    data: Option<String>,
+    /// Print status and headers before the body
+    #[arg(long)]
+    include: bool,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+impl Api {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| Failure::Usage(format!("{:?} is not an HTTP method", self.method)))?;
+        let mut call = RawCall::new(method, &self.path);
+        for query in &self.query {
+            let (name, value) = query
+                .split_once('=')
+                .ok_or_else(|| Failure::Usage(format!("--query {query:?} is not NAME=VALUE")))?;
+            call = call.query(name, value);
+        }
+        if let Some(data) = self.data {
+            call = call.json(input::content("the body", data)?);
+        }
+        for header in &self.header {
+            let (name, value) = header
+                .split_once(':')
+                .ok_or_else(|| Failure::Usage("a --header is not 'NAME: VALUE'".to_owned()))?;
+            call = call.header(name, value.trim());
+        }
+        match self.settings.client()?.request(&call) {
+            Ok(answer) => {
+                if self.include {
+                    head(answer.status, &answer.headers, console.out())?;
+                }
+                console.out().write_all(&answer.body)?;
+                end_line(&answer.body, console)
+            }
+            Err(error) => {
+                if let (true, Some(status)) = (self.include, error.status()) {
+                    head(status, &HeaderMap::new(), console.out())?;
+                }
+                let body = match error.body() {
+                    Body::Empty => Vec::new(),
+                    Body::Json(value) => value.to_string().into_bytes(),
+                    Body::Raw(bytes) => bytes.to_vec(),
+                };
+                console.out().write_all(&body)?;
+                end_line(&body, console)?;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn head(status: StatusCode, headers: &HeaderMap, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "HTTP {status}")?;
+    for (name, value) in headers {
+        writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    writeln!(out)
+}
+
+/// On a terminal, what follows begins on a line of its own.
+fn end_line(body: &[u8], console: &mut Console<'_>) -> Result<(), Failure> {
+    if console.columns().is_some() && !body.is_empty() && !body.ends_with(b"\n") {
+        writeln!(console.out())?;
+    }
+    Ok(())
+}

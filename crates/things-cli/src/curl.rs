@@ -1,0 +1,87 @@
+//! A call as commands for a shell: what the client would send, for people who look or want to send it themselves.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::{Request, Response};
+use things_core::{Config, Moment, Operation, Session, Step};
+
+use crate::failure::Failure;
+use crate::shell::{quoted, word, word_with};
+
+/// Writes each request of the call as a `curl` command, and sends none of them.
+///
+/// Secrets, and credentials that are not set, stand as the shell variables that hold them.
+pub(crate) fn write(
+    operation: &impl Operation,
+    config: Config,
+    ca_bundle: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let session = Session::new(config, 0);
+    let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+    let mut step = session.start(operation, now);
+    while let Step::Send(request, exchange) = step {
+        if request.headers().contains_key(AUTHORIZATION) {
+            writeln!(out, "{}", api_call(&request, ca_bundle))?;
+        } else {
+            writeln!(out, "{}", token_request(&request, ca_bundle))?;
+        }
+        let answer = Bytes::from_static(br#"{"access_token":"TOKEN"}"#);
+        step = exchange.resume(Ok(Response::new(answer)), now);
+    }
+    match step {
+        Step::Done(Err(error)) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Variables that the requests may hold in place of a value.
+const VARIABLES: &[&str] =
+    &["KPN_THINGS_TENANT_ID", "KPN_THINGS_KEY_ID", "KPN_THINGS_KEY_SECRET", "KPN_THINGS_SECURITY_CONTEXT"];
+
+/// Puts an access token into `$TOKEN`. The secret goes through a pipe, where no list of processes shows it.
+fn token_request(request: &Request<Bytes>, ca_bundle: Option<&str>) -> String {
+    let body = word_with(&String::from_utf8_lossy(request.body()), VARIABLES, |name| {
+        format!(r#"$(printf %s "${name}" | sed 's/["\\]/\\&/g')"#)
+    });
+    let mut options = options(request, ca_bundle);
+    options.push("--data-binary @-".into());
+    options.push(url(request));
+    format!(
+        "TOKEN=$(printf %s {body} |\n  {} |\n  {})",
+        options.join(" \\\n    "),
+        r#"sed -n 's/.*"access_token" *: *"\([^"]*\)".*/\1/p'"#
+    )
+}
+
+fn api_call(request: &Request<Bytes>, ca_bundle: Option<&str>) -> String {
+    let mut options = options(request, ca_bundle);
+    if !request.body().is_empty() {
+        options.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(request.body()))));
+    }
+    options.push(url(request));
+    options.join(" \\\n  ")
+}
+
+/// `curl` with everything but body and URL.
+fn options(request: &Request<Bytes>, ca_bundle: Option<&str>) -> Vec<String> {
+    let mut options = vec![format!("curl --silent --show-error --request {}", request.method())];
+    options.extend(ca_bundle.map(|path| format!("--cacert {}", word(path))));
+    for (name, value) in request.headers().iter().filter(|(name, _)| *name != USER_AGENT) {
+        options.push(if name == AUTHORIZATION {
+            format!("--header \"{name}: Bearer $TOKEN\"")
+        } else {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let header = word_with(&format!("{name}: {value}"), VARIABLES, |name| format!("${name}"));
+            format!("--header {header}")
+        });
+    }
+    options
+}
+
+fn url(request: &Request<Bytes>) -> String {
+    word_with(&request.uri().to_string(), VARIABLES, |name| format!("${name}"))
+}

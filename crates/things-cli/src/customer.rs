@@ -1,0 +1,56 @@
+//! `things customer switch`: whether this API key may act for a sub-customer.
+
+use clap::Args;
+use serde_json::json;
+use things_core::{ContextSwitch, CustomerId, ErrorKind};
+
+use crate::console::Console;
+use crate::downlink;
+use crate::failure::{ExitStatus, Failure};
+use crate::settings;
+
+/// Do the context switch to a sub-customer, and say whether it is granted
+#[derive(Args)]
+#[command(help_template = crate::HELP, before_help = "\
+Examples:
+  things customer switch 79658ca8-f1ba-4c25-b824-93813e9fba76
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76", after_help = "Commands with --customer do the context switch by themselves.")]
+pub(crate) struct Switch {
+    /// Customer ID of the sub-customer
+    #[arg(value_name = "ID")]
+    customer_id: String,
+    /// One JSON object, with the answer's body
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+impl Switch {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let customer: CustomerId = self.customer_id.parse()?;
+        self.settings.refuse_customer()?;
+        let client = self.settings.load()?.without_customer().client()?;
+        let (granted, body) = match client.call(&ContextSwitch::to(customer.clone())) {
+            Ok(body) => (true, body),
+            Err(error) if error.kind() == ErrorKind::Forbidden => (false, error.body().clone()),
+            Err(error) => return Err(error.into()),
+        };
+        if self.json {
+            let switch =
+                json!({"customer": customer.as_str(), "granted": granted, "body": downlink::json(&body)});
+            writeln!(console.out(), "{switch:#}")?;
+        } else if granted {
+            writeln!(console.out(), "granted: this API key may act for {customer}")?;
+        } else {
+            writeln!(console.out(), "not granted: this API key may not act for {customer}")?;
+        }
+        if granted {
+            return Ok(());
+        }
+        let message = format!(
+            "403 Forbidden: the context switch to {customer} was refused\nhint: check the Customer ID, and that your account has Customer Management"
+        );
+        Err(Failure::Check(ExitStatus::Failed, message))
+    }
+}

@@ -1,0 +1,135 @@
+//! `things downlink send`: one downlink to one device.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use things_core::senml::{BaseName, Pack};
+use things_core::{Body, DevEui, Downlink, FPort, Payload, Receipt};
+
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::{curl, input, settings};
+
+/// Send a downlink, at most once
+#[derive(Args)]
+#[command(help_template = crate::HELP, before_help = "\
+Examples:
+  things downlink send 0059AC0000181EB6 --port 1 --hex 0102
+  things downlink send 00-59-ac-00-00-18-1e-b6 --port 1 --hex 0102 --reference valve-42
+  things downlink send 0059AC0000181EB6 --senml '[{\"n\":\"setpoint\",\"v\":21.5}]'
+  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --dry-run", after_help = "\
+The downlink is repeated only where it is proven that the service did not act on the first try. Where it may have
+arrived, the tool says so and ends with status 4: look before you send it again.")]
+pub(crate) struct Send {
+    /// DevEUI, 16 hex digits; with --senml also a base name such as urn:dev:IMEI:490154203237518:
+    #[arg(value_name = "DEVEUI")]
+    device: String,
+    /// LoRa port, 1 to 223
+    #[arg(long, value_name = "N", required_unless_present = "senml", allow_negative_numbers = true)]
+    port: Option<String>,
+    /// Payload, 1 to 242 bytes in hex
+    #[arg(long, value_name = "HEX", required_unless_present = "senml", conflicts_with = "senml")]
+    hex: Option<String>,
+    /// Your own name for this downlink, which the service hands back
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// SenML records instead of a payload, as a JSON array; @FILE reads a file, - standard input
+    #[arg(long, value_name = "JSON")]
+    senml: Option<String>,
+    /// Print the requests as curl commands, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+impl Send {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let port: Option<FPort> = self.port.as_deref().map(str::parse).transpose()?;
+        let mut downlink = match (self.senml, self.hex, port) {
+            (Some(records), ..) => {
+                let records = input::text("the SenML", input::content("the SenML", records)?)?;
+                Downlink::senml(pack(&self.device, &records)?)
+            }
+            (None, Some(hex), Some(port)) => {
+                let dev_eui: DevEui = self.device.parse()?;
+                let payload: Payload = hex.parse()?;
+                if !payload.always_fits() {
+                    console.complain(format_args!(
+                        "warning: {} bytes reach the device only at a good data rate: at the lowest, EU868 carries {}",
+                        payload.bytes().len(),
+                        Payload::ALWAYS_FITS
+                    ));
+                }
+                Downlink::raw(dev_eui, port, payload.bytes())?
+            }
+            _ => return Err(Failure::Usage("give --port and --hex, or --senml".into())),
+        };
+        if let Some(port) = port {
+            downlink = downlink.port(port);
+        }
+        if let Some(reference) = self.reference {
+            downlink = downlink.external_reference(reference)?;
+        }
+        if self.dry_run {
+            let layers = self.settings.without_secret().load()?;
+            curl::write(&downlink, layers.shown()?, layers.ca_bundle_path(), console.out())?;
+            return Ok(console.say("dry run: nothing was sent; secrets are those of the shell's variables")?);
+        }
+        let receipt = self.settings.client()?.send_downlink(&downlink)?;
+        serde_json::to_writer_pretty(console.out(), &Accepted::new(&receipt))
+            .map_err(std::io::Error::from)?;
+        writeln!(console.out())?;
+        console.say("accepted: it is queued; a class A device gets it after its next uplink")?;
+        Ok(())
+    }
+}
+
+/// The records, of which the first names the device: by its own base name, or else by the one that is given.
+fn pack(device: &str, records: &str) -> Result<Pack, Failure> {
+    let device = match device.strip_prefix("urn:") {
+        Some(_) => BaseName::new(device)?,
+        None => BaseName::from(device.parse::<DevEui>()?),
+    };
+    let mut json: Value = serde_json::from_str(records).unwrap_or_default();
+    if let Some(first) = json.get_mut(0).and_then(Value::as_object_mut) {
+        let name = first.entry("bn").or_insert_with(|| device.as_str().into());
+        if name != device.as_str() {
+            return Err(Failure::Usage(format!(
+                "the SenML is about another device than {device}: leave its \"bn\" out, or make both the same"
+            )));
+        }
+        return Ok(Pack::from_json(&json.to_string())?);
+    }
+    // It is not an array of records: the core says what it is.
+    Ok(Pack::from_json(records)?)
+}
+
+/// A receipt as it is printed.
+#[derive(Serialize)]
+pub(crate) struct Accepted<'a> {
+    outcome: &'static str,
+    status: u16,
+    external_reference: Option<&'a str>,
+    body: Value,
+}
+
+impl<'a> Accepted<'a> {
+    pub(crate) fn new(receipt: &'a Receipt) -> Self {
+        Self {
+            outcome: "accepted",
+            status: receipt.status.as_u16(),
+            external_reference: receipt.external_reference.as_deref(),
+            body: json(&receipt.body),
+        }
+    }
+}
+
+/// A body as JSON: text where it is none, and `null` where there is nothing.
+pub(crate) fn json(body: &Body) -> Value {
+    match body {
+        Body::Empty => Value::Null,
+        Body::Json(value) => value.clone(),
+        Body::Raw(bytes) => String::from_utf8_lossy(bytes).into(),
+    }
+}

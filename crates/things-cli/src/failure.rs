@@ -1,0 +1,129 @@
+//! How a command fails: what is said, and with which exit status the tool ends.
+
+use std::io;
+use std::process::ExitCode;
+
+use things_core::{Error, ErrorKind, InputError, Outcome};
+
+use crate::Console;
+
+/// What the tool tells the shell at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// It is done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// The arguments or settings cannot be right, and nothing was sent.
+    Usage = 2,
+    /// The access token was refused or rejected.
+    Authentication = 3,
+    /// A downlink may have arrived, and may not.
+    Unknown = 4,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments do not parse; or they ask for help, which is no failure.
+    Arguments(clap::Error),
+    /// An argument cannot be right.
+    Usage(String),
+    /// A call failed, or could not be made.
+    Call(Error),
+    /// Something of this machine failed.
+    Local(String),
+    /// Data cannot be written.
+    Output(io::Error),
+    /// A check did not succeed; its findings are written already.
+    Check(ExitStatus, String),
+}
+
+impl Failure {
+    /// Says what went wrong, and how the tool ends.
+    pub(crate) fn report(self, console: &mut Console<'_>) -> ExitStatus {
+        let (status, words) = match self {
+            Self::Arguments(error) if !error.use_stderr() => {
+                let help = error.render();
+                return match write!(console.out(), "{help}").and_then(|()| console.flush()) {
+                    Ok(()) => ExitStatus::Done,
+                    Err(error) => Self::Output(error).report(console),
+                };
+            }
+            // Whoever read the data has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitStatus::Done,
+            Self::Output(error) => {
+                console.complain(format_args!("error: the output cannot be written: {error}"));
+                return ExitStatus::Failed;
+            }
+            Self::Arguments(error) => (ExitStatus::Usage, error.render().to_string().trim_end().to_owned()),
+            Self::Usage(message) => (ExitStatus::Usage, format!("error: {message}")),
+            Self::Call(error) => (exit_status(&error), in_lines(&error)),
+            Self::Local(message) => (ExitStatus::Failed, format!("error: {message}")),
+            Self::Check(status, message) => (status, format!("error: {message}")),
+        };
+        match console.say(words) {
+            Ok(()) => status,
+            Err(error) => Self::Output(error).report(console),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// The exit status of a failed call.
+pub(crate) fn exit_status(error: &Error) -> ExitStatus {
+    match (error.outcome(), error.kind()) {
+        (Some(Outcome::Unknown), _) => ExitStatus::Unknown,
+        (_, ErrorKind::Config | ErrorKind::Input) => ExitStatus::Usage,
+        (_, ErrorKind::Auth) => ExitStatus::Authentication,
+        _ => ExitStatus::Failed,
+    }
+}
+
+/// A failed call in words, one matter a line.
+fn in_lines(error: &Error) -> String {
+    let mut lines = vec![format!("error: {}", error.message())];
+    lines.extend(asked(error).map(|asked| format!("asked: {asked}")));
+    lines.extend(error.outcome().map(|outcome| {
+        let outcome = match outcome {
+            Outcome::NotSent => "NotSent, the service did not act on it: sending it again is safe",
+            Outcome::Unknown => {
+                "Unknown, it may have arrived and was not repeated: look before you send it again"
+            }
+        };
+        format!("outcome: {outcome}")
+    }));
+    lines.extend(error.hint().map(|hint| format!("hint: {hint}")));
+    lines.join("\n")
+}
+
+/// What was asked of whom, how often and how long.
+pub(crate) fn asked(error: &Error) -> Option<String> {
+    let (method, url) = (error.method()?, error.url()?);
+    let plural = if error.attempts() == 1 { "" } else { "s" };
+    Some(format!("{method} {url} ({} attempt{plural}, {:.1?})", error.attempts(), error.elapsed()))
+}
