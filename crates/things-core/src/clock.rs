@@ -9,3 +9,10 @@ pub trait Clock: Send + Sync {
     /// The current moment. Never goes back on the monotonic side.
     fn now(&self) -> Moment;
 }
+
+/// A function is a clock.
+impl<F: Fn() -> Moment + Send + Sync> Clock for F {
+    fn now(&self) -> Moment {
+        self()
+    }
+}

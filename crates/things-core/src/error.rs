@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +101,20 @@ pub enum TransportErrorKind {
     TooLarge,
     /// Anything else. The request may have reached the server.
     Other,
+}
+
+impl TransportErrorKind {
+    /// What an IO error means: only what can happen before a connection is there counts as `Connect`.
+    pub fn of_io(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::AddrNotAvailable => Self::Connect,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout,
+            _ => Self::Interrupted,
+        }
+    }
 }
 
 /// A failed exchange, as a transport reports it.
@@ -485,6 +500,17 @@ mod tests {
     fn secrets_are_cut_out_wherever_they_stand() {
         let clean = redact(&Bytes::from_static(b"hush! and hush!"), [b"hush!".as_slice()].into_iter());
         assert_eq!(clean, "[redacted] and [redacted]");
+    }
+
+    #[test]
+    fn only_what_precedes_a_connection_counts_as_connect() {
+        use TransportErrorKind::*;
+        assert_eq!(TransportErrorKind::of_io(io::ErrorKind::ConnectionRefused), Connect);
+        assert_eq!(TransportErrorKind::of_io(io::ErrorKind::TimedOut), Timeout);
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof]
+        {
+            assert_eq!(TransportErrorKind::of_io(kind), Interrupted);
+        }
     }
 
     #[test]

@@ -18,13 +18,16 @@
 //! call was fetching the token for others, the next of them takes over.
 
 use std::fmt;
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
+use crate::clock::Clock;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{
     Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError, excerpt, redact,
@@ -111,6 +114,18 @@ impl Turn {
         self.ticket.poll(waker)
     }
 
+    /// Blocks this thread until the fetch has ended or the deadline has come, for drivers that block.
+    pub fn block(&self, clock: &dyn Clock) {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        while self.poll(&waker).is_pending() {
+            let left = self.deadline().since(clock.now());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left);
+        }
+    }
+
     /// The latest time to go on.
     pub fn deadline(&self) -> Moment {
         self.flow.deadline
@@ -122,6 +137,14 @@ impl Turn {
             Some(error) => self.flow.refused(error, now),
             None => self.flow.advance(now),
         }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

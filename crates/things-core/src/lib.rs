@@ -21,7 +21,7 @@ mod token;
 pub use clock::Clock;
 pub use config::{Builder, Config, Credentials, Limits, Settings};
 pub use customers::{ContextSwitch, CustomerId};
-pub use devices::{Device, Extra, ListDevices, Page, SortOrder};
+pub use devices::{Device, DeviceIter, Devices, Extra, ListDevices, Page, PageSource, SortOrder};
 pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};
 pub use error::{
     Body, DecodeError, Error, ErrorKind, InputError, Outcome, Stage, TransportError, TransportErrorKind,
@@ -29,7 +29,7 @@ pub use error::{
 pub use flow::{Exchange, Pause, Step, Turn};
 pub use moment::Moment;
 pub use operation::{Answer, Call, Operation};
-pub use pages::{Fleet, Pages};
+pub use pages::{Fleet, Next, Pages, SharedPages};
 pub use raw::RawCall;
 pub use retry::{Decision, Failure, Replay, RetryBudget, RetryPolicy, Stop, may_have_acted, retry_after};
 pub use secret::Secret;

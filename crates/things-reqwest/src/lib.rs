@@ -3,18 +3,19 @@
 mod listing;
 mod transport;
 
-use std::fmt;
 use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, fmt, fs};
 
-pub use listing::{DeviceStream, Devices, PageStream};
+pub use listing::{DeviceStream, PageStream};
 pub use things_core::{
-    Answer, Builder, ContextSwitch, Credentials, Device, Downlink, Error, ErrorKind, FPort, Fleet, Outcome,
-    Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
+    Answer, Builder, ContextSwitch, Credentials, Device, Devices, Downlink, Error, ErrorKind, FPort, Fleet,
+    Outcome, Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
 };
-use things_core::{Clock, Config, Operation, Session, Settings, Step, Turn};
-use transport::{SystemClock, Transport};
+use things_core::{Clock, Config, Moment, Operation, Session, Settings, Step, Turn};
+use transport::Transport;
 
 /// An async client. Clones share connections, token and retry budget, and may go to other tasks.
 ///
@@ -40,13 +41,18 @@ impl Client {
     /// A builder from settings that go before the `KPN_THINGS_*` variables.
     pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
         Builder::new(settings, Self::new)
-            .environment(|name| std::env::var_os(name), |path| std::fs::read_to_string(path))
+            .environment(|name| env::var_os(name), |path| fs::read_to_string(path))
     }
 
     fn new(config: Config) -> Result<Self, Error> {
+        let start = Instant::now();
+        let clock = move || Moment::new(start.elapsed(), SystemTime::now());
         let transport = Transport::new(&config)?;
-        let clock = SystemClock::start();
-        Ok(Self { session: Session::new(config, clock.seed()), transport, clock: Arc::new(clock) })
+        Ok(Self {
+            session: Session::new(config, RandomState::new().hash_one(())),
+            transport,
+            clock: Arc::new(clock),
+        })
     }
 
     /// The same client with another clock, for tests.
@@ -55,8 +61,8 @@ impl Client {
     }
 
     /// All devices, page by page; see [`Devices`] for what can be asked.
-    pub fn devices(&self) -> Devices {
-        Devices::new(self)
+    pub fn devices(&self) -> Devices<Self> {
+        Devices::new(self.clone())
     }
 
     /// Sends a downlink, at most once. An error's [`outcome`](Error::outcome) tells whether it can have arrived.

@@ -1,105 +1,17 @@
 //! All devices as a stream, with a window of pages under way on tasks of their own.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use std::{future::poll_fn, vec};
+use std::vec;
 
 use futures_core::Stream;
-use things_core::{Device, Error, Fleet, ListDevices, Page, Pages, SortOrder};
+use things_core::{Device, Error, Fleet, ListDevices, Page, PageSource, Pages};
 use tokio::task::JoinSet;
 
 use crate::Client;
-
-/// Which devices to list, and how: ask for the [devices one by one](Devices::stream), for their
-/// [`pages`](Devices::pages), or for [all at once](Devices::collect). Nothing is asked of the service before that.
-#[must_use]
-#[derive(Debug, Clone)]
-pub struct Devices {
-    client: Client,
-    query: ListDevices,
-    window: usize,
-    timeout: Option<Duration>,
-}
-
-impl Devices {
-    pub(crate) fn new(client: &Client) -> Self {
-        Self {
-            client: client.clone(),
-            query: ListDevices::new(),
-            window: Pages::DEFAULT_WINDOW,
-            timeout: None,
-        }
-    }
-
-    /// Only devices that match this text: partial, and **case-sensitive**.
-    pub fn search(mut self, text: impl Into<String>) -> Self {
-        self.query = self.query.search(text);
-        self
-    }
-
-    /// Orders by this property of a device; the service's default is `name`.
-    pub fn sort_by(mut self, property: impl Into<String>) -> Self {
-        self.query = self.query.sort_by(property);
-        self
-    }
-
-    /// The direction of the order.
-    pub fn sort_order(mut self, order: SortOrder) -> Self {
-        self.query = self.query.sort_order(order);
-        self
-    }
-
-    /// Devices a page, at least 1; the service's default is 20.
-    pub fn page_size(mut self, devices: u32) -> Self {
-        self.query = self.query.page_size(devices);
-        self
-    }
-
-    /// Pages under way at a time: 1 to 64, by default 8.
-    pub fn window(mut self, pages: usize) -> Self {
-        self.window = pages;
-        self
-    }
-
-    /// Time for all pages together; by default each page has the time of a call, and the listing no end.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// The devices, one by one.
-    pub fn stream(self) -> DeviceStream {
-        DeviceStream { pages: self.pages(), ready: Vec::new().into_iter() }
-    }
-
-    /// The pages themselves, in order.
-    pub fn pages(self) -> PageStream {
-        let mut client = self.client;
-        if let Some(timeout) = self.timeout {
-            client.session = client.session.with_deadline(client.clock.now() + timeout);
-        }
-        PageStream {
-            client,
-            query: self.query,
-            single: self.window <= 1,
-            pages: Pages::new(self.window),
-            here: None,
-            flying: JoinSet::new(),
-        }
-    }
-
-    /// All devices at once, and how many the server told.
-    pub async fn collect(self) -> Result<Fleet, Error> {
-        let mut fleet = Fleet::default();
-        let mut pages = self.pages();
-        while let Some(page) = pages.next().await {
-            fleet.add(page?);
-        }
-        Ok(fleet)
-    }
-}
 
 /// The devices of a listing, in order. Ends after an error.
 #[derive(Debug)]
@@ -203,5 +115,39 @@ impl fmt::Debug for PageStream {
             .field("client", &self.client)
             .field("query", &self.query)
             .finish_non_exhaustive()
+    }
+}
+
+impl PageSource for Client {
+    type Pages = PageStream;
+    type Devices = DeviceStream;
+    type Collected = Pin<Box<dyn Future<Output = Result<Fleet, Error>> + Send>>;
+
+    fn pages(mut self, query: ListDevices, window: usize, timeout: Option<Duration>) -> PageStream {
+        if let Some(timeout) = timeout {
+            self.session = self.session.with_deadline(self.clock.now() + timeout);
+        }
+        PageStream {
+            client: self,
+            query,
+            single: window <= 1,
+            pages: Pages::new(window),
+            here: None,
+            flying: JoinSet::new(),
+        }
+    }
+
+    fn devices(pages: PageStream) -> DeviceStream {
+        DeviceStream { pages, ready: Vec::new().into_iter() }
+    }
+
+    fn collect(mut pages: PageStream) -> Self::Collected {
+        Box::pin(async move {
+            let mut fleet = Fleet::default();
+            while let Some(page) = pages.next().await {
+                fleet.add(page?);
+            }
+            Ok(fleet)
+        })
     }
 }

@@ -1,17 +1,16 @@
 //! One HTTP exchange with reqwest, and what its errors mean.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
-use things_core::{Clock, Config, Error, Moment, TransportError, TransportErrorKind};
+use things_core::{Config, Error, TransportError, TransportErrorKind};
 
 #[derive(Clone)]
 pub(crate) struct Transport(reqwest::Client);
@@ -36,46 +35,14 @@ impl Transport {
     ) -> Result<Response<Bytes>, TransportError> {
         let mut request = reqwest::Request::try_from(request).map_err(classify)?;
         *request.timeout_mut() = Some(timeout);
-        let mut response = self.0.execute(request).await.map_err(classify)?;
-        let mut body = Body::default();
-        while let Some(chunk) = response.chunk().await.map_err(classify)? {
-            if body.len() + chunk.len() > limit {
-                return Err(TransportErrorKind::TooLarge.into());
+        let (parts, body) = Response::from(self.0.execute(request).await.map_err(classify)?).into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            match error.downcast::<reqwest::Error>() {
+                Ok(error) => classify(*error),
+                Err(_) => TransportErrorKind::TooLarge.into(),
             }
-            body.push(chunk);
-        }
-        let mut reply = Response::new(body.into_bytes());
-        *reply.status_mut() = response.status();
-        std::mem::swap(reply.headers_mut(), response.headers_mut());
-        Ok(reply)
-    }
-}
-
-/// A body in pieces; the usual single piece is not copied.
-#[derive(Default)]
-struct Body {
-    first: Bytes,
-    rest: BytesMut,
-}
-
-impl Body {
-    fn len(&self) -> usize {
-        self.first.len() + self.rest.len()
-    }
-
-    fn push(&mut self, chunk: Bytes) {
-        if self.len() == 0 {
-            self.first = chunk;
-            return;
-        }
-        if self.rest.is_empty() {
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.rest.extend_from_slice(&chunk);
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+        })?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }
 
@@ -119,24 +86,4 @@ fn classify(error: reqwest::Error) -> TransportError {
         TransportErrorKind::Other
     };
     TransportError::new(kind, error.without_url())
-}
-
-/// The system's clocks; the monotonic one counts from the client's start.
-pub(crate) struct SystemClock(Instant);
-
-impl SystemClock {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// A number that differs from client to client.
-    pub(crate) fn seed(&self) -> u64 {
-        RandomState::new().build_hasher().finish()
-    }
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        Moment::new(self.0.elapsed(), SystemTime::now())
-    }
 }

@@ -1,21 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod listing;
+mod resolver;
 mod transport;
 
-use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, fmt, fs, thread};
 
-pub use listing::{DeviceIter, Devices, PageIter};
+pub use listing::PageIter;
 pub use things_core::{
-    Answer, Builder, ContextSwitch, Credentials, Device, Downlink, Error, ErrorKind, FPort, Fleet, Outcome,
-    Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
+    Answer, Builder, ContextSwitch, Credentials, Device, DeviceIter, Devices, Downlink, Error, ErrorKind,
+    FPort, Fleet, Outcome, Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
 };
-use things_core::{Clock, Config, Operation, Session, Settings, Step, Turn};
-use transport::{SystemClock, Transport};
+use things_core::{Clock, Config, Moment, Operation, Session, Settings, Step};
+use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
 #[derive(Clone)]
@@ -39,13 +39,18 @@ impl Client {
     /// A builder from settings that go before the `KPN_THINGS_*` variables.
     pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
         Builder::new(settings, Self::new)
-            .environment(|name| std::env::var_os(name), |path| std::fs::read_to_string(path))
+            .environment(|name| env::var_os(name), |path| fs::read_to_string(path))
     }
 
     fn new(config: Config) -> Result<Self, Error> {
+        let start = Instant::now();
+        let clock = move || Moment::new(start.elapsed(), SystemTime::now());
         let transport = Transport::new(&config)?;
-        let clock = SystemClock::start();
-        Ok(Self { session: Session::new(config, clock.seed()), transport, clock: Arc::new(clock) })
+        Ok(Self {
+            session: Session::new(config, RandomState::new().hash_one(())),
+            transport,
+            clock: Arc::new(clock),
+        })
     }
 
     /// The same client with another clock, for tests.
@@ -54,8 +59,8 @@ impl Client {
     }
 
     /// All devices, page by page; see [`Devices`] for what can be asked.
-    pub fn devices(&self) -> Devices {
-        Devices::new(self)
+    pub fn devices(&self) -> Devices<Self> {
+        Devices::new(self.clone())
     }
 
     /// Sends a downlink, at most once. An error's [`outcome`](Error::outcome) tells whether it can have arrived.
@@ -92,22 +97,11 @@ impl Client {
                     pause.resume(self.clock.now())
                 }
                 Step::Wait(turn) => {
-                    self.wait(&turn);
+                    turn.block(&*self.clock);
                     turn.resume(self.clock.now())
                 }
                 Step::Done(result) => return operation.finish(result),
             };
-        }
-    }
-
-    fn wait(&self, turn: &Turn) {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        while turn.poll(&waker).is_pending() {
-            let left = turn.deadline().since(self.clock.now());
-            if left.is_zero() {
-                return;
-            }
-            thread::park_timeout(left);
         }
     }
 }
@@ -115,13 +109,5 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Client").field(&self.session).finish()
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

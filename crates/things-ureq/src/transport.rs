@@ -1,16 +1,17 @@
 //! One HTTP exchange with ureq, and what its errors mean.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Clock, Config, Error, Moment, TransportError, TransportErrorKind};
+use things_core::{Config, Error, TransportError, TransportErrorKind};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
+
+use crate::resolver::CachingResolver;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
@@ -33,7 +34,9 @@ impl Transport {
             .max_idle_connections_per_host(64)
             .max_idle_connections(128)
             .tls_config(tls.build());
-        Ok(Self { agent: agent.build().new_agent() })
+        Ok(Self {
+            agent: Agent::with_parts(agent.build(), DefaultConnector::default(), CachingResolver::default()),
+        })
     }
 
     pub(crate) fn send(
@@ -94,14 +97,7 @@ fn io_kind(error: &io::Error) -> TransportErrorKind {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return tls_kind(tls);
     }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable => TransportErrorKind::Connect,
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportErrorKind::Timeout,
-        _ => TransportErrorKind::Interrupted,
-    }
+    TransportErrorKind::of_io(error.kind())
 }
 
 /// A certificate is refused during the handshake, before the request goes out; another alert can come at any time.
@@ -111,25 +107,5 @@ fn tls_kind(error: &rustls::Error) -> TransportErrorKind {
         | rustls::Error::NoCertificatesPresented
         | rustls::Error::PeerIncompatible(_) => TransportErrorKind::Connect,
         _ => TransportErrorKind::Interrupted,
-    }
-}
-
-/// The system's clocks; the monotonic one counts from the client's start.
-pub(crate) struct SystemClock(Instant);
-
-impl SystemClock {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// A number that differs from client to client.
-    pub(crate) fn seed(&self) -> u64 {
-        RandomState::new().build_hasher().finish()
-    }
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        Moment::new(self.0.elapsed(), SystemTime::now())
     }
 }

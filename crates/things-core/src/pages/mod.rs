@@ -9,11 +9,15 @@
 //! Page 0 goes alone, for it tells the total. The end is where the server says `last`, or where its total says. If
 //! the two contradict each other one more page is asked for, so that nothing is cut off silently.
 
+mod shared;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::devices::{Device, Page};
 use crate::error::Error;
+
+pub use shared::{Next, SharedPages};
 
 /// Puts the pages of a listing in order, whoever fetches them and however many at a time.
 #[derive(Debug)]
@@ -117,6 +121,11 @@ impl Pages {
     /// Whether the listing is over: all pages were taken, or an error.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Whether nothing has come in yet.
+    pub fn is_first(&self) -> bool {
+        self.next_take == 0 && self.ready.is_empty()
     }
 
     /// The number of devices that the server told, in the page taken last.

@@ -1,0 +1,260 @@
+//! The pages of a listing that several threads fetch and one thread takes.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::Pages;
+use crate::devices::Page;
+use crate::error::Error;
+
+/// [`Pages`] behind a lock: workers call [`work`](SharedPages::work), the reader calls [`next`](SharedPages::next).
+///
+/// Starts no threads: the reader is told when another worker would have something to do. At most `window` pages
+/// are under way or out of order, and as many more wait to be read.
+#[derive(Debug)]
+pub struct SharedPages {
+    state: Mutex<State>,
+    window: usize,
+    /// There is room in the window, or nothing more to do.
+    room: Condvar,
+    /// There is a page, or an end.
+    page: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    pages: Pages,
+    /// Pages in order, for the reader to pick up.
+    output: VecDeque<Result<Page, Error>>,
+    /// Workers that wait for work, those that were asked for and have not begun included.
+    idle: usize,
+    reading: bool,
+    stopped: bool,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+/// What the reader of [`SharedPages`] gets.
+#[derive(Debug)]
+pub enum Next {
+    /// The next page, or the error that ends the listing.
+    Page(Result<Page, Error>),
+    /// Start so many threads more that call [`SharedPages::work`], and ask again.
+    Hire(usize),
+    /// The listing is over.
+    End,
+}
+
+impl SharedPages {
+    /// A listing with up to `window` pages under way, from 1 to 64.
+    pub fn new(window: usize) -> Self {
+        let window = window.clamp(1, Pages::MAX_WINDOW);
+        let state = State {
+            pages: Pages::new(window),
+            output: VecDeque::with_capacity(window),
+            idle: 0,
+            reading: false,
+            stopped: false,
+            panic: None,
+        };
+        Self { state: Mutex::new(state), window, room: Condvar::new(), page: Condvar::new() }
+    }
+
+    /// The next page in order; waits for it. The first page, and with a window of 1 every page, is fetched by the
+    /// reader itself. A panic of a worker goes on here.
+    pub fn next(&self, fetch: impl Fn(u64) -> Result<Page, Error>) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(panic) = state.panic.take() {
+                drop(state);
+                resume_unwind(panic);
+            }
+            self.fill(&mut state);
+            let alone = self.window == 1 || state.pages.is_first();
+            let hire = if alone { 0 } else { state.pages.room().saturating_sub(state.idle) };
+            if hire > 0 {
+                state.idle += hire;
+                return Next::Hire(hire);
+            }
+            if let Some(page) = state.output.pop_front() {
+                return Next::Page(page);
+            }
+            if state.pages.is_finished() {
+                return Next::End;
+            }
+            match if alone { state.pages.want() } else { None } {
+                Some(number) => {
+                    drop(state);
+                    let page = fetch(number);
+                    state = self.lock();
+                    state.pages.accept(number, page);
+                }
+                None => {
+                    state.reading = true;
+                    state = wait(&self.page, state);
+                    state.reading = false;
+                }
+            }
+        }
+    }
+
+    /// Fetches pages until there are no more, or [`stop`](SharedPages::stop).
+    pub fn work(&self, fetch: impl Fn(u64) -> Result<Page, Error>) {
+        let mut state = self.lock();
+        while !state.stopped && !state.pages.is_finished() {
+            let Some(number) = state.pages.want() else {
+                state = wait(&self.room, state);
+                continue;
+            };
+            state.idle -= 1;
+            drop(state);
+            let page = catch_unwind(AssertUnwindSafe(|| fetch(number)));
+            state = self.lock();
+            state.idle += 1;
+            match page {
+                Ok(page) => state.pages.accept(number, page),
+                Err(panic) => state.panic = Some(panic),
+            }
+            self.fill(&mut state);
+            if state.reading
+                && (!state.output.is_empty() || state.panic.is_some() || state.pages.is_finished())
+            {
+                self.page.notify_one();
+            }
+        }
+        state.idle -= 1;
+    }
+
+    /// The reader reads no more: workers end after the page in hand.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.room.notify_all();
+    }
+
+    /// Moves pages in order to the reader, and wakes workers for whom that makes room.
+    fn fill(&self, state: &mut State) {
+        let before = state.pages.room();
+        while state.output.len() < self.window {
+            match state.pages.take() {
+                Some(page) => state.output.push_back(page),
+                None => break,
+            }
+        }
+        if state.pages.is_finished() {
+            self.room.notify_all();
+        } else if state.idle > 0 {
+            (before..state.pages.room().min(before + state.idle)).for_each(|_| self.room.notify_one());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition.wait(state).unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    fn page(number: u64, total: u64) -> Page {
+        let json = serde_json::json!({"content": [{"uuid": format!("d{number}")}], "number": number, "size": 1,
+            "totalPages": total, "last": number + 1 == total});
+        Page::from_json(json.to_string().as_bytes()).unwrap()
+    }
+
+    /// Lists with scoped threads, and tells the devices and the most threads at a time.
+    fn list(
+        window: usize,
+        fetch: impl Fn(u64) -> Result<Page, Error> + Sync,
+    ) -> (Vec<String>, Option<Error>, usize) {
+        let shared = SharedPages::new(window);
+        let (mut names, mut hired) = (Vec::new(), 0);
+        let error = thread::scope(|scope| {
+            let error = loop {
+                match shared.next(&fetch) {
+                    Next::Page(Ok(page)) => names.extend(page.devices.into_iter().map(|device| device.uuid)),
+                    Next::Page(Err(error)) => break Some(error),
+                    Next::Hire(more) => {
+                        hired += more;
+                        (0..more).for_each(|_| drop(scope.spawn(|| shared.work(&fetch))));
+                    }
+                    Next::End => break None,
+                }
+            };
+            shared.stop();
+            error
+        });
+        (names, error, hired)
+    }
+
+    #[test]
+    fn all_pages_come_in_order_from_any_number_of_threads() {
+        for window in [1, 2, 8, 64] {
+            let flying = AtomicUsize::new(0);
+            let (names, error, hired) = list(window, |number| {
+                assert!(flying.fetch_add(1, Ordering::SeqCst) < window);
+                let page = page(number, 500);
+                flying.fetch_sub(1, Ordering::SeqCst);
+                Ok(page)
+            });
+            assert!(error.is_none());
+            assert_eq!(names, (0..500).map(|number| format!("d{number}")).collect::<Vec<_>>());
+            assert!(hired <= window);
+        }
+    }
+
+    #[test]
+    fn one_page_and_a_window_of_one_need_no_thread() {
+        assert_eq!(list(8, |number| Ok(page(number, 1))).2, 0);
+        assert_eq!(list(1, |number| Ok(page(number, 5))).2, 0);
+    }
+
+    #[test]
+    fn an_error_comes_in_its_place() {
+        let (names, error, _) =
+            list(4, |number| if number == 7 { Err(Error::config("broken")) } else { Ok(page(number, 50)) });
+        assert_eq!((names.len(), error.unwrap().message()), (7, "broken"));
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_reaches_the_reader() {
+        let shared = SharedPages::new(2);
+        let fetch = |number| if number == 1 { panic!("broken") } else { Ok(page(number, 9)) };
+        let outcome = thread::scope(|scope| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                loop {
+                    if let Next::Hire(more) = shared.next(fetch) {
+                        (0..more).for_each(|_| drop(scope.spawn(|| shared.work(fetch))));
+                    }
+                }
+            }));
+            shared.stop();
+            outcome
+        });
+        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"broken"));
+    }
+
+    #[test]
+    fn a_reader_that_reads_no_more_lets_the_workers_go() {
+        let shared = SharedPages::new(4);
+        let fetch = |number| Ok(page(number, 1_000));
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                if let Next::Hire(more) = shared.next(fetch) {
+                    (0..more).for_each(|_| drop(scope.spawn(|| shared.work(fetch))));
+                }
+            }
+            shared.stop();
+        });
+        let state = shared.lock();
+        assert!(state.output.len() <= 4 && state.pages.ready.len() <= 4);
+    }
+}

@@ -1,0 +1,45 @@
+//! Looks host names up once in a while, not once a request.
+//!
+//! ureq resolves before it looks for an idle connection, on a thread of its own if there is a deadline: a look-up
+//! and a thread for every request.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use ureq::Error;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+/// How long an address is used before it is looked up again.
+const KEEP: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(crate) struct CachingResolver(Mutex<HashMap<String, (Instant, ResolvedSocketAddrs)>>);
+
+impl Resolver for CachingResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = format!("{:?}{:?}", uri.scheme(), uri.authority());
+        let known = |(when, addresses): &(Instant, ResolvedSocketAddrs)| {
+            (when.elapsed() < KEEP).then(|| addresses.clone())
+        };
+        if let Some(addresses) =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&host).and_then(known)
+        {
+            return Ok(addresses);
+        }
+        let addresses = DefaultResolver::default().resolve(uri, config, timeout)?;
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(host, (Instant::now(), addresses.clone()));
+        Ok(addresses)
+    }
+}
