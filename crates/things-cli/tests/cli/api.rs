@@ -1,0 +1,107 @@
+use things_sim::{DEFAULT_CUSTOMER, Sim};
+
+use crate::tool::{Tool, bare, file, run_with_input, simulator};
+
+const ACCEPT: &str = "Accept: application/vnd.kpnthings.device.v1.response+json";
+const ACCEPT_ACTUATOR: &str = "Accept: application/vnd.kpnthings.actuator.v1.response+json";
+const PACK: &str = r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}]"#;
+
+fn target(sim: &Sim) -> String {
+    sim.requests().last().unwrap().target.clone()
+}
+
+#[test]
+fn the_body_is_printed_as_it_came() {
+    let sim = simulator().devices(3).start().unwrap();
+    let ran =
+        sim.things(&["api", "get", "/api/devices", "--header", ACCEPT, "--query", "pageSize=2"]).exits(0);
+    assert_eq!(ran.json()["totalElements"], 3);
+    assert_eq!(ran.json()["content"].as_array().unwrap().len(), 2);
+    assert_eq!(ran.err, "");
+    assert_eq!(target(&sim), "/api/devices?pageSize=2");
+}
+
+#[test]
+fn queries_are_encoded() {
+    let sim = simulator().start().unwrap();
+    let query = "search=a&b=c é%+";
+    sim.things(&["api", "GET", "/api/devices?pageSize=1", "--header", ACCEPT, "--query", query]).exits(0);
+    assert_eq!(target(&sim), "/api/devices?pageSize=1&search=a%26b%3Dc%20%C3%A9%25%2B");
+}
+
+#[test]
+fn status_and_headers_are_printed_on_request() {
+    let sim = simulator().start().unwrap();
+    let args = ["api", "GET", "/api/devices", "--header", ACCEPT, "--include"];
+    let ran = sim.things(&args).exits(0);
+    let (head, body) = ran.out.split_once("\n\n").unwrap();
+    assert!(head.starts_with("HTTP 200 OK\n") && head.contains("content-type: application/vnd.kpnthings"));
+    assert!(body.starts_with("{\"content\""));
+}
+
+#[test]
+fn an_error_prints_its_body_and_says_what_was_asked() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things(&["api", "GET", "/api/nothing", "--include"]).exits(1);
+    assert!(ran.out.starts_with("HTTP 404 Not Found\n\n{"), "{ran:?}");
+    assert!(ran.err.starts_with("error: 404 Not Found"), "{ran:?}");
+    ran.complains("\nasked: GET http://127.0.0.1:")
+        .complains("/api/nothing (1 attempt")
+        .complains("\nhint: ");
+}
+
+#[test]
+fn a_body_is_given_or_read_from_a_file_or_standard_input() {
+    let sim = simulator().start().unwrap();
+    let send = |data: &str| {
+        sim.command(&[
+            "api",
+            "POST",
+            "/api/actuator/downlinks?port=1",
+            "--header",
+            ACCEPT_ACTUATOR,
+            "--data",
+            data,
+        ])
+    };
+    crate::tool::run(send(PACK)).exits(0);
+    crate::tool::run(send(&format!("@{}", file("pack.json", PACK)))).exits(0);
+    run_with_input(send("-"), PACK).exits(0);
+    assert_eq!(sim.downlinks().iter().filter(|downlink| downlink.body == PACK.as_bytes()).count(), 3);
+    crate::tool::run(send("@/nowhere/pack.json")).exits(2).complains("/nowhere/pack.json");
+}
+
+#[test]
+fn a_post_that_may_have_been_processed_is_unknown() {
+    let sim = simulator().fault("downlinks=drop-after".parse().unwrap()).start().unwrap();
+    let args = ["api", "POST", "/api/actuator/downlinks?port=1", "--header", ACCEPT_ACTUATOR, "--data", PACK];
+    sim.things(&args).exits(4).complains("outcome: Unknown");
+    assert_eq!(sim.downlinks_received(), 1);
+}
+
+#[test]
+fn a_call_may_be_for_a_customer() {
+    let sim = simulator().start().unwrap();
+    let args = ["api", "GET", "/api/devices", "--header", ACCEPT, "--customer", DEFAULT_CUSTOMER];
+    assert_eq!(sim.things(&args).exits(0).json()["totalElements"], 3);
+}
+
+#[test]
+fn what_cannot_be_right_is_refused_before_anything_is_sent() {
+    let sim = simulator().start().unwrap();
+    for args in [
+        &["GET", "devices"][..],
+        &["GET", "/../devices"],
+        &["GET", "//evil.example/"],
+        &["G T", "/devices"],
+        &["GET", "/devices", "--query", "limit"],
+        &["GET", "/devices", "--header", "Accept"],
+        &["GET", "/devices", "--header", "Authorization: Bearer x"],
+        &["GET", "/devices", "--header", "X-A: a\nb"],
+        &["GET", "/devices", "--data", "{}"],
+    ] {
+        sim.things(&[&["api"], args].concat()).exits(2).complains("error: ");
+    }
+    assert_eq!(sim.calls_total(), 0);
+    bare(&["api", "GET", "/devices"]).exits(2).complains("KPN_THINGS_TENANT_ID");
+}

@@ -1,0 +1,131 @@
+use std::net::{Ipv4Addr, TcpListener};
+
+use things_sim::{DEFAULT_CUSTOMER, FaultRule, Sim};
+
+use crate::tool::{Ran, SECRET, Tool, bare, file, run_with_input, simulator};
+
+const CHECK: &[&str] = &["auth", "check"];
+
+#[test]
+fn a_good_key_is_ok_step_by_step() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things(CHECK).exits(0);
+    assert_eq!(ran.err, "");
+    let ran = ran.prints("ok      settings").prints("ok      access token").prints("ok      KPN Things");
+    let secret = format!("******** ({} characters)", SECRET.len());
+    ran.prints(&secret).prints("KPN_THINGS_KEY_SECRET").prints("rjsfm52t");
+}
+
+#[test]
+fn a_wrong_setting_is_named() {
+    let sim = simulator().start().unwrap();
+    for (name, value, status, step, suspect) in [
+        ("KPN_THINGS_TENANT_ID", "other", 3, "failed  access token", "tenant id"),
+        ("KPN_THINGS_KEY_ID", "other", 3, "failed  access token", "key id or the key secret"),
+        ("KPN_THINGS_KEY_SECRET", "other", 3, "failed  access token", "key id or the key secret"),
+        ("KPN_THINGS_APPLICATION_ID", "other", 3, "failed  access token", "application id"),
+        ("KPN_THINGS_CUSTOMER_ID", "other", 1, "failed  KPN Things", "customer id"),
+    ] {
+        let ran = sim.things_with(name, value, CHECK).exits(status);
+        assert!(ran.err.starts_with("error: most likely "), "{ran:?}");
+        ran.prints(step).complains(suspect).complains(name);
+    }
+}
+
+#[test]
+fn a_key_without_access_is_told_from_a_wrong_one() {
+    let sim = simulator().without_access().start().unwrap();
+    let ran = sim.things(CHECK).exits(3);
+    ran.prints("ok      access token").prints("failed  KPN Things: 302").complains("no access to KPN Things");
+}
+
+#[test]
+fn no_network_is_told() {
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let closed = format!("http://{closed}");
+    let sim = simulator().start().unwrap();
+    sim.things_with("KPN_THINGS_GRIP_BASE_URL", &closed, CHECK)
+        .exits(1)
+        .prints("failed  access token")
+        .complains("network")
+        .complains("KPN_THINGS_GRIP_BASE_URL");
+    sim.things_with("KPN_THINGS_BASE_URL", &closed, CHECK)
+        .exits(1)
+        .prints("ok      access token")
+        .complains("network")
+        .complains("KPN_THINGS_BASE_URL");
+}
+
+/// The fault, and what is suspected of it.
+fn with_fault(fault: &str) -> Ran {
+    let rule: FaultRule = fault.parse().unwrap();
+    simulator().fault(rule).start().unwrap().things(CHECK)
+}
+
+#[test]
+fn a_service_that_is_not_well_is_no_wrong_setting() {
+    with_fault("token=status:500").exits(1).complains("GRIP is not well");
+    with_fault("devices=status:500").exits(1).complains("KPN Things is not well");
+}
+
+#[test]
+fn other_answers_are_told_apart() {
+    with_fault("token=status:302,Location:/login").exits(3).complains("GRIP's address");
+    with_fault("token=status:200,body:<html>").exits(1).complains("GRIP's address");
+    with_fault("token=status:401").exits(3).complains("key id or the key secret");
+    with_fault("devices=status:403").exits(1).complains("not to devices");
+    with_fault("devices=status:404").exits(1).complains("the API's address");
+    with_fault("devices=status:200,body:<html>").exits(1).complains("the API's address");
+}
+
+#[test]
+fn missing_settings_are_named_in_one_message() {
+    let ran = bare(CHECK).exits(2);
+    assert_eq!(ran.out.matches("missing").count(), 3, "{ran:?}");
+    let error = ran.err.lines().next().unwrap();
+    for name in ["KPN_THINGS_TENANT_ID", "KPN_THINGS_KEY_ID", "KPN_THINGS_KEY_SECRET"] {
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn each_setting_is_shown_with_its_source() {
+    let sim = simulator().start().unwrap();
+    let postman = file("source.json", &sim.postman_environment());
+    let mut command = crate::tool::command(&[
+        "auth",
+        "check",
+        "--postman-environment",
+        &postman,
+        "--key-id",
+        "key-1",
+        "--key-secret-file",
+        "-",
+        "--security-context",
+        "context-4711",
+    ]);
+    command.env("KPN_THINGS_CUSTOMER_ID", DEFAULT_CUSTOMER);
+    let ran = run_with_input(command, &format!("{SECRET}\n")).exits(0);
+    let source = |setting: &str| {
+        let line = ran.out.lines().find(|line| line.starts_with(setting)).unwrap();
+        line.rsplit("  ").next().unwrap().to_owned()
+    };
+    assert_eq!(source("key id"), "--key-id");
+    assert_eq!(source("key secret"), "--key-secret-file");
+    assert_eq!(source("security context"), "--security-context");
+    assert_eq!(source("customer id"), "KPN_THINGS_CUSTOMER_ID");
+    assert_eq!(source("tenant id"), postman);
+    assert!(!ran.out.contains("4711"), "{ran:?}");
+}
+
+#[test]
+fn what_replaces_the_tenant_is_shown_in_its_place() {
+    let sim: Sim = simulator().start().unwrap();
+    let mut command = sim.command(CHECK);
+    command
+        .env_remove("KPN_THINGS_TENANT_ID")
+        .env_remove("KPN_THINGS_GRIP_BASE_URL")
+        .env("KPN_THINGS_TOKEN_URL", format!("{}/api/v3/idp/oidc/token", sim.url()));
+    let ran = crate::tool::run(command).exits(0).prints("token URL");
+    assert!(!ran.out.contains("missing") && !ran.out.contains("GRIP base URL"), "{ran:?}");
+}

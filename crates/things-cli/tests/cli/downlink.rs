@@ -1,0 +1,236 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use things_sim::{DEFAULT_CUSTOMER, DownlinkAnswer, Route, Sim};
+
+use crate::tool::{Ran, SECRET, Tool, bare, command, file, path, run, run_with_input, simulator};
+
+const EUI: &str = "0059AC0000181EB6";
+const RAW: &[&str] = &["downlink", "send", EUI, "--port", "1", "--hex", "0102"];
+
+fn send(sim: &Sim, args: &[&str]) -> Ran {
+    sim.things(&[&["downlink", "send", EUI], args].concat())
+}
+
+#[test]
+fn a_receipt_is_json_with_the_body_as_it_came() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things(&[RAW, &["--reference", "valve 42 & é"]].concat()).exits(0);
+    assert_eq!(
+        ran.json(),
+        json!({"outcome": "accepted", "status": 201, "external_reference": "valve 42 & é",
+            "body": {"externalReference": "valve 42 & é", "state": "Pending"}})
+    );
+    assert!(ran.err.starts_with("accepted: "), "{ran:?}");
+    let downlink = sim.downlinks().pop().unwrap();
+    assert_eq!(downlink.port.as_deref(), Some("1"));
+    assert_eq!(downlink.external_reference.as_deref(), Some("valve 42 & é"));
+    assert_eq!(downlink.body, br#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}]"#);
+}
+
+#[test]
+fn every_shape_of_answer_is_a_receipt() {
+    for (answer, status, body) in [
+        (DownlinkAnswer::OkObject, 200, None),
+        (DownlinkAnswer::CreatedEmpty, 201, Some(Value::Null)),
+        (DownlinkAnswer::NoContent, 204, Some(Value::Null)),
+        (DownlinkAnswer::AcceptedText, 202, Some("Accepted".into())),
+    ] {
+        let sim = simulator().downlink_answer(answer).start().unwrap();
+        let receipt = sim.things(RAW).exits(0).json();
+        assert_eq!(receipt["status"], status);
+        assert_eq!(receipt["external_reference"], Value::Null);
+        assert!(body.is_none_or(|body| receipt["body"] == body), "{receipt}");
+    }
+}
+
+#[test]
+fn what_people_paste_is_taken() {
+    let sim = simulator().start().unwrap();
+    let args = ["downlink", "send", "00-59-ac-00-00-18-1e-b6", "--port", "223", "--hex", "FF"];
+    sim.things(&args).exits(0);
+    assert_eq!(sim.downlinks()[0].records[0]["bn"], "urn:dev:DEVEUI:0059AC0000181EB6:");
+}
+
+#[test]
+fn what_cannot_be_right_is_refused_before_anything_is_sent() {
+    let sim = simulator().start().unwrap();
+    for (args, part) in [
+        (&["--port", "0", "--hex", "01"][..], "FPort 0 is for MAC commands"),
+        (&["--port", "224", "--hex", "01"], "test port"),
+        (&["--port", "-1", "--hex", "01"], "FPort"),
+        (&["--port", "1", "--hex", ""], "payload is empty"),
+        (&["--port", "1", "--hex", "012"], "an odd number"),
+        (&["--port", "1", "--hex", "0x01"], "starts with 0x"),
+        (&["--port", "1", "--hex", "01 02"], "has ' ' at position 3"),
+        (&["--port", "1", "--hex", &"00".repeat(243)], "at most 242"),
+        (&["--port", "1", "--hex", "01", "--reference", "a\nb"], "external reference"),
+        (&["--port", "1", "--hex", "01", "--senml", "[]"], "--senml"),
+        (&["--port", "1"], "--hex"),
+        (&["--hex", "01"], "--port"),
+        (&["--senml", "{}"], "not a JSON array"),
+        (&["--senml", "[]"], "is empty"),
+        (&["--senml", "nonsense"], "not JSON"),
+        (&["--senml", r#"[{"n":"a","v":"1"}]"#], "wrong type"),
+        (&["--senml", r#"[{"bn":"urn:dev:DEVEUI:0000000000000000:","n":"a","v":1}]"#], "another device"),
+        (&["--senml", "@/nowhere/pack.json"], "/nowhere/pack.json"),
+    ] {
+        send(&sim, args).exits(2).complains(part);
+    }
+    for device in ["", "0x0059AC0000181EB6", "0059AC0000181EB", "urn:dev:IMEI:490154203237518:"] {
+        sim.things(&["downlink", "send", device, "--port", "1", "--hex", "01"]).exits(2).complains("DevEUI");
+    }
+    assert_eq!(sim.calls_total(), 0);
+}
+
+#[test]
+fn a_large_payload_is_sent_with_a_warning() {
+    let sim = simulator().start().unwrap();
+    let ran = send(&sim, &["--port", "1", "--hex", &"ab".repeat(51)]).exits(0);
+    assert!(!ran.err.contains("warning"), "{ran:?}");
+    send(&sim, &["--port", "1", "--hex", &"ab".repeat(52)]).exits(0).complains("warning: 52 bytes");
+    assert_eq!(sim.downlinks_received(), 2);
+}
+
+#[test]
+fn records_of_ones_own_go_to_the_device_that_is_named() {
+    let sim = simulator().start().unwrap();
+    let records = r#"[{"n":"setpoint","v":21.5,"x-own":{"a":1}},{"n":"mode","vs":"eco"}]"#;
+    send(&sim, &["--senml", records]).exits(0);
+    let downlink = sim.downlinks().pop().unwrap();
+    assert_eq!(downlink.port, None);
+    assert_eq!(
+        downlink.records,
+        json!([{"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", "n": "setpoint", "v": 21.5, "x-own": {"a": 1}},
+            {"n": "mode", "vs": "eco"}])
+    );
+    let own = r#"[{"bn":"urn:dev:IMEI:490154203237518:","n":"open","vb":true}]"#;
+    let device = "urn:dev:IMEI:490154203237518:";
+    let from_file = format!("@{}", file("own.json", own));
+    sim.things(&["downlink", "send", device, "--senml", &from_file, "--port", "7"]).exits(0);
+    run_with_input(sim.command(&["downlink", "send", device, "--senml", "-"]), own).exits(0);
+    let newest = sim.downlinks();
+    assert_eq!(newest[1].port.as_deref(), Some("7"));
+    assert_eq!(newest[1].records, newest[2].records);
+}
+
+#[test]
+fn a_failure_says_whether_it_can_have_arrived() {
+    for (fault, status, outcome, received) in [
+        ("downlinks=drop-after", 4, "outcome: Unknown", 1),
+        ("downlinks=drop-before", 4, "outcome: Unknown", 0),
+        ("downlinks=status:500", 4, "outcome: Unknown", 0),
+        ("downlinks=truncate:1", 4, "outcome: Unknown", 1),
+        ("downlinks=stall-after", 4, "outcome: Unknown", 1),
+        ("downlinks=status:400", 1, "outcome: NotSent", 0),
+        ("downlinks=status:403", 1, "outcome: NotSent", 0),
+        ("downlinks=status:302,Location:/login", 3, "outcome: NotSent", 0),
+        ("token=status:401", 3, "outcome: NotSent", 0),
+        ("token=status:500", 1, "outcome: NotSent", 0),
+    ] {
+        let sim = simulator().fault(fault.parse().unwrap()).start().unwrap();
+        let ran = sim.things(&[RAW, &["--timeout", "2"]].concat());
+        assert_eq!((ran.status, &*ran.out), (status, ""), "{fault}: {ran:?}");
+        ran.complains("error: ").complains("\nasked: POST http://127.0.0.1").complains(outcome);
+        assert_eq!(sim.downlinks_received(), received, "{fault}");
+        assert!(sim.calls(Route::Downlinks) <= 2, "{fault}");
+    }
+}
+
+#[test]
+fn a_downlink_for_a_customer_goes_out_as_theirs() {
+    let sim = simulator().start().unwrap();
+    sim.things(&[RAW, &["--customer", DEFAULT_CUSTOMER]].concat()).exits(0);
+    assert_eq!(sim.downlinks()[0].customer.as_deref(), Some(DEFAULT_CUSTOMER));
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_needs_nothing() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things(&[RAW, &["--dry-run", "--security-context", "context-4711"]].concat()).exits(0);
+    assert_eq!(sim.calls_total(), 0);
+    assert!(!ran.out.contains("4711"), "{ran:?}");
+    let ran =
+        ran.prints("$KPN_THINGS_KEY_SECRET").prints("Bearer $TOKEN").prints("$KPN_THINGS_SECURITY_CONTEXT");
+    ran.complains("nothing was sent");
+    let ran = bare(&[RAW, &["--dry-run", "--key-secret-file", "/nowhere/secret"]].concat()).exits(0);
+    ran.prints("$KPN_THINGS_TENANT_ID")
+        .prints("$KPN_THINGS_KEY_ID")
+        .prints("https://api.kpnthings.com/api/actuator");
+    bare(&["downlink", "send", "nonsense", "--port", "1", "--hex", "01", "--dry-run"]).exits(2);
+}
+
+/// Prints its arguments and its input to a file, one a line, and answers with a token.
+const FAKE_CURL: &str = r#"#!/bin/sh
+{
+  printf 'curl\n'
+  for argument in "$@"; do printf '%s\n' "$argument"; done
+  case " $* " in *" @- "*) printf 'input: '; cat; printf '\n' ;; esac
+} >> "$CURL_LOG"
+printf '{"token_type":"Bearer", "access_token": "t.0-k_n", "expires_in":3600}\n'
+"#;
+
+#[test]
+fn a_dry_run_can_be_pasted_into_a_shell() {
+    let folder = path("fake-curl");
+    fs::create_dir_all(&folder).unwrap();
+    let curl = folder.join("curl");
+    fs::write(&curl, FAKE_CURL).unwrap();
+    fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).unwrap();
+    let log = folder.join("log");
+    let _ = fs::remove_file(&log);
+
+    let reference = "it's \"$HOME\" `id` \\ é & !";
+    let ca_bundle = file("it's a bundle.pem", "");
+    let script = run(command(
+        &[RAW, &["--dry-run", "--reference", reference, "--customer", "c-1", "--ca-bundle", &ca_bundle]]
+            .concat(),
+    ));
+    let script = script.exits(0).out;
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+        .env("CURL_LOG", &log)
+        .env("KPN_THINGS_TENANT_ID", "rjsfm52t")
+        .env("KPN_THINGS_KEY_ID", "key-1")
+        .env("KPN_THINGS_KEY_SECRET", SECRET);
+    let checked = shell.args(["-n", "-c", &script]).status().unwrap();
+    assert!(checked.success());
+    let mut shell_again = Command::new("/bin/sh");
+    shell_again.args(["-e", "-u", "-c", &script]).env_clear();
+    shell_again.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(shell_again.output().unwrap().status.success());
+
+    let log = fs::read_to_string(&log).unwrap();
+    let calls: Vec<Vec<&str>> = log.split("curl\n").skip(1).map(|call| call.lines().collect()).collect();
+    let [token, switch, downlink] = &calls[..] else { panic!("{log}") };
+    let body = token.last().unwrap().strip_prefix("input: ").unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(body).unwrap(),
+        json!({"grant_type": "client_credentials", "audience": "4dc82561-f65f-523g-dek9-6c79ec314f02",
+            "client_id": "key-1", "client_secret": SECRET})
+    );
+    assert!(token.contains(&"https://auth.grip-on-it.com/v2/rjsfm52t/oidc/idp/c1/token"), "{log}");
+    assert!(!log.replace(body, "").contains(SECRET), "the secret is an argument: {log}");
+    for call in &calls {
+        assert!(call.contains(&&*ca_bundle), "{log}");
+    }
+    assert!(
+        switch.contains(&"https://api.kpnthings.com/api/v1/lifecycle/clients/c-1/context-switch"),
+        "{log}"
+    );
+    assert!(switch.contains(&"GET") && downlink.contains(&"POST"), "{log}");
+    for argument in [
+        "authorization: Bearer t.0-k_n",
+        "x-client-id: c-1",
+        "content-type: application/json",
+        "accept: application/vnd.kpnthings.actuator.v1.response+json",
+        r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}]"#,
+        "https://api.kpnthings.com/api/actuator/downlinks?port=1&externalReference=it%27s%20%22%24HOME%22%20%60id%60%20%5C%20%C3%A9%20%26%20%21",
+    ] {
+        assert!(downlink.contains(&argument), "{argument}: {log}");
+    }
+}

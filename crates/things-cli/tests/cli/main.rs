@@ -1,0 +1,17 @@
+//! The binary `things` against the simulator and against a server by other hands.
+
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod api;
+mod auth;
+mod customer;
+mod demo;
+mod devices;
+mod downlink;
+mod help;
+mod independent;
+mod settings;
+mod sim;
+mod stream;
+mod tool;

@@ -1,0 +1,141 @@
+use std::fs;
+
+use things_sim::{Route, Sim};
+
+use crate::tool::{SECRET, Tool, bare, command, file, path, run, run_with_input, simulator};
+
+const LIST: &[&str] = &["devices", "list", "--limit", "1", "--ndjson"];
+
+/// The options that point at a simulator, but for the secret.
+fn options(sim: &Sim) -> [&str; 10] {
+    let key = sim.credentials();
+    [
+        "--tenant-id",
+        &key.tenant_id,
+        "--key-id",
+        &key.key_id,
+        "--application-id",
+        &key.application_id,
+        "--grip-base-url",
+        sim.url(),
+        "--base-url",
+        sim.url(),
+    ]
+}
+
+#[test]
+fn missing_settings_are_named_in_one_message() {
+    for args in [LIST, &["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"]] {
+        let ran = bare(args).exits(2);
+        assert_eq!(ran.out, "");
+        let lines: Vec<_> = ran.err.lines().collect();
+        assert!(lines[0].starts_with("error: missing: tenant id (KPN_THINGS_TENANT_ID), key id"), "{ran:?}");
+        assert!(lines[0].contains("KPN_THINGS_KEY_SECRET"), "{ran:?}");
+        assert!(lines[1].starts_with("hint: ") && lines[1].contains("Postman"), "{ran:?}");
+    }
+}
+
+#[test]
+fn options_alone_and_a_secret_from_a_file_are_enough() {
+    let sim = simulator().start().unwrap();
+    for (name, content) in [("plain.secret", SECRET.to_owned()), ("line.secret", format!("{SECRET}\r\n"))] {
+        let secret = file(name, &content);
+        let args = [LIST, &options(&sim), &["--key-secret-file", &secret]].concat();
+        bare(&args).exits(0);
+    }
+    let args = [LIST, &options(&sim), &["--key-secret-file", "/nowhere/secret"]].concat();
+    bare(&args).exits(2).complains("/nowhere/secret");
+}
+
+#[test]
+fn the_secret_may_come_on_standard_input() {
+    let sim = simulator().start().unwrap();
+    let args = [LIST, &options(&sim), &["--key-secret-file", "-"]].concat();
+    run_with_input(command(&args), &format!("{SECRET}\n")).exits(0);
+}
+
+#[test]
+fn a_postman_file_is_enough_by_option_and_by_variable() {
+    let sim = simulator().start().unwrap();
+    let postman = file("enough.json", &sim.postman_environment());
+    bare(&[LIST, &["--postman-environment", &postman]].concat()).exits(0);
+    let mut command = command(LIST);
+    command.env("KPN_THINGS_POSTMAN_ENVIRONMENT", &postman);
+    run(command).exits(0);
+}
+
+#[test]
+fn a_postman_file_that_is_none_is_named() {
+    bare(&[LIST, &["--postman-environment", "/nowhere/kpn.json"]].concat())
+        .exits(2)
+        .complains("/nowhere/kpn.json");
+    let collection = file("collection.json", r#"{"info":{},"item":[]}"#);
+    bare(&[LIST, &["--postman-environment", &collection]].concat()).exits(2).complains("not a Postman");
+}
+
+#[test]
+fn options_go_before_the_environment_and_that_before_the_postman_file() {
+    let sim = simulator().start().unwrap();
+    let wrong = sim.postman_environment().replace("rjsfm52t", "from-file").replace("key-1", "from-file");
+    let postman = file("wrong.json", &wrong);
+    let mut command = command(&[LIST, &["--postman-environment", &postman, "--key-id", "key-1"]].concat());
+    command.env("KPN_THINGS_TENANT_ID", "rjsfm52t").env("KPN_THINGS_KEY_ID", "from-environment");
+    run(command).exits(0);
+}
+
+#[test]
+fn a_token_url_replaces_the_address_of_grip_and_the_tenant() {
+    let sim = simulator().start().unwrap();
+    let token_url = format!("{}/api/v3/idp/oidc/token", sim.url());
+    let mut command = sim.command(&[LIST, &["--token-url", &token_url]].concat());
+    command.env_remove("KPN_THINGS_TENANT_ID");
+    run(command).exits(0);
+    assert_eq!(sim.requests()[0].target, "/api/v3/idp/oidc/token");
+}
+
+#[test]
+fn a_secret_never_goes_to_another_machine_in_the_clear() {
+    let sim = simulator().start().unwrap();
+    sim.things(&[LIST, &["--grip-base-url", "http://auth.example"]].concat())
+        .exits(2)
+        .complains("plain http");
+    sim.things(&[LIST, &["--base-url", "http://10.0.0.1"]].concat()).exits(2).complains("plain http");
+    assert_eq!(sim.calls_total(), 0);
+}
+
+#[test]
+fn the_time_of_a_call_is_bounded() {
+    let sim = simulator().fault("devices=stall".parse().unwrap()).start().unwrap();
+    sim.things(&[LIST, &["--timeout", "0.2"]].concat()).exits(1).complains("GET http://127.0.0.1");
+    assert_eq!(sim.calls(Route::Devices), 1);
+    sim.things(&[LIST, &["--timeout", "0"]].concat()).exits(2).complains("timeout");
+}
+
+#[test]
+fn certificates_come_from_a_file() {
+    let sim = simulator().start().unwrap();
+    let empty = path("empty.pem");
+    fs::write(&empty, "").unwrap();
+    sim.things(&[LIST, &["--ca-bundle", empty.to_str().unwrap()]].concat())
+        .exits(2)
+        .complains("holds no certificate");
+    sim.things(&[LIST, &["--ca-bundle", "/nowhere/ca.pem"]].concat()).exits(2).complains("/nowhere/ca.pem");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_secret_stands_in_the_arguments_of_the_process() {
+    // The simulator takes the token request and never answers: the tool is there to be looked at.
+    let sim = simulator().fault("token=stall".parse().unwrap()).start().unwrap();
+    let secret = file("arguments.secret", SECRET);
+    let args = [LIST, &options(&sim), &["--key-secret-file", &secret]].concat();
+    let mut child = command(&args).spawn().unwrap();
+    while sim.calls(Route::Token) == 0 {
+        std::thread::yield_now();
+    }
+    let arguments = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let arguments = String::from_utf8(arguments).unwrap();
+    assert!(arguments.contains("--key-secret-file") && !arguments.contains(SECRET), "{arguments}");
+}

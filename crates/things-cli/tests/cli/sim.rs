@@ -1,0 +1,125 @@
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command};
+
+use serde_json::Value;
+
+use crate::tool::{Ran, bare, command, path, run};
+
+/// A simulator as a process of its own, which ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a simulator, and reads its output up to and with the line that begins so.
+fn start(args: &[&str], last: &str) -> (Process, String) {
+    let mut process = Process(command(&[&["sim"], args].concat()).spawn().unwrap());
+    let mut text = String::new();
+    for line in BufReader::new(process.0.stdout.as_mut().unwrap()).lines() {
+        let line = line.unwrap();
+        text.push_str(&line);
+        text.push('\n');
+        if line.starts_with(last) {
+            break;
+        }
+    }
+    (process, text)
+}
+
+fn with(variables: &Value, args: &[&str]) -> Ran {
+    let mut command = command(args);
+    for (name, value) in variables.as_object().unwrap() {
+        command.env(name, value.as_str().unwrap());
+    }
+    run(command)
+}
+
+#[test]
+fn a_shell_takes_its_settings() {
+    let (mut process, exports) = start(&["--devices", "7"], "export KPN_THINGS_BASE_URL");
+    let script = format!("{exports}\"$THINGS\" devices list --ndjson");
+    let shell = Command::new("/bin/sh")
+        .args(["-e", "-u", "-c", &script])
+        .env("THINGS", env!("CARGO_BIN_EXE_things"))
+        .output()
+        .unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    assert_eq!(String::from_utf8(shell.stdout).unwrap().lines().count(), 7);
+    process.0.kill().unwrap();
+    let mut words = String::new();
+    process.0.stderr.as_mut().unwrap().read_to_string(&mut words).unwrap();
+    assert!(words.contains("until it is interrupted") && words.contains("things auth check"), "{words}");
+}
+
+#[test]
+fn json_and_postman_files_are_for_programs() {
+    let postman = path("sim.json");
+    let (_process, json) = start(&["--json", "--postman", postman.to_str().unwrap()], "}");
+    let variables: Value = serde_json::from_str(&json).unwrap();
+    with(&variables, &["auth", "check"]).exits(0);
+    bare(&["auth", "check", "--postman-environment", postman.to_str().unwrap()]).exits(0);
+    assert!(fs::read_to_string(&postman).unwrap().contains("gripBaseUrl"));
+}
+
+#[test]
+fn every_option_arrives() {
+    let (_process, json) = start(
+        &[
+            "--json",
+            "--seed",
+            "7",
+            "--devices",
+            "30",
+            "--page-size-cap",
+            "10",
+            "--token-life",
+            "60",
+            "--expires-in",
+            "text",
+            "--downlink-answer",
+            "no-content",
+            "--customer",
+            "mine=4",
+            "--fault",
+            "downlinks@2=drop-after",
+        ],
+        "}",
+    );
+    let variables: Value = serde_json::from_str(&json).unwrap();
+    let ran = with(&variables, &["devices", "list", "--json", "--page-size", "30"]).exits(0);
+    assert_eq!(ran.err, "30 devices on 3 pages\n");
+    with(&variables, &["devices", "list", "--customer", "mine"]).exits(0).complains("4 devices");
+    let send = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"];
+    assert_eq!(with(&variables, &send).exits(0).json()["status"], 204);
+    with(&variables, &send).exits(4);
+}
+
+#[test]
+fn a_key_without_access_is_refused() {
+    let (_process, json) = start(&["--json", "--without-access", "--expires-in", "absent"], "}");
+    with(&serde_json::from_str(&json).unwrap(), &["devices", "list"]).exits(3);
+}
+
+#[test]
+fn what_cannot_be_right_is_refused() {
+    for args in [
+        &["--fault", "downlinks=explode"][..],
+        &["--fault", "nonsense"],
+        &["--expires-in", "never"],
+        &["--customer", "x"],
+        &["--customer", "=1"],
+        &["--token-life", "-1"],
+        &["--port", "65536"],
+    ] {
+        bare(&[&["sim"], args].concat()).exits(2);
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    bare(&["sim", "--port", &port]).exits(1).complains("cannot start");
+    bare(&["sim", "--postman", "/nowhere/sim.json"]).exits(1).complains("/nowhere/sim.json");
+}
