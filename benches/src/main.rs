@@ -1,0 +1,45 @@
+//! Measures the speed targets: ours and the same written by hand, alternating in one run, as medians of ratios.
+//!
+//! `cargo xtask bench` builds and runs it. An argument that names a target, such as `S9`, runs that one alone.
+
+// A benchmark that cannot go on should stop and say where.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod by_hand;
+mod call;
+mod decode;
+mod listing;
+mod memory;
+mod report;
+mod size;
+
+use report::Report;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        // Parts that run in a process of their own.
+        ["child", "listing"] => listing::child(),
+        ["child", "memory"] => memory::child(),
+        ["child", "call", how, calls] => call::child(how, calls.parse().expect("a number of calls")),
+        chosen => {
+            let wanted =
+                |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
+            let mut report = Report::start();
+            let parts: [(&[&str], fn(&mut Report)); 6] = [
+                (&["S1", "S2"], listing::measure),
+                (&["S3"], listing::measure_latency),
+                (&["S9"], decode::measure),
+                (&["S11"], memory::measure),
+                (&["S13", "S14"], size::measure),
+                (&["S15"], call::measure),
+            ];
+            for (names, measure) in parts {
+                if names.iter().any(|name| wanted(name)) {
+                    measure(&mut report);
+                }
+            }
+            report.print();
+        }
+    }
+}
