@@ -1,12 +1,10 @@
 //! A page of devices, read field by field: known fields into their places, unknown ones kept.
 
 use std::fmt;
-use std::ops::Deref;
-use std::sync::LazyLock;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::{DecodeError, excerpt};
 
@@ -32,28 +30,41 @@ pub struct Device {
     pub extra: Extra,
 }
 
-/// Fields that this library does not know, by name, as they came.
+/// Fields that this library does not know, in the order in which they came.
 #[derive(Clone, Default, PartialEq)]
-pub struct Extra(Option<Box<Map<String, Value>>>);
+pub struct Extra(Vec<(String, Value)>);
 
 impl Extra {
-    fn insert(&mut self, name: String, value: Value) {
-        self.0.get_or_insert_default().insert(name, value);
+    /// The value of a field.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().rev().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// All fields.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Value)> + ExactSizeIterator {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
-impl Deref for Extra {
-    type Target = Map<String, Value>;
-
-    fn deref(&self) -> &Self::Target {
-        static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-        self.0.as_deref().unwrap_or(&EMPTY)
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.deref().fmt(f)
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -128,7 +139,7 @@ impl<'de> Visitor<'de> for PageVisitor {
                 PageKey::Derived => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                PageKey::Unknown(name) => extra.insert(name, map.next_value()?),
+                PageKey::Unknown(name) => extra.0.push((name, map.next_value()?)),
             }
         }
         let devices = content.ok_or_else(|| serde::de::Error::missing_field("content"))?;
@@ -198,7 +209,7 @@ impl<'de> Visitor<'de> for DeviceVisitor {
                 DeviceKey::Metadata => metadata = map.next_value()?,
                 DeviceKey::DeviceSpecificationUuid => device_specification_uuid = map.next_value()?,
                 DeviceKey::Barcode => barcode = map.next_value()?,
-                DeviceKey::Unknown(name) => extra.insert(name, map.next_value()?),
+                DeviceKey::Unknown(name) => extra.0.push((name, map.next_value()?)),
             }
         }
         let uuid = uuid.ok_or_else(|| serde::de::Error::missing_field("uuid"))?;
@@ -323,8 +334,8 @@ mod tests {
         let device = json!({"uuid": "u", "name": "n", "description": null, "metadata": {"a": [1, 2.5, null]},
             "deviceSpecificationUUID": null, "barcode": "b", "eui": "0059AC0000181EB6", "tags": {"x": true}});
         let page = page(json!({"content": [device.clone()], "pageable": {"offset": 0}})).unwrap();
-        assert_eq!(page.devices[0].extra["eui"], "0059AC0000181EB6");
-        assert_eq!(page.extra["pageable"]["offset"], 0);
+        assert_eq!(page.devices[0].extra.get("eui").unwrap(), "0059AC0000181EB6");
+        assert_eq!(page.extra.get("pageable").unwrap()["offset"], 0);
         assert_eq!(serde_json::to_value(&page.devices[0]).unwrap(), device);
     }
 
