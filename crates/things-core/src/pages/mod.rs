@@ -123,11 +123,6 @@ impl Pages {
         self.finished
     }
 
-    /// Whether nothing has come in yet.
-    pub fn is_first(&self) -> bool {
-        self.next_take == 0 && self.ready.is_empty()
-    }
-
     /// The number of devices that the server told, in the page taken last.
     pub fn total_elements(&self) -> Option<u64> {
         self.total_elements

@@ -61,8 +61,8 @@ impl SharedPages {
         Self { state: Mutex::new(state), window, room: Condvar::new(), page: Condvar::new() }
     }
 
-    /// The next page in order; waits for it. The first page, and with a window of 1 every page, is fetched by the
-    /// reader itself. A panic of a worker goes on here.
+    /// The next page in order. Rather than wait, the reader fetches pages itself while the window has room. A panic
+    /// of a worker goes on here.
     pub fn next(&self, fetch: impl Fn(u64) -> Result<Page, Error>) -> Next {
         let mut state = self.lock();
         loop {
@@ -71,8 +71,8 @@ impl SharedPages {
                 resume_unwind(panic);
             }
             self.fill(&mut state);
-            let alone = self.window == 1 || state.pages.is_first();
-            let hire = if alone { 0 } else { state.pages.room().saturating_sub(state.idle) };
+            // The reader fetches too, so one page needs no other thread.
+            let hire = state.pages.room().saturating_sub(state.idle + 1);
             if hire > 0 {
                 state.idle += hire;
                 return Next::Hire(hire);
@@ -83,7 +83,7 @@ impl SharedPages {
             if state.pages.is_finished() {
                 return Next::End;
             }
-            match if alone { state.pages.want() } else { None } {
+            match state.pages.want() {
                 Some(number) => {
                     drop(state);
                     let page = fetch(number);
