@@ -36,9 +36,9 @@ pub(crate) struct List {
     /// Devices a page; the service's default is 20, its maximum is not documented
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     page_size: Option<u32>,
-    /// Pages to ask for at a time, 1 to 64
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
-    window: u32,
+    /// Pages to ask for at a time, 1 to 64; 8 by default, and fewer where pages are large
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    window: Option<u32>,
     /// Stop after this many devices
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -66,6 +66,9 @@ struct Format {
 /// What the service gives where no page size is asked for.
 const PAGE_SIZE: u32 = 20;
 
+/// Most devices to ask for at a time: more would cost memory and gain nothing.
+const UNDER_WAY: u32 = 2_000;
+
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let mut devices = self.settings.client()?.devices();
@@ -85,8 +88,10 @@ impl List {
             devices = devices.page_size(size);
         }
         let mut left = self.limit.unwrap_or(u64::MAX);
+        let page_size = self.page_size.unwrap_or(PAGE_SIZE);
+        let window = self.window.unwrap_or((UNDER_WAY / page_size).clamp(2, 8));
         // Pages beyond the limit need not be asked for.
-        let pages = left.div_ceil(self.page_size.unwrap_or(PAGE_SIZE).into()).clamp(1, self.window.into());
+        let pages = left.div_ceil(page_size.into()).clamp(1, window.into());
         let mut pages = devices.window(usize::try_from(pages).unwrap_or(1)).pages();
         let mut count = Count::default();
         let columns = console.columns();

@@ -11,6 +11,7 @@ mod devices;
 mod downlink;
 mod help;
 mod independent;
+mod library;
 mod settings;
 mod sim;
 mod stream;

@@ -25,11 +25,14 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Asserts the exit status, and that the key's secret is nowhere in what was written.
+    /// Asserts the exit status, and that the key's secret is nowhere in what was written, as it is or as JSON.
     #[track_caller]
     pub(crate) fn exits(self, status: i32) -> Self {
         assert_eq!(self.status, status, "{self:?}");
-        assert!(!self.out.contains(SECRET) && !self.err.contains(SECRET), "{self:?}");
+        let json = serde_json::to_string(SECRET).unwrap();
+        for secret in [SECRET, json.trim_matches('"')] {
+            assert!(!self.out.contains(secret) && !self.err.contains(secret), "{self:?}");
+        }
         self
     }
 
