@@ -17,7 +17,7 @@ Examples:
   things api GET /devices --query limit=50 --query sort=createdAt,-name
   things api GET /api/devices --header 'Accept: application/vnd.kpnthings.device.v1.response+json'
   things api POST /lora/downlinks --data @downlink.json --include", after_help = "\
-The body of the answer is printed as it came, also that of an error. GET, HEAD, OPTIONS, PUT and DELETE are repeated
+The body of the answer is printed as it came, also that of an error. GET, HEAD, OPTIONS, PUT and DELETE are repeated \
 on failure; POST and PATCH only where it is proven that the service did not act on them.")]
 pub(crate) struct Api {
     /// GET, POST and so on

@@ -16,7 +16,7 @@ use crate::table::Table;
 Examples:
   things auth check
   things auth check --postman-environment kpn.postman_environment.json", after_help = "\
-Takes an access token from GRIP and reads one device. What GRIP answers to a wrong setting is not documented, so the
+Takes an access token from GRIP and reads one device. What GRIP answers to a wrong setting is not documented, so the \
 tool says what is most likely wrong.")]
 pub(crate) struct Check {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// See it work, without an account
 #[derive(Args)]
 #[command(help_template = crate::HELP, after_help = "\
-Starts a simulator of KPN Things on this machine, lists devices, sends a downlink, acts for a sub-customer, and shows
+Starts a simulator of KPN Things on this machine, lists devices, sends a downlink, acts for a sub-customer, and shows \
 what the service received.")]
 pub(crate) struct Demo {}
 

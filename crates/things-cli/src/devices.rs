@@ -18,7 +18,7 @@ Examples:
   things devices list --search Parking --sort-by name --descending
   things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76
   things devices list --page-size 500 --ndjson | jq -r .uuid", after_help = "\
-The other formats keep the service's own field names and values. All of them, and the table, are written page by
+The other formats keep the service's own field names and values. All of them, and the table, are written page by \
 page: a fleet of any size takes the same memory.")]
 pub(crate) struct List {
     /// Only devices that match this text: partial, and case-sensitive
@@ -144,7 +144,7 @@ pub(crate) fn number(count: u64, noun: &str) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

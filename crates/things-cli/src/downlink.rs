@@ -18,7 +18,7 @@ Examples:
   things downlink send 00-59-ac-00-00-18-1e-b6 --port 1 --hex 0102 --reference valve-42
   things downlink send 0059AC0000181EB6 --senml '[{\"n\":\"setpoint\",\"v\":21.5}]'
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --dry-run", after_help = "\
-The downlink is repeated only where it is proven that the service did not act on the first try. Where it may have
+The downlink is repeated only where it is proven that the service did not act on the first try. Where it may have \
 arrived, the tool says so and ends with status 4: look before you send it again.")]
 pub(crate) struct Send {
     /// DevEUI, 16 hex digits; with --senml also a base name such as urn:dev:IMEI:490154203237518:

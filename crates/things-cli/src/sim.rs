@@ -19,14 +19,14 @@ Examples:
   things sim --port 8080 --devices 100000
   things sim > sim.env &                             Then: . ./sim.env && things devices list
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503,Retry-After:1", after_help = "\
-Prints the settings that point a client at it, and runs until it is interrupted. Devices and API key come from the
+Prints the settings that point a client at it, and runs until it is interrupted. Devices and API key come from the \
 seed, the same every time.
 
 A fault's RULE is ROUTE[@WHEN]=FAULT:
   ROUTE   token, devices, downlinks, context-switch, other, any
   WHEN    3, 3-5, 3-, every-10, 5%; every call by default
-  FAULT   latency:20ms, status:503[,Name:value]*, status-after:500, drop-before, drop-after, truncate:100,
-          stall, stall-after, revoke")]
+  FAULT   latency:20ms, status:503[,Name:value]*, status-after:500, drop-before, drop-after,
+          truncate:100, stall, stall-after, revoke")]
 pub(crate) struct Simulator {
     /// Port on 127.0.0.1; any free one by default
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
