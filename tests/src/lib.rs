@@ -1,1 +1,36 @@
-//! Stub.
+//! One corpus of scenarios, run by every driver.
+//!
+//! `scenarios/README.md` says how a scenario is written. Here it is read ([`Scenario`]), the scripted server answers
+//! ([`Script`]), on a virtual clock ([`simulated`]) or over real sockets ([`socket`]), and what came is compared
+//! with what was expected ([`verdict`]).
+
+mod listener;
+mod outcome;
+mod scenario;
+mod script;
+pub mod simulated;
+pub mod socket;
+pub mod timeline;
+pub mod verdict;
+
+use std::fmt;
+
+pub use scenario::Scenario;
+pub use script::Script;
+
+/// Why a scenario failed: its name, what differed, and all requests that the server saw.
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure that says this.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Shows the text as it is: this is what a failed test prints.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs};
 
+/// The methods of a listing's stream, `next` among them.
+pub use futures_util::{StreamExt, TryStreamExt};
 pub use listing::{DeviceStream, PageStream};
 pub use things_core::{
     Answer, Builder, ContextSwitch, Credentials, Device, Devices, Downlink, Error, ErrorKind, FPort, Fleet,

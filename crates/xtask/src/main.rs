@@ -1,2 +1,117 @@
-//! Stub.
-fn main() {}
+//! What CI and contributors run: `cargo xtask COMMAND`.
+
+mod dependencies;
+mod public_api;
+mod transports;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask test            all tests of the workspace, and the guards
+cargo xtask lint            rustfmt, clippy with warnings denied, rustdoc with warnings denied
+cargo xtask guard           the architecture's promises: core without IO, its public API without 0.x crates,
+                            thin transports, a rust-version that holds, licences
+cargo xtask bench [S1 ...]  the speed targets, ours beside code written by hand
+cargo xtask package         what would be published: cargo package for each crate
+";
+
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => test(),
+        Some("lint") => lint(),
+        Some("guard") => guard(),
+        Some("bench") => bench(rest),
+        Some("package") => package(),
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("there is no command {other:?}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test() -> Outcome {
+    guard()?;
+    // The command line tool is what some tests run, so it has to be there first.
+    cargo(&["build", "--workspace", "--all-targets"])?;
+    cargo(&["test", "--workspace"])
+}
+
+fn lint() -> Outcome {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    run(Command::new("cargo")
+        .args(["doc", "--workspace", "--no-deps", "--quiet"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn guard() -> Outcome {
+    dependencies::guard()?;
+    transports::guard()?;
+    public_api::guard()?;
+    if run_quietly(Command::new("cargo").args(["deny", "--version"])) {
+        return cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]);
+    }
+    println!("guard: cargo-deny is not installed; licences were checked from cargo metadata alone");
+    Ok(())
+}
+
+fn bench(targets: &[String]) -> Outcome {
+    run(Command::new("cargo").args(["run", "--quiet", "--release", "-p", "things-bench", "--"]).args(targets))
+}
+
+/// The crates that are published, in the order in which they are.
+const PUBLISHED: [&str; 5] = ["things-core", "things-ureq", "things-reqwest", "things-sim", "things-cli"];
+
+fn package() -> Outcome {
+    let mut arguments = vec!["package", "--allow-dirty"];
+    PUBLISHED.iter().for_each(|name| arguments.extend(["-p", name]));
+    cargo(&arguments)
+}
+
+fn cargo(arguments: &[&str]) -> Outcome {
+    run(Command::new("cargo").args(arguments))
+}
+
+fn run(command: &mut Command) -> Outcome {
+    println!("xtask: {command:?}");
+    match command.current_dir(root()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?} ended with {status}")),
+        Err(error) => Err(format!("{command:?} could not be run: {error}")),
+    }
+}
+
+fn run_quietly(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// What a command prints.
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .current_dir(root())
+        .output()
+        .map_err(|error| format!("{command:?} could not be run: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("{command:?} printed no UTF-8: {error}"))
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}

@@ -1,0 +1,125 @@
+//! Guards what the crates depend on: a core without IO, few crates, their licences, and a true `rust-version`.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{Outcome, PUBLISHED, output};
+
+/// All that things-core may pull in. A new name here is a decision, not an accident.
+const CORE: &[&str] = &[
+    "base64",
+    "bytes",
+    "hex",
+    "http",
+    "httpdate",
+    "itoa",
+    "memchr",
+    "percent-encoding",
+    "proc-macro2",
+    "quote",
+    "serde",
+    "serde_core",
+    "serde_derive",
+    "serde_json",
+    "syn",
+    "unicode-ident",
+    "zeroize",
+    "zmij",
+];
+
+/// Most crates that a user of things-ureq has to build.
+const UREQ_MOST: usize = 60;
+
+/// Licences that a dependency may have, each of them permissive. An expression passes if one of its choices does.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+];
+
+pub(crate) fn guard() -> Outcome {
+    let core = tree("things-core")?;
+    if let Some(stray) = core.iter().find(|name| !CORE.contains(&name.as_str())) {
+        return Err(format!(
+            "things-core depends on {stray}, which is not in its list (crates/xtask/src/dependencies.rs)"
+        ));
+    }
+    let ureq = tree("things-ureq")?.len();
+    if ureq > UREQ_MOST {
+        return Err(format!("things-ureq depends on {ureq} crates, more than {UREQ_MOST}"));
+    }
+    println!("guard: things-core has {} dependencies and no IO; things-ureq has {ureq}", core.len());
+    let metadata = output(Command::new("cargo").args(["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+    let packages =
+        metadata.get("packages").and_then(Value::as_array).ok_or("cargo metadata lists no packages")?;
+    guard_licences(packages)?;
+    guard_rust_version(packages)
+}
+
+/// The names of a crate's normal dependencies, itself not counted.
+fn tree(package: &str) -> Result<BTreeSet<String>, String> {
+    let text = output(
+        Command::new("cargo").args(["tree", "--locked", "-e", "normal", "--prefix", "none", "-p", package]),
+    )?;
+    let names = text.lines().filter_map(|line| line.split_whitespace().next());
+    Ok(names.filter(|name| *name != package).map(str::to_owned).collect())
+}
+
+fn guard_licences(packages: &[Value]) -> Outcome {
+    for package in packages {
+        let licence = text(package, "license");
+        let passes = |choice: &str| {
+            choice.split(" AND ").all(|one| LICENCES.contains(&one.trim_matches(['(', ')', ' '])))
+        };
+        if !licence.replace('/', " OR ").split(" OR ").any(passes) {
+            return Err(format!(
+                "{} has the licence {licence:?}, which is not in the list",
+                text(package, "name")
+            ));
+        }
+    }
+    println!("guard: {} packages have permissive licences", packages.len());
+    Ok(())
+}
+
+/// No dependency of a published crate may need a newer compiler than we say. That our own code does not is for
+/// clippy's `incompatible_msrv`.
+fn guard_rust_version(packages: &[Value]) -> Outcome {
+    let version = |package: &Value| {
+        let parts: Vec<u32> =
+            text(package, "rust_version").split('.').filter_map(|part| part.parse().ok()).collect();
+        (parts.first().copied().unwrap_or(0), parts.get(1).copied().unwrap_or(0))
+    };
+    let find = |name: &str| packages.iter().find(|package| text(package, "name") == name);
+    let ours = version(find("things-core").ok_or("things-core is not in the workspace")?);
+    let mut needed = BTreeSet::new();
+    for package in PUBLISHED {
+        needed.extend(tree(package)?);
+    }
+    let too_new =
+        packages.iter().find(|package| needed.contains(text(package, "name")) && version(package) > ours);
+    if let Some(package) = too_new {
+        return Err(format!(
+            "{} needs Rust {}, newer than our {ours:?}",
+            text(package, "name"),
+            text(package, "rust_version")
+        ));
+    }
+    println!("guard: nothing that is published needs a newer Rust than {}.{}", ours.0, ours.1);
+    Ok(())
+}
+
+fn text<'a>(package: &'a Value, field: &str) -> &'a str {
+    package.get(field).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,55 @@
+//! Guards the transports: thin, and without knowledge of the protocol.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{Outcome, root};
+
+/// Most lines of code of a transport crate, tests, comments and blank lines not counted.
+const MOST_LINES: usize = 330;
+
+/// What only the core may know: paths, headers and statuses of the API, and JSON.
+const PROTOCOL: &[&str] = &[
+    "/api/",
+    "/oidc",
+    "x-client-id",
+    "Authorization",
+    "AUTHORIZATION",
+    "bearer",
+    "Bearer",
+    "StatusCode",
+    "serde",
+    "json",
+    "kpnthings",
+    "302",
+    "401",
+    "403",
+    "429",
+    "503",
+];
+
+pub(crate) fn guard() -> Outcome {
+    for name in ["things-reqwest", "things-ureq"] {
+        let mut lines = 0;
+        for file in files(&root().join("crates").join(name).join("src"))? {
+            for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
+            {
+                lines += 1;
+                if let Some(word) = PROTOCOL.iter().find(|word| line.contains(**word)) {
+                    return Err(format!("{name} knows the protocol ({word}): {line}"));
+                }
+            }
+        }
+        if lines > MOST_LINES {
+            return Err(format!("{name} has {lines} lines of code, more than {MOST_LINES}"));
+        }
+        println!("guard: {name} has {lines} lines of code and no word of the protocol");
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<String>, String> {
+    let trouble = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = fs::read_dir(folder).map_err(trouble)?;
+    entries.map(|entry| entry.and_then(|entry| fs::read_to_string(entry.path())).map_err(trouble)).collect()
+}

@@ -1,0 +1,182 @@
+//! What a call asks of a client, and what came of it as JSON that a scenario can be compared with.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use things_core::senml::Pack;
+use things_core::{Answer, Body, Device, Downlink, Error, FPort, Fleet, Page, Payload, RawCall, Receipt};
+
+use crate::scenario::{Call, SECRET};
+
+/// What a call came to: the fields of its result, or of its error.
+pub(crate) type Outcome = Result<Value, Value>;
+
+/// A downlink, or why there cannot be one.
+pub(crate) fn downlink(call: &Call) -> Result<Downlink, Error> {
+    let port = call.port.map(FPort::try_from).transpose()?;
+    let mut downlink = match (&call.senml, port) {
+        (Some(pack), None) => Downlink::senml(Pack::from_json(&pack.to_string())?),
+        (Some(pack), Some(port)) => Downlink::senml(Pack::from_json(&pack.to_string())?).port(port),
+        (None, port) => {
+            let dev_eui = call.dev_eui.as_deref().unwrap_or_default().parse()?;
+            let payload: Payload = call.payload.as_deref().unwrap_or_default().parse()?;
+            Downlink::raw(dev_eui, port.map_or_else(|| "".parse(), Ok)?, payload.bytes())?
+        }
+    };
+    if let Some(reference) = &call.external_reference {
+        downlink = downlink.external_reference(reference)?;
+    }
+    Ok(downlink)
+}
+
+/// A raw call.
+pub(crate) fn raw_call(call: &Call) -> RawCall {
+    let method = call.method.as_deref().unwrap_or("GET").parse().unwrap_or(Method::GET);
+    let mut raw = RawCall::new(method, call.path.as_deref().unwrap_or_default());
+    for (name, value) in &call.query {
+        raw = raw.query(name, value);
+    }
+    for (name, value) in &call.headers {
+        raw = raw.header(name, value);
+    }
+    match &call.json {
+        Some(json) => raw.json(json.to_string()),
+        None => raw,
+    }
+}
+
+/// The id of the customer to switch to.
+pub(crate) fn customer(call: &Call) -> Result<things_core::CustomerId, Error> {
+    Ok(call.customer.as_deref().unwrap_or_default().parse()?)
+}
+
+/// Devices that came one by one, perhaps up to an error.
+pub(crate) fn devices(devices: &[Device], error: Option<&Error>) -> Outcome {
+    match error {
+        None => Ok(json!({"count": devices.len(), "names": names(devices), "devices": devices})),
+        Some(error) => Err(with_names(failure(error), devices)),
+    }
+}
+
+/// Pages that came in order, perhaps up to an error.
+pub(crate) fn pages(pages: &[Page], error: Option<&Error>) -> Outcome {
+    match error {
+        None => Ok(json!({"pages": pages.iter().map(page).collect::<Vec<_>>()})),
+        Some(error) => {
+            let devices: Vec<_> = pages.iter().flat_map(|page| &page.devices).cloned().collect();
+            Err(with_names(failure(error), &devices))
+        }
+    }
+}
+
+/// All devices at once.
+pub(crate) fn fleet(fleet: Result<Fleet, Error>) -> Outcome {
+    let fleet = fleet.map_err(|error| failure(&error))?;
+    Ok(json!({
+        "count": fleet.devices.len(),
+        "names": names(&fleet.devices),
+        "devices": fleet.devices,
+        "pages": fleet.pages,
+        "total_elements": fleet.total_elements,
+    }))
+}
+
+/// A downlink that was taken.
+pub(crate) fn receipt(receipt: Result<Receipt, Error>) -> Outcome {
+    let receipt = receipt.map_err(|error| failure(&error))?;
+    Ok(json!({
+        "status": receipt.status.as_u16(),
+        "body": body(&receipt.body),
+        "external_reference": receipt.external_reference,
+        "attempts": receipt.attempts,
+    }))
+}
+
+/// The answer to a raw call.
+pub(crate) fn answer(answer: Result<Answer, Error>) -> Outcome {
+    let answer = answer.map_err(|error| failure(&error))?;
+    Ok(json!({
+        "status": answer.status.as_u16(),
+        "body": body(&Body::read(&answer.body)),
+        "attempts": answer.attempts,
+    }))
+}
+
+/// A context switch on its own.
+pub(crate) fn context_switch(switched: Result<Body, Error>) -> Outcome {
+    switched.map(|switched| json!({"body": body(&switched)})).map_err(|error| failure(&error))
+}
+
+/// Everything that an error tells.
+pub(crate) fn failure(error: &Error) -> Value {
+    json!({
+        "kind": snake_case(&format!("{:?}", error.kind())),
+        "stage": snake_case(&format!("{:?}", error.stage())),
+        "status": error.status().map(|status| status.as_u16()),
+        "outcome": error.outcome().map(|outcome| snake_case(&format!("{outcome:?}"))),
+        "stop": error.stop().map(|stop| snake_case(&format!("{stop:?}"))),
+        "attempts": error.attempts(),
+        "retry_after_ms": error.retry_after().map(|wait| wait.as_millis() as u64),
+        "method": error.method().map(Method::as_str),
+        "body": body(error.body()),
+        "text": error.to_string(),
+        "leaks": leaks(error),
+    })
+}
+
+/// Whether an error shows the secret, or an access token, of which all scenarios start with `token-`.
+fn leaks(error: &Error) -> bool {
+    let shown = format!("{error} {error:?} {:?}", error.body().json());
+    [SECRET, "token-"].iter().any(|hidden| shown.contains(hidden))
+}
+
+/// The error of a listing, with the names of the devices that came before it.
+fn with_names(mut error: Value, before: &[Device]) -> Value {
+    if let Some(fields) = error.as_object_mut() {
+        fields.insert("names_before".into(), names(before));
+    }
+    error
+}
+
+fn names(devices: &[Device]) -> Value {
+    devices.iter().map(|device| device.name.as_str()).collect()
+}
+
+fn page(page: &Page) -> Value {
+    json!({
+        "number": page.number,
+        "size": page.size,
+        "total_pages": page.total_pages,
+        "total_elements": page.total_elements,
+        "first": page.first,
+        "last": page.last,
+        "names": names(&page.devices),
+        "extra": page.extra,
+    })
+}
+
+fn body(body: &Body) -> Value {
+    match body {
+        Body::Empty => Value::Null,
+        Body::Json(json) => json.clone(),
+        Body::Raw(bytes) => Value::String(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+/// `MayHaveArrived` as `may_have_arrived`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for char in name.chars() {
+        if char.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(char.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// Milliseconds of a scenario.
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}

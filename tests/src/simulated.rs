@@ -1,0 +1,291 @@
+//! The first driver: the core on a virtual clock, against the script itself. No sockets, no threads, no waiting.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use things_core::{
+    Answer, Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Page, Pages, Session, Step,
+    TransportError, TransportErrorKind,
+};
+
+use crate::Failure;
+use crate::outcome::{self, Outcome, ms};
+use crate::scenario::{Action, CLOSED, Call, Fault, Reply, Scenario, SortOrder, credentials};
+use crate::script::{Script, Seen};
+use crate::timeline::Timeline;
+use crate::verdict::Verdict;
+
+const ORIGIN: &str = "http://127.0.0.1:80";
+const ELSEWHERE: &str = "http://127.0.0.1:81";
+
+/// How long an answer takes.
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// Runs a scenario on the virtual clock.
+pub fn run(scenario: &Scenario) -> Result<(), Failure> {
+    let script = Rc::new(Script::new(&scenario.server, ORIGIN, ELSEWHERE));
+    let mut verdict = Verdict::new(scenario);
+    let builder = Builder::new(credentials(), |config| Ok(Session::new(config, 1)));
+    let session = scenario.configure(builder, ORIGIN).build();
+    let error = session.as_ref().err().map(outcome::failure);
+    if verdict.client(error.as_ref()) {
+        return verdict.end(&script);
+    }
+    if let Ok(session) = session {
+        let timeline = Timeline::default();
+        let client = Client { session, timeline: timeline.clone(), script: Rc::clone(&script) };
+        let played = Rc::new(RefCell::new((Vec::new(), false)));
+        let calls: Vec<_> = scenario.steps().cloned().collect();
+        let results = Rc::clone(&played);
+        timeline.spawn(async move {
+            for call in calls {
+                let done = client.play(&call).await;
+                results.borrow_mut().0.extend(done);
+            }
+            results.borrow_mut().1 = true;
+        });
+        timeline.run(|_| 0, || {});
+        let (outcomes, ended) = played.take();
+        if !ended {
+            verdict.add("a call never ended".into());
+        }
+        for (call, outcome, took) in &outcomes {
+            verdict.outcome(call, outcome, *took);
+        }
+    }
+    verdict.end(&script)
+}
+
+type Played = (Call, Outcome, Duration);
+
+/// A client whose transport is the script.
+#[derive(Clone)]
+struct Client {
+    session: Session,
+    timeline: Timeline,
+    script: Rc<Script>,
+}
+
+impl Client {
+    async fn play(&self, call: &Call) -> Vec<Played> {
+        match call.action {
+            Action::Advance => {
+                self.timeline.advance(ms(call.ms));
+                Vec::new()
+            }
+            Action::Concurrently => {
+                let mut calls: Vec<_> = call.concurrent().map(|call| Box::pin(self.begin(call))).collect();
+                let mut played = Vec::new();
+                while !calls.is_empty() {
+                    played.push(next(&mut calls).await);
+                }
+                played
+            }
+            _ => vec![self.begin(call).await],
+        }
+    }
+
+    /// Makes a call once the server has seen as many requests as the call waits for.
+    async fn begin(&self, call: &Call) -> Played {
+        self.seen(call.after).await;
+        let begun = self.timeline.now();
+        let outcome = self.make(call).await;
+        (call.clone(), outcome, self.timeline.now().since(begun))
+    }
+
+    /// Waits, in steps of a millisecond, for the server to see requests; for an hour at most.
+    async fn seen(&self, requests: usize) {
+        let until = self.timeline.now() + Duration::from_secs(3600);
+        while !self.script.has_seen(requests) && self.timeline.now() < until {
+            self.timeline.sleep_until(self.timeline.now() + Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn make(&self, call: &Call) -> Outcome {
+        let client = self.scoped(call).map_err(|error| outcome::failure(&error))?;
+        match call.action {
+            Action::SendDownlink => outcome::receipt(match outcome::downlink(call) {
+                Ok(downlink) => client.call(&downlink).await,
+                Err(error) => Err(error),
+            }),
+            Action::Request => outcome::answer(client.call(&outcome::raw_call(call)).await),
+            Action::ContextSwitch => outcome::context_switch(match outcome::customer(call) {
+                Ok(customer) => client.call(&ContextSwitch::to(customer)).await,
+                Err(error) => Err(error),
+            }),
+            _ => client.list(call).await,
+        }
+    }
+
+    fn scoped(&self, call: &Call) -> Result<Self, Error> {
+        let mut client = self.clone();
+        if let Some(id) = &call.for_customer {
+            client.session = client.session.for_customer(id)?;
+        }
+        if let Some(timeout) = call.timeout_ms {
+            client.session = client.session.with_timeout(ms(timeout));
+        }
+        if let Some(timeout) = call.listing_timeout_ms {
+            client.session = client.session.with_deadline(self.timeline.now() + ms(timeout));
+        }
+        Ok(client)
+    }
+
+    async fn list(&self, call: &Call) -> Outcome {
+        let (pages, error) = self.pages(call).await;
+        match (call.action, error) {
+            (Action::Pages, error) => outcome::pages(&pages, error.as_ref()),
+            (Action::Collect, Some(error)) => outcome::fleet(Err(error)),
+            (Action::Collect, None) => outcome::fleet(Fleet::collect(pages.into_iter().map(Ok))),
+            (_, error) => {
+                let devices: Vec<Device> = pages.into_iter().flat_map(|page| page.devices).collect();
+                outcome::devices(&devices, error.as_ref())
+            }
+        }
+    }
+
+    /// The pages of a listing up to its end, or to an error.
+    async fn pages(&self, call: &Call) -> (Vec<Page>, Option<Error>) {
+        let query = list_devices(call);
+        let mut pages = Pages::new(call.window.unwrap_or(Pages::DEFAULT_WINDOW));
+        let mut flying = Vec::new();
+        let mut taken = Vec::new();
+        loop {
+            while let Some(number) = pages.want() {
+                let query = query.clone().page(number);
+                flying.push(Box::pin(async move { (number, self.call(&query).await) }));
+            }
+            match pages.take() {
+                Some(Ok(page)) => taken.push(page),
+                Some(Err(error)) => return (taken, Some(error)),
+                None if pages.is_finished() => return (taken, None),
+                None => {
+                    let (number, page) = next(&mut flying).await;
+                    pages.accept(number, page);
+                }
+            }
+        }
+    }
+
+    async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
+        operation.finish(self.drive(self.session.start(operation, self.timeline.now())).await)
+    }
+
+    async fn drive(&self, mut step: Step) -> Result<Answer, Error> {
+        loop {
+            step = match step {
+                Step::Send(request, exchange) => {
+                    let until = self.timeline.now() + exchange.timeout();
+                    let reply = self.timeline.timeout_at(until, self.exchange(request)).await;
+                    let reply = reply.unwrap_or(Err(TransportErrorKind::Timeout.into()));
+                    let reply = match reply {
+                        Ok(reply) if reply.body().len() > exchange.limit() => {
+                            Err(TransportErrorKind::TooLarge.into())
+                        }
+                        reply => reply,
+                    };
+                    exchange.resume(reply, self.timeline.now())
+                }
+                Step::Sleep(pause) => {
+                    self.timeline.sleep_until(pause.until()).await;
+                    pause.resume(self.timeline.now())
+                }
+                Step::Wait(turn) => {
+                    let settled = poll_fn(|context| turn.poll(context.waker()));
+                    let _ = self.timeline.timeout_at(turn.deadline(), settled).await;
+                    turn.resume(self.timeline.now())
+                }
+                Step::Done(result) => return result,
+            };
+        }
+    }
+
+    /// What the network does with a request.
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let (parts, body) = request.into_parts();
+        let origin = format!("http://{}", parts.uri.authority().map_or("", |authority| authority.as_str()));
+        if origin == CLOSED {
+            return Err(TransportErrorKind::Connect.into());
+        }
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let headers = parts.headers.iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let reply = self.script.receive(Seen {
+            method: parts.method.to_string(),
+            target: if origin == ORIGIN { target.into() } else { format!("{origin}{target}") },
+            headers: headers.collect(),
+            body: body.to_vec(),
+            scripted: false,
+        });
+        self.timeline.sleep_until(self.timeline.now() + LATENCY).await;
+        let Some(reply) = reply else { return Err(TransportErrorKind::Other.into()) };
+        self.seen(reply.hold).await;
+        self.timeline.advance(ms(reply.advance_ms));
+        match reply.fault {
+            Some(Fault::Stall) => std::future::pending().await,
+            Some(Fault::Drop | Fault::Truncate) => Err(TransportErrorKind::Interrupted.into()),
+            Some(Fault::Close) | None => Ok(response(&reply)),
+        }
+    }
+}
+
+fn response(reply: &Reply) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(reply.body()));
+    *response.status_mut() = StatusCode::from_u16(reply.status.unwrap_or(200)).unwrap_or_default();
+    for (name, value) in &reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn list_devices(call: &Call) -> ListDevices {
+    let mut query = ListDevices::new();
+    if let Some(text) = &call.search {
+        query = query.search(text);
+    }
+    if let Some(property) = &call.sort_by {
+        query = query.sort_by(property);
+    }
+    if let Some(order) = call.sort_order {
+        query = query.sort_order(order.into());
+    }
+    if let Some(size) = call.page_size {
+        query = query.page_size(size);
+    }
+    query
+}
+
+impl From<SortOrder> for things_core::SortOrder {
+    fn from(order: SortOrder) -> Self {
+        match order {
+            SortOrder::Ascending => Self::Ascending,
+            SortOrder::Descending => Self::Descending,
+        }
+    }
+}
+
+/// The first of the futures to end, which is taken out.
+async fn next<F: Future + ?Sized>(flying: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|context| {
+        for place in 0..flying.len() {
+            if let Some(Poll::Ready(value)) =
+                flying.get_mut(place).map(|future| future.as_mut().poll(context))
+            {
+                drop(flying.remove(place));
+                return Poll::Ready(value);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
