@@ -184,8 +184,7 @@ pub(crate) fn start(session: &Session, call: Result<Call, InputError>, now: Mome
             .deadline
             .map_or(now + session.timeout, |deadline| deadline.min(now + session.timeout)),
         stage: Stage::Prepare,
-        attempts: 0,
-        call_attempts: 0,
+        attempts: Attempts::default(),
         grant: None,
         token_lease: None,
         token_renewed: false,
@@ -204,6 +203,32 @@ struct Customer {
     uri: Uri,
 }
 
+/// How many requests were sent: for the fetch in hand of the token, for that of the switch, and for the call.
+#[derive(Clone, Copy, Default)]
+struct Attempts {
+    token: u32,
+    switch: u32,
+    call: u32,
+}
+
+impl Attempts {
+    fn of(self, stage: Stage) -> u32 {
+        match stage {
+            Stage::Token => self.token,
+            Stage::ContextSwitch => self.switch,
+            Stage::Prepare | Stage::Call => self.call,
+        }
+    }
+
+    fn count(&mut self, stage: Stage) {
+        match stage {
+            Stage::Token => self.token += 1,
+            Stage::ContextSwitch => self.switch += 1,
+            Stage::Prepare | Stage::Call => self.call += 1,
+        }
+    }
+}
+
 /// A call under way.
 pub(crate) struct Flow {
     session: Session,
@@ -212,10 +237,9 @@ pub(crate) struct Flow {
     customer: Option<Customer>,
     started: Moment,
     deadline: Moment,
-    /// What the exchange in hand is for, and how many were sent for it.
+    /// What the exchange in hand is for.
     stage: Stage,
-    attempts: u32,
-    call_attempts: u32,
+    attempts: Attempts,
     grant: Option<Grant>,
     token_lease: Option<Lease>,
     token_renewed: bool,
@@ -243,7 +267,10 @@ impl Flow {
             if self.token_lease.is_none() {
                 match self.shared().token.acquire(now) {
                     Acquired::Use(grant) => self.grant = Some(grant),
-                    Acquired::Lead(lease) => self.token_lease = Some(lease),
+                    Acquired::Lead(lease) => {
+                        self.attempts.token = 0;
+                        self.token_lease = Some(lease);
+                    }
                     Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
@@ -256,7 +283,10 @@ impl Flow {
             if self.switch_lease.is_none() {
                 match self.shared().switch(&customer.id).acquire(now) {
                     Acquired::Use(grant) => self.switched = Some(grant),
-                    Acquired::Lead(lease) => self.switch_lease = Some(lease),
+                    Acquired::Lead(lease) => {
+                        self.attempts.switch = 0;
+                        self.switch_lease = Some(lease);
+                    }
                     Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
@@ -292,7 +322,6 @@ impl Flow {
         if let Some(switched) = &self.switched {
             request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());
         }
-        self.call_attempts += 1;
         self.send(Stage::Call, request, now)
     }
 
@@ -313,15 +342,12 @@ impl Flow {
     }
 
     fn send(mut self: Box<Self>, stage: Stage, request: Request<Bytes>, now: Moment) -> Step {
-        if self.stage != stage {
-            self.stage = stage;
-            self.attempts = 0;
-        }
-        self.attempts += 1;
+        self.stage = stage;
+        self.attempts.count(stage);
         let left = self.deadline.since(now);
         // A refresh leaves time for the call itself, which can still go out with the old token.
         let refresh = stage == Stage::Token
-            && self.token_lease.as_ref().is_some_and(|lease| lease.fallback().is_some());
+            && self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
         let left = if refresh { left / 2 } else { left };
         let timeout = self.shared().config.limits.attempt_timeout.min(left);
         Step::Send(request, Exchange { flow: self, timeout })
@@ -345,7 +371,7 @@ impl Flow {
             }
             None => {
                 let (failure, error) = self.failed(reply, now);
-                if lease.fallback().is_some() {
+                if lease.fallback(now).is_some() {
                     return self.token_failed(lease, error, now);
                 }
                 match self.pause(Replay::Idempotent, failure, now) {
@@ -361,7 +387,7 @@ impl Flow {
 
     /// Shares the failure of a fetch; the call goes on if the old token still lives.
     fn token_failed(mut self: Box<Self>, lease: Lease, error: Error, now: Moment) -> Step {
-        let fallback = lease.fallback().cloned();
+        let fallback = lease.fallback(now).cloned();
         self.fail_lease(lease, &error, now);
         match fallback {
             Some(grant) => {
@@ -408,9 +434,7 @@ impl Flow {
             if self.rejected(response, now) {
                 return self.renew_token(now);
             }
-            let stale = response.status() == StatusCode::FORBIDDEN && !self.switch_renewed;
-            if let (true, Some(customer), Some(switched)) = (stale, &self.customer, &self.switched) {
-                self.shared().switch(&customer.id).invalidate(switched, now);
+            if self.switch_forgotten(response, now) {
                 self.switch_renewed = true;
                 self.switched = None;
                 return self.advance(now);
@@ -432,7 +456,7 @@ impl Flow {
     }
 
     fn done(mut self: Box<Self>, response: Response<Bytes>, now: Moment) -> Step {
-        let attempts = self.call_attempts;
+        let attempts = self.attempts.call;
         let elapsed = now.since(self.started);
         let (parts, body) = response.into_parts();
         self.stage = Stage::Call;
@@ -456,6 +480,16 @@ impl Flow {
         !self.token_renewed && self.shared().token.invalidate(grant, now)
     }
 
+    /// Whether the answer says that the context switch is gone and a new one is worth a try; notes one that holds.
+    fn switch_forgotten(&self, response: &Response<Bytes>, now: Moment) -> bool {
+        let (Some(customer), Some(switched)) = (&self.customer, &self.switched) else { return false };
+        if response.status() != StatusCode::FORBIDDEN {
+            switched.mark_accepted();
+            return false;
+        }
+        !self.switch_renewed && self.shared().switch(&customer.id).invalidate(switched, now)
+    }
+
     fn renew_token(mut self: Box<Self>, now: Moment) -> Step {
         self.token_renewed = true;
         self.grant = None;
@@ -465,7 +499,12 @@ impl Flow {
     /// When the exchange in hand may be repeated, or why it may not.
     fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, Stop> {
         let shared = self.shared();
-        match shared.config.limits.retry.decide(replay, self.attempts, failure, shared.jitter()) {
+        match shared.config.limits.retry.decide(
+            replay,
+            self.attempts.of(self.stage),
+            failure,
+            shared.jitter(),
+        ) {
             Decision::Stop(stop) => Err(stop),
             Decision::After(wait) if now + wait >= self.deadline => Err(Stop::Deadline),
             Decision::After(_) if !shared.budget.withdraw() => Err(Stop::BudgetExhausted),
@@ -586,7 +625,7 @@ impl Flow {
         };
         report.stage = self.stage;
         report.asked = asked.map(|(method, uri)| (method, without_query(uri)));
-        report.attempts = self.attempts;
+        report.attempts = self.attempts.of(self.stage);
         report.elapsed = now.since(self.started);
     }
 

@@ -132,7 +132,7 @@ fn no_repeat(replay: Replay, failure: Failure) -> Option<Stop> {
             (429, _) => None,
             (503, _) if retry_after.is_some() => None,
             (408 | 500 | 502 | 503 | 504, Replay::Safe | Replay::Idempotent) => None,
-            _ if may_have_processed(status, retry_after) => Some(Stop::MayHaveArrived),
+            (_, Replay::Never) if may_have_processed(status, retry_after) => Some(Stop::MayHaveArrived),
             _ => Some(Stop::Final),
         },
     }

@@ -50,6 +50,11 @@ pub(crate) struct Life {
     pub(crate) expires_at: Moment,
 }
 
+/// Whether a value may still be used.
+fn lives((_, life): &(Grant, Option<Life>), now: Moment) -> bool {
+    life.is_none_or(|life| now < life.expires_at)
+}
+
 #[derive(Default)]
 pub(crate) struct Slot(Mutex<State>);
 
@@ -83,13 +88,14 @@ impl Slot {
     pub(crate) fn acquire(self: &Arc<Self>, now: Moment) -> Acquired {
         let mut state = self.lock();
         let paused = state.failure.as_ref().filter(|failure| now < failure.until);
-        let living = state.held.as_ref().filter(|(_, life)| life.is_none_or(|life| now < life.expires_at));
+        let living = state.held.as_ref().filter(|held| lives(held, now));
         if let Some((grant, life)) = living {
+            let life = *life;
             let due = life.is_some_and(|life| life.refresh_at <= now);
             if !due || state.fetching || paused.is_some() {
                 return Acquired::Use(grant.clone());
             }
-            let fallback = Some(grant.clone());
+            let fallback = Some((grant.clone(), life));
             return Acquired::Lead(self.lead(&mut state, fallback, now));
         }
         if state.fetching {
@@ -106,7 +112,12 @@ impl Slot {
         Acquired::Lead(self.lead(&mut state, None, now))
     }
 
-    fn lead(self: &Arc<Self>, state: &mut State, fallback: Option<Grant>, now: Moment) -> Lease {
+    fn lead(
+        self: &Arc<Self>,
+        state: &mut State,
+        fallback: Option<(Grant, Option<Life>)>,
+        now: Moment,
+    ) -> Lease {
         state.fetch += 1;
         state.fetching = true;
         Lease { slot: Arc::clone(self), fallback, started: now, ended: false }
@@ -150,15 +161,15 @@ impl Slot {
 /// The right, and the duty, to fetch the value. Dropping it hands the fetch over to the next caller.
 pub(crate) struct Lease {
     slot: Arc<Slot>,
-    fallback: Option<Grant>,
+    fallback: Option<(Grant, Option<Life>)>,
     started: Moment,
     ended: bool,
 }
 
 impl Lease {
     /// The old value, while it lives: what to use if the fetch fails.
-    pub(crate) fn fallback(&self) -> Option<&Grant> {
-        self.fallback.as_ref()
+    pub(crate) fn fallback(&self, now: Moment) -> Option<&Grant> {
+        self.fallback.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant)
     }
 
     /// How long the fetch has been going on.
@@ -330,7 +341,8 @@ mod tests {
         let slot = Arc::new(Slot::default());
         fill(&slot, "a", 0);
         let refresh = lead(&slot, 80);
-        assert_eq!(refresh.fallback().unwrap().value, "a");
+        assert_eq!(refresh.fallback(at(80)).unwrap().value, "a");
+        assert!(refresh.fallback(at(100)).is_none(), "the old value died meanwhile");
         assert_eq!(held(&slot, 80).value, "a");
         refresh.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(80));
         assert_eq!(held(&slot, 80).value, "a", "no second refresh during the pause");
@@ -344,7 +356,7 @@ mod tests {
         let slot = Arc::new(Slot::default());
         fill(&slot, "a", 0);
         let lease = lead(&slot, 100);
-        assert!(lease.fallback().is_none());
+        assert!(lease.fallback(at(100)).is_none());
         follow(&slot, 100);
     }
 

@@ -97,7 +97,8 @@ impl Page {
     pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
         // Checking the whole text at once is cheaper than string by string; what is no text gets its error below.
-        let parsed = std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+        let parsed =
+            std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
         parsed.map_err(|error| {
             DecodeError::new(format_args!(
                 "not a page of devices: {error}; the answer starts with {:?}",
