@@ -317,7 +317,7 @@ impl Flow {
         self.send(Stage::ContextSwitch, request, now)
     }
 
-    fn send_call(mut self: Box<Self>, now: Moment) -> Step {
+    fn send_call(self: Box<Self>, now: Moment) -> Step {
         let mut request = self.api_request(&self.call, &self.uri);
         if let Some(switched) = &self.switched {
             request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());

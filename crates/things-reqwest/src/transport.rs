@@ -6,8 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use things_core::{Config, Error, TransportError, TransportErrorKind};
@@ -53,25 +51,14 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(trouble)?;
     let verified = match config.ca_bundle() {
-        Some(pem) => builder.with_root_certificates(certificates(pem)?),
+        Some(bundle) => {
+            let mut roots = RootCertStore::empty();
+            bundle.iter().try_for_each(|der| roots.add(der.clone())).map_err(trouble)?;
+            builder.with_root_certificates(roots)
+        }
         None => builder.with_platform_verifier().map_err(trouble)?,
     };
     Ok(verified.with_no_client_auth())
-}
-
-fn certificates(pem: &[u8]) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate =
-            certificate.map_err(|error| Error::config(format!("the CA bundle is not PEM: {error}")))?;
-        roots
-            .add(certificate)
-            .map_err(|error| Error::config(format!("the CA bundle has a bad certificate: {error}")))?;
-    }
-    if roots.is_empty() {
-        return Err(Error::config("the CA bundle holds no certificate"));
-    }
-    Ok(roots)
 }
 
 /// Only what happens before a request can be written counts as `Connect`.

@@ -45,7 +45,7 @@ impl Client {
     fn new(config: Config) -> Result<Self, Error> {
         let start = Instant::now();
         let clock = move || Moment::new(start.elapsed(), SystemTime::now());
-        let transport = Transport::new(&config)?;
+        let transport = Transport::new(&config);
         Ok(Self {
             session: Session::new(config, RandomState::new().hash_one(())),
             transport,

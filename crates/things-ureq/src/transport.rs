@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Config, Error, TransportError, TransportErrorKind};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use things_core::{Config, TransportError, TransportErrorKind};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
@@ -20,8 +20,11 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// No redirects, no decompression, every status as an answer; roots of trust from the platform or the user.
-    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        let roots = config.ca_bundle().map_or(Ok(RootCerts::PlatformVerifier), |pem| certificates(pem))?;
+    pub(crate) fn new(config: &Config) -> Self {
+        let roots = match config.ca_bundle() {
+            Some(bundle) => bundle.iter().map(|der| Certificate::from_der(der).to_owned()).into(),
+            None => RootCerts::PlatformVerifier,
+        };
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -37,9 +40,9 @@ impl Transport {
             .max_idle_connections_per_host(64)
             .max_idle_connections(128)
             .tls_config(tls.build());
-        Ok(Self {
+        Self {
             agent: Agent::with_parts(agent.build(), DefaultConnector::default(), CachingResolver::default()),
-        })
+        }
     }
 
     pub(crate) fn send(
@@ -61,20 +64,6 @@ impl Transport {
         let (parts, mut body) = run(Some(timeout)).map_err(classify)?.into_parts();
         let body = body.with_config().limit(limit as u64).read_to_vec().map_err(classify)?;
         Ok(Response::from_parts(parts, Bytes::from(body)))
-    }
-}
-
-fn certificates(pem: &[u8]) -> Result<RootCerts, Error> {
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    };
-    let found: Result<Vec<_>, _> = parse_pem(pem).filter_map(certificate).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(RootCerts::from(found)),
-        Ok(_) => Err(Error::config("the CA bundle holds no certificate")),
-        Err(error) => Err(Error::config(format!("the CA bundle is not PEM: {error}"))),
     }
 }
 

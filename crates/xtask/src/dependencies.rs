@@ -19,6 +19,7 @@ const CORE: &[&str] = &[
     "percent-encoding",
     "proc-macro2",
     "quote",
+    "rustls-pki-types",
     "serde",
     "serde_core",
     "serde_derive",

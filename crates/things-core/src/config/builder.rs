@@ -5,6 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use super::{Config, Credentials, Limits, Settings};
 use crate::error::Error;
@@ -122,8 +124,18 @@ impl<C> Builder<C> {
     /// The client, or all that is wrong with the settings.
     pub fn build(self) -> Result<C, Error> {
         let mut config = self.settings.resolve(self.limits)?;
-        config.ca_bundle = self.ca_bundle;
+        config.ca_bundle = self.ca_bundle.as_deref().map(certificates).transpose()?;
         (self.make)(config)
+    }
+}
+
+/// The certificates of a PEM file, of which there must be one at least.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(Error::config("the CA bundle holds no certificate")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(Error::config(format!("the CA bundle is not PEM: {error}"))),
     }
 }
 
@@ -166,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn a_ca_bundle_without_a_certificate_is_refused() {
+        let problem = |pem: &'static str| {
+            builder(Credentials::new("t", "k", "s").into()).ca_bundle(pem).build().unwrap_err().to_string()
+        };
+        assert!(problem("").contains("holds no certificate"));
+        assert!(problem("-----BEGIN CERTIFICATE-----\n!").contains("not PEM"));
+    }
+
+    #[test]
     fn everything_that_is_set_arrives() {
         let config = builder(Credentials::new("t", "k", "s").into())
             .base_url("https://api.example")
@@ -176,7 +197,7 @@ mod tests {
             .attempt_timeout(Duration::from_secs(2))
             .connect_timeout(Duration::from_secs(3))
             .max_body(4)
-            .ca_bundle("pem")
+            .ca_bundle("-----BEGIN CERTIFICATE-----\nMDEy\n-----END CERTIFICATE-----\n")
             .build()
             .unwrap();
         assert_eq!(config.base_url(), "https://api.example");
@@ -189,6 +210,6 @@ mod tests {
             [1, 2, 3]
         );
         assert_eq!(limits.max_body, 4);
-        assert_eq!(config.ca_bundle.unwrap(), "pem");
+        assert_eq!(config.ca_bundle.unwrap(), [CertificateDer::from_slice(b"012")]);
     }
 }

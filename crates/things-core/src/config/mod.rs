@@ -11,8 +11,8 @@ mod settings;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Uri};
+use rustls_pki_types::CertificateDer;
 
 use crate::customers::CustomerId;
 use crate::retry::RetryPolicy;
@@ -107,7 +107,7 @@ pub struct Config {
     pub(crate) customer: Option<CustomerId>,
     pub(crate) security_context: Option<HeaderValue>,
     pub(crate) limits: Limits,
-    pub(crate) ca_bundle: Option<Bytes>,
+    pub(crate) ca_bundle: Option<Vec<CertificateDer<'static>>>,
 }
 
 impl Config {
@@ -131,9 +131,9 @@ impl Config {
         self.customer.as_ref()
     }
 
-    /// Certificates to trust instead of the platform's, in PEM.
-    pub fn ca_bundle(&self) -> Option<&Bytes> {
-        self.ca_bundle.as_ref()
+    /// Certificates to trust instead of the platform's: at least one, if there is a list.
+    pub fn ca_bundle(&self) -> Option<&[CertificateDer<'static>]> {
+        self.ca_bundle.as_deref()
     }
 }
 
