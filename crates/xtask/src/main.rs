@@ -65,7 +65,7 @@ fn guard() -> Outcome {
     if run_quietly(Command::new("cargo").args(["deny", "--version"])) {
         return cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]);
     }
-    println!("guard: cargo-deny is not installed; licences were checked from cargo metadata alone");
+    println!("guard: licences and sources not checked: cargo install --locked cargo-deny");
     Ok(())
 }
 
