@@ -46,7 +46,8 @@ impl Client {
             .environment(|name| env::var_os(name), |path| fs::read_to_string(path))
     }
 
-    fn new(config: Config) -> Result<Self, Error> {
+    /// A client from a configuration that is checked already, with a session of its own.
+    pub fn new(config: Config) -> Result<Self, Error> {
         let start = Instant::now();
         let clock = move || Moment::new(start.elapsed(), SystemTime::now());
         let transport = Transport::new(&config)?;

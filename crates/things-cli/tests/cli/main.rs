@@ -12,6 +12,7 @@ mod downlink;
 mod help;
 mod independent;
 mod library;
+mod readme;
 mod settings;
 mod sim;
 mod stream;
