@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use things_core::senml::{BaseName, Pack};
+use things_core::senml::Pack;
 use things_core::{Body, DevEui, Downlink, FPort, Payload, Receipt};
 
 use crate::console::Console;
@@ -49,7 +49,7 @@ impl Send {
         let mut downlink = match (self.senml, self.hex, port) {
             (Some(records), ..) => {
                 let records = input::text("the SenML", input::content("the SenML", records)?)?;
-                Downlink::senml(pack(&self.device, &records)?)
+                Downlink::senml(Pack::about(&self.device.parse()?, &records)?)
             }
             (None, Some(hex), Some(port)) => {
                 let dev_eui: DevEui = self.device.parse()?;
@@ -83,26 +83,6 @@ impl Send {
         console.say("accepted: it is queued; a class A device gets it after its next uplink")?;
         Ok(())
     }
-}
-
-/// The records, of which the first names the device: by its own base name, or else by the one that is given.
-fn pack(device: &str, records: &str) -> Result<Pack, Failure> {
-    let device = match device.strip_prefix("urn:") {
-        Some(_) => BaseName::new(device)?,
-        None => BaseName::from(device.parse::<DevEui>()?),
-    };
-    let mut json: Value = serde_json::from_str(records).unwrap_or_default();
-    if let Some(first) = json.get_mut(0).and_then(Value::as_object_mut) {
-        let name = first.entry("bn").or_insert_with(|| device.as_str().into());
-        if name != device.as_str() {
-            return Err(Failure::Usage(format!(
-                "the SenML is about another device than {device}: leave its \"bn\" out, or make both the same"
-            )));
-        }
-        return Ok(Pack::from_json(&json.to_string())?);
-    }
-    // It is not an array of records: the core says what it is.
-    Ok(Pack::from_json(records)?)
 }
 
 /// A receipt as it is printed.

@@ -51,6 +51,26 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, for who gives each a class or a code of their own.
+    pub const ALL: [Self; 16] = [
+        Self::Config,
+        Self::Input,
+        Self::Connect,
+        Self::Timeout,
+        Self::Interrupted,
+        Self::TooLarge,
+        Self::Transport,
+        Self::Auth,
+        Self::BadRequest,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::RateLimited,
+        Self::Server,
+        Self::UnexpectedStatus,
+        Self::Decode,
+        Self::Listing,
+    ];
+
     /// The kind that an answer with this status has.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -464,6 +484,16 @@ pub(crate) fn redact<'a>(bytes: &Bytes, secrets: impl Iterator<Item = &'a [u8]>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_of_kinds_is_complete() {
+        assert_eq!(
+            ErrorKind::ALL.len(),
+            ErrorKind::Listing as usize + 1,
+            "the last kind has the highest number"
+        );
+        assert!(ErrorKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
+    }
 
     #[test]
     fn display_says_what_was_asked_of_whom_and_what_to_do() {

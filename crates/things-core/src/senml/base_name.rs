@@ -1,6 +1,7 @@
 //! Base names: which device a SenML pack is about.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::downlinks::DevEui;
 use crate::error::InputError;
@@ -36,6 +37,19 @@ impl BaseName {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Reads a URN as it is, and anything else as a DevEUI.
+impl FromStr for BaseName {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        if text.starts_with("urn:") {
+            Self::new(text)
+        } else {
+            text.parse().map(|dev_eui: DevEui| dev_eui.into())
+        }
     }
 }
 
@@ -77,6 +91,9 @@ mod tests {
         assert_eq!(BaseName::imei("490154203237518").unwrap().as_str(), "urn:dev:IMEI:490154203237518:");
         assert_eq!(BaseName::device_uuid("ab-12").unwrap().as_str(), "urn:dev:DVNUUID:ab-12:");
         assert_eq!(BaseName::new("urn:dev:DEVEUI:0059ac:").unwrap().as_str(), "urn:dev:DEVEUI:0059ac:");
+        assert_eq!("00-59-ac-00-00-18-1e-b6".parse(), Ok(BaseName::from(dev_eui)));
+        assert_eq!("urn:own:".parse(), BaseName::new("urn:own:"));
+        assert!("own".parse::<BaseName>().is_err());
     }
 
     #[test]

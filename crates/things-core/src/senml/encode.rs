@@ -115,6 +115,23 @@ impl Pack {
         Ok(Self(records))
     }
 
+    /// The same with the device beside it: its base name goes into the first record, unless that has it already.
+    pub fn about(device: &BaseName, json: &str) -> Result<Self, InputError> {
+        let mut records: Value = serde_json::from_str(json).unwrap_or_default();
+        let Some(first) = records.get_mut(0).and_then(Value::as_object_mut) else {
+            // No array of records, or an empty one: the reader says what it is.
+            return Self::from_json(json);
+        };
+        let name = first.entry("bn").or_insert_with(|| device.as_str().into());
+        if name != device.as_str() {
+            return Err(InputError::new(
+                PACK,
+                format!("is about another device than {device}: leave its \"bn\" out, or make both the same"),
+            ));
+        }
+        Self::from_json(&records.to_string())
+    }
+
     /// The number of records.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -208,6 +225,25 @@ mod tests {
     fn numbers_that_json_cannot_say_are_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert!(record().number(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn the_first_record_names_the_device_unless_it_does_already() {
+        let device = BaseName::new("urn:x:").unwrap();
+        let about = |json| Pack::about(&device, json).map(|pack| pack.to_json());
+        assert_eq!(
+            about(r#"[{"n":"open","vb":true}]"#).unwrap(),
+            r#"[{"bn":"urn:x:","n":"open","vb":true}]"#
+        );
+        assert!(about(r#"[{"bn":"urn:x:","n":"open","vb":true},{"n":"b","v":1}]"#).is_ok());
+        let other = about(r#"[{"bn":"urn:y:","n":"open","vb":true}]"#).unwrap_err().to_string();
+        assert!(other.contains("another device than urn:x:"), "{other}");
+        for (bad, reason) in
+            [("", "not JSON"), ("{}", "not a JSON array"), ("[]", "is empty"), ("[1]", "not an object")]
+        {
+            let error = about(bad).unwrap_err().to_string();
+            assert!(error.contains(reason), "{bad}: {error}");
         }
     }
 
