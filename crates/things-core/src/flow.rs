@@ -648,7 +648,7 @@ pub(crate) fn finish<O: Operation + ?Sized>(operation: &O, mut answer: Answer) -
             report.status = Some(status);
             report.attempts = attempts;
         }),
-        None => Error::new(ErrorKind::Decode, Stage::Call, error.to_string()),
+        None => error.into(),
     })
 }
 

@@ -1,0 +1,68 @@
+"""Client for KPN Things: the whole fleet, downlinks sent at most once, sub-customers.
+
+    from kpn_things import Client
+
+    with Client.from_env() as client:
+        for device in client.devices(search="Parking"):
+            print(device.name)
+        client.send_downlink("0059AC0000181EB6", b"\\x01\\x02", port=1, external_reference="valve-42")
+
+`AsyncClient` has the same methods for asyncio. Exceptions are in `kpn_things.errors`, a simulator of the service for
+your tests in `kpn_things.testing`.
+"""
+
+from ._async_client import AsyncClient, AsyncDevices
+from ._client import Client, Devices
+from ._native import VERSION as __version__
+from ._native import Device, Fleet, Page, Receipt, Response
+from .errors import (
+    ApiError,
+    AuthError,
+    BadRequestError,
+    ConfigError,
+    ConnectError,
+    DecodeError,
+    ForbiddenError,
+    InputError,
+    InterruptedError,
+    KpnThingsError,
+    ListingError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    TimeoutError,
+    TooLargeError,
+    TransportError,
+    UnexpectedStatusError,
+)
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "AsyncDevices",
+    "AuthError",
+    "BadRequestError",
+    "Client",
+    "ConfigError",
+    "ConnectError",
+    "DecodeError",
+    "Device",
+    "Devices",
+    "Fleet",
+    "ForbiddenError",
+    "InputError",
+    "InterruptedError",
+    "KpnThingsError",
+    "ListingError",
+    "NotFoundError",
+    "Page",
+    "RateLimitedError",
+    "Receipt",
+    "Response",
+    "ServerError",
+    "TimeoutError",
+    "TooLargeError",
+    "TransportError",
+    "UnexpectedStatusError",
+    "__version__",
+]

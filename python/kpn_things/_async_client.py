@@ -1,0 +1,189 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+from ._arguments import body, pairs, payload_bytes, to_json
+from ._base import BaseClient
+from ._client import fleet
+from ._native import AsyncCaller, Fleet, Receipt, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from ._arguments import Pairs, Payload, Records
+    from ._native import Device, Page
+
+
+class AsyncClient(BaseClient):
+    """A client for KPN Things on asyncio, with the methods and options of `Client`.
+
+        async with AsyncClient.from_env() as client:
+            async for device in client.devices():
+                print(device.name)
+
+    Its methods are coroutines: `asyncio.create_task` takes them, and cancelling one ends its IO. A downlink that is
+    cancelled under way may have arrived. The IO is done by threads of its own, of which a forked child gets new ones.
+    It needs asyncio's event loop: trio has to run it by `trio-asyncio`.
+
+    Args:
+        tenant_id: The slug of the GRIP tenant, such as `rjsfm52t`.
+        key_id: The id of the API key.
+        key_secret: Its secret.
+        application_id: The id of the service wanted, if it is not the documented one.
+        grip_base_url: The identity service; by default `https://auth.grip-on-it.com`.
+        token_url: The token endpoint, instead of the one made of `grip_base_url` and `tenant_id`.
+        base_url: The API; by default `https://api.kpnthings.com`.
+        customer_id: The sub-customer that all calls are made for.
+        security_context: Sent verbatim as `KPN-Things-Security-Context`.
+        timeout: Seconds for a whole call, retries included; 30 by default.
+        attempt_timeout: Seconds for one attempt; 15 by default.
+        connect_timeout: Seconds to make a connection; 5 by default.
+        max_attempts: Most attempts at a read; 3 by default. A downlink is only repeated if it is proven unsent.
+        max_body: Most bytes of an answer; 16 MiB by default.
+        ca_bundle: Certificates to trust instead of the platform's: the path of a PEM file, or its content as `bytes`.
+
+    Raises:
+        ConfigError: Settings are missing or cannot be right; the message names all of them.
+    """
+
+    __slots__ = ()
+
+    _caller: AsyncCaller
+    _caller_type = AsyncCaller
+
+    def devices(
+        self,
+        *,
+        search: str | None = None,
+        sort_by: str | None = None,
+        descending: bool = False,
+        page_size: int | None = None,
+        window: int = 8,
+        timeout: float | None = None,
+    ) -> AsyncDevices:
+        """All devices: `async for` over it, or over its `pages()`, or await `collect()`. Nothing is asked before that.
+
+        Args:
+            search: Only devices that match this text: partial, and **case-sensitive**.
+            sort_by: The field to order by; the service's default is `name`.
+            descending: The other way round.
+            page_size: Devices a page; the service's default is 20, and it may answer smaller pages.
+            window: Pages under way at a time, 1 to 64.
+            timeout: Seconds for all pages together; by default each page has the time of a call.
+        """
+        return AsyncDevices(self._caller, (search, sort_by, descending, page_size, window, timeout))
+
+    async def send_downlink(
+        self,
+        dev_eui: str,
+        payload: Payload,
+        *,
+        port: int,
+        external_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Sends bytes to a LoRa device, at most once.
+
+        It is repeated only where it is proven that the service did not act on it. If an exception's `outcome` is
+        `unknown`, the downlink may have arrived: look before you send it again.
+
+        Args:
+            dev_eui: 16 hex digits, in either case, plain or in pairs with `-` or `:`.
+            payload: 1 to 242 bytes; more than 51 reach a device only at a good data rate.
+            port: The LoRa port (FPort), 1 to 223.
+            external_reference: Your own name for it.
+            timeout: Seconds for the whole call.
+        """
+        return await self._caller.send_raw(dev_eui, payload_bytes(payload), port, external_reference, timeout)
+
+    async def send_senml(
+        self,
+        records: Records,
+        *,
+        device: str | None = None,
+        port: int | None = None,
+        external_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Sends SenML records of your own (RFC 8428), such as a named instruction; at most once, as `send_downlink`.
+
+        Args:
+            records: The records. The first names its device in `bn`, unless `device` does.
+            device: A DevEUI, or a URN such as `urn:dev:IMEI:490154203237518:`.
+            port: The LoRa port, where your records need one.
+            external_reference: Your own name for it.
+            timeout: Seconds for the whole call.
+        """
+        return await self._caller.send_senml(to_json(records), device, port, external_reference, timeout)
+
+    async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
+        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
+        return await self._caller.context_switch(customer_id, timeout)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Pairs | None = None,
+        headers: Pairs | None = None,
+        json: Any = None,
+        content: Payload | None = None,
+        timeout: float | None = None,
+    ) -> Response:
+        """Any other call of the API, with the token and the errors of the rest; see `Client.request`.
+
+        Args:
+            method: The HTTP method.
+            path: The path after the base URL; it starts with `/`.
+            params: Query parameters; names and values are percent-encoded.
+            headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
+            json: A body as plain data.
+            content: A body as bytes; set its `Content-Type` in `headers`.
+            timeout: Seconds for the whole call.
+        """
+        data, fields = body(json, content, headers)
+        return await self._caller.request(method, path, pairs(params), fields, data, timeout)
+
+    async def aclose(self) -> None:
+        """Closes the connections. Calls after it raise `RuntimeError`."""
+        self._caller.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class AsyncDevices:
+    """A listing that has not begun: `async for` over it, over its `pages()`, or await `collect()`. Each time it lists anew."""
+
+    __slots__ = ("_arguments", "_caller")
+
+    def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...]) -> None:
+        self._caller = caller
+        self._arguments = arguments
+
+    async def __aiter__(self) -> AsyncIterator[Device]:
+        async for page in self.pages():
+            for device in page.devices:
+                yield device
+
+    async def pages(self) -> AsyncIterator[Page]:
+        """The pages, in order."""
+        pages = self._caller.pages(*self._arguments)
+        while batch := await pages.next_batch():
+            for page in batch:
+                yield page
+
+    async def collect(self) -> Fleet:
+        """All devices at once, and how many the service told."""
+        return fleet([page async for page in self.pages()])

@@ -1,0 +1,197 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from ._arguments import body, pairs, payload_bytes, to_json
+from ._base import BaseClient
+from ._native import Caller, Fleet, Receipt, Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from ._arguments import Pairs, Payload, Records
+    from ._native import Device, Page
+
+
+class Client(BaseClient):
+    """A blocking client for KPN Things.
+
+        client = Client(tenant_id="rjsfm52t", key_id="...", key_secret="...")
+        client = Client.from_env()
+
+    Threads may share it; after a fork the child makes connections of its own. It holds connections until it is closed:
+    use `with`, or call `close`. Ctrl-C ends a call within 50 ms or so. A pickled client does not hold the secret: where it
+    is unpickled, `KPN_THINGS_KEY_SECRET` has to be set.
+
+    Args:
+        tenant_id: The slug of the GRIP tenant, such as `rjsfm52t`.
+        key_id: The id of the API key.
+        key_secret: Its secret.
+        application_id: The id of the service wanted, if it is not the documented one.
+        grip_base_url: The identity service; by default `https://auth.grip-on-it.com`.
+        token_url: The token endpoint, instead of the one made of `grip_base_url` and `tenant_id`.
+        base_url: The API; by default `https://api.kpnthings.com`.
+        customer_id: The sub-customer that all calls are made for.
+        security_context: Sent verbatim as `KPN-Things-Security-Context`.
+        timeout: Seconds for a whole call, retries included; 30 by default.
+        attempt_timeout: Seconds for one attempt; 15 by default.
+        connect_timeout: Seconds to make a connection; 5 by default.
+        max_attempts: Most attempts at a read; 3 by default. A downlink is only repeated if it is proven unsent.
+        max_body: Most bytes of an answer; 16 MiB by default.
+        ca_bundle: Certificates to trust instead of the platform's: the path of a PEM file, or its content as `bytes`.
+
+    Raises:
+        ConfigError: Settings are missing or cannot be right; the message names all of them.
+    """
+
+    __slots__ = ()
+
+    _caller: Caller
+    _caller_type = Caller
+
+    def devices(
+        self,
+        *,
+        search: str | None = None,
+        sort_by: str | None = None,
+        descending: bool = False,
+        page_size: int | None = None,
+        window: int = 8,
+        timeout: float | None = None,
+    ) -> Devices:
+        """All devices: iterate over it, or over its `pages()`, or `collect()` them. Nothing is asked before that.
+
+        Args:
+            search: Only devices that match this text: partial, and **case-sensitive**.
+            sort_by: The field to order by; the service's default is `name`.
+            descending: The other way round.
+            page_size: Devices a page; the service's default is 20, and it may answer smaller pages.
+            window: Pages under way at a time, 1 to 64.
+            timeout: Seconds for all pages together; by default each page has the time of a call.
+        """
+        return Devices(self._caller, (search, sort_by, descending, page_size, window, timeout))
+
+    def send_downlink(
+        self,
+        dev_eui: str,
+        payload: Payload,
+        *,
+        port: int,
+        external_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Sends bytes to a LoRa device, at most once.
+
+        It is repeated only where it is proven that the service did not act on it. If an exception's `outcome` is
+        `unknown`, the downlink may have arrived: look before you send it again.
+
+        Args:
+            dev_eui: 16 hex digits, in either case, plain or in pairs with `-` or `:`.
+            payload: 1 to 242 bytes; more than 51 reach a device only at a good data rate.
+            port: The LoRa port (FPort), 1 to 223.
+            external_reference: Your own name for it.
+            timeout: Seconds for the whole call.
+        """
+        return self._caller.send_raw(dev_eui, payload_bytes(payload), port, external_reference, timeout)
+
+    def send_senml(
+        self,
+        records: Records,
+        *,
+        device: str | None = None,
+        port: int | None = None,
+        external_reference: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Sends SenML records of your own (RFC 8428), such as a named instruction; at most once, as `send_downlink`.
+
+            client.send_senml([{"n": "setpoint", "v": 21.5}], device="0059AC0000181EB6")
+
+        Args:
+            records: The records. The first names its device in `bn`, unless `device` does.
+            device: A DevEUI, or a URN such as `urn:dev:IMEI:490154203237518:`.
+            port: The LoRa port, where your records need one.
+            external_reference: Your own name for it.
+            timeout: Seconds for the whole call.
+        """
+        return self._caller.send_senml(to_json(records), device, port, external_reference, timeout)
+
+    def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
+        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
+        return self._caller.context_switch(customer_id, timeout)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Pairs | None = None,
+        headers: Pairs | None = None,
+        json: Any = None,
+        content: Payload | None = None,
+        timeout: float | None = None,
+    ) -> Response:
+        """Any other call of the API, with the token and the errors of the rest.
+
+            client.request("GET", "/devices", params={"limit": 50, "sort": "createdAt,-name"}).json()
+
+        GET, HEAD, OPTIONS, PUT and DELETE are repeated on failure; POST and PATCH only if proven unprocessed.
+
+        Args:
+            method: The HTTP method.
+            path: The path after the base URL; it starts with `/`.
+            params: Query parameters; names and values are percent-encoded.
+            headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
+            json: A body as plain data.
+            content: A body as bytes; set its `Content-Type` in `headers`.
+            timeout: Seconds for the whole call.
+        """
+        data, fields = body(json, content, headers)
+        return self._caller.request(method, path, pairs(params), fields, data, timeout)
+
+    def close(self) -> None:
+        """Closes the connections. Calls after it raise `RuntimeError`."""
+        self._caller.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Devices:
+    """A listing that has not begun: iterate over it, over its `pages()`, or `collect()` it. Each time it lists anew."""
+
+    __slots__ = ("_arguments", "_caller")
+
+    def __init__(self, caller: Caller, arguments: tuple[Any, ...]) -> None:
+        self._caller = caller
+        self._arguments = arguments
+
+    def __iter__(self) -> Iterator[Device]:
+        for page in self.pages():
+            yield from page.devices
+
+    def pages(self) -> Iterator[Page]:
+        """The pages, in order."""
+        return self._caller.pages(*self._arguments)
+
+    def collect(self) -> Fleet:
+        """All devices at once, and how many the service told."""
+        return fleet(list(self.pages()))
+
+
+def fleet(pages: list[Page]) -> Fleet:
+    """The devices of all pages."""
+    totals = (page.total_elements for page in reversed(pages) if page.total_elements is not None)
+    return Fleet(tuple(chain.from_iterable(page.devices for page in pages)), len(pages), next(totals, None))

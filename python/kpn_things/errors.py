@@ -1,0 +1,193 @@
+"""Why a call failed: one tree under `KpnThingsError`, by cause.
+
+    KpnThingsError
+    ├── ConfigError             a setting is missing, malformed, or contradicts another   (ValueError)
+    ├── InputError              an argument cannot be right; nothing was sent             (ValueError)
+    ├── TransportError          no usable answer came
+    │   ├── ConnectError        no connection: nothing was sent                           (ConnectionError)
+    │   ├── TimeoutError        the time of the attempt or of the whole call ran out      (builtins.TimeoutError)
+    │   ├── InterruptedError    the connection broke before the whole answer was there    (ConnectionError)
+    │   └── TooLargeError       the answer is larger than allowed
+    ├── ApiError                the service refused
+    │   ├── AuthError           302 or 401, or GRIP gave no token                         (PermissionError)
+    │   ├── BadRequestError     400
+    │   ├── ForbiddenError      403                                                       (PermissionError)
+    │   ├── NotFoundError       404
+    │   ├── RateLimitedError    429
+    │   ├── ServerError         5xx
+    │   └── UnexpectedStatusError
+    ├── DecodeError             a 2xx answer that is not what the documentation shows     (ValueError)
+    └── ListingError            the pages of a listing contradict each other
+
+Every one has the attributes of `KpnThingsError`, what you can do as a note, and can be pickled and copied. None holds a
+secret or a token.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "BadRequestError",
+    "ConfigError",
+    "ConnectError",
+    "DecodeError",
+    "ForbiddenError",
+    "InputError",
+    "InterruptedError",
+    "KpnThingsError",
+    "ListingError",
+    "NotFoundError",
+    "RateLimitedError",
+    "ServerError",
+    "TimeoutError",
+    "TooLargeError",
+    "TransportError",
+    "UnexpectedStatusError",
+]
+
+
+class KpnThingsError(Exception):
+    """Any failure of this library. `str()` says what was asked of whom, how often, and what came of it."""
+
+    hint: str | None = None
+    """What you can do about it, where that is known; also a note of the exception."""
+
+    method: str | None = None
+    """The method of the request that failed."""
+
+    url: str | None = None
+    """The URL of the request that failed, without its query."""
+
+    status: int | None = None
+    """The status of the last answer, if there was one."""
+
+    body: Any = None
+    """The body of the last answer: plain data if it was JSON, else `bytes`, or `None`."""
+
+    retry_after: float | None = None
+    """Seconds that the service asks to wait."""
+
+    attempts: int = 0
+    """How many requests were sent for the part of the call that failed."""
+
+    elapsed: float = 0.0
+    """Seconds that the call took until it failed."""
+
+    stage: str = "prepare"
+    """Which part of the call failed: `prepare`, `token`, `context_switch` or `call`."""
+
+    stop: str | None = None
+    """Why it was not tried again, such as `attempts_exhausted` or `may_have_arrived`."""
+
+    outcome: str | None = None
+    """For a downlink: `not_sent` if it is proven that the service did not act on it, else `unknown`: it may have arrived,
+    and was not repeated. `None` for reads."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), str(self), self.__dict__)
+
+
+class ConfigError(KpnThingsError, ValueError):
+    """A setting is missing, malformed, or contradicts another. Nothing was sent."""
+
+
+class InputError(KpnThingsError, ValueError):
+    """An argument cannot be right. Nothing was sent."""
+
+
+class TransportError(KpnThingsError):
+    """No usable answer came."""
+
+
+class ConnectError(TransportError, ConnectionError):
+    """No connection could be made: refused, DNS, TLS, proxy. Nothing was sent."""
+
+
+class TimeoutError(TransportError, builtins.TimeoutError):
+    """No answer within the time of the attempt, or the time of the whole call ran out."""
+
+
+class InterruptedError(TransportError, ConnectionError):
+    """The connection broke before the whole answer was there."""
+
+
+class TooLargeError(TransportError):
+    """The answer is larger than `max_body` allows."""
+
+
+class ApiError(KpnThingsError):
+    """The service refused. `status` and `body` say how."""
+
+
+class AuthError(ApiError, PermissionError):
+    """The access token was rejected (302 or 401), or GRIP refused to give one."""
+
+
+class BadRequestError(ApiError):
+    """400: body, `Accept` or a query parameter is badly formed."""
+
+
+class ForbiddenError(ApiError, PermissionError):
+    """403: the token is right, and has no authorisation for this resource."""
+
+
+class NotFoundError(ApiError):
+    """404."""
+
+
+class RateLimitedError(ApiError):
+    """429. `retry_after` holds the seconds to wait, if the service said so."""
+
+
+class ServerError(ApiError):
+    """5xx."""
+
+
+class UnexpectedStatusError(ApiError):
+    """A status outside 2xx that has no class of its own."""
+
+
+class DecodeError(KpnThingsError, ValueError):
+    """A 2xx answer that is not what the documentation shows."""
+
+
+class ListingError(KpnThingsError):
+    """The pages of a listing contradict each other, or do not end."""
+
+
+_CLASSES: dict[str, type[KpnThingsError]] = {
+    "Config": ConfigError,
+    "Input": InputError,
+    "Connect": ConnectError,
+    "Timeout": TimeoutError,
+    "Interrupted": InterruptedError,
+    "TooLarge": TooLargeError,
+    "Transport": TransportError,
+    "Auth": AuthError,
+    "BadRequest": BadRequestError,
+    "Forbidden": ForbiddenError,
+    "NotFound": NotFoundError,
+    "RateLimited": RateLimitedError,
+    "Server": ServerError,
+    "UnexpectedStatus": UnexpectedStatusError,
+    "Decode": DecodeError,
+    "Listing": ListingError,
+}
+
+
+def _from_core(kind: str, text: str, fields: dict[str, Any]) -> KpnThingsError:
+    """The exception for an error of the core, by its kind."""
+    error = _again(_CLASSES[kind], text, fields)
+    if error.hint and hasattr(error, "add_note"):  # Python 3.11
+        error.add_note(f"hint: {error.hint}")
+    return error
+
+
+def _again(kind: type[KpnThingsError], text: str, fields: dict[str, Any]) -> KpnThingsError:
+    error = kind(text)
+    error.__dict__.update(fields)
+    return error

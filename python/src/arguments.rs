@@ -1,0 +1,108 @@
+//! What callers give, as the core takes it.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use things_core::senml::Pack;
+use things_core::{Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
+
+use crate::error::raise;
+
+/// Seconds as a duration.
+pub(crate) fn duration(what: &str, seconds: f64) -> PyResult<Duration> {
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration
+        .ok_or_else(|| PyValueError::new_err(format!("{what} is {seconds}: give a number of seconds above 0")))
+}
+
+/// Which devices to list, and in which order.
+pub(crate) fn listing(
+    search: Option<String>,
+    sort_by: Option<String>,
+    descending: bool,
+    page_size: Option<u32>,
+) -> ListDevices {
+    let mut query = ListDevices::new();
+    if let Some(text) = search {
+        query = query.search(text);
+    }
+    if let Some(property) = sort_by {
+        query = query.sort_by(property);
+    }
+    if descending {
+        query = query.sort_order(SortOrder::Descending);
+    }
+    if let Some(size) = page_size {
+        query = query.page_size(size);
+    }
+    query
+}
+
+/// Bytes for a LoRa device.
+pub(crate) fn raw(
+    py: Python<'_>,
+    dev_eui: &str,
+    payload: &[u8],
+    port: u64,
+    external_reference: Option<String>,
+) -> PyResult<Downlink> {
+    let build = || referenced(Downlink::raw(dev_eui.parse()?, port.try_into()?, payload)?, external_reference);
+    build().map_err(|error| raise(py, &error.into()))
+}
+
+/// Records as a JSON array; they name their device, or it is given beside them.
+pub(crate) fn senml(
+    py: Python<'_>,
+    records: &str,
+    device: Option<&str>,
+    port: Option<u64>,
+    external_reference: Option<String>,
+) -> PyResult<Downlink> {
+    let build = || {
+        let pack = match device {
+            Some(device) => Pack::about(&device.parse()?, records)?,
+            None => Pack::from_json(records)?,
+        };
+        let downlink = Downlink::senml(pack);
+        let port = port.map(FPort::try_from).transpose()?;
+        referenced(port.map_or(downlink.clone(), |port| downlink.port(port)), external_reference)
+    };
+    build().map_err(|error: InputError| raise(py, &error.into()))
+}
+
+fn referenced(downlink: Downlink, reference: Option<String>) -> Result<Downlink, InputError> {
+    match reference {
+        Some(reference) => downlink.external_reference(reference),
+        None => Ok(downlink),
+    }
+}
+
+/// A call to any method and path.
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    content: Option<Vec<u8>>,
+) -> PyResult<RawCall> {
+    let method = method
+        .parse()
+        .map_err(|_| PyValueError::new_err(format!("method is {method:?}: give an HTTP method, such as GET")))?;
+    let mut call = RawCall::new(method, path);
+    for (name, value) in query {
+        call = call.query(&name, value);
+    }
+    let mut content_type = "application/json".to_owned();
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case("content-type") && content.is_some() {
+            content_type = value;
+        } else {
+            call = call.header(&name, &value);
+        }
+    }
+    Ok(match content {
+        Some(content) => call.body(&content_type, content),
+        None => call,
+    })
+}

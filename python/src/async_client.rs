@@ -1,0 +1,220 @@
+//! The calls behind `kpn_things.AsyncClient`, on things-reqwest. Each gives an `asyncio.Future`.
+
+use std::sync::Arc;
+
+use futures_util::stream::{BoxStream, StreamExt};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyNone};
+use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage, PageSource};
+use things_reqwest::Client;
+use tokio::sync::Mutex;
+
+use crate::arguments::{self, duration};
+use crate::bridge;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::error::raise;
+use crate::json::body_to_python;
+use crate::log::Note;
+use crate::page::Page;
+use crate::receipt::Receipt;
+use crate::response::Response;
+
+/// Makes calls that asyncio waits for.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct AsyncCaller {
+    connection: Arc<Connection<Client>>,
+    customer: Option<CustomerId>,
+}
+
+impl AsyncCaller {
+    fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Client> {
+        let mut client = self.connection.client(py)?;
+        if let Some(customer) = &self.customer {
+            client = client.for_customer(customer.as_str()).map_err(|error| raise(py, &error))?;
+        }
+        match timeout {
+            Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
+            None => Ok(client),
+        }
+    }
+
+    fn call<'py, O>(
+        &self,
+        py: Python<'py>,
+        operation: O,
+        timeout: Option<f64>,
+        what: impl FnOnce() -> String,
+        convert: impl FnOnce(Python<'_>, O::Output) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Bound<'py, PyAny>>
+    where
+        O: Operation + Send + Sync + 'static,
+        O::Output: Send,
+    {
+        let client = self.client(py, timeout)?;
+        let note = Note::begin(py, what)?;
+        bridge::begin(py, async move { client.call(&operation).await }, move |py, result| {
+            note.end(py, &result)?;
+            convert(py, result.map_err(|error| raise(py, &error))?)
+        })
+    }
+}
+
+#[pymethods]
+impl AsyncCaller {
+    /// Calls with this configuration. Nothing is connected yet.
+    #[new]
+    fn new(config: &Bound<'_, Config>) -> Self {
+        let config = config.get();
+        let connection = Connection::new(config.core().clone(), config.clock(), |config, clock| {
+            let client = Client::new(config)?;
+            Ok(clock.map_or(client.clone(), |clock| client.with_clock(clock)))
+        });
+        Self { connection: Arc::new(connection), customer: None }
+    }
+
+    /// The same, acting for a sub-customer.
+    fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
+        let customer = id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
+        Ok(Self { connection: Arc::clone(&self.connection), customer: Some(customer) })
+    }
+
+    /// The pages of a listing.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn pages(
+        &self,
+        py: Python<'_>,
+        search: Option<String>,
+        sort_by: Option<String>,
+        descending: bool,
+        page_size: Option<u32>,
+        window: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<AsyncPages> {
+        let query = arguments::listing(search, sort_by, descending, page_size);
+        let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
+        let pages = self.client(py, None)?.pages(query, window, timeout);
+        let pages = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
+        Ok(AsyncPages { pages: Arc::new(Mutex::new(pages)) })
+    }
+
+    /// Sends bytes to a LoRa device.
+    fn send_raw<'py>(
+        &self,
+        py: Python<'py>,
+        dev_eui: &str,
+        payload: &[u8],
+        port: u64,
+        external_reference: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
+        self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
+    }
+
+    /// Sends SenML records, a JSON array.
+    fn send_senml<'py>(
+        &self,
+        py: Python<'py>,
+        records: &str,
+        device: Option<&str>,
+        port: Option<u64>,
+        external_reference: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let downlink = arguments::senml(py, records, device, port, external_reference)?;
+        self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
+    }
+
+    /// Switches to a sub-customer.
+    fn context_switch<'py>(
+        &self,
+        py: Python<'py>,
+        customer_id: &str,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let customer: CustomerId = customer_id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
+        let what = || "switch to a customer".into();
+        self.call(py, ContextSwitch::to(customer), timeout, what, |py, body| {
+            Ok(body_to_python(py, &body)?.unbind())
+        })
+    }
+
+    /// Any other call.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn request<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        path: &str,
+        query: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
+        content: Option<Vec<u8>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = arguments::request(method, path, query, headers, content)?;
+        let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());
+        self.call(py, call, timeout, what, |py, answer| {
+            Ok(Bound::new(py, Response::from_core(py, &answer))?.into_any().unbind())
+        })
+    }
+
+    /// Closes the connections, for all callers made of this one, too.
+    fn close(&self) {
+        self.connection.close();
+    }
+}
+
+fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>> {
+    Ok(Bound::new(py, Receipt::from_core(py, receipt)?)?.into_any().unbind())
+}
+
+/// The pages of a listing, as many at once as are there.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct AsyncPages {
+    pages: Arc<Mutex<Batches>>,
+}
+
+struct Batches {
+    pages: BoxStream<'static, Vec<Result<CorePage, Error>>>,
+    /// An error that came behind pages, for the next time.
+    error: Option<Error>,
+}
+
+impl Batches {
+    /// The pages that are there, in order: at least one, or `None` at the end.
+    async fn next(&mut self) -> Result<Option<Vec<CorePage>>, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let Some(batch) = self.pages.next().await else { return Ok(None) };
+        let mut pages = Vec::with_capacity(batch.len());
+        for page in batch {
+            match page {
+                Ok(page) => pages.push(page),
+                Err(error) if pages.is_empty() => return Err(error),
+                Err(error) => self.error = Some(error),
+            }
+        }
+        Ok(Some(pages))
+    }
+}
+
+#[pymethods]
+impl AsyncPages {
+    /// A future of the pages that are there, in order: a list of at least one, or `None` at the end.
+    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let pages = Arc::clone(&self.pages);
+        let note = Note::begin(py, || "list pages of devices".into())?;
+        bridge::begin(py, async move { pages.lock().await.next().await }, move |py, batch| {
+            note.end(py, &batch)?;
+            match batch.map_err(|error| raise(py, &error))? {
+                Some(pages) => {
+                    let pages = pages.into_iter().map(|page| Bound::new(py, Page::new(page)));
+                    Ok(PyList::new(py, pages.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
+                }
+                None => Ok(PyNone::get(py).to_owned().into_any().unbind()),
+            }
+        })
+    }
+}

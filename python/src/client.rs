@@ -1,0 +1,185 @@
+//! The blocking calls behind `kpn_things.Client`, on things-ureq.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use things_core::{ContextSwitch, CustomerId, Operation, PageSource};
+use things_ureq::{Client, PageIter};
+
+use crate::arguments::{self, duration};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::error::raise;
+use crate::interrupt::interruptible;
+use crate::json::body_to_python;
+use crate::log::Note;
+use crate::page::Page;
+use crate::receipt::Receipt;
+use crate::response::Response;
+
+/// Makes blocking calls.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct Caller {
+    connection: Arc<Connection<Client>>,
+    customer: Option<CustomerId>,
+}
+
+impl Caller {
+    /// The client, acting for the customer of this caller.
+    fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Client> {
+        let mut client = self.connection.client(py)?;
+        if let Some(customer) = &self.customer {
+            client = client.for_customer(customer.as_str()).map_err(|error| raise(py, &error))?;
+        }
+        match timeout {
+            Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
+            None => Ok(client),
+        }
+    }
+
+    fn call<O: Operation + Send + 'static>(
+        &self,
+        py: Python<'_>,
+        operation: O,
+        timeout: Option<f64>,
+        what: impl FnOnce() -> String,
+    ) -> PyResult<O::Output>
+    where
+        O::Output: Send,
+    {
+        let client = self.client(py, timeout)?;
+        let note = Note::begin(py, what)?;
+        let result = interruptible(py, move || client.call(&operation))?;
+        note.end(py, &result)?;
+        result.map_err(|error| raise(py, &error))
+    }
+}
+
+#[pymethods]
+impl Caller {
+    /// Calls with this configuration. Nothing is connected yet.
+    #[new]
+    fn new(config: &Bound<'_, Config>) -> Self {
+        let config = config.get();
+        let connection = Connection::new(config.core().clone(), config.clock(), |config, clock| {
+            let client = Client::new(config)?;
+            Ok(clock.map_or(client.clone(), |clock| client.with_clock(clock)))
+        });
+        Self { connection: Arc::new(connection), customer: None }
+    }
+
+    /// The same, acting for a sub-customer.
+    fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
+        let customer = id.parse().map_err(|error: things_core::InputError| raise(py, &error.into()))?;
+        Ok(Self { connection: Arc::clone(&self.connection), customer: Some(customer) })
+    }
+
+    /// The pages of a listing.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn pages(
+        &self,
+        py: Python<'_>,
+        search: Option<String>,
+        sort_by: Option<String>,
+        descending: bool,
+        page_size: Option<u32>,
+        window: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<Pages> {
+        let query = arguments::listing(search, sort_by, descending, page_size);
+        let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
+        let pages = self.client(py, None)?.pages(query, window, timeout);
+        Ok(Pages { pages: Mutex::new(Some(pages)) })
+    }
+
+    /// Sends bytes to a LoRa device.
+    fn send_raw(
+        &self,
+        py: Python<'_>,
+        dev_eui: &str,
+        payload: &[u8],
+        port: u64,
+        external_reference: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Receipt> {
+        let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
+        Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
+    }
+
+    /// Sends SenML records, a JSON array.
+    fn send_senml(
+        &self,
+        py: Python<'_>,
+        records: &str,
+        device: Option<&str>,
+        port: Option<u64>,
+        external_reference: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Receipt> {
+        let downlink = arguments::senml(py, records, device, port, external_reference)?;
+        Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
+    }
+
+    /// Switches to a sub-customer.
+    fn context_switch<'py>(
+        &self,
+        py: Python<'py>,
+        customer_id: &str,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let customer: CustomerId =
+            customer_id.parse().map_err(|error: things_core::InputError| raise(py, &error.into()))?;
+        let what = || "switch to a customer".into();
+        body_to_python(py, &self.call(py, ContextSwitch::to(customer), timeout, what)?)
+    }
+
+    /// Any other call.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn request(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        path: &str,
+        query: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
+        content: Option<Vec<u8>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Response> {
+        let call = arguments::request(method, path, query, headers, content)?;
+        let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());
+        Ok(Response::from_core(py, &self.call(py, call, timeout, what)?))
+    }
+
+    /// Closes the connections, for all callers made of this one, too.
+    fn close(&self) {
+        self.connection.close();
+    }
+}
+
+/// The pages of a listing, one after the other.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct Pages {
+    /// `None` while a page is fetched, and for ever if that was interrupted.
+    pages: Mutex<Option<PageIter>>,
+}
+
+#[pymethods]
+impl Pages {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Page>> {
+        let taken = self.pages.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut pages = taken.ok_or_else(|| {
+            PyValueError::new_err("the listing is being read by another thread, or was interrupted: list again")
+        })?;
+        let note = Note::begin(py, || "list a page of devices".into())?;
+        let (page, pages) = interruptible(py, move || (pages.next(), pages))?;
+        *self.pages.lock().map_err(|_| PyRuntimeError::new_err("the listing panicked"))? = Some(pages);
+        let page = page.transpose();
+        note.end(py, &page)?;
+        page.map(|page| page.map(Page::new)).map_err(|error| raise(py, &error))
+    }
+}

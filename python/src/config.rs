@@ -1,0 +1,207 @@
+//! What a client is made of: settings in their layers, and bounds.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, RetryPolicy, Secret, Settings};
+
+use crate::arguments::duration;
+use crate::clock::TestClock;
+use crate::error::raise;
+
+/// Settings that were resolved and checked, and the bounds of a client. Holds the secret; shows and pickles it not.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct Config {
+    core: CoreConfig,
+    settings: Settings,
+    bounds: Bounds,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// The bounds as they were given, for a pickle.
+#[derive(Clone)]
+struct Bounds {
+    timeout: Option<f64>,
+    attempt_timeout: Option<f64>,
+    connect_timeout: Option<f64>,
+    max_attempts: Option<u32>,
+    max_body: Option<usize>,
+    ca_bundle: Option<Bytes>,
+}
+
+impl Config {
+    pub(crate) fn core(&self) -> &CoreConfig {
+        &self.core
+    }
+
+    pub(crate) fn clock(&self) -> Option<Arc<dyn Clock>> {
+        self.clock.clone()
+    }
+}
+
+#[pymethods]
+impl Config {
+    /// Lays the arguments over the environment, if one is given, and that over a Postman environment file.
+    ///
+    /// `postman` is the text of such a file. `environment` is a mapping such as `os.environ`, whose
+    /// `KPN_THINGS_POSTMAN_ENVIRONMENT` is read too. `retry` holds milliseconds, for tests.
+    #[new]
+    #[pyo3(signature = (
+        *, environment=None, postman=None, tenant_id=None, key_id=None, key_secret=None, application_id=None,
+        grip_base_url=None, token_url=None, base_url=None, customer_id=None, security_context=None, timeout=None,
+        attempt_timeout=None, connect_timeout=None, max_attempts=None, max_body=None, ca_bundle=None, retry=None,
+        clock=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn new(
+        py: Python<'_>,
+        environment: Option<&Bound<'_, PyAny>>,
+        postman: Option<&str>,
+        tenant_id: Option<String>,
+        key_id: Option<String>,
+        key_secret: Option<String>,
+        application_id: Option<String>,
+        grip_base_url: Option<String>,
+        token_url: Option<String>,
+        base_url: Option<String>,
+        customer_id: Option<String>,
+        security_context: Option<String>,
+        timeout: Option<f64>,
+        attempt_timeout: Option<f64>,
+        connect_timeout: Option<f64>,
+        max_attempts: Option<u32>,
+        max_body: Option<usize>,
+        ca_bundle: Option<Vec<u8>>,
+        retry: Option<(u64, u64, u64)>,
+        clock: Option<&Bound<'_, TestClock>>,
+    ) -> PyResult<Self> {
+        let mut settings = Settings::default();
+        settings.tenant_id = tenant_id;
+        settings.key_id = key_id;
+        settings.key_secret = key_secret.map(Secret::from);
+        settings.application_id = application_id;
+        settings.grip_base_url = grip_base_url;
+        settings.token_url = token_url;
+        settings.base_url = base_url;
+        settings.customer_id = customer_id;
+        settings.security_context = security_context.map(Secret::from);
+        if let Some(environment) = environment {
+            settings = settings.or(from_environment(py, environment)?);
+        }
+        if let Some(path) = settings.postman_environment.take() {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                PyOSError::new_err(format!("the Postman environment file {path} cannot be read: {error}"))
+            })?;
+            settings = settings.or(Settings::from_postman(&text).map_err(|error| raise(py, &error))?);
+        }
+        if let Some(text) = postman {
+            settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);
+        }
+        let ca_bundle = ca_bundle.map(Bytes::from);
+        let bounds =
+            Bounds { timeout, attempt_timeout, connect_timeout, max_attempts, max_body, ca_bundle };
+        let mut limits = bounds.limits()?;
+        if let Some((base_delay, max_delay, max_retry_after)) = retry {
+            let ms = std::time::Duration::from_millis;
+            limits.retry.base_delay = ms(base_delay);
+            limits.retry.max_delay = ms(max_delay);
+            limits.retry.max_retry_after = ms(max_retry_after);
+        }
+        let core = resolve(settings.clone(), limits, &bounds).map_err(|error| raise(py, &error))?;
+        Ok(Self { core, settings, bounds, clock: clock.map(|clock| clock.get().share()) })
+    }
+
+    /// Where the API is.
+    #[getter]
+    fn base_url(&self) -> String {
+        self.core.base_url()
+    }
+
+    /// The id of the API key.
+    #[getter]
+    fn key_id(&self) -> Option<&str> {
+        self.settings.key_id.as_deref()
+    }
+
+    /// The sub-customer that calls are made for, if settings name one.
+    #[getter]
+    fn customer_id(&self) -> Option<&str> {
+        self.core.customer().map(|id| id.as_str())
+    }
+
+    /// Whether a security context is set; it is a secret, too.
+    #[getter]
+    fn has_security_context(&self) -> bool {
+        self.settings.security_context.is_some()
+    }
+
+    /// The keyword arguments that make the same again, but for what is secret.
+    fn public<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (settings, bounds) = (&self.settings, &self.bounds);
+        let dict = PyDict::new(py);
+        dict.set_item("tenant_id", &settings.tenant_id)?;
+        dict.set_item("key_id", &settings.key_id)?;
+        dict.set_item("application_id", &settings.application_id)?;
+        dict.set_item("grip_base_url", &settings.grip_base_url)?;
+        dict.set_item("token_url", &settings.token_url)?;
+        dict.set_item("base_url", &settings.base_url)?;
+        dict.set_item("customer_id", &settings.customer_id)?;
+        dict.set_item("timeout", bounds.timeout)?;
+        dict.set_item("attempt_timeout", bounds.attempt_timeout)?;
+        dict.set_item("connect_timeout", bounds.connect_timeout)?;
+        dict.set_item("max_attempts", bounds.max_attempts)?;
+        dict.set_item("max_body", bounds.max_body)?;
+        dict.set_item("ca_bundle", bounds.ca_bundle.as_deref())?;
+        Ok(dict)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Config(base_url={:?}, key_id={:?})", self.base_url(), self.key_id().unwrap_or_default())
+    }
+}
+
+impl Bounds {
+    fn limits(&self) -> PyResult<Limits> {
+        let mut limits = Limits::default();
+        if let Some(seconds) = self.timeout {
+            limits.timeout = duration("timeout", seconds)?;
+        }
+        if let Some(seconds) = self.attempt_timeout {
+            limits.attempt_timeout = duration("attempt_timeout", seconds)?;
+        }
+        if let Some(seconds) = self.connect_timeout {
+            limits.connect_timeout = duration("connect_timeout", seconds)?;
+        }
+        if let Some(attempts) = self.max_attempts {
+            let mut policy = RetryPolicy::default();
+            policy.max_attempts = attempts;
+            limits.retry = policy;
+        }
+        limits.max_body = self.max_body.unwrap_or(limits.max_body);
+        Ok(limits)
+    }
+}
+
+fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreConfig, Error> {
+    let builder = Builder::new(settings, Ok)
+        .timeout(limits.timeout)
+        .attempt_timeout(limits.attempt_timeout)
+        .connect_timeout(limits.connect_timeout)
+        .retry(limits.retry)
+        .max_body(limits.max_body);
+    match &bounds.ca_bundle {
+        Some(pem) => builder.ca_bundle(pem.clone()).build(),
+        None => builder.build(),
+    }
+}
+
+fn from_environment(py: Python<'_>, environment: &Bound<'_, PyAny>) -> PyResult<Settings> {
+    let lookup = |name: &str| -> Option<OsString> {
+        environment.call_method1("get", (name,)).ok()?.extract::<Option<OsString>>().ok().flatten()
+    };
+    Settings::from_environment(lookup).map_err(|error| raise(py, &error))
+}

@@ -1,0 +1,134 @@
+//! A device: a place in its page, whose texts become Python's when they are asked for.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyType};
+use things_core::Page as CorePage;
+
+use crate::error::raise;
+use crate::json;
+
+/// A device of your account.
+///
+/// Immutable. Two devices are equal if all that the service said of them is.
+#[pyclass(frozen, eq, module = "kpn_things", name = "Device")]
+pub(crate) struct Device {
+    page: Arc<CorePage>,
+    place: u32,
+}
+
+impl Device {
+    pub(crate) fn new(page: &Arc<CorePage>, place: u32) -> Self {
+        Self { page: Arc::clone(page), place }
+    }
+
+    fn core(&self) -> PyResult<&things_core::Device> {
+        // A device is only made for a place that its page has.
+        self.page.devices.get(self.place as usize).ok_or_else(|| PyRuntimeError::new_err("no such device"))
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        matches!((self.core(), other.core()), (Ok(one), Ok(other)) if one == other)
+    }
+}
+
+#[pymethods]
+impl Device {
+    #[classattr]
+    #[pyo3(name = "__match_args__")]
+    const MATCH_ARGS: (&'static str, &'static str) = ("uuid", "name");
+
+    /// The service's id of the device; opaque.
+    #[getter]
+    fn uuid(&self) -> PyResult<&str> {
+        Ok(&self.core()?.uuid)
+    }
+
+    /// The name; empty if the service has none.
+    #[getter]
+    fn name(&self) -> PyResult<&str> {
+        Ok(&self.core()?.name)
+    }
+
+    /// The description, if there is one.
+    #[getter]
+    fn description(&self) -> PyResult<Option<&str>> {
+        Ok(self.core()?.description.as_deref())
+    }
+
+    /// The metadata as plain Python data, made anew each time; `None` if there is none.
+    #[getter]
+    fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json::to_python(py, &self.core()?.metadata)
+    }
+
+    /// The id of the kind of device (`deviceSpecificationUUID`).
+    #[getter]
+    fn device_specification_uuid(&self) -> PyResult<Option<&str>> {
+        Ok(self.core()?.device_specification_uuid.as_deref())
+    }
+
+    /// The barcode, if there is one.
+    #[getter]
+    fn barcode(&self) -> PyResult<Option<&str>> {
+        Ok(self.core()?.barcode.as_deref())
+    }
+
+    /// Fields that this library does not know, as they came; a new `dict` each time.
+    #[getter]
+    fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        json::extra_to_python(py, &self.core()?.extra)
+    }
+
+    /// All fields under the service's own names, unknown ones included: a row for pandas or polars.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let device = self.core()?;
+        let dict = PyDict::new(py);
+        dict.set_item("uuid", &device.uuid)?;
+        dict.set_item("name", &device.name)?;
+        dict.set_item("description", &device.description)?;
+        dict.set_item("metadata", json::to_python(py, &device.metadata)?)?;
+        dict.set_item("deviceSpecificationUUID", &device.device_specification_uuid)?;
+        dict.set_item("barcode", &device.barcode)?;
+        device.extra.iter().try_for_each(|(name, value)| dict.set_item(name, json::to_python(py, value)?))?;
+        Ok(dict)
+    }
+
+    /// Reads a device as the service writes one: a JSON object.
+    #[classmethod]
+    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        let content = [br#"{"content":["#, data, b"]}"].concat();
+        let page = CorePage::from_json(&content).map_err(|error| raise(py, &error.into()))?;
+        Ok(Self { page: Arc::new(page), place: 0 })
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let device = self.core()?;
+        Ok(format!("Device(uuid={:?}, name={:?})", short(&device.uuid), short(&device.name)))
+    }
+
+    fn __hash__(&self) -> PyResult<u64> {
+        let mut hasher = DefaultHasher::new();
+        self.core()?.uuid.hash(&mut hasher);
+        Ok(hasher.finish())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let py = slf.py();
+        let text = serde_json::to_vec(slf.get().core()?).unwrap_or_default();
+        Ok((slf.get_type().getattr("from_json")?, (PyBytes::new(py, &text),)))
+    }
+}
+
+/// A text for a `repr`: at most 80 characters.
+pub(crate) fn short(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Errors of the core as the exceptions of `kpn_things.errors`, which are written in Python.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+use things_core::{Error, Outcome};
+
+use crate::json::body_to_python;
+
+/// The exception that says what this error says.
+pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    exception(py, error).map_or_else(|trouble| trouble, PyErr::from_value)
+}
+
+fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let fields = PyDict::new(py);
+    fields.set_item("hint", error.hint())?;
+    fields.set_item("method", error.method().map(http::Method::as_str))?;
+    fields.set_item("url", error.url())?;
+    fields.set_item("status", error.status().map(|status| status.as_u16()))?;
+    fields.set_item("body", body_to_python(py, error.body())?)?;
+    fields.set_item("retry_after", error.retry_after().map(|wait| wait.as_secs_f64()))?;
+    fields.set_item("attempts", error.attempts())?;
+    fields.set_item("elapsed", error.elapsed().as_secs_f64())?;
+    fields.set_item("stage", snake_case(&format!("{:?}", error.stage())))?;
+    fields.set_item("stop", error.stop().map(|stop| snake_case(&format!("{stop:?}"))))?;
+    fields.set_item(
+        "outcome",
+        error.outcome().map(|outcome| match outcome {
+            Outcome::NotSent => "not_sent",
+            Outcome::Unknown => "unknown",
+        }),
+    )?;
+    let text = what_happened(error);
+    MAKE.import(py, "kpn_things.errors", "_from_core")?.call1((format!("{:?}", error.kind()), text, fields))
+}
+
+/// What the error's text says without its hint, which Python shows as a note.
+fn what_happened(error: &Error) -> String {
+    let text = error.to_string();
+    let hint = error.hint().map(|hint| format!("; {hint}"));
+    hint.and_then(|hint| text.strip_suffix(&hint)).unwrap_or(&text).to_owned()
+}
+
+/// `MayHaveArrived` as `may_have_arrived`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for char in name.chars() {
+        if char.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(char.to_ascii_lowercase());
+    }
+    snake
+}

@@ -1,0 +1,41 @@
+//! What calls came to, for Python's `logging.getLogger("kpn_things")`.
+
+use std::time::Instant;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use things_core::{Error, Outcome};
+
+const DEBUG: u8 = 10;
+const WARNING: u8 = 30;
+
+/// A call that has begun, if anybody wants to read of it.
+pub(crate) struct Note(Option<(String, Instant)>);
+
+impl Note {
+    /// Notes the beginning of a call.
+    pub(crate) fn begin(py: Python<'_>, what: impl FnOnce() -> String) -> PyResult<Self> {
+        let wanted: bool = logger(py)?.call_method1("isEnabledFor", (DEBUG,))?.extract()?;
+        Ok(Self(wanted.then(|| (what(), Instant::now()))))
+    }
+
+    /// Logs the end of the call. That the outcome of a downlink is unknown is logged in any case.
+    pub(crate) fn end<T>(self, py: Python<'_>, result: &Result<T, Error>) -> PyResult<()> {
+        match (self.0, result) {
+            (_, Err(error)) if error.outcome() == Some(Outcome::Unknown) => log(py, WARNING, &error.to_string()),
+            (Some(_), Err(error)) => log(py, DEBUG, &error.to_string()),
+            (Some((what, start)), Ok(_)) => log(py, DEBUG, &format!("{what}: done in {:.1?}", start.elapsed())),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+fn log(py: Python<'_>, level: u8, text: &str) -> PyResult<()> {
+    logger(py)?.call_method1("log", (level, "%s", text)).map(drop)
+}
+
+fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = || Ok::<_, PyErr>(py.import("logging")?.call_method1("getLogger", ("kpn_things",))?.unbind());
+    Ok(LOGGER.get_or_try_init(py, make)?.bind(py))
+}

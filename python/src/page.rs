@@ -1,0 +1,161 @@
+//! A page of a listing.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+use serde_json::{Value, json};
+use things_core::Page as CorePage;
+
+use crate::device::Device;
+use crate::error::raise;
+use crate::json::extra_to_python;
+
+/// One page of a listing, as the service gave it.
+#[pyclass(frozen, eq, module = "kpn_things", name = "Page")]
+pub(crate) struct Page {
+    core: Arc<CorePage>,
+    devices: PyOnceLock<Py<PyTuple>>,
+}
+
+impl Page {
+    pub(crate) fn new(page: CorePage) -> Self {
+        Self { core: Arc::new(page), devices: PyOnceLock::new() }
+    }
+
+    fn tuple<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyTuple>> {
+        let make = || {
+            let places = 0..self.core.devices.len() as u32;
+            let devices: PyResult<Vec<_>> =
+                places.map(|place| Bound::new(py, Device::new(&self.core, place))).collect();
+            Ok::<_, PyErr>(PyTuple::new(py, devices?)?.unbind())
+        };
+        Ok(self.devices.get_or_try_init(py, make)?.bind(py))
+    }
+}
+
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.core == other.core
+    }
+}
+
+#[pymethods]
+impl Page {
+    #[classattr]
+    #[pyo3(name = "__match_args__")]
+    const MATCH_ARGS: (&'static str,) = ("devices",);
+
+    /// The devices of the page, in order.
+    #[getter]
+    fn devices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.tuple(py).cloned()
+    }
+
+    /// Which page this is, from 0; `None` if the service does not say.
+    #[getter]
+    fn number(&self) -> Option<u64> {
+        self.core.number
+    }
+
+    /// How many devices a full page holds; it may be fewer than asked for.
+    #[getter]
+    fn size(&self) -> Option<u64> {
+        self.core.size
+    }
+
+    /// How many pages there are.
+    #[getter]
+    fn total_pages(&self) -> Option<u64> {
+        self.core.total_pages
+    }
+
+    /// How many devices there are on all pages together.
+    #[getter]
+    fn total_elements(&self) -> Option<u64> {
+        self.core.total_elements
+    }
+
+    /// Whether this is the first page.
+    #[getter]
+    fn first(&self) -> bool {
+        self.core.first
+    }
+
+    /// Whether this is the last page.
+    #[getter]
+    fn last(&self) -> bool {
+        self.core.last
+    }
+
+    /// Fields that this library does not know; a new `dict` each time.
+    #[getter]
+    fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        extra_to_python(py, &self.core.extra)
+    }
+
+    /// All fields under the service's own names, the devices under `content`.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let devices = self.tuple(py)?.iter().map(|device| device.call_method0("to_dict"));
+        dict.set_item("content", devices.collect::<PyResult<Vec<_>>>()?)?;
+        dict.set_item("number", self.core.number)?;
+        dict.set_item("size", self.core.size)?;
+        dict.set_item("totalPages", self.core.total_pages)?;
+        dict.set_item("totalElements", self.core.total_elements)?;
+        dict.set_item("first", self.core.first)?;
+        dict.set_item("last", self.core.last)?;
+        dict.update(self.extra(py)?.as_mapping())?;
+        Ok(dict)
+    }
+
+    /// Reads a page as the service writes one: the body of an answer.
+    #[classmethod]
+    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        CorePage::from_json(data).map(Self::new).map_err(|error| raise(py, &error.into()))
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.devices.len()
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, place: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.tuple(py)?.as_any().get_item(place)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.tuple(py)?.as_any().try_iter()?.into_any())
+    }
+
+    fn __repr__(&self) -> String {
+        let told = |number: Option<u64>| number.map_or("None".to_owned(), |number| number.to_string());
+        format!(
+            "Page(number={}, devices={}, total_elements={})",
+            told(self.core.number),
+            self.core.devices.len(),
+            told(self.core.total_elements)
+        )
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.core.number.unwrap_or_default() ^ self.core.devices.len() as u64
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let core = &slf.get().core;
+        let mut page = json!({
+            "content": core.devices, "number": core.number, "size": core.size, "totalPages": core.total_pages,
+            "totalElements": core.total_elements, "first": core.first, "last": core.last,
+        });
+        if let Value::Object(fields) = &mut page {
+            fields.extend(core.extra.iter().map(|(name, value)| (name.to_owned(), value.clone())));
+        }
+        let text = page.to_string();
+        Ok((slf.get_type().getattr("from_json")?, (PyBytes::new(slf.py(), text.as_bytes()),)))
+    }
+}

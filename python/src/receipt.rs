@@ -1,0 +1,86 @@
+//! What a sent downlink leaves behind.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use things_core::Receipt as CoreReceipt;
+
+use crate::device::short;
+use crate::json::body_to_python;
+
+/// KPN took the downlink: it is queued, and a class A device gets it after its next uplink.
+#[pyclass(frozen, module = "kpn_things", name = "Receipt")]
+pub(crate) struct Receipt {
+    /// The HTTP status, 2xx.
+    #[pyo3(get)]
+    status: u16,
+    /// The answer's body: plain data if it is JSON, else `bytes`, or `None`. What it holds is not documented.
+    #[pyo3(get)]
+    body: Py<PyAny>,
+    /// Your own name for the downlink.
+    #[pyo3(get)]
+    external_reference: Option<String>,
+    /// How many requests were sent; more than 1 where the first was proven not to be processed.
+    #[pyo3(get)]
+    attempts: u32,
+}
+
+impl Receipt {
+    pub(crate) fn from_core(py: Python<'_>, receipt: CoreReceipt) -> PyResult<Self> {
+        Ok(Self {
+            status: receipt.status.as_u16(),
+            body: body_to_python(py, &receipt.body)?.unbind(),
+            external_reference: receipt.external_reference,
+            attempts: receipt.attempts,
+        })
+    }
+}
+
+#[pymethods]
+impl Receipt {
+    #[classattr]
+    #[pyo3(name = "__match_args__")]
+    const MATCH_ARGS: (&'static str, &'static str, &'static str) = ("status", "body", "external_reference");
+
+    #[new]
+    #[pyo3(signature = (status, body=None, external_reference=None, attempts=1))]
+    fn new(status: u16, body: Option<Py<PyAny>>, external_reference: Option<String>, attempts: u32) -> Self {
+        let body = body.unwrap_or_else(|| Python::attach(|py| py.None()));
+        Self { status, body, external_reference, attempts }
+    }
+
+    /// All that is known of it.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("status", self.status)?;
+        dict.set_item("body", &self.body)?;
+        dict.set_item("external_reference", &self.external_reference)?;
+        dict.set_item("attempts", self.attempts)?;
+        Ok(dict)
+    }
+
+    fn __repr__(&self) -> String {
+        let reference = self.external_reference.as_deref().map(short);
+        let reference = reference.map_or("None".to_owned(), |reference| format!("{reference:?}"));
+        format!("Receipt(status={}, external_reference={reference})", self.status)
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(other) = other.cast::<Self>() else { return Ok(false) };
+        let other = other.get();
+        Ok(self.status == other.status
+            && self.attempts == other.attempts
+            && self.external_reference == other.external_reference
+            && self.body.bind(py).eq(&other.body)?)
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        (self.status, &self.external_reference, self.attempts).into_pyobject(py)?.hash()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let this = slf.get();
+        let arguments = (this.status, &this.body, &this.external_reference, this.attempts);
+        Ok((slf.get_type().into_any(), arguments.into_pyobject(py)?))
+    }
+}

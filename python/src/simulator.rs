@@ -1,0 +1,198 @@
+//! The simulator behind `kpn_things.testing`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use serde_json::{Map, Value};
+use things_sim::{Churn, DeviceSpec, FaultRule, Route, Sim};
+
+use crate::json::to_python;
+
+/// GRIP and KPN Things on loopback.
+#[pyclass(frozen, module = "kpn_things._native")]
+pub(crate) struct Simulator(Sim);
+
+#[pymethods]
+impl Simulator {
+    /// Starts it on a free port, or on the one that is given.
+    #[new]
+    #[pyo3(signature = (
+        *, devices=100, seed=0, port=0, access=true, customers=None, token_life=3600.0, page_size_cap=None,
+        churn=None, faults=Vec::new()
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn new(
+        py: Python<'_>,
+        devices: usize,
+        seed: u64,
+        port: u16,
+        access: bool,
+        customers: Option<BTreeMap<String, usize>>,
+        token_life: f64,
+        page_size_cap: Option<usize>,
+        churn: Option<(u64, usize, usize)>,
+        faults: Vec<String>,
+    ) -> PyResult<Self> {
+        let life = Duration::try_from_secs_f64(token_life)
+            .map_err(|error| PyValueError::new_err(format!("token_life: {error}")))?;
+        let mut builder = Sim::builder().devices(devices).seed(seed).port(port).token_life(life);
+        if !access {
+            builder = builder.without_access();
+        }
+        if let Some(customers) = customers {
+            builder = builder.no_customers();
+            for (id, devices) in customers {
+                builder = builder.customer(id, devices);
+            }
+        }
+        if let Some(devices) = page_size_cap {
+            builder = builder.page_size_cap(devices);
+        }
+        if let Some((every, add, remove)) = churn {
+            builder = builder.churn(Churn { every, add, remove });
+        }
+        for fault in faults {
+            builder = builder.fault(rule(&fault)?);
+        }
+        let sim = py.detach(|| builder.start());
+        sim.map(Self).map_err(|error| PyOSError::new_err(format!("the simulator does not start: {error}")))
+    }
+
+    /// Where it is: the base URL of GRIP and of the API alike.
+    #[getter]
+    fn url(&self) -> &str {
+        self.0.url()
+    }
+
+    /// The environment variables that point a client at it, secret included.
+    fn environment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        self.0.environment().into_iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        Ok(dict)
+    }
+
+    /// The same as the text of a Postman environment file.
+    fn postman_environment(&self) -> String {
+        self.0.postman_environment()
+    }
+
+    /// Adds a fault; its calls are counted from now on.
+    fn add_fault(&self, fault: &str) -> PyResult<()> {
+        self.0.add_fault(rule(fault)?);
+        Ok(())
+    }
+
+    /// Takes every fault away.
+    fn clear_faults(&self) {
+        self.0.clear_faults();
+    }
+
+    /// Revokes every token issued so far.
+    fn revoke_tokens(&self) {
+        self.0.revoke_tokens();
+    }
+
+    /// Forgets every context switch.
+    fn forget_context_switches(&self) {
+        self.0.forget_context_switches();
+    }
+
+    /// Adds a device, given as a JSON object under the service's own names. Gives its uuid.
+    fn add_device(&self, device: &str) -> PyResult<String> {
+        let fields: Map<String, Value> =
+            serde_json::from_str(device).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(self.0.add_device(specification(fields)))
+    }
+
+    /// Removes a device; `False` when there is none of this uuid.
+    fn remove_device(&self, uuid: &str) -> bool {
+        self.0.remove_device(uuid)
+    }
+
+    /// How many devices there are now.
+    #[getter]
+    fn device_count(&self) -> usize {
+        self.0.device_count()
+    }
+
+    /// The ids of the granted sub-customers.
+    #[getter]
+    fn customers(&self) -> Vec<String> {
+        self.0.customers()
+    }
+
+    /// How many requests this route received, answered or not: `token`, `devices`, `downlinks`, `context-switch`,
+    /// `other`, or all of them.
+    #[pyo3(signature = (route=None))]
+    fn calls(&self, route: Option<&str>) -> PyResult<u64> {
+        match route {
+            None => Ok(self.0.calls_total()),
+            Some(name) => {
+                let route: Route = name.parse().map_err(|_| {
+                    PyValueError::new_err(format!(
+                        "route is {name:?}: give token, devices, downlinks, context-switch or other"
+                    ))
+                })?;
+                Ok(self.0.calls(route))
+            }
+        }
+    }
+
+    /// The downlinks it accepted, oldest first, each a `dict`.
+    fn downlinks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for downlink in self.0.downlinks() {
+            let dict = PyDict::new(py);
+            dict.set_item("records", to_python(py, &downlink.records)?)?;
+            dict.set_item("port", downlink.port.and_then(|port| port.parse::<u64>().ok()))?;
+            dict.set_item("external_reference", downlink.external_reference)?;
+            dict.set_item("customer", downlink.customer)?;
+            list.append(dict)?;
+        }
+        Ok(list)
+    }
+
+    /// The requests it received, oldest first, each a `dict`; secrets are masked.
+    fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for request in self.0.requests() {
+            let dict = PyDict::new(py);
+            dict.set_item("method", request.method)?;
+            dict.set_item("target", request.target)?;
+            dict.set_item("headers", request.headers)?;
+            list.append(dict)?;
+        }
+        Ok(list)
+    }
+
+    /// Closes the listener and every connection.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.0.stop());
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Simulator(url={:?})", self.0.url())
+    }
+}
+
+fn rule(text: &str) -> PyResult<FaultRule> {
+    text.parse().map_err(|error| PyValueError::new_err(format!("{error}")))
+}
+
+fn specification(mut fields: Map<String, Value>) -> DeviceSpec {
+    let mut text = |name: &str| match fields.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let mut device = DeviceSpec::named(text("name").unwrap_or_default());
+    device.uuid = text("uuid");
+    device.description = text("description").unwrap_or_default();
+    device.device_specification_uuid = text("deviceSpecificationUUID");
+    device.barcode = text("barcode");
+    device.metadata = fields.remove("metadata").unwrap_or_default();
+    device.extra = fields;
+    device
+}
