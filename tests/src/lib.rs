@@ -1,9 +1,10 @@
-//! One corpus of scenarios, run by every driver.
+//! One corpus of scenarios, run by every driver, and worlds of chance, in which the core is watched.
 //!
 //! `scenarios/README.md` says how a scenario is written. Here it is read ([`Scenario`]), the scripted server answers
 //! ([`Script`]), on a virtual clock ([`simulated`]) or over real sockets ([`socket`]), and what came is compared
-//! with what was expected ([`verdict`]).
+//! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants.
 
+mod driver;
 mod listener;
 mod outcome;
 mod scenario;
@@ -12,11 +13,13 @@ pub mod simulated;
 pub mod socket;
 pub mod timeline;
 pub mod verdict;
+mod world;
 
 use std::fmt;
 
 pub use scenario::Scenario;
 pub use script::Script;
+pub use world::World;
 
 /// Why a scenario failed: its name, what differed, and all requests that the server saw.
 pub struct Failure(String);

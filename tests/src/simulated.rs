@@ -1,20 +1,18 @@
 //! The first driver: the core on a virtual clock, against the script itself. No sockets, no threads, no waiting.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Answer, Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Page, Pages, Session, Step,
-    TransportError, TransportErrorKind,
+    Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Pages, Session, TransportError,
+    TransportErrorKind,
 };
 
 use crate::Failure;
+use crate::driver::{self, Network};
 use crate::outcome::{self, Outcome, ms};
 use crate::scenario::{Action, CLOSED, Call, Fault, Reply, Scenario, SortOrder, credentials};
 use crate::script::{Script, Seen};
@@ -40,22 +38,19 @@ pub fn run(scenario: &Scenario) -> Result<(), Failure> {
     if let Ok(session) = session {
         let timeline = Timeline::default();
         let client = Client { session, timeline: timeline.clone(), script: Rc::clone(&script) };
-        let played = Rc::new(RefCell::new((Vec::new(), false)));
+        let played = Rc::new(RefCell::new(Vec::new()));
         let calls: Vec<_> = scenario.steps().cloned().collect();
         let results = Rc::clone(&played);
         timeline.spawn(async move {
             for call in calls {
                 let done = client.play(&call).await;
-                results.borrow_mut().0.extend(done);
+                results.borrow_mut().extend(done);
             }
-            results.borrow_mut().1 = true;
         });
-        timeline.run(|_| 0, || {});
-        let (outcomes, ended) = played.take();
-        if !ended {
+        if timeline.run(|_| 0) > 0 {
             verdict.add("a call never ended".into());
         }
-        for (call, outcome, took) in &outcomes {
+        for (call, outcome, took) in &played.take() {
             verdict.outcome(call, outcome, *took);
         }
     }
@@ -83,7 +78,7 @@ impl Client {
                 let mut calls: Vec<_> = call.concurrent().map(|call| Box::pin(self.begin(call))).collect();
                 let mut played = Vec::new();
                 while !calls.is_empty() {
-                    played.push(next(&mut calls).await);
+                    played.push(driver::first_of(&mut calls).await);
                 }
                 played
             }
@@ -138,7 +133,13 @@ impl Client {
     }
 
     async fn list(&self, call: &Call) -> Outcome {
-        let (pages, error) = self.pages(call).await;
+        let query = list_devices(call);
+        let window = call.window.unwrap_or(Pages::DEFAULT_WINDOW);
+        let (pages, error) = driver::list(window, |number| {
+            let query = query.clone().page(number);
+            async move { self.call(&query).await }
+        })
+        .await;
         match (call.action, error) {
             (Action::Pages, error) => outcome::pages(&pages, error.as_ref()),
             (Action::Collect, Some(error)) => outcome::fleet(Err(error)),
@@ -150,63 +151,14 @@ impl Client {
         }
     }
 
-    /// The pages of a listing up to its end, or to an error.
-    async fn pages(&self, call: &Call) -> (Vec<Page>, Option<Error>) {
-        let query = list_devices(call);
-        let mut pages = Pages::new(call.window.unwrap_or(Pages::DEFAULT_WINDOW));
-        let mut flying = Vec::new();
-        let mut taken = Vec::new();
-        loop {
-            while let Some(number) = pages.want() {
-                let query = query.clone().page(number);
-                flying.push(Box::pin(async move { (number, self.call(&query).await) }));
-            }
-            match pages.take() {
-                Some(Ok(page)) => taken.push(page),
-                Some(Err(error)) => return (taken, Some(error)),
-                None if pages.is_finished() => return (taken, None),
-                None => {
-                    let (number, page) = next(&mut flying).await;
-                    pages.accept(number, page);
-                }
-            }
-        }
-    }
-
     async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        operation.finish(self.drive(self.session.start(operation, self.timeline.now())).await)
+        let step = self.session.start(operation, self.timeline.now());
+        operation.finish(driver::drive(&self.timeline, self, step).await)
     }
+}
 
-    async fn drive(&self, mut step: Step) -> Result<Answer, Error> {
-        loop {
-            step = match step {
-                Step::Send(request, exchange) => {
-                    let until = self.timeline.now() + exchange.timeout();
-                    let reply = self.timeline.timeout_at(until, self.exchange(request)).await;
-                    let reply = reply.unwrap_or(Err(TransportErrorKind::Timeout.into()));
-                    let reply = match reply {
-                        Ok(reply) if reply.body().len() > exchange.limit() => {
-                            Err(TransportErrorKind::TooLarge.into())
-                        }
-                        reply => reply,
-                    };
-                    exchange.resume(reply, self.timeline.now())
-                }
-                Step::Sleep(pause) => {
-                    self.timeline.sleep_until(pause.until()).await;
-                    pause.resume(self.timeline.now())
-                }
-                Step::Wait(turn) => {
-                    let settled = poll_fn(|context| turn.poll(context.waker()));
-                    let _ = self.timeline.timeout_at(turn.deadline(), settled).await;
-                    turn.resume(self.timeline.now())
-                }
-                Step::Done(result) => return result,
-            };
-        }
-    }
-
-    /// What the network does with a request.
+impl Network for Client {
+    /// What the script says.
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let (parts, body) = request.into_parts();
         let origin = format!("http://{}", parts.uri.authority().map_or("", |authority| authority.as_str()));
@@ -272,20 +224,4 @@ impl From<SortOrder> for things_core::SortOrder {
             SortOrder::Descending => Self::Descending,
         }
     }
-}
-
-/// The first of the futures to end, which is taken out.
-async fn next<F: Future + ?Sized>(flying: &mut Vec<Pin<Box<F>>>) -> F::Output {
-    poll_fn(|context| {
-        for place in 0..flying.len() {
-            if let Some(Poll::Ready(value)) =
-                flying.get_mut(place).map(|future| future.as_mut().poll(context))
-            {
-                drop(flying.remove(place));
-                return Poll::Ready(value);
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }

@@ -59,18 +59,30 @@ impl Timeline {
         drop(task);
     }
 
-    /// Runs until nothing can happen any more. Of the tasks that could go on, `pick` chooses the next by its place;
-    /// `idle` is told each time before the clock moves on.
-    pub fn run(&self, mut pick: impl FnMut(usize) -> usize, mut idle: impl FnMut()) {
+    /// Runs until nothing can happen any more, and tells how many tasks never ended. Of the tasks that could go on,
+    /// `pick` chooses the next by its place.
+    pub fn run(&self, mut pick: impl FnMut(usize) -> usize) -> usize {
         loop {
             while let Some(number) = self.next_ready(&mut pick) {
                 self.poll(number);
             }
-            idle();
-            let Some(((at, _), waker)) = self.0.timers.borrow_mut().pop_first() else { return };
-            self.0.now.set(self.0.now.get().max(at));
-            waker.wake();
+            if !self.pass() {
+                return self.0.tasks.borrow().len();
+            }
         }
+    }
+
+    /// Lets the clock move on to the next timer, and wakes all that are due then. Says whether there was one.
+    fn pass(&self) -> bool {
+        let mut timers = self.0.timers.borrow_mut();
+        let Some(((at, _), _)) = timers.first_key_value() else { return false };
+        let now = self.0.now.get().max(*at);
+        let later = timers.split_off(&(now + Duration::from_nanos(1), 0));
+        let due = std::mem::replace(&mut *timers, later);
+        drop(timers);
+        self.0.now.set(now);
+        due.into_values().for_each(Waker::wake);
+        true
     }
 
     /// Waits until a moment.

@@ -1,0 +1,95 @@
+//! What a transport does, on the virtual clock: every step of a call is done against a network that is no network.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use things_core::{Answer, Error, Page, Pages, Step, TransportError, TransportErrorKind};
+
+use crate::timeline::Timeline;
+
+/// The other end of a call's requests.
+pub(crate) trait Network {
+    /// What comes of a request, if it comes in time.
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+
+    /// Told of each step before it is done.
+    fn next(&self, _step: &Step) {}
+}
+
+/// Does the steps of a call, to its end.
+pub(crate) async fn drive(
+    timeline: &Timeline,
+    network: &impl Network,
+    mut step: Step,
+) -> Result<Answer, Error> {
+    loop {
+        network.next(&step);
+        step = match step {
+            Step::Send(request, exchange) => {
+                let until = timeline.now() + exchange.timeout();
+                let reply = timeline.timeout_at(until, network.exchange(request)).await;
+                let reply = match reply.unwrap_or(Err(TransportErrorKind::Timeout.into())) {
+                    Ok(reply) if reply.body().len() > exchange.limit() => {
+                        Err(TransportErrorKind::TooLarge.into())
+                    }
+                    reply => reply,
+                };
+                exchange.resume(reply, timeline.now())
+            }
+            Step::Sleep(pause) => {
+                timeline.sleep_until(pause.until()).await;
+                pause.resume(timeline.now())
+            }
+            Step::Wait(turn) => {
+                let settled = poll_fn(|context| turn.poll(context.waker()));
+                let _ = timeline.timeout_at(turn.deadline(), settled).await;
+                turn.resume(timeline.now())
+            }
+            Step::Done(result) => return result,
+        };
+    }
+}
+
+/// The pages of a listing, up to its end or to an error. `fetch` makes the call for one page.
+pub(crate) async fn list<F: Future<Output = Result<Page, Error>>>(
+    window: usize,
+    fetch: impl Fn(u64) -> F,
+) -> (Vec<Page>, Option<Error>) {
+    let mut pages = Pages::new(window);
+    let mut flying = Vec::new();
+    let mut taken = Vec::new();
+    loop {
+        while let Some(number) = pages.want() {
+            let page = fetch(number);
+            flying.push(Box::pin(async move { (number, page.await) }));
+        }
+        match pages.take() {
+            Some(Ok(page)) => taken.push(page),
+            Some(Err(error)) => return (taken, Some(error)),
+            None if pages.is_finished() => return (taken, None),
+            None => {
+                let (number, page) = first_of(&mut flying).await;
+                pages.accept(number, page);
+            }
+        }
+    }
+}
+
+/// The first of the futures to end, which is taken out.
+pub(crate) async fn first_of<F: Future + ?Sized>(flying: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|context| {
+        for place in 0..flying.len() {
+            if let Some(Poll::Ready(value)) =
+                flying.get_mut(place).map(|future| future.as_mut().poll(context))
+            {
+                drop(flying.remove(place));
+                return Poll::Ready(value);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,264 @@
+//! What holds in every world, whatever its server does: questions to its story.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use things_core::{Outcome, Stage};
+
+use super::World;
+use super::story::{Course, Exchange, Story};
+use super::trace::{Call, Endpoint, Event};
+
+/// What breaks a rule, each in a sentence.
+type Violations = Vec<String>;
+
+const INVARIANTS: &[fn(&Story<'_>) -> Violations] = &[
+    every_call_ends_by_its_deadline,
+    one_token_request_is_in_flight_at_a_time,
+    one_context_switch_is_in_flight_at_a_time_for_each_customer,
+    no_downlink_is_done_twice,
+    outcomes_of_downlinks_are_true,
+    successes_and_attempts_are_true,
+    no_expired_token_is_sent,
+    no_call_sends_a_rejected_token_again,
+    customers_are_named_after_their_context_switch,
+    no_request_is_earlier_than_its_server_asks,
+    repeats_stay_within_the_budget,
+    attempts_stay_within_the_policy,
+    calls_wait_only_while_another_fetches,
+    listings_are_in_order_and_whole,
+    redirects_are_not_followed,
+];
+
+pub(super) fn violations(world: &World) -> Violations {
+    let story = Story::of(world);
+    INVARIANTS.iter().flat_map(|invariant| invariant(&story)).collect()
+}
+
+fn every_call_ends_by_its_deadline(story: &Story<'_>) -> Violations {
+    let late = story.calls.values().filter_map(|course| match course.over {
+        None => Some(format!("{course} never ended")),
+        Some(over) if over.at > course.deadline => Some(format!("{course} came to its end at {:?}", over.at)),
+        Some(_) => None,
+    });
+    let stranded = story.world.stranded;
+    late.chain((stranded > 0).then(|| format!("{stranded} tasks were never woken again"))).collect()
+}
+
+fn one_token_request_is_in_flight_at_a_time(story: &Story<'_>) -> Violations {
+    overlapping(story, Endpoint::Token)
+}
+
+fn one_context_switch_is_in_flight_at_a_time_for_each_customer(story: &Story<'_>) -> Violations {
+    let customers: BTreeSet<_> = story.calls.values().filter_map(|course| course.customer).collect();
+    customers.into_iter().flat_map(|customer| overlapping(story, Endpoint::Switch(customer))).collect()
+}
+
+/// The requests to an endpoint that left before the one before was over.
+fn overlapping(story: &Story<'_>, endpoint: Endpoint) -> Violations {
+    let exchanges: Vec<_> =
+        story.exchanges.iter().filter(|exchange| exchange.request.endpoint == endpoint).collect();
+    let pairs = exchanges.iter().zip(exchanges.iter().skip(1));
+    let overlapping = pairs.filter(|(one, next)| !one.is_over_before(next.sent));
+    overlapping.map(|(one, next)| format!("{next}, and this was in flight: {one}")).collect()
+}
+
+fn no_downlink_is_done_twice(story: &Story<'_>) -> Violations {
+    let twice = story.downlinks().filter(|course| course.times_done() > 1);
+    twice.map(|course| format!("{course} was done {} times", course.times_done())).collect()
+}
+
+/// A success was done, what is told as not sent was not, and nothing that the server refused is told as unknown.
+fn outcomes_of_downlinks_are_true(story: &Story<'_>) -> Violations {
+    let is_true = |course: &Course| {
+        let last = course.own().last().and_then(|exchange| exchange.reply);
+        match course.ending.map(|ending| ending.result.map_err(|failure| failure.outcome)) {
+            None => true,
+            Some(Ok(_)) => course.times_done() == 1,
+            Some(Err(Some(Outcome::NotSent))) => course.times_done() == 0,
+            Some(Err(Some(Outcome::Unknown))) => !last.is_some_and(|reply| reply.refuses()),
+            Some(Err(None)) => false,
+        }
+    };
+    let untrue = story.downlinks().filter(|course| !is_true(course));
+    untrue.map(|course| format!("{course} was done {} times", course.times_done())).collect()
+}
+
+/// A success is the server's last word, and the attempts are the requests that were sent.
+fn successes_and_attempts_are_true(story: &Story<'_>) -> Violations {
+    let is_true = |course: &Course| {
+        let Some(ending) = course.ending else { return true };
+        let counted = ending.attempts as usize == course.own().count();
+        let last = course.own().last();
+        match ending.result {
+            Ok(status) => {
+                let last = last.filter(|exchange| exchange.succeeds()).and_then(|exchange| exchange.reply);
+                counted && last.is_some_and(|reply| reply.status == Ok(status))
+            }
+            Err(failure) => counted || failure.stage != Stage::Call,
+        }
+    };
+    let untrue = story.calls.values().filter(|course| !is_true(course));
+    untrue.map(|course| format!("{course} sent {} requests of its own", course.own().count())).collect()
+}
+
+/// Of calls for no sub-customer: through a context switch a call keeps the token that it has.
+fn no_expired_token_is_sent(story: &Story<'_>) -> Violations {
+    let expired = |exchange: &&Exchange| {
+        let grant = exchange.request.token.and_then(|token| story.tokens.get(&token));
+        grant.is_some_and(|grant| exchange.sent.at >= grant.fetched.at + grant.life)
+    };
+    let courses = story.calls.values().filter(|course| course.customer.is_none());
+    let expired = courses.flat_map(|course| &course.exchanges).filter(expired);
+    expired.map(|exchange| format!("{exchange}, which had expired")).collect()
+}
+
+fn no_call_sends_a_rejected_token_again(story: &Story<'_>) -> Violations {
+    let mut violations = Vec::new();
+    for course in story.calls.values() {
+        let mut rejected = BTreeSet::new();
+        for exchange in &course.exchanges {
+            if exchange.request.token.is_some_and(|token| rejected.contains(&token)) {
+                violations.push(format!("{exchange}, which had been rejected"));
+            }
+            let rejects = exchange.reply.is_some_and(|reply| reply.rejects());
+            rejected.extend(exchange.request.token.filter(|_| rejects));
+        }
+    }
+    violations
+}
+
+fn customers_are_named_after_their_context_switch(story: &Story<'_>) -> Violations {
+    let early = story.exchanges.iter().filter(|exchange| {
+        let Some(customer) = exchange.request.customer else { return false };
+        let mut switches =
+            story.exchanges.iter().filter(|one| one.request.endpoint == Endpoint::Switch(customer));
+        !switches.any(|switch| switch.succeeds() && switch.is_over_before(exchange.sent))
+    });
+    early.map(|exchange| format!("{exchange} before the context switch")).collect()
+}
+
+/// As far as the policy waits at all. A refresh that failed while the old token lives is over: the next one is new.
+fn no_request_is_earlier_than_its_server_asks(story: &Story<'_>) -> Violations {
+    let longest = story.world.policy.max_retry_after;
+    let mut violations = Vec::new();
+    for course in story.calls.values() {
+        let mut asked = Vec::new();
+        for exchange in &course.exchanges {
+            let endpoint = exchange.request.endpoint;
+            if endpoint != Endpoint::Token {
+                asked.retain(|(known, _)| *known != Endpoint::Token);
+            }
+            if asked.iter().any(|(known, until)| *known == endpoint && exchange.sent.at < *until) {
+                violations.push(format!("{exchange}, earlier than the server asked"));
+            }
+            if let (Some(over), Some(reply)) = (exchange.over, exchange.reply) {
+                asked.extend(reply.not_before.map(|until| (endpoint, until.min(over.at + longest))));
+            }
+        }
+    }
+    violations
+}
+
+/// Twenty repeats, and one more with every sixth call.
+fn repeats_stay_within_the_budget(story: &Story<'_>) -> Violations {
+    let (mut calls, mut repeats) = (0, 0);
+    let mut violations = Vec::new();
+    for entry in &story.world.trace {
+        match entry.event {
+            Event::Begins { .. } => calls += 1,
+            Event::Pauses { .. } => repeats += 1,
+            _ => continue,
+        }
+        if repeats > 20 + calls / 6 {
+            violations.push(format!("repeat number {repeats} at {:?}, after {calls} calls", entry.at));
+        }
+    }
+    violations
+}
+
+/// As many requests as the policy allows, one more after a rejected token, and one after a forgotten context switch.
+fn attempts_stay_within_the_policy(story: &Story<'_>) -> Violations {
+    let most = story.world.policy.max_attempts as usize;
+    let within = |course: &Course| {
+        let answered = |statuses: &[u16]| {
+            let mut replies = course.exchanges.iter().filter_map(|exchange| exchange.reply?.status.ok());
+            usize::from(replies.any(|status| statuses.contains(&status)))
+        };
+        let (rejected, forgotten) = (answered(&[302, 401]), answered(&[403]));
+        let endpoint = |exchange: &Exchange| exchange.request.endpoint;
+        let switches: Vec<_> =
+            course.exchanges.iter().filter(|one| matches!(endpoint(one), Endpoint::Switch(_))).collect();
+        let mut switches = switches.split_inclusive(|exchange| exchange.succeeds());
+        let mut runs =
+            course.exchanges.chunk_by(|one, next| endpoint(one) == endpoint(next) && !one.succeeds());
+        runs.all(|run| run.len() <= most + rejected + forgotten)
+            && switches.all(|fetch| fetch.len() <= most + rejected)
+            && course.own().count() <= most + rejected + forgotten
+    };
+    let excessive = story.calls.values().filter(|course| !within(course));
+    excessive.map(|course| format!("{course} sent {} requests", course.exchanges.len())).collect()
+}
+
+/// Whenever time passes, each call that waits has another one to wait for.
+fn calls_wait_only_while_another_fetches(story: &Story<'_>) -> Violations {
+    let customer = |call: &Call| story.calls.get(call).and_then(|course| course.customer);
+    let (mut fetch_token, mut switch, mut waiting) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::<Call>::new());
+    let mut violations = Vec::new();
+    let mut now = Duration::ZERO;
+    for entry in &story.world.trace {
+        let call = entry.call;
+        if entry.at > now {
+            now = entry.at;
+            let in_vain = waiting.iter().filter(|call| {
+                let switches = || switch.iter().any(|other| customer(other) == customer(call));
+                fetch_token.is_empty() && !switches()
+            });
+            violations.extend(in_vain.map(|call| format!("call {call} waits for nobody before {now:?}")));
+        }
+        match entry.event {
+            Event::Waits => {
+                fetch_token.remove(&call);
+                waiting.insert(call);
+                continue;
+            }
+            Event::Sends(request) => match request.endpoint {
+                Endpoint::Token => drop(fetch_token.insert(call)),
+                Endpoint::Switch(_) => {
+                    fetch_token.remove(&call);
+                    switch.insert(call);
+                }
+                _ => {
+                    fetch_token.remove(&call);
+                    switch.remove(&call);
+                }
+            },
+            Event::Ends(_) | Event::Dropped => {
+                fetch_token.remove(&call);
+                switch.remove(&call);
+            }
+            _ => {}
+        }
+        waiting.remove(&call);
+    }
+    violations
+}
+
+fn listings_are_in_order_and_whole(story: &Story<'_>) -> Violations {
+    let fleet = story.world.fleet.devices;
+    let wrong = story.world.trace.iter().filter(|entry| match &entry.event {
+        Event::Lists { devices, error } => {
+            let in_order = devices.iter().copied().eq(0..devices.len() as u64);
+            let whole = error.is_some() || devices.len() as u64 == fleet;
+            !in_order || !whole
+        }
+        _ => false,
+    });
+    wrong.map(|entry| format!("of {fleet} devices, call {} {}", entry.call, entry.event)).collect()
+}
+
+fn redirects_are_not_followed(story: &Story<'_>) -> Violations {
+    let followed = story.exchanges.iter().filter(|exchange| exchange.request.endpoint == Endpoint::Elsewhere);
+    followed.map(ToString::to_string).collect()
+}

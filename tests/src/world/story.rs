@@ -1,0 +1,145 @@
+//! A trace put in order: which exchanges a call had, which tokens there were.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::World;
+use super::trace::{Call, Customer, Ending, Endpoint, Event, Reply, Request, Token, What};
+
+/// What happened in a world.
+pub(super) struct Story<'a> {
+    pub(super) world: &'a World,
+    pub(super) calls: BTreeMap<Call, Course>,
+    /// The exchanges of all calls, in the order in which they were sent.
+    pub(super) exchanges: Vec<Exchange>,
+    /// The tokens that reached the client.
+    pub(super) tokens: BTreeMap<Token, Grant>,
+}
+
+/// A place in the trace, and its time. Places are in the order of the trace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    nth: usize,
+    pub(super) at: Duration,
+}
+
+/// The course of a call.
+pub(super) struct Course {
+    call: Call,
+    what: What,
+    pub(super) customer: Option<Customer>,
+    pub(super) deadline: Duration,
+    pub(super) exchanges: Vec<Exchange>,
+    /// When it ended, or was dropped.
+    pub(super) over: Option<Place>,
+    /// What it came to, if it was not dropped.
+    pub(super) ending: Option<Ending>,
+}
+
+/// A request, and what came of it.
+#[derive(Clone, Copy)]
+pub(super) struct Exchange {
+    call: Call,
+    pub(super) request: Request,
+    pub(super) sent: Place,
+    /// Whether the server did what was asked.
+    acted: bool,
+    /// When the answer came, or the call gave it up.
+    pub(super) over: Option<Place>,
+    pub(super) reply: Option<Reply>,
+}
+
+/// A token, as the client got it.
+pub(super) struct Grant {
+    pub(super) fetched: Place,
+    pub(super) life: Duration,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn of(world: &'a World) -> Self {
+        let mut story =
+            Self { world, calls: BTreeMap::new(), exchanges: Vec::new(), tokens: BTreeMap::new() };
+        for (nth, entry) in world.trace.iter().enumerate() {
+            story.add(Place { nth, at: entry.at }, entry.call, &entry.event);
+        }
+        let mut exchanges: Vec<_> =
+            story.calls.values().flat_map(|course| &course.exchanges).copied().collect();
+        exchanges.sort_by_key(|exchange| exchange.sent);
+        Self { exchanges, ..story }
+    }
+
+    fn add(&mut self, place: Place, call: Call, event: &Event) {
+        if let Event::Begins { what, customer, deadline } = *event {
+            let course =
+                Course { call, what, customer, deadline, exchanges: Vec::new(), over: None, ending: None };
+            self.calls.insert(call, course);
+        }
+        let Some(course) = self.calls.get_mut(&call) else { return };
+        let exchange = course.exchanges.last_mut();
+        match (event, exchange) {
+            (Event::Sends(request), _) => course.exchanges.push(Exchange {
+                call,
+                request: *request,
+                sent: place,
+                acted: false,
+                over: None,
+                reply: None,
+            }),
+            (Event::Acts, Some(exchange)) => exchange.acted = true,
+            (Event::Receives(reply), Some(exchange)) => {
+                (exchange.over, exchange.reply) = (Some(place), Some(*reply));
+                let grant = reply.token.map(|(token, life)| (token, Grant { fetched: place, life }));
+                self.tokens.extend(grant);
+            }
+            (Event::LetsGo, Some(exchange)) => exchange.over = Some(place),
+            (Event::Ends(ending), _) => (course.over, course.ending) = (Some(place), Some(*ending)),
+            (Event::Dropped, _) => course.over = Some(place),
+            _ => {}
+        }
+    }
+
+    pub(super) fn downlinks(&self) -> impl Iterator<Item = &Course> {
+        self.calls.values().filter(|course| course.what == What::Downlink)
+    }
+}
+
+impl Course {
+    /// The exchanges of the call itself: not those for a token or a context switch.
+    pub(super) fn own(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        let own = |endpoint| !matches!(endpoint, Endpoint::Token | Endpoint::Switch(_));
+        self.exchanges.iter().filter(move |exchange| own(exchange.request.endpoint))
+    }
+
+    /// How often the server did what the call asked.
+    pub(super) fn times_done(&self) -> usize {
+        self.own().filter(|exchange| exchange.acted).count()
+    }
+}
+
+impl Exchange {
+    /// Whether it brought what it was for.
+    pub(super) fn succeeds(&self) -> bool {
+        self.reply.is_some_and(|reply| match self.request.endpoint {
+            Endpoint::Token => reply.token.is_some(),
+            _ => reply.succeeds(),
+        })
+    }
+
+    pub(super) fn is_over_before(&self, place: Place) -> bool {
+        self.over.is_some_and(|over| over < place)
+    }
+}
+
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "call {}, a {}", self.call, self.what)?;
+        self.ending.map_or(Ok(()), |ending| write!(f, " that ended {ending}"))
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "call {} sent {} at {:.4} s", self.call, self.request, self.sent.at.as_secs_f64())
+    }
+}
