@@ -12,8 +12,9 @@ use crate::error::raise;
 /// Seconds as a duration.
 pub(crate) fn duration(what: &str, seconds: f64) -> PyResult<Duration> {
     let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-    duration
-        .ok_or_else(|| PyValueError::new_err(format!("{what} is {seconds}: give a number of seconds above 0")))
+    duration.ok_or_else(|| {
+        PyValueError::new_err(format!("{what} is {seconds}: give a number of seconds above 0"))
+    })
 }
 
 /// Which devices to list, and in which order.
@@ -47,7 +48,8 @@ pub(crate) fn raw(
     port: u64,
     external_reference: Option<String>,
 ) -> PyResult<Downlink> {
-    let build = || referenced(Downlink::raw(dev_eui.parse()?, port.try_into()?, payload)?, external_reference);
+    let build =
+        || referenced(Downlink::raw(dev_eui.parse()?, port.try_into()?, payload)?, external_reference);
     build().map_err(|error| raise(py, &error.into()))
 }
 
@@ -86,9 +88,9 @@ pub(crate) fn request(
     headers: Vec<(String, String)>,
     content: Option<Vec<u8>>,
 ) -> PyResult<RawCall> {
-    let method = method
-        .parse()
-        .map_err(|_| PyValueError::new_err(format!("method is {method:?}: give an HTTP method, such as GET")))?;
+    let method = method.parse().map_err(|_| {
+        PyValueError::new_err(format!("method is {method:?}: give an HTTP method, such as GET"))
+    })?;
     let mut call = RawCall::new(method, path);
     for (name, value) in query {
         call = call.query(&name, value);

@@ -133,7 +133,8 @@ impl AsyncCaller {
         customer_id: &str,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let customer: CustomerId = customer_id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
+        let customer: CustomerId =
+            customer_id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
         let what = || "switch to a customer".into();
         self.call(py, ContextSwitch::to(customer), timeout, what, |py, body| {
             Ok(body_to_python(py, &body)?.unbind())

@@ -79,11 +79,10 @@ fn runtime() -> PyResult<Arc<Runtime>> {
     {
         return Ok(Arc::clone(runtime));
     }
-    let runtime = Builder::new_multi_thread()
-        .thread_name("kpn-things")
-        .enable_all()
-        .build()
-        .map_err(|error| PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}")))?;
+    let runtime =
+        Builder::new_multi_thread().thread_name("kpn-things").enable_all().build().map_err(|error| {
+            PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}"))
+        })?;
     let runtime = Arc::new(runtime);
     // Dropping the parent's would wait for threads that this process does not have.
     mem::forget(held.replace((process::id(), Arc::clone(&runtime))));

@@ -173,7 +173,9 @@ impl Pages {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Page>> {
         let taken = self.pages.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut pages = taken.ok_or_else(|| {
-            PyValueError::new_err("the listing is being read by another thread, or was interrupted: list again")
+            PyValueError::new_err(
+                "the listing is being read by another thread, or was interrupted: list again",
+            )
         })?;
         let note = Note::begin(py, || "list a page of devices".into())?;
         let (page, pages) = interruptible(py, move || (pages.next(), pages))?;

@@ -102,8 +102,7 @@ impl Config {
             settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);
         }
         let ca_bundle = ca_bundle.map(Bytes::from);
-        let bounds =
-            Bounds { timeout, attempt_timeout, connect_timeout, max_attempts, max_body, ca_bundle };
+        let bounds = Bounds { timeout, attempt_timeout, connect_timeout, max_attempts, max_body, ca_bundle };
         let mut limits = bounds.limits()?;
         if let Some((base_delay, max_delay, max_retry_after)) = retry {
             let ms = std::time::Duration::from_millis;

@@ -38,12 +38,15 @@ impl<C: Clone> Connection<C> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &*state {
             State::Closed => {
-                return Err(PyRuntimeError::new_err("the client is closed: make another, or call it inside `with`"));
+                return Err(PyRuntimeError::new_err(
+                    "the client is closed: make another, or call it inside `with`",
+                ));
             }
             State::Open { process, client } if *process == process::id() => return Ok(client.clone()),
             State::Open { .. } | State::New => {}
         }
-        let client = (self.make)(self.config.clone(), self.clock.clone()).map_err(|error| raise(py, &error))?;
+        let client =
+            (self.make)(self.config.clone(), self.clock.clone()).map_err(|error| raise(py, &error))?;
         let open = State::Open { process: process::id(), client: client.clone() };
         // Dropping the parent's would say goodbye on its connections.
         mem::forget(mem::replace(&mut *state, open));

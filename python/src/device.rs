@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyType};
+use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 use things_core::Page as CorePage;
 
 use crate::error::raise;
@@ -107,9 +107,9 @@ impl Device {
         Ok(Self { page: Arc::new(page), place: 0 })
     }
 
-    fn __repr__(&self) -> PyResult<String> {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let device = self.core()?;
-        Ok(format!("Device(uuid={:?}, name={:?})", short(&device.uuid), short(&device.name)))
+        Ok(format!("Device(uuid={}, name={})", shown(py, &device.uuid)?, shown(py, &device.name)?))
     }
 
     fn __hash__(&self) -> PyResult<u64> {
@@ -125,10 +125,11 @@ impl Device {
     }
 }
 
-/// A text for a `repr`: at most 80 characters.
-pub(crate) fn short(text: &str) -> String {
-    match text.char_indices().nth(80) {
+/// A text as Python writes it in a `repr`: of its characters, 80 at most.
+pub(crate) fn shown(py: Python<'_>, text: &str) -> PyResult<String> {
+    let short: String = match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
-    }
+    };
+    Ok(PyString::new(py, &short).repr()?.to_string())
 }

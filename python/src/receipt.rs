@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use things_core::Receipt as CoreReceipt;
 
-use crate::device::short;
+use crate::device::shown;
 use crate::json::body_to_python;
 
 /// KPN took the downlink: it is queued, and a class A device gets it after its next uplink.
@@ -58,10 +58,11 @@ impl Receipt {
         Ok(dict)
     }
 
-    fn __repr__(&self) -> String {
-        let reference = self.external_reference.as_deref().map(short);
-        let reference = reference.map_or("None".to_owned(), |reference| format!("{reference:?}"));
-        format!("Receipt(status={}, external_reference={reference})", self.status)
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let reference =
+            self.external_reference.as_deref().map(|reference| shown(py, reference)).transpose()?;
+        let reference = reference.unwrap_or_else(|| "None".to_owned());
+        Ok(format!("Receipt(status={}, external_reference={reference})", self.status))
     }
 
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
