@@ -7,7 +7,7 @@ use things_core::{Outcome, Stage};
 
 use super::World;
 use super::story::{Course, Exchange, Story};
-use super::trace::{Call, Endpoint, Event};
+use super::trace::{Call, Endpoint, Entry, Event, Request};
 
 /// What breaks a rule, each in a sentence.
 type Violations = Vec<String>;
@@ -186,13 +186,13 @@ fn attempts_stay_within_the_policy(story: &Story<'_>) -> Violations {
             usize::from(replies.any(|status| statuses.contains(&status)))
         };
         let (rejected, forgotten) = (answered(&[302, 401]), answered(&[403]));
-        let endpoint = |exchange: &Exchange| exchange.request.endpoint;
-        let switches: Vec<_> =
-            course.exchanges.iter().filter(|one| matches!(endpoint(one), Endpoint::Switch(_))).collect();
+        let is_switch = |exchange: &&Exchange| matches!(exchange.request.endpoint, Endpoint::Switch(_));
+        let switches: Vec<_> = course.exchanges.iter().filter(is_switch).collect();
         let mut switches = switches.split_inclusive(|exchange| exchange.succeeds());
-        let mut runs =
-            course.exchanges.chunk_by(|one, next| endpoint(one) == endpoint(next) && !one.succeeds());
-        runs.all(|run| run.len() <= most + rejected + forgotten)
+        let tokens = course.exchanges.chunk_by(|one, next| next.goes_on_fetching_after(one));
+        let mut tokens =
+            tokens.filter(|fetch| fetch.iter().all(|one| one.request.endpoint == Endpoint::Token));
+        tokens.all(|fetch| fetch.len() <= most)
             && switches.all(|fetch| fetch.len() <= most + rejected)
             && course.own().count() <= most + rejected + forgotten
     };
@@ -200,49 +200,47 @@ fn attempts_stay_within_the_policy(story: &Story<'_>) -> Violations {
     excessive.map(|course| format!("{course} sent {} requests", course.exchanges.len())).collect()
 }
 
-/// Whenever time passes, each call that waits has another one to wait for.
+/// Whenever time passes, what each waiting call waits for is being fetched.
 fn calls_wait_only_while_another_fetches(story: &Story<'_>) -> Violations {
-    let customer = |call: &Call| story.calls.get(call).and_then(|course| course.customer);
-    let (mut fetch_token, mut switch, mut waiting) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::<Call>::new());
+    let switch = |call: &Call| story.calls.get(call)?.customer.map(Endpoint::Switch);
+    let (mut waiting, mut fetching) = (BTreeSet::new(), BTreeSet::new());
     let mut violations = Vec::new();
     let mut now = Duration::ZERO;
-    for entry in &story.world.trace {
-        let call = entry.call;
-        if entry.at > now {
-            now = entry.at;
-            let in_vain = waiting.iter().filter(|call| {
-                let switches = || switch.iter().any(|other| customer(other) == customer(call));
-                fetch_token.is_empty() && !switches()
-            });
-            violations.extend(in_vain.map(|call| format!("call {call} waits for nobody before {now:?}")));
+    for Entry { at, call, event } in &story.world.trace {
+        if *at > now {
+            let is_fetched = |wanted| fetching.iter().any(|(_, endpoint)| Some(*endpoint) == wanted);
+            let in_vain = |call: &&Call| !is_fetched(Some(Endpoint::Token)) && !is_fetched(switch(call));
+            let in_vain = waiting.iter().filter(in_vain);
+            violations.extend(in_vain.map(|call| format!("call {call} waited for nobody at {now:?}")));
+            now = *at;
         }
-        match entry.event {
-            Event::Waits => {
-                fetch_token.remove(&call);
-                waiting.insert(call);
-                continue;
-            }
-            Event::Sends(request) => match request.endpoint {
-                Endpoint::Token => drop(fetch_token.insert(call)),
-                Endpoint::Switch(_) => {
-                    fetch_token.remove(&call);
-                    switch.insert(call);
-                }
-                _ => {
-                    fetch_token.remove(&call);
-                    switch.remove(&call);
-                }
-            },
-            Event::Ends(_) | Event::Dropped => {
-                fetch_token.remove(&call);
-                switch.remove(&call);
-            }
-            _ => {}
+        fetching.retain(|(other, endpoint)| other != call || !ends_fetch(event, *endpoint));
+        match event {
+            Event::Waits => drop(waiting.insert(*call)),
+            _ => drop(waiting.remove(call)),
         }
-        waiting.remove(&call);
+        if let Event::Sends(Request {
+            endpoint: endpoint @ (Endpoint::Token | Endpoint::Switch(_)), ..
+        }) = event
+        {
+            fetching.insert((*call, *endpoint));
+        }
     }
     violations
+}
+
+/// Whether a call that does this does not fetch any more. A context switch may need a token on its way.
+fn ends_fetch(event: &Event, endpoint: Endpoint) -> bool {
+    match event {
+        Event::Ends(_) | Event::Dropped => true,
+        Event::Waits => endpoint == Endpoint::Token,
+        Event::Sends(next) => match next.endpoint {
+            Endpoint::Token => false,
+            Endpoint::Switch(_) => endpoint == Endpoint::Token,
+            _ => true,
+        },
+        _ => false,
+    }
 }
 
 fn listings_are_in_order_and_whole(story: &Story<'_>) -> Violations {

@@ -35,6 +35,8 @@ pub(super) struct Course {
     pub(super) over: Option<Place>,
     /// What it came to, if it was not dropped.
     pub(super) ending: Option<Ending>,
+    /// It waited since its last request.
+    waited: bool,
 }
 
 /// A request, and what came of it.
@@ -43,6 +45,8 @@ pub(super) struct Exchange {
     call: Call,
     pub(super) request: Request,
     pub(super) sent: Place,
+    /// Whether the call waited for another before.
+    waited: bool,
     /// Whether the server did what was asked.
     acted: bool,
     /// When the answer came, or the call gave it up.
@@ -71,8 +75,16 @@ impl<'a> Story<'a> {
 
     fn add(&mut self, place: Place, call: Call, event: &Event) {
         if let Event::Begins { what, customer, deadline } = *event {
-            let course =
-                Course { call, what, customer, deadline, exchanges: Vec::new(), over: None, ending: None };
+            let course = Course {
+                call,
+                what,
+                customer,
+                deadline,
+                exchanges: Vec::new(),
+                over: None,
+                ending: None,
+                waited: false,
+            };
             self.calls.insert(call, course);
         }
         let Some(course) = self.calls.get_mut(&call) else { return };
@@ -82,6 +94,7 @@ impl<'a> Story<'a> {
                 call,
                 request: *request,
                 sent: place,
+                waited: std::mem::take(&mut course.waited),
                 acted: false,
                 over: None,
                 reply: None,
@@ -94,6 +107,7 @@ impl<'a> Story<'a> {
             }
             (Event::LetsGo, Some(exchange)) => exchange.over = Some(place),
             (Event::Ends(ending), _) => (course.over, course.ending) = (Some(place), Some(*ending)),
+            (Event::Waits, _) => course.waited = true,
             (Event::Dropped, _) => course.over = Some(place),
             _ => {}
         }
@@ -124,6 +138,11 @@ impl Exchange {
             Endpoint::Token => reply.token.is_some(),
             _ => reply.succeeds(),
         })
+    }
+
+    /// Whether it belongs to the fetch that the exchange before it began.
+    pub(super) fn goes_on_fetching_after(&self, before: &Self) -> bool {
+        self.request.endpoint == before.request.endpoint && !before.succeeds() && !self.waited
     }
 
     pub(super) fn is_over_before(&self, place: Place) -> bool {

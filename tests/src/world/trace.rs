@@ -74,7 +74,7 @@ pub(super) struct Request {
     pub(super) customer: Option<Customer>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Endpoint {
     Token,
     Switch(Customer),
