@@ -320,3 +320,68 @@ impl Call {
         repeated(&self.calls)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use things_core::{Error, Fleet};
+
+    use super::*;
+    use crate::{outcome, simulated};
+
+    const README: &str = include_str!("../scenarios/README.md");
+
+    /// The fields of an object, or the values of a choice: serde names them all when it meets one it does not know.
+    fn names<T: DeserializeOwned + std::fmt::Debug>(unknown: &str) -> Vec<String> {
+        let error = serde_json::from_str::<T>(unknown).unwrap_err().to_string();
+        let known = error.split_once("expected").unwrap().1;
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    fn fields<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        names::<T>(r#"{"?": 0}"#)
+    }
+
+    fn values<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        names::<T>(r#""?""#)
+    }
+
+    fn keys(object: &Value) -> Vec<String> {
+        object.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_example_of_the_readme_holds() -> Result<(), Failure> {
+        let example = README.split("```json").nth(1).and_then(|text| text.split("```").next()).unwrap();
+        simulated::run(&Scenario::parse("the example", example)?)
+    }
+
+    #[test]
+    fn the_readme_documents_every_field() {
+        let documented = [
+            ("Scenario", fields::<Scenario>()),
+            ("Client", fields::<ClientSettings>()),
+            ("Server", fields::<Server>()),
+            ("Server", values::<Service>()),
+            ("Rule", fields::<Rule>()),
+            ("Reply", fields::<Reply>()),
+            ("Fault", values::<Fault>()),
+            ("Call", fields::<Call>()),
+            ("Call", values::<SortOrder>()),
+            ("Action", values::<Action>()),
+            ("Request", fields::<ExpectedRequest>()),
+            ("Unordered", fields::<Unordered>()),
+            ("Result", keys(&outcome::fleet(Ok(Fleet::default())).unwrap())),
+            ("Error", keys(&outcome::failure(&Error::config("")))),
+        ];
+        for (section, names) in documented {
+            assert!(!names.is_empty(), "{section}");
+            let text = README.split("\n## ").find(|text| text.lines().next() == Some(section)).unwrap();
+            for name in names {
+                let is_there =
+                    [format!("`{name}`"), format!("`\"{name}\"`")].iter().any(|name| text.contains(name));
+                assert!(is_there, "{name} is not in the section {section} of scenarios/README.md");
+            }
+        }
+    }
+}
