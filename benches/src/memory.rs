@@ -34,7 +34,7 @@ pub(crate) fn child() {
     let start = peak();
     let mut bytes = 0;
     for device in client.devices() {
-        bytes += device.unwrap().name.len();
+        bytes += device.unwrap().name().len();
     }
     assert!(bytes > 0);
     println!("{}", peak() - start);
@@ -47,22 +47,17 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Bytes that a device takes: the value, and what the allocator gives for each of its strings.
+/// Bytes that a device takes: the value, and what the allocator gives for its texts.
 fn held() -> f64 {
     // glibc: 8 bytes of bookkeeping, in steps of 16, at least 32.
-    let given = |text: &str| if text.is_empty() { 0 } else { (text.len() + 8).next_multiple_of(16).max(32) };
-    let optional = |text: &Option<String>| text.as_deref().map_or(0, given);
+    let given = |bytes: usize| (bytes + 8).next_multiple_of(16).max(32);
     let page = Page::from_json(&decode::page(1_000)).unwrap();
-    let strings: usize = page
-        .devices
-        .iter()
-        .map(|device| {
-            given(&device.uuid)
-                + given(&device.name)
-                + optional(&device.description)
-                + optional(&device.device_specification_uuid)
-                + optional(&device.barcode)
-        })
-        .sum();
-    size_of::<Device>() as f64 + strings as f64 / page.devices.len() as f64
+    let texts = |device: &Device| {
+        let optional = [device.description(), device.device_specification_uuid(), device.barcode()];
+        device.uuid().len()
+            + device.name().len()
+            + optional.into_iter().flatten().map(str::len).sum::<usize>()
+    };
+    let texts: usize = page.devices.iter().map(|device| given(texts(device))).sum();
+    size_of::<Device>() as f64 + texts as f64 / page.devices.len() as f64
 }

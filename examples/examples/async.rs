@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::from_env()?;
     let mut devices = client.devices().search("Parking").page_size(100).stream();
     while let Some(device) = devices.next().await {
-        println!("{}", device?.name);
+        println!("{}", device?.name());
     }
 
     let downlink = Downlink::raw("0059AC0000181EB6".parse()?, FPort::new(1)?, [0x01, 0x02])?;

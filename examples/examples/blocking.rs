@@ -7,7 +7,7 @@ use things_ureq::{Client, Downlink, FPort, Outcome};
 fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::from_env()?;
     for device in client.devices().search("Parking").page_size(100) {
-        println!("{}", device?.name);
+        println!("{}", device?.name());
     }
 
     let downlink = Downlink::raw("0059AC0000181EB6".parse()?, FPort::new(1)?, [0x01, 0x02])?;

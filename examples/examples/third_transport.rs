@@ -166,7 +166,7 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
 fn main() -> Result<(), Error> {
     let client = Client::from_env()?;
     for device in client.devices(&ListDevices::new().page_size(100))?.devices {
-        println!("{}", device.name);
+        println!("{}", device.name());
     }
     Ok(())
 }

@@ -46,56 +46,59 @@ impl Device {
     /// The service's id of the device; opaque.
     #[getter]
     fn uuid(&self) -> PyResult<&str> {
-        Ok(&self.core()?.uuid)
+        Ok(self.core()?.uuid())
     }
 
     /// The name; empty if the service has none.
     #[getter]
     fn name(&self) -> PyResult<&str> {
-        Ok(&self.core()?.name)
+        Ok(self.core()?.name())
     }
 
     /// The description, if there is one.
     #[getter]
     fn description(&self) -> PyResult<Option<&str>> {
-        Ok(self.core()?.description.as_deref())
+        Ok(self.core()?.description())
     }
 
     /// The metadata as plain Python data, made anew each time; `None` if there is none.
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        json::to_python(py, &self.core()?.metadata)
+        json::to_python(py, self.core()?.metadata())
     }
 
     /// The id of the kind of device (`deviceSpecificationUUID`).
     #[getter]
     fn device_specification_uuid(&self) -> PyResult<Option<&str>> {
-        Ok(self.core()?.device_specification_uuid.as_deref())
+        Ok(self.core()?.device_specification_uuid())
     }
 
     /// The barcode, if there is one.
     #[getter]
     fn barcode(&self) -> PyResult<Option<&str>> {
-        Ok(self.core()?.barcode.as_deref())
+        Ok(self.core()?.barcode())
     }
 
     /// Fields that this library does not know, as they came; a new `dict` each time.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        json::extra_to_python(py, &self.core()?.extra)
+        json::extra_to_python(py, self.core()?.extra())
     }
 
     /// All fields under the service's own names, unknown ones included: a row for pandas or polars.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let device = self.core()?;
         let dict = PyDict::new(py);
-        dict.set_item("uuid", &device.uuid)?;
-        dict.set_item("name", &device.name)?;
-        dict.set_item("description", &device.description)?;
-        dict.set_item("metadata", json::to_python(py, &device.metadata)?)?;
-        dict.set_item("deviceSpecificationUUID", &device.device_specification_uuid)?;
-        dict.set_item("barcode", &device.barcode)?;
-        device.extra.iter().try_for_each(|(name, value)| dict.set_item(name, json::to_python(py, value)?))?;
+        dict.set_item("uuid", device.uuid())?;
+        dict.set_item("name", device.name())?;
+        dict.set_item("description", device.description())?;
+        dict.set_item("metadata", json::to_python(py, device.metadata())?)?;
+        dict.set_item("deviceSpecificationUUID", device.device_specification_uuid())?;
+        dict.set_item("barcode", device.barcode())?;
+        device
+            .extra()
+            .iter()
+            .try_for_each(|(name, value)| dict.set_item(name, json::to_python(py, value)?))?;
         Ok(dict)
     }
 
@@ -109,12 +112,12 @@ impl Device {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let device = self.core()?;
-        Ok(format!("Device(uuid={}, name={})", shown(py, &device.uuid)?, shown(py, &device.name)?))
+        Ok(format!("Device(uuid={}, name={})", shown(py, device.uuid())?, shown(py, device.name())?))
     }
 
     fn __hash__(&self) -> PyResult<u64> {
         let mut hasher = DefaultHasher::new();
-        self.core()?.uuid.hash(&mut hasher);
+        self.core()?.uuid().hash(&mut hasher);
         Ok(hasher.finish())
     }
 

@@ -140,7 +140,7 @@ fn with_names(mut error: Value, before: &[Device]) -> Value {
 }
 
 fn names(devices: &[Device]) -> Value {
-    devices.iter().map(|device| device.name.as_str()).collect()
+    devices.iter().map(|device| device.name()).collect()
 }
 
 fn page(page: &Page) -> Value {

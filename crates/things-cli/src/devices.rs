@@ -203,18 +203,17 @@ impl Sheet<'_> {
                     *headed = true;
                 }
                 for device in devices {
-                    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
-                    let metadata = match &device.metadata {
+                    let metadata = match device.metadata() {
                         serde_json::Value::Null => String::new(),
                         json => json.to_string(),
                     };
                     let record = [
-                        device.uuid.clone(),
-                        device.name.clone(),
-                        optional(&device.description),
-                        optional(&device.device_specification_uuid),
-                        optional(&device.barcode),
-                        metadata,
+                        device.uuid(),
+                        device.name(),
+                        device.description().unwrap_or_default(),
+                        device.device_specification_uuid().unwrap_or_default(),
+                        device.barcode().unwrap_or_default(),
+                        &metadata,
                     ];
                     writer.write_record(record).map_err(output)?;
                 }
@@ -255,14 +254,14 @@ pub(crate) fn table(columns: Option<usize>) -> Table<5> {
 /// The rows that devices make.
 pub(crate) fn rows(devices: &[Device]) -> Vec<[String; 5]> {
     let row = |device: &Device| {
-        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
-        [
-            device.name.clone(),
-            device.uuid.clone(),
-            optional(&device.barcode),
-            optional(&device.description),
-            optional(&device.device_specification_uuid),
-        ]
+        let texts = [
+            device.name(),
+            device.uuid(),
+            device.barcode().unwrap_or_default(),
+            device.description().unwrap_or_default(),
+            device.device_specification_uuid().unwrap_or_default(),
+        ];
+        texts.map(str::to_owned)
     };
     devices.iter().map(row).collect()
 }

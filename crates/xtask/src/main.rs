@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod public_api;
+mod python;
 mod transports;
 
 use std::env;
@@ -9,11 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
-cargo xtask test            all tests of the workspace, and the guards
+cargo xtask test            all tests of the workspace, of the Python package, and the guards
+cargo xtask test --python [PYTEST ARGUMENT ...]
+                            those of the Python package alone
 cargo xtask lint            rustfmt, clippy with warnings denied, rustdoc with warnings denied
 cargo xtask guard           the architecture's promises: core without IO, its public API without 0.x crates,
                             thin transports, a rust-version that holds, licences
 cargo xtask bench [S1 ...]  the speed targets, ours beside code written by hand
+cargo xtask bench --python [S4 ...]
+                            those of the Python package, beside its peers
 cargo xtask package         what would be published: cargo package for each crate
 ";
 
@@ -23,7 +28,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let rest = arguments.get(1..).unwrap_or_default();
     let outcome = match arguments.first().map(String::as_str) {
-        Some("test") => test(),
+        Some("test") => test(rest),
         Some("lint") => lint(),
         Some("guard") => guard(),
         Some("bench") => bench(rest),
@@ -43,11 +48,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn test() -> Outcome {
+fn test(arguments: &[String]) -> Outcome {
+    if let Some(arguments) = of_python(arguments) {
+        return python::test(arguments);
+    }
     guard()?;
     // The command line tool is what some tests run, so it has to be there first.
     cargo(&["build", "--workspace", "--all-targets"])?;
-    cargo(&["test", "--workspace"])
+    cargo(&["test", "--workspace"])?;
+    python::test(&[])
+}
+
+/// What follows `--python`.
+fn of_python(arguments: &[String]) -> Option<&[String]> {
+    arguments.split_first().filter(|(first, _)| *first == "--python").map(|(_, rest)| rest)
 }
 
 fn lint() -> Outcome {
@@ -70,6 +84,9 @@ fn guard() -> Outcome {
 }
 
 fn bench(targets: &[String]) -> Outcome {
+    if let Some(targets) = of_python(targets) {
+        return python::bench(targets);
+    }
     run(Command::new("cargo").args(["run", "--quiet", "--release", "-p", "things-bench", "--"]).args(targets))
 }
 

@@ -154,7 +154,7 @@ impl Scene {
                 })
                 .await;
                 let devices = pages.into_iter().flat_map(|page| page.devices);
-                let devices = devices.filter_map(|device| device.uuid.parse().ok()).collect();
+                let devices = devices.filter_map(|device| device.uuid().parse().ok()).collect();
                 let error = error.map(|error| error.kind());
                 self.note(plan.call(None), Event::Lists { devices, error });
             }

@@ -2,71 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::device::ReadDevice;
+use super::extra::field_names;
+use super::{Device, Extra};
 use crate::error::{DecodeError, excerpt};
-
-/// A device, as `GET /api/devices` lists it.
-///
-/// Serialises under the service's own field names, unknown fields included.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Device {
-    /// `uuid`: the service's id of the device. Opaque: KPN's own sample is `xxxxxx`.
-    pub uuid: String,
-    /// `name`; empty if the service has none.
-    pub name: String,
-    /// `description`.
-    pub description: Option<String>,
-    /// `metadata`: any JSON; `null` if there is none.
-    pub metadata: Value,
-    /// `deviceSpecificationUUID`: the id of the kind of device.
-    pub device_specification_uuid: Option<String>,
-    /// `barcode`.
-    pub barcode: Option<String>,
-    /// Fields that this library does not know, as they came.
-    pub extra: Extra,
-}
-
-/// Fields that this library does not know, in the order in which they came.
-#[derive(Clone, Default, PartialEq)]
-pub struct Extra(Vec<(String, Value)>);
-
-impl Extra {
-    /// The value of a field.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.iter().rev().find(|(field, _)| *field == name).map(|(_, value)| value)
-    }
-
-    /// All fields.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Value)> + ExactSizeIterator {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Extra {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
-    }
-}
-
-impl fmt::Debug for Extra {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
 
 /// A page of devices: Spring Data's envelope, as documented.
 ///
@@ -140,7 +81,7 @@ impl<'de> Visitor<'de> for PageVisitor {
                 PageKey::Derived => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                PageKey::Unknown(name) => extra.0.push((name, map.next_value()?)),
+                PageKey::Unknown(name) => extra.push(name, map.next_value()?),
             }
         }
         let devices = content.ok_or_else(|| serde::de::Error::missing_field("content"))?;
@@ -163,10 +104,11 @@ impl<'de> Deserialize<'de> for Devices {
                 f.write_str("an array of devices")
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Devices, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Devices, A::Error> {
                 let mut devices = Vec::with_capacity(20);
+                let mut scratch = String::with_capacity(256);
                 loop {
-                    match seq.next_element() {
+                    match seq.next_element_seed(ReadDevice { scratch: &mut scratch }) {
                         Ok(Some(device)) => devices.push(device),
                         Ok(None) => break,
                         Err(error) => {
@@ -183,84 +125,6 @@ impl<'de> Deserialize<'de> for Devices {
     }
 }
 
-impl<'de> Deserialize<'de> for Device {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(DeviceVisitor)
-    }
-}
-
-struct DeviceVisitor;
-
-impl<'de> Visitor<'de> for DeviceVisitor {
-    type Value = Device;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a device with the field uuid")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Device, A::Error> {
-        let (mut uuid, mut name, mut description, mut metadata) = (None, None, None, Value::Null);
-        let (mut device_specification_uuid, mut barcode) = (None, None);
-        let mut extra = Extra::default();
-        while let Some(key) = map.next_key::<DeviceKey>()? {
-            match key {
-                DeviceKey::Uuid => uuid = Some(map.next_value()?),
-                DeviceKey::Name => name = map.next_value()?,
-                DeviceKey::Description => description = map.next_value()?,
-                DeviceKey::Metadata => metadata = map.next_value()?,
-                DeviceKey::DeviceSpecificationUuid => device_specification_uuid = map.next_value()?,
-                DeviceKey::Barcode => barcode = map.next_value()?,
-                DeviceKey::Unknown(name) => extra.0.push((name, map.next_value()?)),
-            }
-        }
-        let uuid = uuid.ok_or_else(|| serde::de::Error::missing_field("uuid"))?;
-        let name = name.unwrap_or_default();
-        Ok(Device { uuid, name, description, metadata, device_specification_uuid, barcode, extra })
-    }
-}
-
-/// A field name that is matched where it stands, and only copied when it is unknown.
-macro_rules! field_names {
-    ($key:ident, $visitor:ident { $($variant:ident = $($name:literal)|+),+ $(,)? }) => {
-        enum $key {
-            $($variant,)+
-            Unknown(String),
-        }
-
-        impl<'de> Deserialize<'de> for $key {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_identifier($visitor)
-            }
-        }
-
-        struct $visitor;
-
-        impl Visitor<'_> for $visitor {
-            type Value = $key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<$key, E> {
-                Ok(match name {
-                    $($($name)|+ => $key::$variant,)+
-                    other => $key::Unknown(other.to_owned()),
-                })
-            }
-        }
-    };
-}
-
-field_names!(DeviceKey, DeviceKeyVisitor {
-    Uuid = "uuid",
-    Name = "name",
-    Description = "description",
-    Metadata = "metadata",
-    DeviceSpecificationUuid = "deviceSpecificationUUID",
-    Barcode = "barcode",
-});
-
 field_names!(PageKey, PageKeyVisitor {
     Content = "content",
     Number = "number",
@@ -272,26 +136,10 @@ field_names!(PageKey, PageKeyVisitor {
     Derived = "numberOfElements" | "sort",
 });
 
-impl Serialize for Device {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(6 + self.extra.len()))?;
-        map.serialize_entry("uuid", &self.uuid)?;
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("description", &self.description)?;
-        map.serialize_entry("metadata", &self.metadata)?;
-        map.serialize_entry("deviceSpecificationUUID", &self.device_specification_uuid)?;
-        map.serialize_entry("barcode", &self.barcode)?;
-        for (name, value) in self.extra.iter() {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -315,12 +163,12 @@ mod tests {
         );
         assert!(page.first && page.last && page.extra.is_empty());
         let device = &page.devices[0];
-        assert_eq!(device.uuid, "xxxxxx");
-        assert_eq!(device.name, "My first own device");
-        assert_eq!(device.description.as_deref(), Some(""));
-        assert_eq!(device.metadata, Value::Null);
-        assert_eq!(device.device_specification_uuid.as_deref(), Some("d2723e99-1fe4-4d60-9b6d-8061f7414b24"));
-        assert_eq!(device.barcode, None);
+        assert_eq!(device.uuid(), "xxxxxx");
+        assert_eq!(device.name(), "My first own device");
+        assert_eq!(device.description(), Some(""));
+        assert_eq!(device.metadata(), &Value::Null);
+        assert_eq!(device.device_specification_uuid(), Some("d2723e99-1fe4-4d60-9b6d-8061f7414b24"));
+        assert_eq!(device.barcode(), None);
     }
 
     #[test]
@@ -335,7 +183,7 @@ mod tests {
         let device = json!({"uuid": "u", "name": "n", "description": null, "metadata": {"a": [1, 2.5, null]},
             "deviceSpecificationUUID": null, "barcode": "b", "eui": "0059AC0000181EB6", "tags": {"x": true}});
         let page = page(json!({"content": [device.clone()], "pageable": {"offset": 0}})).unwrap();
-        assert_eq!(page.devices[0].extra.get("eui").unwrap(), "0059AC0000181EB6");
+        assert_eq!(page.devices[0].extra().get("eui").unwrap(), "0059AC0000181EB6");
         assert_eq!(page.extra.get("pageable").unwrap()["offset"], 0);
         assert_eq!(serde_json::to_value(&page.devices[0]).unwrap(), device);
     }
@@ -343,7 +191,7 @@ mod tests {
     #[test]
     fn only_content_and_uuid_must_be_there() {
         let page = page(json!({"content": [{"uuid": "u"}]})).unwrap();
-        assert_eq!(page.devices[0].name, "");
+        assert_eq!(page.devices[0].name(), "");
         assert_eq!(page.total_pages, None);
         assert!(!page.last);
     }

@@ -185,9 +185,9 @@ fn fingerprint(devices: &[Device]) -> u64 {
     let mut hasher = DefaultHasher::new();
     devices.len().hash(&mut hasher);
     for device in [devices.first(), devices.last()].into_iter().flatten() {
-        device.uuid.hash(&mut hasher);
-        device.name.hash(&mut hasher);
-        device.barcode.hash(&mut hasher);
+        device.uuid().hash(&mut hasher);
+        device.name().hash(&mut hasher);
+        device.barcode().hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -291,7 +291,7 @@ mod tests {
             while let Some(page) = pages.take() {
                 match page {
                     Ok(page) => devices
-                        .extend(page.devices.iter().map(|device| device.uuid[7..].parse::<u64>().unwrap())),
+                        .extend(page.devices.iter().map(|device| device.uuid()[7..].parse::<u64>().unwrap())),
                     Err(error) => return (Err(error), asked),
                 }
             }

@@ -180,7 +180,9 @@ mod tests {
         let error = thread::scope(|scope| {
             let error = loop {
                 match shared.next(&fetch) {
-                    Next::Page(Ok(page)) => names.extend(page.devices.into_iter().map(|device| device.uuid)),
+                    Next::Page(Ok(page)) => {
+                        names.extend(page.devices.iter().map(|device| device.uuid().to_owned()))
+                    }
                     Next::Page(Err(error)) => break Some(error),
                     Next::Hire(more) => {
                         hired += more;

@@ -1,0 +1,319 @@
+"""Measures the speed targets of the Python package: ours and its peers, alternating in one run, as medians of ratios.
+
+`cargo xtask bench --python` builds the package and runs it. An argument that names a target, such as S6, runs that alone.
+"""
+
+import asyncio
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import by_hand
+import orjson
+
+from kpn_things import AsyncClient, Client, Page
+
+FLEET = 100_000
+ROUNDS = 3
+PEERS = ("requests", "httpx", "urllib3", "aiohttp", "msgspec", "orjson", "pydantic")
+
+
+class Simulator:
+    """The simulator in a process of its own."""
+
+    def __init__(self, devices, *options):
+        self.command = [sys.executable, "-m", "kpn_things", "sim", "--devices", str(devices), *options]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        environment = {}
+        for line in self.process.stdout:
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            environment[name] = value.strip("'\"")
+            if "KPN_THINGS_BASE_URL" in environment:
+                return environment
+        raise RuntimeError("the simulator did not start")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Report:
+    """Rows of what was measured, beside what is aimed at."""
+
+    def __init__(self):
+        self.rows = []
+        versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PEERS)
+        print(f"machine: {os.cpu_count()} x {cpu()}, {platform.system()}; Python {platform.python_version()}; {versions}")
+
+    def row(self, name, work, value, unit="", target=None, detail=""):
+        verdict = "" if target is None else f"<= {target}{unit}: {'met' if value <= target else 'MISSED'}"
+        row = (name, work, f"{value:.3g}{unit}{detail}", verdict)
+        print(" | ".join(row), flush=True)
+        self.rows.append(row)
+
+    def print(self):
+        print("\n| # | work | measured | target |\n|---|---|---|---|")
+        for row in self.rows:
+            print(f"| {' | '.join(row)} |")
+        missed = sum("MISSED" in row[3] for row in self.rows)
+        print(f"\n{missed} of {sum(bool(row[3]) for row in self.rows)} missed")
+
+
+def cpu():
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def seconds(work, *arguments):
+    gc.collect()
+    start = time.perf_counter()
+    result = work(*arguments)
+    return time.perf_counter() - start, result
+
+
+def ratios(base, others, rounds=ROUNDS, check=lambda result: None):
+    """The medians of the ratios of the others' times to the base's, each round side by side."""
+    found = {name: [] for name in others}
+    for _ in range(rounds):
+        time_of_base, result = seconds(base)
+        check(result)
+        for name, work in others.items():
+            taken, result = seconds(work)
+            check(result)
+            found[name].append(taken / time_of_base)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def listing(report):
+    """S4 and S5."""
+
+    def whole(devices):
+        assert len(devices) == FLEET
+
+    with Simulator(FLEET) as environment:
+        account = by_hand.Account(environment)
+
+        def ours(window):
+            with Client.from_env(environment) as client:
+                return list(client.devices(window=window))
+
+        def ours_async(window):
+            async def run():
+                async with AsyncClient.from_env(environment) as client:
+                    return [device async for device in client.devices(window=window)]
+
+            return asyncio.run(run())
+
+        measured = ratios(
+            lambda: by_hand.with_requests(account),
+            {
+                "ours": lambda: ours(1),
+                "http.client + msgspec": lambda: by_hand.with_http_client_and_msgspec(account),
+                "urllib3 + orjson": lambda: by_hand.with_urllib3_and_orjson(account),
+                "httpx": lambda: by_hand.with_httpx(account),
+                "requests + pydantic": lambda: by_hand.with_requests_and_pydantic(account),
+                "ours, window 16": lambda: ours(16),
+                "ours async, window 16": lambda: ours_async(16),
+                "aiohttp, 16 at once": lambda: by_hand.with_aiohttp(account, 16),
+                "httpx async, 16 at once": lambda: by_hand.with_httpx_async(account, 16),
+            },
+            check=whole,
+        )
+    targets = {"ours": 0.20, "ours, window 16": 0.08, "ours async, window 16": 0.12}
+    for name, ratio in measured.items():
+        target = "S5" if "16" in name else "S4"
+        report.row(target, f"list 100,000, pages of 20: {name} / requests", ratio, target=targets.get(name))
+
+
+def decoding(report):
+    """S6."""
+    body = page(1_000)
+
+    def ours():
+        return [device.name for device in Page.from_json(body).devices]
+
+    def with_msgspec():
+        return [device.name for device in by_hand.read_page(body).content]
+
+    def as_dicts(loads):
+        return lambda: [device["name"] for device in loads(body)["content"]]
+
+    def with_pydantic():
+        return [device.name for device in by_hand.PageModel.model_validate_json(body).content]
+
+    def check(names):
+        assert len(names) == 1_000
+
+    others = {"ours": ours, "orjson": as_dicts(orjson.loads), "json": as_dicts(json.loads), "pydantic": with_pydantic}
+    for name, ratio in ratios(with_msgspec, others, rounds=101, check=check).items():
+        report.row(
+            "S6", f"a page of 1,000 and each name: {name} / msgspec", ratio, target=1.25 if name == "ours" else None
+        )
+
+
+def page(devices):
+    """A page of the documented shape."""
+    device = {
+        "description": "Level 2, row 14",
+        "metadata": None,
+        "deviceSpecificationUUID": "d2723e99-1fe4-4d60-9b6d-8061f7414b24",
+        "barcode": None,
+    }
+    content = [
+        {"uuid": f"5b9c3d6e-7a41-4f7e-9c55-{number:012x}", "name": f"Parking sensor {number:05}", **device}
+        for number in range(devices)
+    ]
+    envelope = {"last": True, "totalPages": 1, "totalElements": devices, "sort": [], "first": True, "size": devices}
+    return json.dumps({"content": content, **envelope, "number": 0}, separators=(",", ":")).encode()
+
+
+def downlinks(report):
+    """S7 and S8."""
+    with Simulator(20) as environment:
+        account = by_hand.Account(environment)
+
+        def send(client, number):
+            client.send_downlink("0059AC0000181EB6", b"\x01\x02", port=1, external_reference=f"valve-{number}")
+
+        def ours():
+            with Client.from_env(environment) as client:
+                for number in range(2_000):
+                    send(client, number)
+
+        def ours_threads():
+            with Client.from_env(environment) as client, ThreadPoolExecutor(16) as pool:
+                list(pool.map(lambda number: send(client, number), range(2_000)))
+
+        def ours_async():
+            async def run():
+                async with AsyncClient.from_env(environment) as client:
+                    limit = asyncio.Semaphore(16)
+
+                    async def one(number):
+                        async with limit:
+                            await client.send_downlink(
+                                "0059AC0000181EB6", b"\x01\x02", port=1, external_reference=f"valve-{number}"
+                            )
+
+                    await asyncio.gather(*(one(number) for number in range(2_000)))
+
+            asyncio.run(run())
+
+        base = lambda: by_hand.send_with_requests(account, 2_000)
+        others = {"ours": ours, "urllib3": lambda: by_hand.send_with_urllib3(account, 2_000)}
+        for name, ratio in ratios(base, others).items():
+            report.row(
+                "S7", f"2,000 downlinks one by one: {name} / requests", ratio, target=0.18 if name == "ours" else None
+            )
+        base = lambda: by_hand.send_with_aiohttp(account, 2_000, 16)
+        for name, ratio in ratios(base, {"ours in threads": ours_threads, "ours async": ours_async}, rounds=5).items():
+            target = 0.25 if "threads" in name else 0.60
+            report.row("S8", f"2,000 downlinks, 16 at once: {name} / aiohttp", ratio, target=target)
+
+
+def memory(report):
+    """S10 and S11, each in a process of its own."""
+    for name in ("ours", "msgspec", "requests"):
+        held = child(f"held_{name}")
+        report.row("S10", f"memory held by a device of 100,000: {name}", held, " bytes", 380 if name == "ours" else None)
+    for fleet in (10_000, FLEET):
+        with Simulator(fleet) as environment:
+            peak = child("streamed", environment) / 1e6
+        report.row("S11", f"peak of streaming {fleet:,} devices over start-up", peak, " MB", 3)
+
+
+def start_up(report):
+    """S12: the import and one client made, over an empty interpreter."""
+    make = "import kpn_things; kpn_things.Client(tenant_id='t', key_id='k', key_secret='s')"
+    programs = {"empty": "pass", "ours": make, "requests": "import requests; requests.Session()",
+                "httpx": "import httpx; httpx.Client()", "msgspec": "import msgspec"}
+    taken = {name: [] for name in programs}
+    for _ in range(21):
+        for name, program in programs.items():
+            taken[name].append(seconds(lambda: subprocess.run([sys.executable, "-c", program], check=True))[0])
+    empty = statistics.median(taken.pop("empty"))
+    for name, times in taken.items():
+        over = (statistics.median(times) - empty) * 1e3
+        report.row("S12", f"import and one client, over an empty interpreter: {name}", over, " ms",
+                   10 if name == "ours" else None)
+
+
+def size(report):
+    """S13."""
+    wheels = list(Path(sys.prefix, "wheels").glob("*.whl"))
+    for wheel in wheels:
+        report.row("S13", "the wheel, stripped", wheel.stat().st_size / 1e6, " MB", 5)
+
+
+def child(what, environment=None):
+    command = [sys.executable, __file__, "--child", what]
+    result = subprocess.run(command, env={**os.environ, **(environment or {})}, check=True, capture_output=True, text=True)
+    return float(result.stdout)
+
+
+def resident(field="VmRSS"):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024
+
+
+def held(read):
+    """Bytes a device: what the process grows by when it holds 100 pages of 1,000 devices."""
+    bodies = [page(1_000) for _ in range(2)]
+    read(bodies[0])
+    gc.collect()
+    before = resident()
+    kept = [read(bodies[number % 2]) for number in range(100)]
+    gc.collect()
+    return (resident() - before) / sum(len(devices) for devices in kept)
+
+
+CHILDREN = {
+    "held_ours": lambda: held(lambda body: Page.from_json(body).devices),
+    "held_msgspec": lambda: held(lambda body: by_hand.read_page(body).content),
+    "held_requests": lambda: held(lambda body: json.loads(body)["content"]),
+}
+
+
+def streamed():
+    client = Client.from_env()
+    start = resident("VmHWM")
+    for device in client.devices():
+        device.name
+    return resident("VmHWM") - start
+
+
+CHILDREN["streamed"] = streamed
+
+PARTS = {
+    ("S4", "S5"): listing,
+    ("S6",): decoding,
+    ("S7", "S8"): downlinks,
+    ("S10", "S11"): memory,
+    ("S12",): start_up,
+    ("S13",): size,
+}
+
+
+def main(arguments):
+    if arguments[:1] == ["--child"]:
+        print(CHILDREN[arguments[1]]())
+        return
+    report = Report()
+    for names, measure in PARTS.items():
+        if not arguments or set(names) & {argument.upper() for argument in arguments}:
+            measure(report)
+    report.print()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
