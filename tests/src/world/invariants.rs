@@ -21,7 +21,9 @@ const INVARIANTS: &[fn(&Story<'_>) -> Violations] = &[
     successes_and_attempts_are_true,
     no_expired_token_is_sent,
     no_call_sends_a_rejected_token_again,
-    customers_are_named_after_their_context_switch,
+    tokens_are_fetched_only_where_needed,
+    context_switches_are_done_only_where_needed,
+    calls_act_for_their_customer_once_it_was_switched_to,
     no_request_is_earlier_than_its_server_asks,
     repeats_stay_within_the_budget,
     attempts_stay_within_the_policy,
@@ -121,21 +123,48 @@ fn no_call_sends_a_rejected_token_again(story: &Story<'_>) -> Violations {
             if exchange.request.token.is_some_and(|token| rejected.contains(&token)) {
                 violations.push(format!("{exchange}, which had been rejected"));
             }
-            let rejects = exchange.reply.is_some_and(|reply| reply.rejects());
-            rejected.extend(exchange.request.token.filter(|_| rejects));
+            rejected.extend(exchange.request.token.filter(|_| exchange.is_rejected()));
         }
     }
     violations
 }
 
-fn customers_are_named_after_their_context_switch(story: &Story<'_>) -> Violations {
-    let early = story.exchanges.iter().filter(|exchange| {
-        let Some(customer) = exchange.request.customer else { return false };
-        let mut switches =
-            story.exchanges.iter().filter(|one| one.request.endpoint == Endpoint::Switch(customer));
-        !switches.any(|switch| switch.succeeds() && switch.is_over_before(exchange.sent))
+/// There is none, it is due, which it is after 70 % of its life at the earliest, or it was rejected.
+fn tokens_are_fetched_only_where_needed(story: &Story<'_>) -> Violations {
+    let fetches = story.exchanges.iter().filter(|exchange| exchange.request.endpoint == Endpoint::Token);
+    let needless = fetches.filter(|fetch| {
+        let held = story.tokens.iter().rev().find(|(_, grant)| grant.fetched < fetch.sent);
+        held.is_some_and(|(token, grant)| {
+            let mut carriers = story.exchanges.iter().filter(|one| one.request.token == Some(*token));
+            let rejected = carriers.any(|one| one.is_rejected() && one.is_over_before(fetch.sent));
+            !rejected && fetch.sent.at < grant.fetched.at + grant.life.mul_f64(0.7)
+        })
     });
-    early.map(|exchange| format!("{exchange} before the context switch")).collect()
+    needless.map(|fetch| format!("{fetch}, and there is a good one")).collect()
+}
+
+/// It was not done yet, or a request for the customer was refused after it.
+fn context_switches_are_done_only_where_needed(story: &Story<'_>) -> Violations {
+    let needless = story.exchanges.iter().filter(|exchange| {
+        let Endpoint::Switch(customer) = exchange.request.endpoint else { return false };
+        story.switch_before(exchange, customer).is_some_and(|switch| {
+            let mut requests = story.exchanges.iter().filter(|one| one.request.customer == Some(customer));
+            let done = |one: &Exchange| one.is_answered(&[403]) && switch.is_over_before(one.sent);
+            !requests.any(|one| done(one) && one.is_over_before(exchange.sent))
+        })
+    });
+    needless.map(|exchange| format!("{exchange}, which was done")).collect()
+}
+
+fn calls_act_for_their_customer_once_it_was_switched_to(story: &Story<'_>) -> Violations {
+    let wrong = story.calls.values().flat_map(|course| {
+        let wrong = course.own().filter(|exchange| {
+            let switched = |customer| story.switch_before(exchange, customer).is_some();
+            exchange.request.customer != course.customer || !course.customer.is_none_or(switched)
+        });
+        wrong.map(move |exchange| format!("{exchange}, by {course}"))
+    });
+    wrong.collect()
 }
 
 /// As far as the policy waits at all. A refresh that failed while the old token lives is over: the next one is new.
@@ -181,11 +210,8 @@ fn repeats_stay_within_the_budget(story: &Story<'_>) -> Violations {
 fn attempts_stay_within_the_policy(story: &Story<'_>) -> Violations {
     let most = story.world.policy.max_attempts as usize;
     let within = |course: &Course| {
-        let answered = |statuses: &[u16]| {
-            let mut replies = course.exchanges.iter().filter_map(|exchange| exchange.reply?.status.ok());
-            usize::from(replies.any(|status| statuses.contains(&status)))
-        };
-        let (rejected, forgotten) = (answered(&[302, 401]), answered(&[403]));
+        let rejected = usize::from(course.exchanges.iter().any(Exchange::is_rejected));
+        let forgotten = usize::from(course.own().any(|exchange| exchange.is_answered(&[403])));
         let is_switch = |exchange: &&Exchange| matches!(exchange.request.endpoint, Endpoint::Switch(_));
         let switches: Vec<_> = course.exchanges.iter().filter(is_switch).collect();
         let mut switches = switches.split_inclusive(|exchange| exchange.succeeds());

@@ -113,6 +113,16 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// The latest context switch to a customer that had been done when this was sent.
+    pub(super) fn switch_before(&self, exchange: &Exchange, customer: Customer) -> Option<&Exchange> {
+        let mut switches = self.exchanges.iter().rev();
+        switches.find(|one| {
+            one.request.endpoint == Endpoint::Switch(customer)
+                && one.succeeds()
+                && one.is_over_before(exchange.sent)
+        })
+    }
+
     pub(super) fn downlinks(&self) -> impl Iterator<Item = &Course> {
         self.calls.values().filter(|course| course.what == What::Downlink)
     }
@@ -138,6 +148,16 @@ impl Exchange {
             Endpoint::Token => reply.token.is_some(),
             _ => reply.succeeds(),
         })
+    }
+
+    /// Whether the answer had one of these statuses.
+    pub(super) fn is_answered(&self, statuses: &[u16]) -> bool {
+        self.reply.and_then(|reply| reply.status.ok()).is_some_and(|status| statuses.contains(&status))
+    }
+
+    /// Whether the answer rejected the token.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.is_answered(&[302, 401])
     }
 
     /// Whether it belongs to the fetch that the exchange before it began.

@@ -181,11 +181,6 @@ impl Reply {
         Self { status: Err(kind), not_before: None, token: None }
     }
 
-    /// Whether the token was rejected.
-    pub(super) fn rejects(&self) -> bool {
-        matches!(self.status, Ok(302 | 401))
-    }
-
     pub(super) fn succeeds(&self) -> bool {
         matches!(self.status, Ok(200..=299))
     }
