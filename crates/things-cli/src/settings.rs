@@ -136,31 +136,7 @@ impl Layers {
 
     /// The client that the settings make, or all that is wrong with them.
     pub(crate) fn client(self) -> Result<Client, Error> {
-        let settings = self.settings();
-        let mut credentials = Credentials::new(
-            settings.tenant_id.unwrap_or_default(),
-            settings.key_id.unwrap_or_default(),
-            settings.key_secret.unwrap_or_else(|| Secret::from("")),
-        );
-        if let Some(id) = settings.application_id {
-            credentials = credentials.application_id(id);
-        }
-        let mut builder = Client::builder(credentials);
-        if let Some(id) = settings.customer_id {
-            builder = builder.customer(id);
-        }
-        if let Some(context) = settings.security_context {
-            builder = builder.security_context(context);
-        }
-        if let Some(url) = settings.grip_base_url {
-            builder = builder.grip_base_url(url);
-        }
-        if let Some(url) = settings.token_url {
-            builder = builder.token_url(url);
-        }
-        if let Some(url) = settings.base_url {
-            builder = builder.base_url(url);
-        }
+        let mut builder = Builder::new(self.settings(), Client::new);
         if let Some((pem, _)) = self.ca_bundle {
             builder = builder.ca_bundle(pem);
         }

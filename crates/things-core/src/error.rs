@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use crate::retry::Stop;
@@ -52,7 +52,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, for who gives each a class or a code of their own.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: &[Self] = &[
         Self::Config,
         Self::Input,
         Self::Connect,
@@ -268,6 +268,7 @@ pub(crate) struct Report {
     pub(crate) hint: Option<String>,
     pub(crate) asked: Option<(Method, String)>,
     pub(crate) status: Option<StatusCode>,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) stop: Option<Stop>,
@@ -286,6 +287,7 @@ impl Error {
             hint: None,
             asked: None,
             status: None,
+            headers: HeaderMap::new(),
             body: Body::Empty,
             retry_after: None,
             stop: None,
@@ -345,6 +347,11 @@ impl Error {
     /// The status of the last answer, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
+    }
+
+    /// The headers of the last answer: among them what a service desk may ask for, such as a request id.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
     }
 
     /// The body of the last answer.
@@ -476,15 +483,27 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
 
 /// Cuts every occurrence of the secrets out of an answer.
 pub(crate) fn redact<'a>(bytes: &Bytes, secrets: impl Iterator<Item = &'a [u8]>) -> Bytes {
-    let mut clean = bytes.clone();
-    for secret in secrets.filter(|secret| secret.len() >= 4) {
-        while let Some(at) = clean.windows(secret.len()).position(|window| window == secret) {
-            let (before, rest) = clean.split_at(at);
-            let after = rest.get(secret.len()..).unwrap_or_default();
-            clean = Bytes::from([before, b"[redacted]", after].concat());
+    let secrets: Vec<_> = secrets.filter(|secret| secret.len() >= 4).collect();
+    let found =
+        |rest: &[u8]| secrets.iter().find(|secret| rest.starts_with(secret)).map(|secret| secret.len());
+    let (mut clean, mut kept) = (Vec::new(), 0);
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        match found(rest) {
+            Some(length) => {
+                clean.extend_from_slice(bytes.get(kept..at).unwrap_or_default());
+                clean.extend_from_slice(b"[redacted]");
+                at += length;
+                kept = at;
+            }
+            None => at += 1,
         }
     }
-    clean
+    if kept == 0 {
+        return bytes.clone();
+    }
+    clean.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+    clean.into()
 }
 
 #[cfg(test)]
@@ -536,6 +555,11 @@ mod tests {
     fn secrets_are_cut_out_wherever_they_stand() {
         let clean = redact(&Bytes::from_static(b"hush! and hush!"), [b"hush!".as_slice()].into_iter());
         assert_eq!(clean, "[redacted] and [redacted]");
+        let part_of_its_place =
+            redact(&Bytes::from_static(b"redacted"), [b"redacted".as_slice()].into_iter());
+        assert_eq!(part_of_its_place, "[redacted]");
+        let untouched = Bytes::from_static(b"plain");
+        assert_eq!(redact(&untouched, [b"hush!".as_slice(), b"abc".as_slice()].into_iter()), untouched);
     }
 
     #[test]

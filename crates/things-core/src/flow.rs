@@ -41,7 +41,6 @@ use crate::token;
 
 /// What a driver does next.
 #[must_use]
-#[derive(Debug)]
 pub enum Step {
     /// Send this request and resume with the answer, or with what kept it from coming.
     Send(Request<Bytes>, Exchange),
@@ -51,6 +50,20 @@ pub enum Step {
     Wait(Turn),
     /// The call is over.
     Done(Result<Answer, Error>),
+}
+
+/// Shows what is asked of whom: query, headers and body may hold what must not be seen.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(request, _) => {
+                write!(f, "Send({} {})", request.method(), without_query(request.uri()))
+            }
+            Self::Sleep(pause) => write!(f, "Sleep(until {:?})", pause.until.monotonic()),
+            Self::Wait(_) => f.write_str("Wait"),
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+        }
+    }
 }
 
 /// An HTTP exchange under way.
@@ -248,6 +261,9 @@ pub(crate) struct Flow {
     switch_renewed: bool,
 }
 
+/// A refusal that is longer than this is not read as JSON: as values it could take ten times its size.
+const MOST_PARSED: usize = 64 << 10;
+
 const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
 const OUR_USER_AGENT: HeaderValue =
@@ -366,7 +382,9 @@ impl Flow {
                 self.advance(now)
             }
             Some(Err(error)) => {
-                let error = self.undecodable(&error, reply.ok(), now);
+                let (status, body) =
+                    reply.map_or_else(|_| Default::default(), |reply| (reply.status(), reply.into_body()));
+                let error = self.undecodable(&error, status, &body, now);
                 self.token_failed(lease, error, now)
             }
             None => {
@@ -470,24 +488,20 @@ impl Flow {
         }))
     }
 
-    /// Whether the answer rejects the token and a new one is worth a try; notes a token that was taken.
+    /// Whether the answer rejects the token and a new one is worth a try.
     fn rejected(&self, response: &Response<Bytes>, now: Moment) -> bool {
         let Some(grant) = &self.grant else { return false };
-        if !matches!(response.status(), StatusCode::FOUND | StatusCode::UNAUTHORIZED) {
-            grant.mark_accepted();
-            return false;
-        }
-        !self.token_renewed && self.shared().token.invalidate(grant, now)
+        matches!(response.status(), StatusCode::FOUND | StatusCode::UNAUTHORIZED)
+            && !self.token_renewed
+            && self.shared().token.invalidate(grant, now)
     }
 
-    /// Whether the answer says that the context switch is gone and a new one is worth a try; notes one that holds.
+    /// Whether the answer may mean that the context switch is gone and a new one is worth a try.
     fn switch_forgotten(&self, response: &Response<Bytes>, now: Moment) -> bool {
         let (Some(customer), Some(switched)) = (&self.customer, &self.switched) else { return false };
-        if response.status() != StatusCode::FORBIDDEN {
-            switched.mark_accepted();
-            return false;
-        }
-        !self.switch_renewed && self.shared().switch(&customer.id).invalidate(switched, now)
+        response.status() == StatusCode::FORBIDDEN
+            && !self.switch_renewed
+            && self.shared().switch(&customer.id).invalidate(switched, now)
     }
 
     fn renew_token(mut self: Box<Self>, now: Moment) -> Step {
@@ -581,7 +595,7 @@ impl Flow {
         let (parts, body) = response.into_parts();
         let asked = retry_after(&parts.headers, now);
         let bytes = self.redact(&body);
-        let body = Body::read(&bytes);
+        let body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
         let mut kind = ErrorKind::of_status(parts.status);
         let refused = parts.status.is_client_error()
             && kind != ErrorKind::RateLimited
@@ -592,19 +606,24 @@ impl Flow {
         let message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
         let error = Error::new(kind, self.stage, message).with(|report| {
             report.status = Some(parts.status);
+            report.headers = parts.headers;
             report.body = body;
             report.retry_after = asked;
         });
         (Failure::Status(parts.status, asked), error)
     }
 
-    /// An answer with a 2xx status whose body cannot be read.
-    fn undecodable(&self, error: &DecodeError, response: Option<Response<Bytes>>, now: Moment) -> Error {
+    /// An answer with a 2xx status whose body cannot be read. A token's answer is not shown: it may hold a token.
+    fn undecodable(&self, error: &DecodeError, status: StatusCode, body: &Bytes, now: Moment) -> Error {
         let message = self.redact(&Bytes::from(error.to_string()));
-        let error = Error::new(ErrorKind::Decode, self.stage, String::from_utf8_lossy(&message));
-        error.with(|report| {
+        let mut message = String::from_utf8_lossy(&message).into_owned();
+        if self.stage == Stage::Call {
+            // Whole secrets are cut out before the text is cut short.
+            message.push_str(&format!("; the answer starts with {:?}", excerpt(&self.redact(body))));
+        }
+        Error::new(ErrorKind::Decode, self.stage, message).with(|report| {
             self.describe(report, now);
-            report.status = response.as_ref().map(Response::status);
+            report.status = Some(status);
             report.outcome = (self.call.replay == Replay::Never).then_some(if self.stage == Stage::Call {
                 Outcome::Unknown
             } else {
@@ -642,12 +661,9 @@ impl Flow {
 /// Reads the answer of a finished call.
 pub(crate) fn finish<O: Operation + ?Sized>(operation: &O, mut answer: Answer) -> Result<O::Output, Error> {
     let origin = answer.origin.take();
-    let (status, attempts, elapsed) = (answer.status, answer.attempts, answer.elapsed);
+    let (status, body, elapsed) = (answer.status, answer.body.clone(), answer.elapsed);
     operation.decode(answer).map_err(|error| match origin {
-        Some(flow) => flow.undecodable(&error, None, flow.started + elapsed).with(|report| {
-            report.status = Some(status);
-            report.attempts = attempts;
-        }),
+        Some(flow) => flow.undecodable(&error, status, &body, flow.started + elapsed),
         None => error.into(),
     })
 }
@@ -713,6 +729,10 @@ fn hint(report: &Report, customer: Option<&Customer>) -> Option<String> {
             "the service did not take the body, the Accept header or a query parameter"
         }
         (ErrorKind::NotFound, _, _) => "check the base URL and the path (KPN_THINGS_BASE_URL)",
+        // To try again would be to send it twice.
+        (ErrorKind::RateLimited | ErrorKind::Server, _, _) if report.outcome == Some(Outcome::Unknown) => {
+            return None;
+        }
         (ErrorKind::RateLimited | ErrorKind::Server, _, _) => match report.retry_after {
             Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
             None => "try again later",

@@ -10,7 +10,6 @@
 //! The session keeps its access token in one such slot, and the context switch of each sub-customer in another.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -31,16 +30,6 @@ pub(crate) struct Grant {
     fetched_at: Moment,
     /// Fetched because the one before was rejected.
     replaces_rejected: bool,
-    accepted: Arc<AtomicBool>,
-}
-
-impl Grant {
-    /// The service took it at least once.
-    pub(crate) fn mark_accepted(&self) {
-        if !self.accepted.load(Ordering::Relaxed) {
-            self.accepted.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 /// When a value is due, and when it is dead.
@@ -126,7 +115,7 @@ impl Slot {
     /// Drops a value that the service rejected, unless a newer one is there already.
     ///
     /// Returns whether acquiring anew is worth a try. It is not for a value that was fetched less than a second
-    /// ago to replace a rejected one, and that the service never took: the trouble is not the value.
+    /// ago to replace a rejected one: the trouble is not the value, and one request a second is enough to see it end.
     pub(crate) fn invalidate(&self, grant: &Grant, now: Moment) -> bool {
         let mut state = self.lock();
         let current = state.held.as_ref().is_some_and(|(held, _)| held.generation == grant.generation);
@@ -134,7 +123,7 @@ impl Slot {
             return true;
         }
         let young = now.since(grant.fetched_at) < PAUSE;
-        if young && grant.replaces_rejected && !grant.accepted.load(Ordering::Relaxed) {
+        if young && grant.replaces_rejected {
             return false;
         }
         state.held = None;
@@ -187,7 +176,6 @@ impl Lease {
             generation: state.generation,
             fetched_at: now,
             replaces_rejected: std::mem::take(&mut state.rejected),
-            accepted: Arc::default(),
         };
         state.held = Some((grant.clone(), life));
         state.failure = None;
@@ -250,7 +238,7 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
     use std::time::SystemTime;
 
@@ -378,9 +366,6 @@ mod tests {
         let second = fill(&slot, "b", 0);
         assert!(!slot.invalidate(&second, at(0)), "no fetch a call while the key has no access");
         assert!(slot.invalidate(&second, at(1)), "a second later it is tried again");
-        let third = fill(&slot, "c", 1);
-        third.mark_accepted();
-        assert!(slot.invalidate(&third, at(1)), "a value that worked may be revoked at any time");
     }
 
     #[test]

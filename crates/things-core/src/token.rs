@@ -36,7 +36,7 @@ pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
     }
     let body = Body {
         grant_type: "client_credentials",
-        audience: &credentials.application_id,
+        audience: credentials.audience(),
         client_id: &credentials.key_id,
         client_secret: credentials.key_secret.expose(),
     };

@@ -27,6 +27,13 @@ impl Work {
     }
 }
 
+impl PageIter {
+    /// The next page if it is there already: takes what came meanwhile without waiting for more.
+    pub fn ready(&mut self) -> Option<Result<Page, Error>> {
+        self.0.pages.ready()
+    }
+}
+
 impl Iterator for PageIter {
     type Item = Result<Page, Error>;
 

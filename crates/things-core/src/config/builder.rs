@@ -19,6 +19,8 @@ use crate::secret::Secret;
 #[must_use]
 pub struct Builder<C> {
     settings: Settings,
+    /// What the environment says, and a file that it names.
+    environment: Settings,
     limits: Limits,
     ca_bundle: Option<Bytes>,
     make: fn(Config) -> Result<C, Error>,
@@ -27,7 +29,13 @@ pub struct Builder<C> {
 impl<C> Builder<C> {
     /// A builder for the client that `make` makes. Transports call this.
     pub fn new(settings: impl Into<Settings>, make: fn(Config) -> Result<C, Error>) -> Self {
-        Self { settings: settings.into(), limits: Limits::default(), ca_bundle: None, make }
+        Self {
+            settings: settings.into(),
+            environment: Settings::default(),
+            limits: Limits::default(),
+            ca_bundle: None,
+            make,
+        }
     }
 
     /// Fills what is not set from the environment, and from the Postman environment file that
@@ -39,12 +47,13 @@ impl<C> Builder<C> {
         lookup: impl Fn(&str) -> Option<OsString>,
         read: impl FnOnce(&str) -> io::Result<String>,
     ) -> Result<Self, Error> {
-        self.settings = self.settings.or(Settings::from_environment(lookup)?);
-        if let Some(path) = self.settings.postman_environment.take() {
+        self.environment = Settings::from_environment(lookup)?;
+        let path = self.settings.postman_environment.take().or(self.environment.postman_environment.take());
+        if let Some(path) = path {
             let text = read(&path).map_err(|error| {
                 Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
             })?;
-            self.settings = self.settings.or(Settings::from_postman(&text)?);
+            self.environment = self.environment.or(Settings::from_postman(&text)?);
         }
         Ok(self)
     }
@@ -123,7 +132,7 @@ impl<C> Builder<C> {
 
     /// The client, or all that is wrong with the settings.
     pub fn build(self) -> Result<C, Error> {
-        let mut config = self.settings.resolve(self.limits)?;
+        let mut config = self.settings.or(self.environment).resolve(self.limits)?;
         config.ca_bundle = self.ca_bundle.as_deref().map(certificates).transpose()?;
         (self.make)(config)
     }
@@ -165,6 +174,27 @@ mod tests {
             (&*credentials.tenant_id, &*credentials.key_id, credentials.key_secret.expose()),
             ("argument", "environment", "file")
         );
+    }
+
+    #[test]
+    fn what_is_set_on_the_builder_goes_before_the_environment() {
+        let lookup = |name: &str| match name {
+            "KPN_THINGS_TOKEN_URL" => Some("https://environment.example/token".into()),
+            "KPN_THINGS_APPLICATION_ID" => Some("environment".into()),
+            _ => None,
+        };
+        let from_environment =
+            || builder(Settings::default()).environment(lookup, |_| unreachable!()).unwrap();
+        let credentials = Credentials::new("t", "k", "s");
+        let config = from_environment()
+            .credentials(credentials.clone())
+            .grip_base_url("https://argument.example")
+            .build()
+            .unwrap();
+        assert_eq!(config.token_url(), "https://argument.example/v2/t/oidc/idp/c1/token");
+        assert_eq!(config.credentials.audience(), "environment");
+        let config = from_environment().credentials(credentials.application_id("argument")).build().unwrap();
+        assert_eq!(config.credentials.audience(), "argument");
     }
 
     #[test]

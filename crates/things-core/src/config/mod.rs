@@ -30,7 +30,7 @@ pub struct Credentials {
     pub(crate) tenant_id: String,
     pub(crate) key_id: String,
     pub(crate) key_secret: Secret,
-    pub(crate) application_id: String,
+    pub(crate) application_id: Option<String>,
 }
 
 impl Credentials {
@@ -47,14 +47,19 @@ impl Credentials {
             tenant_id: tenant_id.into(),
             key_id: key_id.into(),
             key_secret: key_secret.into(),
-            application_id: Self::DOCUMENTED_APPLICATION_ID.into(),
+            application_id: None,
         }
     }
 
     /// Another application id than the documented one.
     pub fn application_id(mut self, id: impl Into<String>) -> Self {
-        self.application_id = id.into();
+        self.application_id = Some(id.into());
         self
+    }
+
+    /// The application id, which goes out as the token's audience.
+    pub(crate) fn audience(&self) -> &str {
+        self.application_id.as_deref().unwrap_or(Self::DOCUMENTED_APPLICATION_ID)
     }
 }
 
@@ -65,7 +70,7 @@ impl fmt::Debug for Credentials {
             .field("tenant_id", &self.tenant_id)
             .field("key_id", &self.key_id)
             .field("key_secret", &self.key_secret)
-            .field("application_id", &self.application_id)
+            .field("application_id", &self.audience())
             .finish()
     }
 }

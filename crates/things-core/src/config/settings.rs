@@ -89,8 +89,6 @@ impl Settings {
         let tenant_id = self.tenant_id.unwrap_or_default();
         let key_id = self.key_id.unwrap_or_default();
         let key_secret = self.key_secret.unwrap_or_else(|| Secret::new(""));
-        let application_id =
-            self.application_id.unwrap_or_else(|| Credentials::DOCUMENTED_APPLICATION_ID.into());
         if !tenant_id.is_empty() {
             problems.check(check_segment("tenant id (KPN_THINGS_TENANT_ID)", &tenant_id));
         }
@@ -100,7 +98,9 @@ impl Settings {
         if !key_secret.expose().is_empty() {
             problems.check(check_opaque("key secret (KPN_THINGS_KEY_SECRET)", key_secret.expose()));
         }
-        problems.check(check_opaque("application id (KPN_THINGS_APPLICATION_ID)", &application_id));
+        if let Some(id) = &self.application_id {
+            problems.check(check_opaque("application id (KPN_THINGS_APPLICATION_ID)", id));
+        }
         let grip = problems.url(
             "GRIP base URL (KPN_THINGS_GRIP_BASE_URL)",
             self.grip_base_url.as_deref().unwrap_or(GRIP_BASE_URL),
@@ -139,7 +139,7 @@ impl Settings {
             problems.add("the number of attempts is 0: nothing could be sent");
         }
         problems.end()?;
-        let credentials = Credentials { tenant_id, key_id, key_secret, application_id };
+        let credentials = Credentials { tenant_id, key_id, key_secret, application_id: self.application_id };
         match (token_url, base_url) {
             (Some(token_url), Some(base_url)) => Ok(Config {
                 credentials,
@@ -161,7 +161,7 @@ impl From<Credentials> for Settings {
             tenant_id: Some(credentials.tenant_id),
             key_id: Some(credentials.key_id),
             key_secret: Some(credentials.key_secret),
-            application_id: Some(credentials.application_id),
+            application_id: credentials.application_id,
             ..Self::default()
         }
     }
@@ -242,7 +242,7 @@ mod tests {
         let config = complete().resolve(Limits::default()).unwrap();
         assert_eq!(config.token_url, "https://auth.grip-on-it.com/v2/rjsfm52t/oidc/idp/c1/token");
         assert_eq!(config.base_url(), "https://api.kpnthings.com");
-        assert_eq!(config.credentials.application_id, "4dc82561-f65f-523g-dek9-6c79ec314f02");
+        assert_eq!(config.credentials.audience(), "4dc82561-f65f-523g-dek9-6c79ec314f02");
     }
 
     #[test]

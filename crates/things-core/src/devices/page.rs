@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use super::device::ReadDevice;
 use super::extra::field_names;
 use super::{Device, Extra};
-use crate::error::{DecodeError, excerpt};
+use crate::error::DecodeError;
 
 /// A page of devices: Spring Data's envelope, as documented.
 ///
@@ -40,12 +40,7 @@ impl Page {
         // Checking the whole text at once is cheaper than string by string; what is no text gets its error below.
         let parsed =
             std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
-        parsed.map_err(|error| {
-            DecodeError::new(format_args!(
-                "not a page of devices: {error}; the answer starts with {:?}",
-                excerpt(body)
-            ))
-        })
+        parsed.map_err(|error| DecodeError::new(format_args!("not a page of devices: {error}")))
     }
 }
 
@@ -71,6 +66,9 @@ impl<'de> Visitor<'de> for PageVisitor {
         let mut extra = Extra::default();
         while let Some(key) = map.next_key::<PageKey>()? {
             match key {
+                PageKey::Content if content.is_some() => {
+                    return Err(serde::de::Error::duplicate_field("content"));
+                }
                 PageKey::Content => content = Some(map.next_value::<Devices>()?.0),
                 PageKey::Number => number = map.next_value()?,
                 PageKey::Size => size = map.next_value()?,
@@ -204,7 +202,8 @@ mod tests {
             (json!({"content": [{"name": "a"}]}).to_string(), "missing field `uuid`"),
             (json!({"content": null}).to_string(), "array of devices"),
             (json!([]).to_string(), "a page with the field content"),
-            ("<html>Log in</html>".into(), "starts with \"<html>Log in</html>\""),
+            ("<html>Log in</html>".into(), "expected value at line 1 column 1"),
+            (r#"{"content":[{"uuid":"a"}],"content":[]}"#.into(), "duplicate field `content`"),
             (SAMPLE[..200].into(), "EOF"),
             (String::new(), "EOF"),
         ] {

@@ -28,7 +28,7 @@ pub struct Pages {
     /// Pages that there are, as far as the server told: the largest number it gave.
     bound: u64,
     /// The lowest page that said `last`, with no devices after it.
-    last: Option<u64>,
+    last: Option<Last>,
     furthest_content: u64,
     ready: BTreeMap<u64, Result<Page, Error>>,
     size: Option<u64>,
@@ -36,6 +36,21 @@ pub struct Pages {
     empty_in_a_row: u32,
     finished: bool,
     total_elements: Option<u64>,
+}
+
+/// A page that said `last`.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    page: u64,
+    /// It also said that there are more: the page after it tells.
+    doubtful: bool,
+}
+
+impl Last {
+    /// How many pages to ask for.
+    fn end(self) -> u64 {
+        self.page + 1 + u64::from(self.doubtful)
+    }
 }
 
 impl Pages {
@@ -90,12 +105,15 @@ impl Pages {
         if let Ok(page) = &page {
             if !page.devices.is_empty() {
                 self.furthest_content = self.furthest_content.max(number);
-                if self.last.is_some_and(|last| last < number) {
+                if self.last.is_some_and(|last| last.page < number) {
                     self.last = None;
                 }
             }
             if page.last && number >= self.furthest_content {
-                self.last = Some(self.last.map_or(number, |last| last.min(number)));
+                // A page that says `last` and more pages in one breath is believed when the next has no devices.
+                let doubtful = page.total_pages.is_some_and(|total| number + 1 < total);
+                let last = Last { page: number, doubtful };
+                self.last = Some(self.last.filter(|known| known.page < number).unwrap_or(last));
             }
             self.bound = self.bound.max(page.total_pages.unwrap_or(0));
         }
@@ -108,6 +126,12 @@ impl Pages {
             return None;
         }
         let page = self.ready.remove(&self.next_take)?;
+        if page.is_err() && self.last.is_some_and(|last| last.end() <= self.next_take) {
+            // It was under way when the end was told, and is not part of the listing.
+            self.finished = true;
+            self.ready.clear();
+            return None;
+        }
         let judged = page.and_then(|page| self.judge(&page).map(|()| page));
         self.next_take += 1;
         // Nothing is wanted and nothing is under way: this was the end.
@@ -130,7 +154,7 @@ impl Pages {
 
     /// The number of pages to ask for, as far as it is known.
     fn end(&self) -> u64 {
-        self.last.map_or(self.bound, |last| self.bound.min(last + 1))
+        self.last.map_or(self.bound, |last| self.bound.min(last.end()))
     }
 
     /// Compares a page, in order, with what was asked for and what came before.
@@ -201,7 +225,7 @@ pub struct Fleet {
     /// How many pages they came in.
     pub pages: u64,
     /// How many devices the server told there are, on the last page. Other than `devices.len()` if devices came or
-    /// went meanwhile.
+    /// went meanwhile; that both are equal does not prove that none did.
     pub total_elements: Option<u64>,
 }
 
@@ -405,6 +429,48 @@ mod tests {
             let (devices, _) = list(4, pick, serve);
             assert_eq!(devices.unwrap().len(), 80);
         }
+    }
+
+    #[test]
+    fn a_page_that_says_last_and_more_pages_is_not_the_end() {
+        let server = Server::new(200, 20);
+        for wrong in [0, 1, 4] {
+            let serve = |number| {
+                let mut page = server.page(number);
+                page.last = number == wrong || page.last;
+                page
+            };
+            for window in [1, 2, 4, 8, 64] {
+                let (devices, _) = list(window, |_| 0, serve);
+                assert_eq!(devices.unwrap().len(), 200, "page {wrong}, window {window}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_total_that_counts_pages_which_are_not_there_costs_one_page() {
+        let server = Server::new(45, 20);
+        let serve = |number| Page { total_pages: Some(9), ..server.page(number) };
+        let (devices, asked) = list(1, |_| 0, serve);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn an_error_behind_the_last_page_is_no_error() {
+        let shrunk = Server::new(60, 20);
+        let mut pages = Pages::new(8);
+        pages.want();
+        pages.accept(0, Ok(Server::new(100, 20).page(0)));
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(std::iter::from_fn(|| pages.want()).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        for number in [3, 4] {
+            pages.accept(number, Err(Error::listing("gone")));
+        }
+        for number in [1, 2] {
+            pages.accept(number, Ok(shrunk.page(number)));
+            assert!(pages.take().unwrap().is_ok());
+        }
+        assert!(pages.take().is_none() && pages.is_finished());
     }
 
     #[test]

@@ -99,6 +99,13 @@ impl SharedPages {
         }
     }
 
+    /// The next page in order if it is there already: nothing is waited for, and nothing fetched.
+    pub fn ready(&self) -> Option<Result<Page, Error>> {
+        let mut state = self.lock();
+        self.fill(&mut state);
+        state.output.pop_front()
+    }
+
     /// Fetches pages until there are no more, or [`stop`](SharedPages::stop).
     pub fn work(&self, fetch: impl Fn(u64) -> Result<Page, Error>) {
         let mut state = self.lock();
@@ -217,6 +224,18 @@ mod tests {
     fn one_page_and_a_window_of_one_need_no_thread() {
         assert_eq!(list(8, |number| Ok(page(number, 1))).2, 0);
         assert_eq!(list(1, |number| Ok(page(number, 5))).2, 0);
+    }
+
+    #[test]
+    fn a_page_that_is_there_is_had_without_waiting() {
+        let shared = SharedPages::new(3);
+        let fetch = |number| Ok(page(number, 3));
+        assert!(shared.ready().is_none(), "nothing was fetched yet");
+        assert!(matches!(shared.next(fetch), Next::Hire(1)));
+        shared.work(fetch);
+        let rest: Vec<_> = std::iter::from_fn(|| shared.ready()).map(|page| page.unwrap().number).collect();
+        assert_eq!(rest, [Some(0), Some(1), Some(2)]);
+        assert!(matches!(shared.next(fetch), Next::End));
     }
 
     #[test]
