@@ -46,7 +46,7 @@ pub enum Step {
     Send(Request<Bytes>, Exchange),
     /// Wait until a point in time, and resume.
     Sleep(Pause),
-    /// Wait until another call's fetch has settled or the deadline has come, and resume.
+    /// Wait until another call's fetch has settled or the turn's deadline has come, and resume.
     Wait(Turn),
     /// The call is over.
     Done(Result<Answer, Error>),
@@ -141,7 +141,7 @@ impl Turn {
 
     /// The latest time to go on.
     pub fn deadline(&self) -> Moment {
-        self.flow.deadline
+        self.ticket.until()
     }
 
     /// Goes on.
@@ -281,7 +281,7 @@ impl Flow {
         }
         if self.grant.is_none() {
             if self.token_lease.is_none() {
-                match self.shared().token.acquire(now) {
+                match self.shared().token.acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.grant = Some(grant),
                     Acquired::Lead(lease) => {
                         self.attempts.token = 0;
@@ -297,7 +297,7 @@ impl Flow {
         }
         if let (Some(customer), None) = (&self.customer, &self.switched) {
             if self.switch_lease.is_none() {
-                match self.shared().switch(&customer.id).acquire(now) {
+                match self.shared().switch(&customer.id).acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.switched = Some(grant),
                     Acquired::Lead(lease) => {
                         self.attempts.switch = 0;

@@ -51,9 +51,9 @@ pub(crate) struct Slot(Mutex<State>);
 struct State {
     held: Option<(Grant, Option<Life>)>,
     generation: u64,
-    /// The number of the newest fetch, and whether it still runs.
+    /// The number of the newest fetch, and if it still runs, when it must have ended.
     fetch: u64,
-    fetching: bool,
+    fetching: Option<Moment>,
     rejected: bool,
     failure: Option<FailedFetch>,
     waiting: BTreeMap<u64, Waker>,
@@ -74,31 +74,35 @@ pub(crate) enum Acquired {
 }
 
 impl Slot {
-    pub(crate) fn acquire(self: &Arc<Self>, now: Moment) -> Acquired {
+    /// `deadline` is that of the caller. Who leads and has not ended by its own deadline, or soon after, is not driven any
+    /// more, and the next caller takes over.
+    pub(crate) fn acquire(self: &Arc<Self>, now: Moment, deadline: Moment) -> Acquired {
         let mut state = self.lock();
+        state.fetching = state.fetching.filter(|until| now < *until);
         let paused = state.failure.as_ref().filter(|failure| now < failure.until);
         let living = state.held.as_ref().filter(|held| lives(held, now));
         if let Some((grant, life)) = living {
             let life = *life;
             let due = life.is_some_and(|life| life.refresh_at <= now);
-            if !due || state.fetching || paused.is_some() {
+            if !due || state.fetching.is_some() || paused.is_some() {
                 return Acquired::Use(grant.clone());
             }
             let fallback = Some((grant.clone(), life));
-            return Acquired::Lead(self.lead(&mut state, fallback, now));
+            return Acquired::Lead(self.lead(&mut state, fallback, now, deadline));
         }
-        if state.fetching {
+        if let Some(until) = state.fetching {
             state.tickets += 1;
             return Acquired::Follow(Ticket {
                 slot: Arc::clone(self),
                 fetch: state.fetch,
+                until: until.min(deadline),
                 number: state.tickets,
             });
         }
         if let Some(failure) = paused {
             return Acquired::Refused(failure.error.clone());
         }
-        Acquired::Lead(self.lead(&mut state, None, now))
+        Acquired::Lead(self.lead(&mut state, None, now, deadline))
     }
 
     fn lead(
@@ -106,10 +110,12 @@ impl Slot {
         state: &mut State,
         fallback: Option<(Grant, Option<Life>)>,
         now: Moment,
+        deadline: Moment,
     ) -> Lease {
         state.fetch += 1;
-        state.fetching = true;
-        Lease { slot: Arc::clone(self), fallback, started: now, ended: false }
+        // A driver may be a little late: its exchange ends at the deadline, and then it has to get to it.
+        state.fetching = Some(deadline + PAUSE);
+        Lease { slot: Arc::clone(self), fetch: state.fetch, fallback, started: now, ended: false }
     }
 
     /// Drops a value that the service rejected, unless a newer one is there already.
@@ -135,11 +141,14 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the running fetch and wakes everybody who waits for it.
-    fn end_fetch(&self, change: impl FnOnce(&mut State)) {
+    /// Ends a fetch and wakes everybody who waits. One that was taken over changes nothing any more.
+    fn end_fetch(&self, fetch: u64, change: impl FnOnce(&mut State)) {
         let waiting = {
             let mut state = self.lock();
-            state.fetching = false;
+            if state.fetch != fetch {
+                return;
+            }
+            state.fetching = None;
             change(&mut state);
             std::mem::take(&mut state.waiting)
         };
@@ -150,6 +159,7 @@ impl Slot {
 /// The right, and the duty, to fetch the value. Dropping it hands the fetch over to the next caller.
 pub(crate) struct Lease {
     slot: Arc<Slot>,
+    fetch: u64,
     fallback: Option<(Grant, Option<Life>)>,
     started: Moment,
     ended: bool,
@@ -180,14 +190,14 @@ impl Lease {
         state.held = Some((grant.clone(), life));
         state.failure = None;
         drop(state);
-        self.slot.end_fetch(|_| {});
+        self.slot.end_fetch(self.fetch, |_| {});
         grant
     }
 
     /// The fetch failed: all who wait share the error, and the next one starts after a pause.
     pub(crate) fn fail(mut self, error: Error, now: Moment) {
         self.ended = true;
-        self.slot.end_fetch(|state| {
+        self.slot.end_fetch(self.fetch, |state| {
             state.failure = Some(FailedFetch { fetch: state.fetch, error, until: now + PAUSE });
         });
     }
@@ -196,7 +206,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.ended {
-            self.slot.end_fetch(|_| {});
+            self.slot.end_fetch(self.fetch, |_| {});
         }
     }
 }
@@ -205,6 +215,7 @@ impl Drop for Lease {
 pub(crate) struct Ticket {
     slot: Arc<Slot>,
     fetch: u64,
+    until: Moment,
     number: u64,
 }
 
@@ -212,11 +223,16 @@ impl Ticket {
     /// Ready once the fetch has ended, however it ended; else `waker` is woken then.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
         let mut state = self.slot.lock();
-        if !state.fetching || state.fetch != self.fetch {
+        if state.fetching.is_none() || state.fetch != self.fetch {
             return Poll::Ready(());
         }
         state.waiting.insert(self.number, waker.clone());
         Poll::Pending
+    }
+
+    /// The latest time to wait: the caller's deadline, or the time by which the fetch must have ended.
+    pub(crate) fn until(&self) -> Moment {
+        self.until
     }
 
     /// The error of the awaited fetch, if it failed.
@@ -254,21 +270,21 @@ mod tests {
     }
 
     fn lead(slot: &Arc<Slot>, now: u64) -> Lease {
-        match slot.acquire(at(now)) {
+        match slot.acquire(at(now), at(now + 30)) {
             Acquired::Lead(lease) => lease,
             _ => panic!("expected to lead"),
         }
     }
 
     fn follow(slot: &Arc<Slot>, now: u64) -> Ticket {
-        match slot.acquire(at(now)) {
+        match slot.acquire(at(now), at(now + 30)) {
             Acquired::Follow(ticket) => ticket,
             _ => panic!("expected to follow"),
         }
     }
 
     fn held(slot: &Arc<Slot>, now: u64) -> Grant {
-        match slot.acquire(at(now)) {
+        match slot.acquire(at(now), at(now + 30)) {
             Acquired::Use(grant) => grant,
             _ => panic!("expected a value"),
         }
@@ -314,13 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_nobody_drives_is_taken_over_at_its_deadline() {
+        let slot = Arc::new(Slot::default());
+        let forgotten = lead(&slot, 0);
+        let ticket = follow(&slot, 20);
+        assert_eq!(ticket.until(), at(31), "waiting longer is in vain");
+        follow(&slot, 30);
+        let lease = lead(&slot, 31);
+        assert!(ticket.poll(Waker::noop()).is_ready());
+        forgotten.fail(Error::new(ErrorKind::Timeout, Stage::Token, "late"), at(31));
+        assert!(ticket.failure().is_none());
+        assert!(follow(&slot, 31).poll(Waker::noop()).is_pending(), "the late one ends nothing");
+        lease.settle(HeaderValue::from_static("a"), life(80, 100), at(32));
+        assert_eq!(held(&slot, 32).value, "a");
+    }
+
+    #[test]
     fn a_failure_is_shared_and_then_paused() {
         let slot = Arc::new(Slot::default());
         let lease = lead(&slot, 0);
         let ticket = follow(&slot, 0);
         lease.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(0));
         assert_eq!(ticket.failure().unwrap().message(), "down");
-        assert!(matches!(slot.acquire(at(0)), Acquired::Refused(_)));
+        assert!(matches!(slot.acquire(at(0), at(30)), Acquired::Refused(_)));
         lead(&slot, 1);
     }
 

@@ -54,8 +54,11 @@ impl FromStr for DevEui {
                 return Err(refuse(format!("has {char:?} at position {}", place + 1)));
             }
         }
-        if separator.is_some() && text.len() != 23 || digits.len() != 16 {
+        if digits.len() != 16 {
             return Err(refuse(format!("has {} hex digits", digits.len())));
+        }
+        if separator.is_some() && text.len() != 23 {
+            return Err(refuse("has separators between some pairs and not all".into()));
         }
         let mut bytes = [0; 8];
         hex::decode_to_slice(&digits, &mut bytes).map_err(|error| refuse(error.to_string()))?;
@@ -101,8 +104,8 @@ mod tests {
             ("0059AC0000181EB6A", "has 17 hex digits"),
             ("0059AC0000181EBG", "has 'G' at position 16"),
             ("00-59:AC-00-00-18-1E-B6", "has ':' at position 6"),
-            ("00-59-AC-00-00-18-1E-B6-", "has 16 hex digits"),
-            ("00-59AC0000181EB6", "has 16 hex digits"),
+            ("00-59-AC-00-00-18-1E-B6-", "between some pairs"),
+            ("00-59AC0000181EB6", "between some pairs"),
             ("００59AC0000181EB6", "has '０' at position 1"),
         ] {
             let error = text.parse::<DevEui>().unwrap_err().to_string();

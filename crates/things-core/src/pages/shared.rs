@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::Pages;
 use crate::devices::Page;
@@ -33,6 +34,16 @@ struct State {
     reading: bool,
     stopped: bool,
     panic: Option<Box<dyn Any + Send>>,
+}
+
+impl State {
+    /// Takes in what a fetch came to.
+    fn land(&mut self, number: u64, page: thread::Result<Result<Page, Error>>) {
+        match page {
+            Ok(page) => self.pages.accept(number, page),
+            Err(panic) => self.panic = Some(panic),
+        }
+    }
 }
 
 /// What the reader of [`SharedPages`] gets.
@@ -67,8 +78,13 @@ impl SharedPages {
         let mut state = self.lock();
         loop {
             if let Some(panic) = state.panic.take() {
+                state.stopped = true;
+                self.room.notify_all();
                 drop(state);
                 resume_unwind(panic);
+            }
+            if state.stopped {
+                return Next::End;
             }
             self.fill(&mut state);
             // The reader fetches too, so one page needs no other thread.
@@ -86,9 +102,9 @@ impl SharedPages {
             match state.pages.want() {
                 Some(number) => {
                     drop(state);
-                    let page = fetch(number);
+                    let page = catch_unwind(AssertUnwindSafe(|| fetch(number)));
                     state = self.lock();
-                    state.pages.accept(number, page);
+                    state.land(number, page);
                 }
                 None => {
                     state.reading = true;
@@ -119,10 +135,7 @@ impl SharedPages {
             let page = catch_unwind(AssertUnwindSafe(|| fetch(number)));
             state = self.lock();
             state.idle += 1;
-            match page {
-                Ok(page) => state.pages.accept(number, page),
-                Err(panic) => state.panic = Some(panic),
-            }
+            state.land(number, page);
             self.fill(&mut state);
             if state.reading
                 && (!state.output.is_empty() || state.panic.is_some() || state.pages.is_finished())
@@ -166,10 +179,8 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn page(number: u64, total: u64) -> Page {
         let json = serde_json::json!({"content": [{"uuid": format!("d{number}")}], "number": number, "size": 1,
@@ -261,6 +272,7 @@ mod tests {
             outcome
         });
         assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"broken"));
+        assert!(matches!(shared.next(fetch), Next::End), "its page is missing: nothing can follow");
     }
 
     #[test]
