@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use http::{HeaderMap, Method, StatusCode};
-use things_core::{Body, RawCall};
+use things_core::{Body, Error, RawCall};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -69,20 +69,25 @@ impl Api {
                 end_line(&answer.body, console)
             }
             Err(error) => {
-                if let (true, Some(status)) = (self.include, error.status()) {
-                    head(status, &HeaderMap::new(), console.out())?;
-                }
-                let body = match error.body() {
-                    Body::Empty => Vec::new(),
-                    Body::Json(value) => value.to_string().into_bytes(),
-                    Body::Raw(bytes) => bytes.to_vec(),
-                };
-                console.out().write_all(&body)?;
-                end_line(&body, console)?;
+                // The failure is told even if nobody reads the answer.
+                let _ = write_refusal(&error, self.include, console);
                 Err(error.into())
             }
         }
     }
+}
+
+fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> Result<(), Failure> {
+    if let (true, Some(status)) = (include, error.status()) {
+        head(status, error.headers(), console.out())?;
+    }
+    let body = match error.body() {
+        Body::Empty => Vec::new(),
+        Body::Json(value) => value.to_string().into_bytes(),
+        Body::Raw(bytes) => bytes.to_vec(),
+    };
+    console.out().write_all(&body)?;
+    end_line(&body, console)
 }
 
 fn head(status: StatusCode, headers: &HeaderMap, out: &mut dyn Write) -> io::Result<()> {

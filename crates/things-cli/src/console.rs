@@ -8,6 +8,8 @@ pub struct Console<'a> {
     out: BufWriter<&'a mut dyn Write>,
     words: Box<dyn Write + 'a>,
     columns: Option<usize>,
+    /// Data that cannot be written is given up.
+    lost: bool,
 }
 
 /// Large enough that a page of devices is one write.
@@ -16,7 +18,12 @@ const BUFFER: usize = 64 * 1024;
 impl<'a> Console<'a> {
     /// A console of a stream for data, which is buffered, and one for words.
     pub fn new(out: &'a mut dyn Write, words: impl Write + 'a) -> Self {
-        Self { out: BufWriter::with_capacity(BUFFER, out), words: Box::new(words), columns: None }
+        Self {
+            out: BufWriter::with_capacity(BUFFER, out),
+            words: Box::new(words),
+            columns: None,
+            lost: false,
+        }
     }
 
     /// Says that the data goes to a terminal of this width: tables are cut to it.
@@ -48,7 +55,17 @@ impl<'a> Console<'a> {
 
     /// Writes out what is buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        if self.lost { Ok(()) } else { self.out.flush() }
+    }
+
+    /// Writes out what is buffered, or says that it cannot: for data whose loss is no failure of the command.
+    pub(crate) fn flush_or_complain(&mut self) {
+        if let Err(error) = self.flush() {
+            self.lost = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.complain(format_args!("warning: the output cannot be written: {error}"));
+            }
+        }
     }
 }
 

@@ -77,10 +77,12 @@ impl Send {
             return Ok(console.say("dry run: nothing was sent; secrets are those of the shell's variables")?);
         }
         let receipt = self.settings.client()?.send_downlink(&downlink)?;
+        // First, and whatever becomes of the output: who takes this for a failure sends it again.
+        console.complain("accepted: it is queued; a class A device gets it after its next uplink");
         serde_json::to_writer_pretty(console.out(), &Accepted::new(&receipt))
             .map_err(std::io::Error::from)?;
         writeln!(console.out())?;
-        console.say("accepted: it is queued; a class A device gets it after its next uplink")?;
+        console.flush_or_complain();
         Ok(())
     }
 }

@@ -69,10 +69,14 @@ impl Failure {
             Self::Local(message) => (ExitStatus::Failed, format!("error: {message}")),
             Self::Check(status, message) => (status, format!("error: {message}")),
         };
-        match console.say(words) {
-            Ok(()) => status,
-            Err(error) => Self::Output(error).report(console),
+        // What became of the call is what counts, whether or not its output can be written.
+        if let Err(error) = console.flush()
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            console.complain(format_args!("error: the output cannot be written: {error}"));
         }
+        console.complain(words);
+        status
     }
 }
 

@@ -762,3 +762,27 @@ macro_rules! opaque_debug {
 }
 
 opaque_debug!(Exchange, Pause, Turn);
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::config::{Builder, Config, Credentials};
+    use crate::downlinks::{Downlink, FPort};
+
+    #[test]
+    fn debug_of_a_step_shows_no_secret_token_or_payload() {
+        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
+        let session = Session::new(config, 0);
+        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+        let port = FPort::new(1).unwrap();
+        let downlink = Downlink::raw("0059AC0000181EB6".parse().unwrap(), port, [0xde, 0xad]).unwrap();
+        let step = session.start(&downlink.external_reference("valve-42").unwrap(), now);
+        assert_eq!(format!("{step:?}"), "Send(POST https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token)");
+        let Step::Send(_, exchange) = step else { panic!("the token comes first") };
+        let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
+        let step = exchange.resume(Ok(token), now);
+        assert_eq!(format!("{step:?}"), "Send(POST https://api.kpnthings.com/api/actuator/downlinks)");
+    }
+}

@@ -1,6 +1,6 @@
 use things_sim::{DEFAULT_CUSTOMER, Sim};
 
-use crate::tool::{Tool, bare, file, run_with_input, simulator};
+use crate::tool::{Tool, bare, file, run, run_with_input, simulator};
 
 const ACCEPT: &str = "Accept: application/vnd.kpnthings.device.v1.response+json";
 const ACCEPT_ACTUATOR: &str = "Accept: application/vnd.kpnthings.actuator.v1.response+json";
@@ -43,7 +43,9 @@ fn status_and_headers_are_printed_on_request() {
 fn an_error_prints_its_body_and_says_what_was_asked() {
     let sim = simulator().start().unwrap();
     let ran = sim.things(&["api", "GET", "/api/nothing", "--include"]).exits(1);
-    assert!(ran.out.starts_with("HTTP 404 Not Found\n\n{"), "{ran:?}");
+    let (head, body) = ran.out.split_once("\n\n").unwrap();
+    assert!(head.starts_with("HTTP 404 Not Found\ncontent-type: application/json"), "{ran:?}");
+    assert!(body.starts_with("{\"error\""), "{ran:?}");
     assert!(ran.err.starts_with("error: 404 Not Found"), "{ran:?}");
     ran.complains("\nasked: GET http://127.0.0.1:")
         .complains("/api/nothing (1 attempt")
@@ -104,4 +106,20 @@ fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     }
     assert_eq!(sim.calls_total(), 0);
     bare(&["api", "GET", "/devices"]).exits(2).complains("KPN_THINGS_TENANT_ID");
+}
+
+#[test]
+fn a_refusal_that_nobody_reads_is_a_failure_still() {
+    let sim = simulator().start().unwrap();
+    let mut command = sim.command(&["api", "GET", "/nowhere", "--include"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    command.stdout(writer);
+    run(command).exits(1).complains("404");
+}
+
+#[test]
+fn include_shows_the_headers_of_a_refusal() {
+    let sim = simulator().fault("other=status:400,X-Request-Id:4711".parse().unwrap()).start().unwrap();
+    sim.things(&["api", "GET", "/x", "--include"]).exits(1).prints("HTTP 400").prints("x-request-id: 4711");
 }

@@ -234,3 +234,20 @@ fn a_dry_run_can_be_pasted_into_a_shell() {
         assert!(downlink.contains(&argument), "{argument}: {log}");
     }
 }
+
+#[test]
+fn an_unknown_outcome_is_not_told_to_try_again() {
+    let sim = simulator().fault("downlinks=status-after:500,Retry-After:1".parse().unwrap()).start().unwrap();
+    let ran = sim.things(RAW).exits(4).complains("look before you send it again");
+    assert!(!ran.err.contains("try again") && !ran.err.contains("asks to wait"), "{ran:?}");
+}
+
+#[test]
+fn an_accepted_downlink_is_no_failure_though_its_receipt_cannot_be_written() {
+    let sim = simulator().start().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = sim.command(RAW);
+    command.stdout(full);
+    run(command).exits(0).complains("accepted").complains("the output cannot be written");
+    assert_eq!(sim.downlinks_received(), 1);
+}
