@@ -19,7 +19,7 @@ mod single_flight;
 mod token;
 
 pub use clock::Clock;
-pub use config::{Builder, Config, Credentials, Limits, Settings};
+pub use config::{Builder, Config, Credentials, Limits, Proxy, Settings};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{Device, DeviceIter, Devices, Extra, ListDevices, Page, PageSource, SortOrder};
 pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};

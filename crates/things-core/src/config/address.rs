@@ -57,6 +57,10 @@ impl BaseUrl {
             .build()
     }
 
+    pub(crate) fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
     /// Whether both name the same scheme, host and port.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.authority == other.authority

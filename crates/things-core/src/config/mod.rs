@@ -6,11 +6,13 @@
 mod address;
 mod builder;
 mod postman;
+mod proxy;
 mod settings;
 
 use std::fmt;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use rustls_pki_types::CertificateDer;
 
@@ -20,6 +22,7 @@ use crate::secret::Secret;
 
 pub(crate) use address::BaseUrl;
 pub use builder::Builder;
+pub use proxy::Proxy;
 pub use settings::Settings;
 
 /// The API key of GRIP that a client works with, and the service it is for.
@@ -129,6 +132,11 @@ impl Config {
     /// Where the API is.
     pub fn base_url(&self) -> String {
         self.base_url.to_string()
+    }
+
+    /// Whether GRIP or the API is behind https: a client of a simulator needs no certificates and no proxy.
+    pub fn has_https(&self) -> bool {
+        [self.token_url.scheme(), Some(self.base_url.scheme())].contains(&Some(&Scheme::HTTPS))
     }
 
     /// The sub-customer that calls are made for.

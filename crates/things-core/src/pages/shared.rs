@@ -31,6 +31,8 @@ struct State {
     output: VecDeque<Result<Page, Error>>,
     /// Workers that wait for work, those that were asked for and have not begun included.
     idle: usize,
+    /// No more workers can be had.
+    short: bool,
     reading: bool,
     stopped: bool,
     panic: Option<Box<dyn Any + Send>>,
@@ -65,6 +67,7 @@ impl SharedPages {
             pages: Pages::new(window),
             output: VecDeque::with_capacity(window),
             idle: 0,
+            short: false,
             reading: false,
             stopped: false,
             panic: None,
@@ -89,7 +92,7 @@ impl SharedPages {
             self.fill(&mut state);
             // The reader fetches too, so one page needs no other thread.
             let hire = state.pages.room().saturating_sub(state.idle + 1);
-            if hire > 0 {
+            if hire > 0 && !state.short {
                 state.idle += hire;
                 return Next::Hire(hire);
             }
@@ -113,6 +116,14 @@ impl SharedPages {
                 }
             }
         }
+    }
+
+    /// So many of the threads that were asked for could not be started. No more are asked for; those that there are,
+    /// or the reader alone, do the work.
+    pub fn resign(&self, threads: usize) {
+        let mut state = self.lock();
+        state.idle -= threads.min(state.idle);
+        state.short |= threads > 0;
     }
 
     /// The next page in order if it is there already: nothing is waited for, and nothing fetched.
@@ -235,6 +246,29 @@ mod tests {
     fn one_page_and_a_window_of_one_need_no_thread() {
         assert_eq!(list(8, |number| Ok(page(number, 1))).2, 0);
         assert_eq!(list(1, |number| Ok(page(number, 5))).2, 0);
+    }
+
+    #[test]
+    fn threads_that_cannot_be_started_are_done_without() {
+        for started in [0, 1, 3] {
+            let shared = SharedPages::new(8);
+            let fetch = |number| Ok(page(number, 50));
+            let (mut read, mut asked) = (0, Vec::new());
+            thread::scope(|scope| {
+                loop {
+                    match shared.next(fetch) {
+                        Next::Page(page) => read += page.unwrap().devices.len(),
+                        Next::Hire(threads) => {
+                            (0..started).for_each(|_| drop(scope.spawn(|| shared.work(fetch))));
+                            shared.resign(threads - started);
+                            asked.push(threads);
+                        }
+                        Next::End => break,
+                    }
+                }
+            });
+            assert_eq!((read, asked), (50, vec![7]));
+        }
     }
 
     #[test]
