@@ -1,0 +1,102 @@
+"""What a scenario asks, as Python's clients take it. What is not given is not set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kpn_things._native import Config, TestClock
+
+from .outcome import SECRET
+from .scenario import Call, Scenario
+
+CLOSED = "http://127.0.0.1:1"
+"""A port of this machine at which nothing listens."""
+
+
+def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
+    """The configuration of the client, for a server at `origin`."""
+    client = scenario.client
+    api = CLOSED if "api" in scenario.server.refuse else origin
+    grip = CLOSED if "token" in scenario.server.refuse else origin
+    return Config(
+        tenant_id="rjsfm52t",
+        key_id="the-key-id",
+        key_secret=SECRET,
+        base_url=api + client.base_path,
+        grip_base_url=None if client.token_path else grip,
+        token_url=grip + client.token_path if client.token_path else None,
+        customer_id=client.customer,
+        security_context=client.security_context,
+        timeout=_seconds(client.timeout_ms),
+        attempt_timeout=_seconds(client.attempt_timeout_ms),
+        max_attempts=client.attempts,
+        max_body=client.max_body,
+        retry=(client.base_delay_ms, client.max_delay_ms, client.max_retry_after_ms),
+        clock=clock,
+    )
+
+
+def listing(call: Call) -> dict[str, Any]:
+    """Of `devices`."""
+    if call.timeout_ms is not None:
+        raise NotImplementedError("a listing has no timeout of its pages, but one of its client")
+    return _given(
+        search=call.search,
+        sort_by=call.sort_by,
+        descending={"ASC": False, "DESC": True, None: None}[call.sort_order],
+        page_size=call.page_size,
+        window=call.window,
+        timeout=_seconds(call.listing_timeout_ms),
+    )
+
+
+def downlink(call: Call) -> dict[str, Any]:
+    """Of `send_downlink`."""
+    return _given(dev_eui=call.dev_eui, payload=payload(call), **_delivery(call))
+
+
+def payload(call: Call) -> bytes | str:
+    """The bytes; or the text as it is, if it is not hexadecimal, for the client to refuse."""
+    hexadecimal = call.payload or ""
+    try:
+        return bytes.fromhex(hexadecimal)
+    except ValueError:
+        return hexadecimal
+
+
+def senml(call: Call) -> dict[str, Any]:
+    """Of `send_senml`."""
+    return _given(records=call.senml, **_delivery(call))
+
+
+def request(call: Call) -> dict[str, Any]:
+    """Of `request`."""
+    return _given(
+        method=call.method,
+        path=call.path,
+        params=call.query,
+        headers=call.headers,
+        json=call.json,
+        timeout=_seconds(call.timeout_ms),
+    )
+
+
+def context_switch(call: Call) -> dict[str, Any]:
+    """Of `context_switch`."""
+    return _given(customer_id=call.customer, timeout=_seconds(call.timeout_ms))
+
+
+def _delivery(call: Call) -> dict[str, Any]:
+    return {
+        "port": call.port,
+        "external_reference": call.external_reference,
+        "timeout": _seconds(call.timeout_ms),
+    }
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

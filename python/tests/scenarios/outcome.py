@@ -1,0 +1,118 @@
+"""What came of a call, as data that a scenario can be compared with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from traceback import format_exception_only
+from typing import Any
+
+from kpn_things import Device, Fleet, KpnThingsError, Page, Receipt, Response
+from kpn_things.errors import _CLASSES
+
+SECRET = 's3cr/et+=&%"é'
+"""The secret of every scenario's API key, with what encodings stumble over."""
+
+_KINDS = {error: re.sub("(?<!^)(?=[A-Z])", "_", kind).lower() for kind, error in _CLASSES.items()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The fields of a result or of an error, and how long it took by the client's clock."""
+
+    fields: dict[str, Any]
+    failed: bool = False
+    took_ms: int = 0
+
+
+def devices(devices: Sequence[Device]) -> Outcome:
+    """Devices that came one by one."""
+    return Outcome(_devices(devices))
+
+
+def pages(pages: Sequence[Page]) -> Outcome:
+    """Pages that came in order."""
+    return Outcome({"pages": [_page(page) for page in pages]})
+
+
+def fleet(fleet: Fleet) -> Outcome:
+    """All devices at once."""
+    return Outcome({**_devices(fleet.devices), "pages": fleet.pages, "total_elements": fleet.total_elements})
+
+
+def receipt(receipt: Receipt) -> Outcome:
+    """A downlink that was taken."""
+    fields = receipt.to_dict()
+    return Outcome({**fields, "body": _body(fields["body"])})
+
+
+def answer(response: Response) -> Outcome:
+    """The answer to a raw call."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = response.text or None
+    return Outcome({"status": response.status, "body": body, "attempts": response.attempts})
+
+
+def context_switch(body: Any) -> Outcome:
+    """A context switch on its own."""
+    return Outcome({"body": _body(body)})
+
+
+def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
+    """Everything that an error tells, with the names of the devices that came before it."""
+    fields = {
+        "kind": _KINDS[type(error)],
+        "stage": error.stage,
+        "status": error.status,
+        "outcome": error.outcome,
+        "stop": error.stop,
+        "attempts": error.attempts,
+        "retry_after_ms": None if error.retry_after is None else round(error.retry_after * 1000),
+        "method": error.method,
+        "body": _body(error.body),
+        "text": f"{error}; {error.hint}" if error.hint else str(error),
+        "leaks": _leaks(error),
+        "names_before": [device.name for device in before],
+    }
+    return Outcome(fields, failed=True)
+
+
+def refusal(error: TypeError) -> Outcome:
+    """A text in place of bytes: what Python calls a wrong type is a wrong input of the scenarios."""
+    fields = {"kind": "input", "stage": "prepare", "attempts": 0, "text": str(error), "leaks": False}
+    return Outcome(fields, failed=True)
+
+
+def _leaks(error: KpnThingsError) -> bool:
+    """Whether an error shows the secret, or an access token, of which all scenarios start with `token-`."""
+    shown = [*format_exception_only(error), repr(error), repr(vars(error)), json.dumps(_body(error.body), ensure_ascii=False)]
+    return any(hidden in text for hidden in (SECRET, "token-") for text in shown)
+
+
+def _devices(devices: Sequence[Device]) -> dict[str, Any]:
+    return {
+        "count": len(devices),
+        "names": [device.name for device in devices],
+        "devices": [device.to_dict() for device in devices],
+    }
+
+
+def _page(page: Page) -> dict[str, Any]:
+    return {
+        "number": page.number,
+        "size": page.size,
+        "total_pages": page.total_pages,
+        "total_elements": page.total_elements,
+        "first": page.first,
+        "last": page.last,
+        "names": [device.name for device in page],
+        "extra": page.extra,
+    }
+
+
+def _body(body: Any) -> Any:
+    return body.decode(errors="replace") if isinstance(body, bytes) else body

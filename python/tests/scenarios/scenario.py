@@ -1,0 +1,167 @@
+"""A scenario as it is written; `README.md` in the corpus says what every field means.
+
+A field that is not known is refused, for the classes take no other arguments.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+CORPUS = Path(__file__).parents[3] / "tests" / "scenarios"
+
+
+@dataclass(frozen=True)
+class Client:
+    """The settings of the client."""
+
+    customer: str | None = None
+    security_context: str | None = None
+    timeout_ms: int | None = None
+    attempt_timeout_ms: int | None = None
+    attempts: int | None = None
+    base_delay_ms: int = 1
+    max_delay_ms: int = 10_000
+    max_retry_after_ms: int = 120_000
+    max_body: int | None = None
+    base_path: str = ""
+    token_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer, or what comes in its place."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    json: Any = None
+    text: str = ""
+    fault: str | None = None
+    hold: int = 0
+    advance_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The answers to one kind of request."""
+
+    on: str
+    replies: list[Reply]
+    headers: dict[str, str] = field(default_factory=dict)
+    repeat: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the server answers."""
+
+    rules: list[Rule]
+    refuse: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One thing that the client is asked."""
+
+    do: str
+    times: int = 1
+    at_least_ms: int = 0
+    ok: Any = None
+    error: Any = None
+    for_customer: str | None = None
+    timeout_ms: int | None = None
+    ms: int = 0
+    calls: list[Call] = field(default_factory=list)
+    after: int = 0
+    search: str | None = None
+    sort_by: str | None = None
+    sort_order: str | None = None
+    page_size: int | None = None
+    window: int | None = None
+    listing_timeout_ms: int | None = None
+    dev_eui: str | None = None
+    payload: str | None = None
+    senml: Any = None
+    port: int | None = None
+    external_reference: str | None = None
+    customer: str | None = None
+    method: str = "GET"
+    path: str | None = None
+    query: dict[str, str] | None = None
+    headers: dict[str, str] | None = None
+    json: Any = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is expected, and how often."""
+
+    request: str
+    headers: dict[str, str | None] = field(default_factory=dict)
+    json: Any = None
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Unordered:
+    """Requests that may come in any order."""
+
+    unordered: list[Request]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A behaviour: what the server answers, what the client is asked, and what is expected to come of it."""
+
+    name: str
+    what: str
+    requests: list[Request | Unordered]
+    client: Client
+    server: Server
+    calls: list[Call]
+    client_error: Any = None
+
+    @classmethod
+    def load(cls, name: str) -> Scenario:
+        """Reads the scenario of this name."""
+        return cls.parse(name, (CORPUS / f"{name}.json").read_text(encoding="utf-8"))
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Scenario:
+        """Reads a scenario."""
+        fields = json.loads(text)
+        parts = {
+            "client": Client(**fields.get("client", {})),
+            "server": _server(fields.get("server", {})),
+            "calls": [_call(call) for call in fields.get("calls", [])],
+            "requests": [_requests(item) for item in fields["requests"]],
+        }
+        return cls(name, **fields | parts)
+
+
+def repeated(calls: Iterable[Call]) -> list[Call]:
+    """Each call as often as it says."""
+    return list(chain.from_iterable(repeat(call, call.times) for call in calls))
+
+
+def _server(fields: dict[str, Any]) -> Server:
+    return Server(**fields | {"rules": [_rule(rule) for rule in fields.get("rules", [])]})
+
+
+def _rule(fields: dict[str, Any]) -> Rule:
+    return Rule(**fields | {"replies": [Reply(**reply) for reply in fields["replies"]]})
+
+
+def _call(fields: dict[str, Any]) -> Call:
+    return Call(**fields | {"calls": [_call(call) for call in fields.get("calls", [])]})
+
+
+def _requests(fields: dict[str, Any]) -> Request | Unordered:
+    if "unordered" in fields:
+        return Unordered(**fields | {"unordered": [Request(**request) for request in fields["unordered"]]})
+    return Request(**fields)

@@ -1,0 +1,100 @@
+"""A small HTTP/1.1 server over raw sockets that plays a script. Its faults are acts on the socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from kpn_things._native import TestClock
+
+from .script import Answer, Script, Seen
+
+
+class Port:
+    """A free port of this machine, which does not serve yet."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        host, port = self._listener.getsockname()
+        self.origin = f"http://{host}:{port}"
+
+    @contextmanager
+    def serve(self, script: Script, clock: TestClock, prefix: str = "") -> Iterator[None]:
+        """Serves meanwhile. Requests are noted with `prefix` before their target."""
+        stopped = threading.Event()
+
+        def accept() -> None:
+            while True:
+                connection, _ = self._listener.accept()
+                if stopped.is_set():
+                    connection.close()
+                    return
+                threading.Thread(target=_serve, args=(connection, script, clock, prefix), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            # Wakes the listener, which then sees that it is over.
+            socket.create_connection(self._listener.getsockname()).close()
+            thread.join()
+            self._listener.close()
+
+
+def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: str) -> None:
+    """One request after the other, until either side closes."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A connection ends when its client closes it, however that goes.
+    with connection, connection.makefile("rb") as reader, suppress(OSError):
+        while request := _read(reader, prefix):
+            answer = script.receive(request)
+            if not script.wait_for(answer.hold):
+                break
+            clock.advance(answer.advance_ms)
+            match answer.fault:
+                case None:
+                    connection.sendall(_head(answer) + answer.body)
+                case "stall":
+                    # Silent until the client gives up.
+                    reader.read(1)
+                    break
+                case "drop":
+                    break
+                case "truncate":
+                    connection.sendall(_head(answer) + answer.body[: len(answer.body) // 2])
+                    break
+                case "close":
+                    # Goes out with the end of the connection. A client must not find a gap to send into.
+                    connection.sendall(_head(answer) + answer.body, socket.MSG_MORE)
+                    break
+                case unknown:
+                    raise ValueError(f"no such fault: {unknown}")
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _read(reader: BinaryIO, prefix: str) -> Seen | None:
+    """The next request of a connection, or `None` at its end."""
+    line = reader.readline().decode()
+    if not line:
+        return None
+    method, target, _ = line.split(" ")
+    headers: dict[str, str] = {}
+    while header := reader.readline().decode().strip():
+        name, _, value = header.partition(":")
+        # One that comes twice is to be noticed.
+        before = f"{headers[name.lower()]}, " if name.lower() in headers else ""
+        headers[name.lower()] = before + value.strip()
+    return Seen(method, prefix + target, headers, reader.read(int(headers.get("content-length", "0"))))
+
+
+def _head(answer: Answer) -> bytes:
+    headers = dict(answer.headers)
+    if answer.status not in (204, 304):
+        headers["content-length"] = str(len(answer.body))
+    lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
