@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, StreamExt};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
 use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage, PageSource};
@@ -17,6 +18,7 @@ use crate::error::raise;
 use crate::json::body_to_python;
 use crate::log::Note;
 use crate::page::Page;
+use crate::process::OfProcess;
 use crate::receipt::Receipt;
 use crate::response::Response;
 
@@ -95,7 +97,7 @@ impl AsyncCaller {
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
         let pages = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
-        Ok(AsyncPages { pages: Arc::new(Mutex::new(pages)) })
+        Ok(AsyncPages { pages: OfProcess::new(Arc::new(Mutex::new(pages))) })
     }
 
     /// Sends bytes to a LoRa device.
@@ -173,7 +175,7 @@ fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>>
 /// The pages of a listing, as many at once as are there.
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct AsyncPages {
-    pages: Arc<Mutex<Batches>>,
+    pages: OfProcess<Arc<Mutex<Batches>>>,
 }
 
 struct Batches {
@@ -205,7 +207,11 @@ impl Batches {
 impl AsyncPages {
     /// A future of the pages that are there, in order: a list of at least one, or `None` at the end.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let pages = Arc::clone(&self.pages);
+        let pages = Arc::clone(
+            self.pages
+                .get()
+                .ok_or_else(|| PyRuntimeError::new_err("the listing was begun before a fork: list again"))?,
+        );
         let note = Note::begin(py, || "list pages of devices".into())?;
         bridge::begin(py, async move { pages.lock().await.next().await }, move |py, batch| {
             note.end(py, &batch)?;

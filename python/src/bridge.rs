@@ -1,8 +1,7 @@
 //! Work on tokio's threads that asyncio waits for.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::{mem, process};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -10,36 +9,56 @@ use pyo3::sync::PyOnceLock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
+use crate::callback::{call, call_method};
+use crate::process::OfProcess;
+
 /// Begins work, and gives the `asyncio.Future` that will hold what `convert` makes of its result. Cancelling the future
 /// drops the work where it stands.
+///
+/// `convert` runs as a callback of asyncio would: on the thread of the event loop, and in the context of the caller. It
+/// logs, and handlers of logs look at both.
 pub(crate) fn begin<'py, T: Send + 'static>(
     py: Python<'py>,
     work: impl Future<Output = T> + Send + 'static,
     convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
-    static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let event_loop = RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
-    let future = event_loop.call_method0("create_future")?;
-    let (to, waiting) = (event_loop.unbind(), future.clone().unbind());
-    let task = runtime()?.spawn(async move {
+    static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let event_loop = running_loop(py)?;
+    let future = call_method(&event_loop, "create_future", ())?;
+    let context = call(COPY_CONTEXT.import(py, "contextvars", "copy_context")?, ())?;
+    let call_soon = event_loop.getattr("call_soon_threadsafe")?.unbind();
+    let run_in_context = context.getattr("run")?.unbind();
+    let waiting = future.clone().unbind();
+    let task = spawn(async move {
         let value = work.await;
+        let outcome: Outcome = Box::new(move |py| convert(py, value));
         // There is nobody to tell once the interpreter is on its way out.
         Python::try_attach(|py| {
-            let outcome = convert(py, value);
             let settle = Settle { future: waiting, outcome: Mutex::new(Some(outcome)) };
             // A loop that was closed meanwhile takes no calls, and nobody waits.
-            drop(to.call_method1(py, "call_soon_threadsafe", (settle,)));
+            drop(call(call_soon.bind(py), (run_in_context, settle)));
         });
-    });
-    future.call_method1("add_done_callback", (Abort(task.abort_handle()),))?;
+    })?;
+    call_method(&future, "add_done_callback", (Abort(OfProcess::new(task)),))?;
     Ok(future)
 }
+
+/// The function is looked up each time, for trio-asyncio replaces it.
+fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static ASYNCIO: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let asyncio = ASYNCIO.get_or_try_init(py, || py.import("asyncio").map(Bound::unbind))?.bind(py);
+    call_method(asyncio, "get_running_loop", ()).map_err(|_| {
+        PyRuntimeError::new_err("no event loop of asyncio runs here; under trio, trio-asyncio brings one")
+    })
+}
+
+type Outcome = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
 /// Puts the outcome into its future, on the thread of the event loop.
 #[pyclass(frozen)]
 struct Settle {
     future: Py<PyAny>,
-    outcome: Mutex<Option<PyResult<Py<PyAny>>>>,
+    outcome: Mutex<Option<Outcome>>,
 }
 
 #[pymethods]
@@ -47,13 +66,11 @@ impl Settle {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         let future = self.future.bind(py);
-        if future.call_method0("done")?.is_truthy()? {
-            return Ok(());
-        }
-        match outcome {
-            Some(Ok(value)) => future.call_method1("set_result", (value,))?,
-            Some(Err(error)) => future.call_method1("set_exception", (error.into_value(py),))?,
-            None => return Ok(()),
+        let cancelled = call_method(future, "done", ())?.is_truthy()?;
+        let Some(outcome) = outcome.filter(|_| !cancelled) else { return Ok(()) };
+        match outcome(py) {
+            Ok(value) => call_method(future, "set_result", (value,))?,
+            Err(error) => call_method(future, "set_exception", (error.into_value(py),))?,
         };
         Ok(())
     }
@@ -61,30 +78,29 @@ impl Settle {
 
 /// Drops the work of a future that is done: only a cancelled one still has some.
 #[pyclass(frozen)]
-struct Abort(AbortHandle);
+struct Abort(OfProcess<AbortHandle>);
 
 #[pymethods]
 impl Abort {
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
-        self.0.abort();
+        if let Some(task) = self.0.get() {
+            task.abort();
+        }
     }
 }
 
-/// The runtime of this process. A fork leaves its threads behind, so a child gets one of its own.
-fn runtime() -> PyResult<Arc<Runtime>> {
-    static RUNTIME: Mutex<Option<(u32, Arc<Runtime>)>> = Mutex::new(None);
+/// Begins a task on the runtime of this process. A fork leaves its threads behind, so a child gets one of its own.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> PyResult<AbortHandle> {
+    static RUNTIME: Mutex<Option<OfProcess<Runtime>>> = Mutex::new(None);
     let mut held = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((process, runtime)) = &*held
-        && *process == process::id()
-    {
-        return Ok(Arc::clone(runtime));
+    if let Some(runtime) = held.as_ref().and_then(OfProcess::get) {
+        return Ok(runtime.spawn(task).abort_handle());
     }
     let runtime =
         Builder::new_multi_thread().thread_name("kpn-things").enable_all().build().map_err(|error| {
             PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}"))
         })?;
-    let runtime = Arc::new(runtime);
-    // Dropping the parent's would wait for threads that this process does not have.
-    mem::forget(held.replace((process::id(), Arc::clone(&runtime))));
-    Ok(runtime)
+    let task = runtime.spawn(task).abort_handle();
+    *held = Some(OfProcess::new(runtime));
+    Ok(task)
 }

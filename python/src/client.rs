@@ -1,8 +1,8 @@
 //! The blocking calls behind `kpn_things.Client`, on things-ureq.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use things_core::{ContextSwitch, CustomerId, Operation, PageSource};
 use things_ureq::{Client, PageIter};
@@ -11,10 +11,10 @@ use crate::arguments::{self, duration};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
-use crate::interrupt::interruptible;
 use crate::json::body_to_python;
 use crate::log::Note;
 use crate::page::Page;
+use crate::process::OfProcess;
 use crate::receipt::Receipt;
 use crate::response::Response;
 
@@ -50,7 +50,7 @@ impl Caller {
     {
         let client = self.client(py, timeout)?;
         let note = Note::begin(py, what)?;
-        let result = interruptible(py, move || client.call(&operation))?;
+        let result = self.connection.block(py, move || client.call(&operation))?;
         note.end(py, &result)?;
         result.map_err(|error| raise(py, &error))
     }
@@ -90,7 +90,8 @@ impl Caller {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
-        Ok(Pages { pages: Mutex::new(Some(pages)) })
+        let connection = Arc::clone(&self.connection);
+        Ok(Pages { connection, pages: Mutex::new(Some(OfProcess::new(pages))) })
     }
 
     /// Sends bytes to a LoRa device.
@@ -160,8 +161,15 @@ impl Caller {
 /// The pages of a listing, one after the other.
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct Pages {
+    connection: Arc<Connection<Client>>,
     /// `None` while a page is fetched, and for ever if that was interrupted.
-    pages: Mutex<Option<PageIter>>,
+    pages: Mutex<Option<OfProcess<PageIter>>>,
+}
+
+impl Pages {
+    fn lock(&self) -> MutexGuard<'_, Option<OfProcess<PageIter>>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -171,15 +179,15 @@ impl Pages {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Page>> {
-        let taken = self.pages.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut pages = taken.ok_or_else(|| {
-            PyValueError::new_err(
-                "the listing is being read by another thread, or was interrupted: list again",
+        let taken = self.lock().take();
+        let mut pages = taken.and_then(OfProcess::take).ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "the listing is read by another thread, was interrupted, or begun before a fork: list again",
             )
         })?;
         let note = Note::begin(py, || "list a page of devices".into())?;
-        let (page, pages) = interruptible(py, move || (pages.next(), pages))?;
-        *self.pages.lock().map_err(|_| PyRuntimeError::new_err("the listing panicked"))? = Some(pages);
+        let (page, pages) = self.connection.block(py, move || (pages.next(), pages))?;
+        *self.lock() = Some(OfProcess::new(pages));
         let page = page.transpose();
         note.end(py, &page)?;
         page.map(|page| page.map(Page::new)).map_err(|error| raise(py, &error))

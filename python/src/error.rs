@@ -5,6 +5,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use things_core::{Error, Outcome};
 
+use crate::callback::call;
 use crate::json::body_to_python;
 
 /// The exception that says what this error says.
@@ -33,7 +34,8 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
         }),
     )?;
     let text = what_happened(error);
-    MAKE.import(py, "kpn_things.errors", "_from_core")?.call1((format!("{:?}", error.kind()), text, fields))
+    let make = MAKE.import(py, "kpn_things.errors", "_from_core")?;
+    call(make, (format!("{:?}", error.kind()), text, fields))
 }
 
 /// What the error's text says without its hint, which Python shows as a note.

@@ -6,6 +6,7 @@
 mod arguments;
 mod async_client;
 mod bridge;
+mod callback;
 mod client;
 mod clock;
 mod config;
@@ -17,6 +18,7 @@ mod interrupt;
 mod json;
 mod log;
 mod page;
+mod process;
 mod receipt;
 mod response;
 mod simulator;
@@ -59,7 +61,8 @@ mod _native {
     /// The names of all kinds of errors that the core has.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("ERROR_KINDS", ErrorKind::ALL.map(|kind| format!("{kind:?}")))
+        let kinds: Vec<String> = ErrorKind::ALL.iter().map(|kind| format!("{kind:?}")).collect();
+        module.add("ERROR_KINDS", kinds)
     }
 }
 

@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use things_core::{Error, Outcome};
 
+use crate::callback::call_method;
+
 const DEBUG: u8 = 10;
 const WARNING: u8 = 30;
 
@@ -15,7 +17,7 @@ pub(crate) struct Note(Option<(String, Instant)>);
 impl Note {
     /// Notes the beginning of a call.
     pub(crate) fn begin(py: Python<'_>, what: impl FnOnce() -> String) -> PyResult<Self> {
-        let wanted: bool = logger(py)?.call_method1("isEnabledFor", (DEBUG,))?.extract()?;
+        let wanted: bool = call_method(logger(py)?, "isEnabledFor", (DEBUG,))?.extract()?;
         Ok(Self(wanted.then(|| (what(), Instant::now()))))
     }
 
@@ -35,7 +37,7 @@ impl Note {
 }
 
 fn log(py: Python<'_>, level: u8, text: &str) -> PyResult<()> {
-    logger(py)?.call_method1("log", (level, "%s", text)).map(drop)
+    call_method(logger(py)?, "log", (level, "%s", text)).map(drop)
 }
 
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
