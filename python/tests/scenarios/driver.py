@@ -43,7 +43,7 @@ def _play(call: Call, caller: Caller, clock: TestClock, verdict: Verdict) -> Non
             clock.advance(call.ms)
         case "concurrently":
             calls = repeated(call.calls)
-            for one, came in zip(calls, caller.make_at_once(calls)):
+            for one, came in zip(calls, caller.make_at_once(calls), strict=True):
                 verdict.call(one, came)
         case _:
             verdict.call(call, caller.make(call))

@@ -89,7 +89,8 @@ def refusal(error: TypeError) -> Outcome:
 
 def _leaks(error: KpnThingsError) -> bool:
     """Whether an error shows the secret, or an access token, of which all scenarios start with `token-`."""
-    shown = [*format_exception_only(error), repr(error), repr(vars(error)), json.dumps(_body(error.body), ensure_ascii=False)]
+    body = json.dumps(_body(error.body), ensure_ascii=False)
+    shown = [*format_exception_only(error), repr(error), repr(vars(error)), body]
     return any(hidden in text for hidden in (SECRET, "token-") for text in shown)
 
 

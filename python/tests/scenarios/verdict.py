@@ -78,7 +78,7 @@ class Verdict:
                 for name, value in expected.items():
                     self._compare(f"{at}.{name}", value, found.get(name))
             case list(), list() if len(expected) == len(found):
-                for place, (one, other) in enumerate(zip(expected, found)):
+                for place, (one, other) in enumerate(zip(expected, found, strict=True)):
                     self._compare(f"{at}[{place}]", one, other)
             case _ if _text(expected) != _text(found):
                 self._add(f"{at}: expected {_text(expected)}, found {_text(found)}")

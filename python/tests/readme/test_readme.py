@@ -1,0 +1,73 @@
+"""What the README shows works: its programs are run, and its commands are there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kpn_things
+from kpn_things.testing import Simulator
+
+from .document import PATH, Block, blocks, commands
+
+PROGRAMS = blocks("python")
+COMMANDS = commands()
+TOOL = [sys.executable, "-m", "kpn_things"]
+MAIN = [sys.executable, "-c", "import sys; from kpn_things.__main__ import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        yield simulator
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of the package."""
+    path = str(Path(kpn_things.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def test_the_readme_has_programs_and_commands() -> None:
+    assert PROGRAMS
+    assert COMMANDS
+
+
+@pytest.mark.parametrize("program", [pytest.param(block, id=f"line_{block.line}") for block in PROGRAMS])
+def test_program_runs(program: Block, simulator: Simulator) -> None:
+    exec(program.compiled(), {"__name__": "__main__"})
+    sends = "from_env" in program.text and ".send_" in program.text
+    assert len(simulator.downlinks) == sends
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_is_there(command: str, simulator: Simulator) -> None:
+    match shlex.split(command):
+        case ["pip", "install", name]:
+            assert f'name = "{name}"' in (PATH.parent / "pyproject.toml").read_text(encoding="utf-8")
+        case ["export", *settings]:
+            assert {setting.partition("=")[0] for setting in settings} <= simulator.environment().keys()
+        case ["things", *arguments]:
+            assert run(*TOOL, *arguments).returncode == 0
+        case _:
+            pytest.fail("this command is not known")
+
+
+@pytest.mark.parametrize("tool", [TOOL, MAIN], ids=["module", "entry_point"])
+def test_the_demonstration_runs_without_an_account(tool: list[str]) -> None:
+    demonstration = run(*tool, "demo")
+    assert (demonstration.returncode, demonstration.stderr) == (0, "")
+    assert "valve-42" in demonstration.stdout
+
+
+def test_a_wrong_command_ends_with_its_status() -> None:
+    assert run(*TOOL, "no-such-command").returncode == 2
