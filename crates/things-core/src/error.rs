@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,24 +116,11 @@ pub enum TransportErrorKind {
     Timeout,
     /// The connection broke before the whole answer was there. The request may have reached the server.
     Interrupted,
-    /// The answer's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
+    /// The answer's head is larger than the transport takes, or its body than [`Exchange::limit`](crate::Exchange::limit).
+    /// The request reached the server.
     TooLarge,
     /// Anything else. The request may have reached the server.
     Other,
-}
-
-impl TransportErrorKind {
-    /// What an IO error means: only what can happen before a connection is there counts as `Connect`.
-    pub fn of_io(kind: io::ErrorKind) -> Self {
-        match kind {
-            io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::AddrNotAvailable => Self::Connect,
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout,
-            _ => Self::Interrupted,
-        }
-    }
 }
 
 /// A failed exchange, as a transport reports it.
@@ -153,6 +139,28 @@ impl TransportError {
     /// What happened.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportErrorKind::Connect => "no connection",
+            TransportErrorKind::Timeout => "no answer in time",
+            TransportErrorKind::Interrupted => "the connection broke before the answer was complete",
+            TransportErrorKind::TooLarge => "the answer is larger than allowed",
+            TransportErrorKind::Other => "the exchange failed",
+        })?;
+        match &self.source {
+            Some(source) => write!(f, ": {}", innermost(source.as_ref())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -439,20 +447,14 @@ impl From<DecodeError> for Error {
 
 impl From<TransportError> for Error {
     fn from(error: TransportError) -> Self {
-        let (kind, message) = match error.kind {
-            TransportErrorKind::Connect => (ErrorKind::Connect, "no connection"),
-            TransportErrorKind::Timeout => (ErrorKind::Timeout, "no answer in time"),
-            TransportErrorKind::Interrupted => {
-                (ErrorKind::Interrupted, "the connection broke before the answer was complete")
-            }
-            TransportErrorKind::TooLarge => (ErrorKind::TooLarge, "the answer is larger than allowed"),
-            TransportErrorKind::Other => (ErrorKind::Transport, "the exchange failed"),
+        let kind = match error.kind {
+            TransportErrorKind::Connect => ErrorKind::Connect,
+            TransportErrorKind::Timeout => ErrorKind::Timeout,
+            TransportErrorKind::Interrupted => ErrorKind::Interrupted,
+            TransportErrorKind::TooLarge => ErrorKind::TooLarge,
+            TransportErrorKind::Other => ErrorKind::Transport,
         };
-        let message = match &error.source {
-            Some(source) => format!("{message}: {}", innermost(source.as_ref())),
-            None => message.into(),
-        };
-        Self::new(kind, Stage::Call, message).with(|report| report.source = error.source)
+        Self::new(kind, Stage::Call, error.to_string()).with(|report| report.source = error.source)
     }
 }
 
@@ -560,17 +562,6 @@ mod tests {
         assert_eq!(part_of_its_place, "[redacted]");
         let untouched = Bytes::from_static(b"plain");
         assert_eq!(redact(&untouched, [b"hush!".as_slice(), b"abc".as_slice()].into_iter()), untouched);
-    }
-
-    #[test]
-    fn only_what_precedes_a_connection_counts_as_connect() {
-        use TransportErrorKind::*;
-        assert_eq!(TransportErrorKind::of_io(io::ErrorKind::ConnectionRefused), Connect);
-        assert_eq!(TransportErrorKind::of_io(io::ErrorKind::TimedOut), Timeout);
-        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof]
-        {
-            assert_eq!(TransportErrorKind::of_io(kind), Interrupted);
-        }
     }
 
     #[test]

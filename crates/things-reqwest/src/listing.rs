@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use things_core::{Device, Error, Fleet, ListDevices, Page, PageSource, Pages};
+use things_core::{
+    Device, Error, Fleet, ListDevices, Page, PageSource, Pages, TransportError, TransportErrorKind,
+};
 use tokio::task::JoinSet;
 
 use crate::Client;
@@ -39,7 +41,10 @@ impl Listing {
             let (number, page) = match self.flying.join_next().await {
                 Some(Ok(landed)) => landed,
                 Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Some(Err(_)) => return None,
+                // The runtime that the listing began on is gone.
+                Some(Err(error)) => {
+                    return Some(Err(TransportError::new(TransportErrorKind::Interrupted, error).into()));
+                }
                 // A page that goes alone needs no task.
                 None => {
                     let number = self.pages.want()?;
@@ -67,8 +72,13 @@ impl PageSource for Client {
         }
         let listing =
             Listing { client: self, query, window, pages: Pages::new(window), flying: JoinSet::new() };
-        stream::unfold(listing, |mut listing| async { listing.next().await.map(|page| (page, listing)) })
-            .boxed()
+        let next = |listing: Option<Listing>| async {
+            let mut listing = listing?;
+            let page = listing.next().await?;
+            let rest = page.is_ok().then_some(listing);
+            Some((page, rest))
+        };
+        stream::unfold(Some(listing), next).boxed()
     }
 
     fn devices(pages: PageStream) -> DeviceStream {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod connector;
 mod listing;
 mod resolver;
 mod transport;
@@ -46,7 +47,7 @@ impl Client {
     pub fn new(config: Config) -> Result<Self, Error> {
         let start = Instant::now();
         let clock = move || Moment::new(start.elapsed(), SystemTime::now());
-        let transport = Transport::new(&config);
+        let transport = Transport::new(&config)?;
         Ok(Self {
             session: Session::new(config, RandomState::new().hash_one(())),
             transport,

@@ -1,7 +1,8 @@
 //! The pages of a listing, fetched on threads of their own.
 
+use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use things_core::{DeviceIter, Error, Fleet, ListDevices, Next, Page, PageSource, SharedPages};
@@ -32,6 +33,11 @@ impl PageIter {
     pub fn ready(&mut self) -> Option<Result<Page, Error>> {
         self.0.pages.ready()
     }
+
+    fn start_thread(&self) -> io::Result<JoinHandle<()>> {
+        let work = Arc::clone(&self.0);
+        thread::Builder::new().spawn(move || work.pages.work(|number| work.fetch(number)))
+    }
 }
 
 impl Iterator for PageIter {
@@ -42,10 +48,10 @@ impl Iterator for PageIter {
             match self.0.pages.next(|number| self.0.fetch(number)) {
                 Next::Page(page) => return Some(page),
                 Next::End => return None,
-                Next::Hire(threads) => (0..threads).for_each(|_| {
-                    let work = Arc::clone(&self.0);
-                    thread::spawn(move || work.pages.work(|number| work.fetch(number)));
-                }),
+                Next::Hire(threads) => {
+                    let started = (0..threads).take_while(|_| self.start_thread().is_ok()).count();
+                    self.0.pages.resign(threads - started);
+                }
             }
         }
     }

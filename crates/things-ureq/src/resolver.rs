@@ -13,6 +13,8 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::connector::not_connected;
+
 /// How long an address is used before it is looked up again.
 const KEEP: Duration = Duration::from_secs(30);
 
@@ -20,26 +22,16 @@ const KEEP: Duration = Duration::from_secs(30);
 pub(crate) struct CachingResolver(Mutex<HashMap<String, (Instant, ResolvedSocketAddrs)>>);
 
 impl Resolver for CachingResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
+    fn resolve(&self, uri: &Uri, config: &Config, time: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = format!("{:?}{:?}", uri.scheme(), uri.authority());
-        let known = |(when, addresses): &(Instant, ResolvedSocketAddrs)| {
-            (when.elapsed() < KEEP).then(|| addresses.clone())
-        };
-        if let Some(addresses) =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&host).and_then(known)
+        if let Some((when, addresses)) = lock().get(&host)
+            && when.elapsed() < KEEP
         {
-            return Ok(addresses);
+            return Ok(addresses.clone());
         }
-        let addresses = DefaultResolver::default().resolve(uri, config, timeout)?;
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(host, (Instant::now(), addresses.clone()));
+        let addresses = DefaultResolver::default().resolve(uri, config, time).map_err(not_connected)?;
+        lock().insert(host, (Instant::now(), addresses.clone()));
         Ok(addresses)
     }
 }

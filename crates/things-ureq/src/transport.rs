@@ -1,26 +1,33 @@
 //! One HTTP exchange with ureq, and what its errors mean.
 
-use std::io;
+use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use things_core::{Config, TransportError, TransportErrorKind};
+use http::{Method, Request, Response};
+use things_core::{Config, Error, Proxy, TransportError, TransportErrorKind};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Timeout};
+use ureq::{Agent, AsSendBody, Body};
 
+use crate::connector::MarkingConnector;
 use crate::resolver::CachingResolver;
+
+/// The library adds times to points in time, which would overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A page of 20 devices has 5 KB; the library's 128 KB each way would cost 2 MB for 8 connections.
+const INPUT_BUFFER: usize = 32 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     agent: Agent,
+    proxy: Option<Proxy>,
 }
 
 impl Transport {
     /// No redirects, no decompression, every status as an answer; roots of trust from the platform or the user.
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let roots = match config.ca_bundle() {
             Some(bundle) => bundle.iter().map(|der| Certificate::from_der(der).to_owned()).into(),
             None => RootCerts::PlatformVerifier,
@@ -31,73 +38,65 @@ impl Transport {
             .root_certs(roots);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .allow_non_standard_methods(true)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_connect(Some(config.limits().connect_timeout))
-            // A page of 20 devices has 5 KB; the library's 128 KB each way would cost 2 MB for 8 connections.
-            .input_buffer_size(32 << 10)
+            // Nothing compressed is asked for, even if another crate turns the library's features on.
+            .accept_encoding("")
+            .timeout_connect(Some(config.limits().connect_timeout.min(LONGEST)))
+            .input_buffer_size(INPUT_BUFFER)
+            // A head that fills the buffer must be too large, for it cannot be read on.
+            .max_response_header_size(INPUT_BUFFER - 1)
             .output_buffer_size(8 << 10)
             .max_idle_connections_per_host(64)
             .max_idle_connections(128)
             .tls_config(tls.build());
-        Self {
-            agent: Agent::with_parts(agent.build(), DefaultConnector::default(), CachingResolver::default()),
-        }
+        Ok(Self {
+            agent: Agent::with_parts(agent.build(), MarkingConnector::default(), CachingResolver::default()),
+            proxy: config.proxy(|name| env::var_os(name))?,
+        })
     }
 
     pub(crate) fn send(
         &self,
         request: Request<Bytes>,
-        timeout: Duration,
+        time: Duration,
         limit: usize,
     ) -> Result<Response<Bytes>, TransportError> {
         let (parts, body) = request.into_parts();
-        let run = |timeout| {
-            if body.is_empty() {
-                let request = Request::from_parts(parts, ());
-                self.agent.run(self.agent.configure_request(request).timeout_global(timeout).build())
-            } else {
-                let request = Request::from_parts(parts, &*body);
-                self.agent.run(self.agent.configure_request(request).timeout_global(timeout).build())
-            }
+        // RFC 9110, section 8.6: where the method means a body, a length of 0 is sent too.
+        let meant = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+        let response = if meant || !body.is_empty() {
+            self.run(Request::from_parts(parts, &*body), time)
+        } else {
+            self.run(Request::from_parts(parts, ()), time)
         };
-        let (parts, mut body) = run(Some(timeout)).map_err(classify)?.into_parts();
+        let (parts, mut body) = response.map_err(classify)?.into_parts();
         let body = body.with_config().limit(limit as u64).read_to_vec().map_err(classify)?;
         Ok(Response::from_parts(parts, Bytes::from(body)))
     }
+
+    fn run(&self, request: Request<impl AsSendBody>, time: Duration) -> Result<Response<Body>, ureq::Error> {
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(request.uri()));
+        let proxy = proxy.map(|proxy| ureq::Proxy::new(proxy.url())).transpose()?;
+        let request = self.agent.configure_request(request).timeout_global(Some(time.min(LONGEST)));
+        self.agent.run(request.proxy(proxy).build())
+    }
 }
 
-/// Only what happens before a request can be written counts as `Connect`.
+/// Only what connector and resolver marked comes before a connection.
 fn classify(error: ureq::Error) -> TransportError {
-    use TransportErrorKind::{Connect, Interrupted, Other, TooLarge};
-    let kind = match &error {
-        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Connect,
-        ureq::Error::Timeout(_) => TransportErrorKind::Timeout,
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
-            Connect
-        }
-        ureq::Error::Rustls(error) => tls_kind(error),
+    use TransportErrorKind::{Interrupted, Other, Timeout, TooLarge};
+    if let ureq::Error::Other(error) = &error
+        && let Some(marked) = error.downcast_ref::<TransportError>()
+    {
+        return marked.clone();
+    }
+    let kind = match error {
+        ureq::Error::Timeout(_) => Timeout,
         ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => TooLarge,
-        ureq::Error::Protocol(_) => Interrupted,
-        ureq::Error::Io(error) => io_kind(error),
+        ureq::Error::Protocol(_) | ureq::Error::Rustls(_) | ureq::Error::Io(_) => Interrupted,
         _ => Other,
     };
     TransportError::new(kind, error)
-}
-
-fn io_kind(error: &io::Error) -> TransportErrorKind {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls_kind(tls);
-    }
-    TransportErrorKind::of_io(error.kind())
-}
-
-/// A certificate is refused during the handshake, before the request goes out; another alert can come at any time.
-fn tls_kind(error: &rustls::Error) -> TransportErrorKind {
-    match error {
-        rustls::Error::InvalidCertificate(_)
-        | rustls::Error::NoCertificatesPresented
-        | rustls::Error::PeerIncompatible(_) => TransportErrorKind::Connect,
-        _ => TransportErrorKind::Interrupted,
-    }
 }

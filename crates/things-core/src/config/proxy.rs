@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 
 use http::Uri;
+use http::uri::Scheme;
 
 use super::Config;
 use crate::error::Error;
@@ -38,10 +39,10 @@ impl Proxy {
         self.url.expose()
     }
 
-    /// Whether requests to this host go through it.
-    pub fn serves(&self, scheme: &str, host: &str) -> bool {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        scheme == "https" && !self.direct.iter().any(|entry| matches(entry, host))
+    /// Whether requests to this address go through it.
+    pub fn serves(&self, address: &Uri) -> bool {
+        let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        address.scheme() == Some(&Scheme::HTTPS) && !self.direct.iter().any(|entry| matches(entry, host))
     }
 }
 
@@ -140,14 +141,15 @@ mod tests {
             ("10.0.0.0/8", "[::1]", false),
         ] {
             let proxy = proxy(&[("HTTPS_PROXY", PROXY), ("no_proxy", entries)]).unwrap().unwrap();
-            assert_eq!(proxy.serves("https", host), !direct, "{entries:?} {host}");
+            let address = format!("https://{host}:8443/x").parse().unwrap();
+            assert_eq!(proxy.serves(&address), !direct, "{entries:?} {host}");
         }
     }
 
     #[test]
     fn plain_http_has_no_proxy() {
         let found = proxy(&[("ALL_PROXY", PROXY)]).unwrap().unwrap();
-        assert!(!found.serves("http", "127.0.0.1"));
+        assert!(!found.serves(&Uri::from_static("http://127.0.0.1:1/x")));
         let local = config("http://localhost:1").proxy(|_| Some("nonsense://".into()));
         assert!(local.unwrap().is_none());
     }

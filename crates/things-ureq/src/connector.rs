@@ -1,0 +1,43 @@
+//! Makes connections, and marks what keeps one from being there: before that, nothing of a request is sent.
+
+use things_core::{TransportError, TransportErrorKind};
+use ureq::Error;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
+
+#[derive(Debug, Default)]
+pub(crate) struct MarkingConnector(DefaultConnector);
+
+impl Connector for MarkingConnector {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let details = ConnectionDetails {
+            // What requests have of their own is a timeout, not TLS: that is set up once, and sessions are resumed.
+            request_level: false,
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        self.0.connect(&details, None).map_err(not_connected)
+    }
+}
+
+/// Marks an error as one that comes before a connection.
+pub(crate) fn not_connected(error: Error) -> Error {
+    const CERTIFICATES: &str = "install the CA certificates of your system, or set a CA bundle";
+    let error = match error {
+        // On the way to a proxy it was marked already.
+        Error::Other(_) => return error,
+        Error::Rustls(error) => {
+            TransportError::new(TransportErrorKind::Connect, format!("{error}: {CERTIFICATES}"))
+        }
+        error => TransportError::new(TransportErrorKind::Connect, error),
+    };
+    Error::Other(Box::new(error))
+}
