@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .scenario import Reply, Rule, Server
 
@@ -31,18 +31,6 @@ class Seen:
         return "\n      ".join(lines)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A reply as it goes out."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    fault: str | None
-    hold: int
-    advance_ms: int
-
-
 class Script:
     """A script that is being played by a server at `origin`, which may point at another one, `elsewhere`."""
 
@@ -52,15 +40,18 @@ class Script:
         self._seen: list[Seen] = []
         self._changed = threading.Condition()
 
-    def receive(self, request: Seen) -> Answer:
-        """Notes a request and finds its reply: the next one of the first rule that fits and has one left."""
+    def receive(self, request: Seen) -> Reply:
+        """Notes a request and finds its reply: the next one of the first rule that fits and has one left.
+
+        Its JSON, if there is any, is its text then.
+        """
         with self._changed:
             replies = (part.next_reply() for part in self._parts if part.fits(request))
             reply = next((reply for reply in replies if reply), None)
             request.scripted = reply is not None
             self._seen.append(request)
             self._changed.notify_all()
-        return self._answer(reply or Reply(status=421))
+        return self._filled(reply or Reply(status=421))
 
     @property
     def seen(self) -> list[Seen]:
@@ -78,16 +69,16 @@ class Script:
         with self._changed:
             return [str(part) for part in self._parts if part.left and not part.rule.optional]
 
-    def _answer(self, reply: Reply) -> Answer:
-        headers = {name: self._filled(value) for name, value in reply.headers.items()}
-        text = self._filled(reply.text)
+    def _filled(self, reply: Reply) -> Reply:
+        headers = {name: self._placed(value) for name, value in reply.headers.items()}
+        text = self._placed(reply.text)
         if reply.json is not None:
             text = json.dumps(reply.json, separators=(",", ":"), ensure_ascii=False)
             if "content-type" not in map(str.lower, headers):
                 headers["content-type"] = "application/json"
-        return Answer(reply.status, headers, text.encode(), reply.fault, reply.hold, reply.advance_ms)
+        return replace(reply, headers=headers, text=text)
 
-    def _filled(self, text: str) -> str:
+    def _placed(self, text: str) -> str:
         for place, origin in self._places.items():
             text = text.replace(place, origin)
         return text

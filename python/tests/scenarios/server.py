@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from kpn_things._native import TestClock
 
-from .script import Answer, Script, Seen
+from .scenario import Reply
+from .script import Script, Seen
 
 
 class Port:
@@ -52,13 +53,14 @@ def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: 
     # A connection ends when its client closes it, however that goes.
     with connection, connection.makefile("rb") as reader, suppress(OSError):
         while request := _read(reader, prefix):
-            answer = script.receive(request)
-            if not script.wait_for(answer.hold):
+            reply = script.receive(request)
+            if not script.wait_for(reply.hold):
                 break
-            clock.advance(answer.advance_ms)
-            match answer.fault:
+            clock.advance(reply.advance_ms)
+            head, body = _head(reply), reply.text.encode()
+            match reply.fault:
                 case None:
-                    connection.sendall(_head(answer) + answer.body)
+                    connection.sendall(head + body)
                 case "stall":
                     # Silent until the client gives up.
                     reader.read(1)
@@ -66,11 +68,11 @@ def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: 
                 case "drop":
                     break
                 case "truncate":
-                    connection.sendall(_head(answer) + answer.body[: len(answer.body) // 2])
+                    connection.sendall(head + body[: len(body) // 2])
                     break
                 case "close":
                     # Goes out with the end of the connection. A client must not find a gap to send into.
-                    connection.sendall(_head(answer) + answer.body, socket.MSG_MORE)
+                    connection.sendall(head + body, getattr(socket, "MSG_MORE", 0))
                     break
                 case unknown:
                     raise ValueError(f"no such fault: {unknown}")
@@ -92,9 +94,9 @@ def _read(reader: BinaryIO, prefix: str) -> Seen | None:
     return Seen(method, prefix + target, headers, reader.read(int(headers.get("content-length", "0"))))
 
 
-def _head(answer: Answer) -> bytes:
-    headers = dict(answer.headers)
-    if answer.status not in (204, 304):
-        headers["content-length"] = str(len(answer.body))
-    lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+def _head(reply: Reply) -> bytes:
+    headers = dict(reply.headers)
+    if reply.status not in (204, 304):
+        headers["content-length"] = str(len(reply.text.encode()))
+    lines = [f"HTTP/1.1 {reply.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
