@@ -2,56 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from .errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Union
-
-    from typing_extensions import Buffer
-
-    Payload = Buffer
-    Pairs = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
-    Records = Sequence[Mapping[str, Any]]
+    from ._options import Number, Pairs, Payload
+    from .errors import KpnThingsError
 
 
-def payload_bytes(payload: Payload) -> bytes:
+def payload_bytes(payload: Payload, name: str = "payload") -> bytes:
     """The bytes of a payload; a text has to be decoded by who knows how."""
     if isinstance(payload, str):
-        raise TypeError("payload is a str: give bytes, such as bytes.fromhex('0102') or text.encode()")
-    return bytes(memoryview(payload))
+        raise TypeError(f"{name} is a str: give bytes, such as bytes.fromhex('0102') or text.encode()")
+    try:
+        return bytes(memoryview(payload))
+    except TypeError:
+        raise TypeError(f"{name} is of type {type(payload).__name__}: give bytes") from None
+
+
+def whole(name: str, number: Number, refusal: type[KpnThingsError] = InputError) -> Number:
+    """A number of things, if it is given: what cannot be counted is refused here, the core says what it takes."""
+    if number is None:
+        return number
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise TypeError(f"{name} is of type {type(number).__name__}: give an int")
+    if number.__index__() < 0:
+        raise refusal(f"{name} is negative")
+    if number.__index__() >= 2**32:
+        raise refusal(f"{name} is too large")
+    return number
 
 
 def to_json(value: object) -> str:
     """JSON as the service takes it: NaN is none."""
     import json  # here, for it costs a third of the time of our import
 
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        text.encode()
+    except ValueError as error:
+        raise InputError(f"what was given cannot be written as JSON: {error}") from error
+    return text
 
 
-def pairs(values: Pairs | None) -> list[tuple[str, str]]:
-    """Names and values, as texts."""
+def pairs(name: str, values: Pairs | None) -> list[tuple[str, str]]:
+    """Names and values, as texts; what is `None` is not given."""
     if values is None:
         return []
-    items = values.items() if isinstance(values, Mapping) else values
-    return [(name, _text(value)) for name, value in items]
+    if isinstance(values, str):
+        raise TypeError(f"{name} is a str: give a mapping, or pairs of a name and a value")
+    items = values.items() if hasattr(values, "items") else values
+    return [(key, _text(f"{name}[{key!r}]", value)) for key, value in items if value is not None]
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if hasattr(value, "__index__"):
+        return int.__repr__(value.__index__())
+    raise TypeError(f"{name} is of type {type(value).__name__}: give a str or a number, and pairs where there are several")
 
 
 def body(
     json_value: object, content: Payload | None, headers: Pairs | None
 ) -> tuple[bytes | None, list[tuple[str, str]]]:
     """The body of a raw call, and its headers."""
+    fields = pairs("headers", headers)
     if json_value is not None and content is not None:
         raise TypeError("give json or content, not both")
     if json_value is not None:
-        return to_json(json_value).encode(), pairs(headers)
+        return to_json(json_value).encode(), fields
     if content is not None:
-        return payload_bytes(content), pairs(headers)
-    return None, pairs(headers)
+        return payload_bytes(content, "content"), fields
+    return None, fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._arguments import body, pairs, payload_bytes, to_json
+from ._arguments import body, pairs, payload_bytes, to_json, whole
 from ._base import BaseClient
 from ._client import fleet
 from ._native import AsyncCaller, Fleet, Receipt, Response
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._arguments import Pairs, Payload, Records
     from ._native import Device, Page
+    from ._options import Pairs, Payload, Records
 
 
 class AsyncClient(BaseClient):
@@ -51,6 +51,7 @@ class AsyncClient(BaseClient):
         ConfigError: Settings are missing or cannot be right; the message names all of them.
     """
 
+    __module__ = "kpn_things"
     __slots__ = ()
 
     _caller: AsyncCaller
@@ -61,7 +62,7 @@ class AsyncClient(BaseClient):
         *,
         search: str | None = None,
         sort_by: str | None = None,
-        descending: bool = False,
+        descending: bool | None = None,
         page_size: int | None = None,
         window: int = 8,
         timeout: float | None = None,
@@ -71,12 +72,13 @@ class AsyncClient(BaseClient):
         Args:
             search: Only devices that match this text: partial, and **case-sensitive**.
             sort_by: The field to order by; the service's default is `name`.
-            descending: The other way round.
+            descending: Whether in descending order; the service's default is ascending.
             page_size: Devices a page; the service's default is 20, and it may answer smaller pages.
             window: Pages under way at a time, 1 to 64.
             timeout: Seconds for all pages together; by default each page has the time of a call.
         """
-        return AsyncDevices(self._caller, (search, sort_by, descending, page_size, window, timeout))
+        size, window = whole("page_size", page_size), whole("window", window)
+        return AsyncDevices(self._caller, (search, sort_by, descending, size, window, timeout))
 
     async def send_downlink(
         self,
@@ -99,7 +101,8 @@ class AsyncClient(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        return await self._caller.send_raw(dev_eui, payload_bytes(payload), port, external_reference, timeout)
+        data = payload_bytes(payload)
+        return await self._caller.send_raw(dev_eui, data, whole("port", port), external_reference, timeout)
 
     async def send_senml(
         self,
@@ -119,7 +122,8 @@ class AsyncClient(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        return await self._caller.send_senml(to_json(records), device, port, external_reference, timeout)
+        pack = to_json(records)
+        return await self._caller.send_senml(pack, device, whole("port", port), external_reference, timeout)
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
@@ -148,7 +152,7 @@ class AsyncClient(BaseClient):
             timeout: Seconds for the whole call.
         """
         data, fields = body(json, content, headers)
-        return await self._caller.request(method, path, pairs(params), fields, data, timeout)
+        return await self._caller.request(method, path, pairs("params", params), fields, data, timeout)
 
     async def aclose(self) -> None:
         """Closes the connections. Calls after it raise `RuntimeError`."""
@@ -166,6 +170,7 @@ class AsyncClient(BaseClient):
 class AsyncDevices:
     """A listing that has not begun: `async for` over it, over its `pages()`, or await `collect()`. Each time it lists anew."""
 
+    __module__ = "kpn_things"
     __slots__ = ("_arguments", "_caller")
 
     def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...]) -> None:

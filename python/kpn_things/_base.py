@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ._arguments import whole
 from ._native import Config
 from .errors import ConfigError
 
@@ -44,7 +45,7 @@ class BaseClient:
         max_body: int | None = None,
         ca_bundle: str | os.PathLike[str] | bytes | None = None,
     ) -> None:
-        config = Config(
+        config = _config(
             tenant_id=tenant_id,
             key_id=key_id,
             key_secret=key_secret,
@@ -59,7 +60,7 @@ class BaseClient:
             connect_timeout=connect_timeout,
             max_attempts=max_attempts,
             max_body=max_body,
-            ca_bundle=_pem(ca_bundle),
+            ca_bundle=ca_bundle,
         )
         self._open(config)
 
@@ -67,20 +68,31 @@ class BaseClient:
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[Options]) -> Self:
         """A client from the `KPN_THINGS_*` variables, and the Postman environment file they may name.
 
-        The options of the constructor go before the environment, and that before the file. `environ` replaces
-        `os.environ`.
+        Args:
+            environ: Variables to read instead of `os.environ`.
+            options: Options of the constructor. They go before the environment, and that before the file.
         """
-        return cls._configured(environment=os.environ if environ is None else environ, **options)
+        return cls._with(dict(options), environment=os.environ if environ is None else environ)
 
     @classmethod
     def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[Options]) -> Self:
-        """A client from the environment file of KPN's Postman collection; the constructor's options go before it."""
-        with open(path, encoding="utf-8") as file:
-            return cls._configured(postman=file.read(), **options)
+        """A client from the environment file of KPN's Postman collection.
+
+        Args:
+            path: The file.
+            options: Options of the constructor. They go before the file.
+        """
+        try:
+            text = _read(path).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"the Postman environment file {path} is not UTF-8") from error
+        return cls._with(dict(options), postman=text)
 
     @classmethod
-    def _configured(cls, ca_bundle: str | os.PathLike[str] | bytes | None = None, **options: Any) -> Self:
-        return cls._of(Config(ca_bundle=_pem(ca_bundle), **options))
+    def _with(cls, options: dict[str, Any], **source: Any) -> Self:
+        """A client made by its constructor, of options and what a source adds to them."""
+        ours = {name: options.pop(name) for name in OPTIONS if name in options}
+        return cls(**_config(**ours, **source).options(), **options)
 
     @classmethod
     def _of(cls, config: Config) -> Self:
@@ -97,26 +109,58 @@ class BaseClient:
         """The same client, acting for a sub-customer: the context switch is done before the first call.
 
         Both share connections and token; closing one closes both.
+
+        Args:
+            customer_id: The Customer ID of the sub-customer.
         """
-        client = self.__class__.__new__(self.__class__)
-        client._config = self._config
+        client = self.__copy__()
         client._caller = self._caller.for_customer(customer_id)
         client._customer = customer_id
         return client
+
+    def __copy__(self) -> Self:
+        """The same client: both share connections and token; closing one closes both."""
+        client = self.__class__.__new__(self.__class__)
+        client._config, client._caller, client._customer = self._config, self._caller, self._customer
+        if hasattr(self, "__dict__"):  # of a subclass
+            client.__dict__.update(self.__dict__)
+        return client
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """As `__copy__`: there is nothing in a client that a copy could change."""
+        return self.__copy__()
 
     def __repr__(self) -> str:
         customer = f", customer_id={self._customer!r}" if self._customer else ""
         return f"{type(self).__name__}(base_url={self._config.base_url!r}{customer})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self._config.public(), self._config.has_security_context, self._customer)
+        arguments = (type(self), self._config.public(), self._config.has_security_context, self._customer)
+        return _again, arguments, getattr(self, "__dict__", None)
 
 
-def _pem(bundle: str | os.PathLike[str] | bytes | None) -> bytes | None:
-    """The content of a CA bundle, which may be given by its path."""
-    if bundle is None or isinstance(bundle, bytes):
-        return bundle
-    with open(bundle, "rb") as file:
+OPTIONS = tuple(BaseClient.__init__.__kwdefaults__ or ())
+"""The names of the options that a client has."""
+
+
+def _config(
+    *,
+    max_attempts: int | None = None,
+    max_body: int | None = None,
+    ca_bundle: str | os.PathLike[str] | bytes | None = None,
+    **settings: Any,
+) -> Config:
+    return Config(
+        max_attempts=whole("max_attempts", max_attempts, ConfigError),
+        max_body=whole("max_body", max_body, ConfigError),
+        ca_bundle=ca_bundle if ca_bundle is None or isinstance(ca_bundle, bytes) else _read(ca_bundle),
+        **settings,
+    )
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    # Not all that `open` takes: a number would be a file of somebody else, and be closed.
+    with open(os.fspath(path), "rb") as file:
         return file.read()
 
 

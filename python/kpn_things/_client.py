@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from _collections_abc import Sequence  # `collections.abc` would import the whole of `collections`
 from itertools import chain
 
-from ._arguments import body, pairs, payload_bytes, to_json
+from ._arguments import body, pairs, payload_bytes, to_json, whole
 from ._base import BaseClient
 from ._native import Caller, Fleet, Receipt, Response
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._arguments import Pairs, Payload, Records
     from ._native import Device, Page
+    from ._options import Pairs, Payload, Records
 
 
 class Client(BaseClient):
@@ -51,6 +52,7 @@ class Client(BaseClient):
         ConfigError: Settings are missing or cannot be right; the message names all of them.
     """
 
+    __module__ = "kpn_things"
     __slots__ = ()
 
     _caller: Caller
@@ -61,7 +63,7 @@ class Client(BaseClient):
         *,
         search: str | None = None,
         sort_by: str | None = None,
-        descending: bool = False,
+        descending: bool | None = None,
         page_size: int | None = None,
         window: int = 8,
         timeout: float | None = None,
@@ -71,12 +73,13 @@ class Client(BaseClient):
         Args:
             search: Only devices that match this text: partial, and **case-sensitive**.
             sort_by: The field to order by; the service's default is `name`.
-            descending: The other way round.
+            descending: Whether in descending order; the service's default is ascending.
             page_size: Devices a page; the service's default is 20, and it may answer smaller pages.
             window: Pages under way at a time, 1 to 64.
             timeout: Seconds for all pages together; by default each page has the time of a call.
         """
-        return Devices(self._caller, (search, sort_by, descending, page_size, window, timeout))
+        size, window = whole("page_size", page_size), whole("window", window)
+        return Devices(self._caller, (search, sort_by, descending, size, window, timeout))
 
     def send_downlink(
         self,
@@ -99,7 +102,8 @@ class Client(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        return self._caller.send_raw(dev_eui, payload_bytes(payload), port, external_reference, timeout)
+        data = payload_bytes(payload)
+        return self._caller.send_raw(dev_eui, data, whole("port", port), external_reference, timeout)
 
     def send_senml(
         self,
@@ -121,7 +125,8 @@ class Client(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        return self._caller.send_senml(to_json(records), device, port, external_reference, timeout)
+        pack = to_json(records)
+        return self._caller.send_senml(pack, device, whole("port", port), external_reference, timeout)
 
     def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
@@ -154,7 +159,7 @@ class Client(BaseClient):
             timeout: Seconds for the whole call.
         """
         data, fields = body(json, content, headers)
-        return self._caller.request(method, path, pairs(params), fields, data, timeout)
+        return self._caller.request(method, path, pairs("params", params), fields, data, timeout)
 
     def close(self) -> None:
         """Closes the connections. Calls after it raise `RuntimeError`."""
@@ -172,6 +177,7 @@ class Client(BaseClient):
 class Devices:
     """A listing that has not begun: iterate over it, over its `pages()`, or `collect()` it. Each time it lists anew."""
 
+    __module__ = "kpn_things"
     __slots__ = ("_arguments", "_caller")
 
     def __init__(self, caller: Caller, arguments: tuple[Any, ...]) -> None:
@@ -189,6 +195,9 @@ class Devices:
     def collect(self) -> Fleet:
         """All devices at once, and how many the service told."""
         return fleet(list(self.pages()))
+
+
+Sequence.register(Fleet)
 
 
 def fleet(pages: list[Page]) -> Fleet:

@@ -26,7 +26,10 @@ secret or a token.
 from __future__ import annotations
 
 import builtins
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
 
 __all__ = [
     "ApiError",
@@ -77,13 +80,13 @@ class KpnThingsError(Exception):
     elapsed: float = 0.0
     """Seconds that the call took until it failed."""
 
-    stage: str = "prepare"
-    """Which part of the call failed: `prepare`, `token`, `context_switch` or `call`."""
+    stage: Literal["prepare", "token", "context_switch", "call"] = "prepare"
+    """Which part of the call failed."""
 
     stop: str | None = None
     """Why it was not tried again, such as `attempts_exhausted` or `may_have_arrived`."""
 
-    outcome: str | None = None
+    outcome: Literal["not_sent", "unknown"] | None = None
     """For a downlink: `not_sent` if it is proven that the service did not act on it, else `unknown`: it may have arrived,
     and was not repeated. `None` for reads."""
 

@@ -2,26 +2,28 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use things_core::senml::Pack;
 use things_core::{Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
 
 use crate::error::raise;
 
-/// Seconds as a duration.
+/// The time of a call.
 pub(crate) fn duration(what: &str, seconds: f64) -> PyResult<Duration> {
+    positive(what, seconds).map_err(refuse)
+}
+
+/// Seconds as a duration, or what is wrong with them.
+pub(crate) fn positive(what: &str, seconds: f64) -> Result<Duration, String> {
     let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| {
-        PyValueError::new_err(format!("{what} is {seconds}: give a number of seconds above 0"))
-    })
+    duration.ok_or_else(|| format!("{what} is {seconds:?}: give a finite number of seconds above 0"))
 }
 
 /// Which devices to list, and in which order.
 pub(crate) fn listing(
     search: Option<String>,
     sort_by: Option<String>,
-    descending: bool,
+    descending: Option<bool>,
     page_size: Option<u32>,
 ) -> ListDevices {
     let mut query = ListDevices::new();
@@ -31,8 +33,8 @@ pub(crate) fn listing(
     if let Some(property) = sort_by {
         query = query.sort_by(property);
     }
-    if descending {
-        query = query.sort_order(SortOrder::Descending);
+    if let Some(descending) = descending {
+        query = query.sort_order(if descending { SortOrder::Descending } else { SortOrder::Ascending });
     }
     if let Some(size) = page_size {
         query = query.page_size(size);
@@ -88,9 +90,9 @@ pub(crate) fn request(
     headers: Vec<(String, String)>,
     content: Option<Vec<u8>>,
 ) -> PyResult<RawCall> {
-    let method = method.parse().map_err(|_| {
-        PyValueError::new_err(format!("method is {method:?}: give an HTTP method, such as GET"))
-    })?;
+    let method = method
+        .parse()
+        .map_err(|_| refuse(format!("method is {method:?}: give an HTTP method, such as GET")))?;
     let mut call = RawCall::new(method, path);
     for (name, value) in query {
         call = call.query(&name, value);
@@ -107,4 +109,12 @@ pub(crate) fn request(
         Some(content) => call.body(&content_type, content),
         None => call,
     })
+}
+
+/// The `InputError` for what the core has no type for.
+fn refuse(why: String) -> PyErr {
+    let make = |py: Python<'_>| {
+        py.import("kpn_things.errors")?.getattr("InputError")?.call1((&why,)).map(PyErr::from_value)
+    };
+    Python::attach(|py| make(py).unwrap_or_else(|trouble| trouble))
 }

@@ -88,7 +88,7 @@ impl AsyncCaller {
         py: Python<'_>,
         search: Option<String>,
         sort_by: Option<String>,
-        descending: bool,
+        descending: Option<bool>,
         page_size: Option<u32>,
         window: usize,
         timeout: Option<f64>,

@@ -82,7 +82,7 @@ impl Caller {
         py: Python<'_>,
         search: Option<String>,
         sort_by: Option<String>,
-        descending: bool,
+        descending: Option<bool>,
         page_size: Option<u32>,
         window: usize,
         timeout: Option<f64>,

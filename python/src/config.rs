@@ -1,15 +1,15 @@
 //! What a client is made of: settings in their layers, and bounds.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, RetryPolicy, Secret, Settings};
 
-use crate::arguments::duration;
+use crate::arguments::positive;
 use crate::clock::TestClock;
 use crate::error::raise;
 
@@ -94,7 +94,10 @@ impl Config {
         }
         if let Some(path) = settings.postman_environment.take() {
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                PyOSError::new_err(format!("the Postman environment file {path} cannot be read: {error}"))
+                raise(
+                    py,
+                    &Error::config(format!("the Postman environment file {path} cannot be read: {error}")),
+                )
             })?;
             settings = settings.or(Settings::from_postman(&text).map_err(|error| raise(py, &error))?);
         }
@@ -103,7 +106,7 @@ impl Config {
         }
         let ca_bundle = ca_bundle.map(Bytes::from);
         let bounds = Bounds { timeout, attempt_timeout, connect_timeout, max_attempts, max_body, ca_bundle };
-        let mut limits = bounds.limits()?;
+        let mut limits = bounds.limits().map_err(|error| raise(py, &error))?;
         if let Some((base_delay, max_delay, max_retry_after)) = retry {
             let ms = std::time::Duration::from_millis;
             limits.retry.base_delay = ms(base_delay);
@@ -138,23 +141,31 @@ impl Config {
         self.settings.security_context.is_some()
     }
 
-    /// The keyword arguments that make the same again, but for what is secret.
+    /// The keyword arguments that make the same again, of which secrets are some.
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = self.public(py)?;
+        set(&dict, "key_secret", self.settings.key_secret.as_ref().map(Secret::expose))?;
+        set(&dict, "security_context", self.settings.security_context.as_ref().map(Secret::expose))?;
+        Ok(dict)
+    }
+
+    /// The same, but for what is secret.
     fn public<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (settings, bounds) = (&self.settings, &self.bounds);
         let dict = PyDict::new(py);
-        dict.set_item("tenant_id", &settings.tenant_id)?;
-        dict.set_item("key_id", &settings.key_id)?;
-        dict.set_item("application_id", &settings.application_id)?;
-        dict.set_item("grip_base_url", &settings.grip_base_url)?;
-        dict.set_item("token_url", &settings.token_url)?;
-        dict.set_item("base_url", &settings.base_url)?;
-        dict.set_item("customer_id", &settings.customer_id)?;
-        dict.set_item("timeout", bounds.timeout)?;
-        dict.set_item("attempt_timeout", bounds.attempt_timeout)?;
-        dict.set_item("connect_timeout", bounds.connect_timeout)?;
-        dict.set_item("max_attempts", bounds.max_attempts)?;
-        dict.set_item("max_body", bounds.max_body)?;
-        dict.set_item("ca_bundle", bounds.ca_bundle.as_deref())?;
+        set(&dict, "tenant_id", settings.tenant_id.as_ref())?;
+        set(&dict, "key_id", settings.key_id.as_ref())?;
+        set(&dict, "application_id", settings.application_id.as_ref())?;
+        set(&dict, "grip_base_url", settings.grip_base_url.as_ref())?;
+        set(&dict, "token_url", settings.token_url.as_ref())?;
+        set(&dict, "base_url", settings.base_url.as_ref())?;
+        set(&dict, "customer_id", settings.customer_id.as_ref())?;
+        set(&dict, "timeout", bounds.timeout)?;
+        set(&dict, "attempt_timeout", bounds.attempt_timeout)?;
+        set(&dict, "connect_timeout", bounds.connect_timeout)?;
+        set(&dict, "max_attempts", bounds.max_attempts)?;
+        set(&dict, "max_body", bounds.max_body)?;
+        set(&dict, "ca_bundle", bounds.ca_bundle.as_deref())?;
         Ok(dict)
     }
 
@@ -164,16 +175,16 @@ impl Config {
 }
 
 impl Bounds {
-    fn limits(&self) -> PyResult<Limits> {
+    fn limits(&self) -> Result<Limits, Error> {
         let mut limits = Limits::default();
         if let Some(seconds) = self.timeout {
-            limits.timeout = duration("timeout", seconds)?;
+            limits.timeout = positive("timeout", seconds).map_err(Error::config)?;
         }
         if let Some(seconds) = self.attempt_timeout {
-            limits.attempt_timeout = duration("attempt_timeout", seconds)?;
+            limits.attempt_timeout = positive("attempt_timeout", seconds).map_err(Error::config)?;
         }
         if let Some(seconds) = self.connect_timeout {
-            limits.connect_timeout = duration("connect_timeout", seconds)?;
+            limits.connect_timeout = positive("connect_timeout", seconds).map_err(Error::config)?;
         }
         if let Some(attempts) = self.max_attempts {
             let mut policy = RetryPolicy::default();
@@ -198,9 +209,19 @@ fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreCo
     }
 }
 
+fn set<'py>(dict: &Bound<'py, PyDict>, name: &str, value: Option<impl IntoPyObject<'py>>) -> PyResult<()> {
+    value.map_or(Ok(()), |value| dict.set_item(name, value))
+}
+
 fn from_environment(py: Python<'_>, environment: &Bound<'_, PyAny>) -> PyResult<Settings> {
+    let trouble = RefCell::new(None);
     let lookup = |name: &str| -> Option<OsString> {
-        environment.call_method1("get", (name,)).ok()?.extract::<Option<OsString>>().ok().flatten()
+        let found = environment.call_method1("get", (name,)).and_then(|value| value.extract());
+        found.unwrap_or_else(|error| {
+            trouble.replace(Some(error));
+            None
+        })
     };
-    Settings::from_environment(lookup).map_err(|error| raise(py, &error))
+    let settings = Settings::from_environment(lookup).map_err(|error| raise(py, &error));
+    trouble.into_inner().map_or(settings, Err)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyType};
-use things_core::Page as CorePage;
+use things_core::{DecodeError, Page as CorePage};
 
 use crate::error::raise;
 use crate::json;
@@ -61,7 +61,8 @@ impl Device {
         Ok(self.core()?.description())
     }
 
-    /// The metadata as plain Python data, made anew each time; `None` if there is none.
+    /// The metadata as plain Python data, made anew each time; `None` if there is none. An integer beyond 64 bits comes
+    /// as a `float`.
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json::to_python(py, self.core()?.metadata())
@@ -102,11 +103,14 @@ impl Device {
         Ok(dict)
     }
 
-    /// Reads a device as the service writes one: a JSON object.
+    /// Reads a device as the service writes one: a JSON object, as `bytes` or `str`. `DecodeError` if it is none.
     #[classmethod]
-    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        let content = [br#"{"content":["#, data, b"]}"].concat();
-        let page = CorePage::from_json(&content).map_err(|error| raise(py, &error.into()))?;
+    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let decoded = serde_json::from_slice(&json::source(data)?)
+            .map_err(|error| DecodeError::new(format_args!("not a device: {error}")))
+            .and_then(|device| Ok((device, CorePage::from_json(br#"{"content":[]}"#)?)));
+        let (device, mut page) = decoded.map_err(|error| raise(py, &error.into()))?;
+        page.devices.push(device);
         Ok(Self { page: Arc::new(page), place: 0 })
     }
 
@@ -122,9 +126,8 @@ impl Device {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let py = slf.py();
-        let text = serde_json::to_vec(slf.get().core()?).unwrap_or_default();
-        Ok((slf.get_type().getattr("from_json")?, (PyBytes::new(py, &text),)))
+        let text = serde_json::to_string(slf.get().core()?).map_err(json::unwritable)?;
+        Ok((slf.get_type().getattr("from_json")?, (PyBytes::new(slf.py(), text.as_bytes()),)))
     }
 }
 

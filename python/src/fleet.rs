@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-/// All devices of a listing: a sequence of them, and how many the service told.
+/// All devices of a listing: a sequence of them, and how many the service told. Immutable.
 #[pyclass(frozen, sequence, module = "kpn_things", name = "Fleet")]
 pub(crate) struct Fleet {
     /// The devices, in order.
@@ -25,8 +25,9 @@ impl Fleet {
 
     #[new]
     #[pyo3(signature = (devices, pages, total_elements=None))]
-    fn new(devices: Py<PyTuple>, pages: usize, total_elements: Option<u64>) -> Self {
-        Self { devices, pages, total_elements }
+    fn new(devices: &Bound<'_, PyAny>, pages: usize, total_elements: Option<u64>) -> PyResult<Self> {
+        let devices = devices.py().get_type::<PyTuple>().call1((devices,))?.cast_into()?.unbind();
+        Ok(Self { devices, pages, total_elements })
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
@@ -45,13 +46,24 @@ impl Fleet {
         self.devices.bind(py).as_any().get_item(place)
     }
 
+    /// The first place of a device, `ValueError` if it is not there.
+    #[pyo3(signature = (device, start=0, stop=isize::MAX, /))]
+    fn index(&self, py: Python<'_>, device: &Bound<'_, PyAny>, start: isize, stop: isize) -> PyResult<usize> {
+        self.devices.bind(py).call_method1("index", (device, start, stop))?.extract()
+    }
+
+    /// How many times a device is there.
+    #[pyo3(signature = (device, /))]
+    fn count(&self, py: Python<'_>, device: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.devices.bind(py).call_method1("count", (device,))?.extract()
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
         let total = self.total_elements.map_or("None".to_owned(), |total| total.to_string());
         format!("Fleet(devices={}, pages={}, total_elements={total})", self.__len__(py), self.pages)
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(other) = other.cast::<Self>() else { return Ok(false) };
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<bool> {
         let other = other.get();
         Ok(self.pages == other.pages
             && self.total_elements == other.total_elements

@@ -1,7 +1,10 @@
 //! JSON of the service as plain Python data.
 
+use std::borrow::Cow;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyNone};
+use pyo3::types::{PyBytes, PyDict, PyList, PyNone, PyString};
 use serde_json::Value;
 use things_core::{Body, Extra};
 
@@ -43,4 +46,23 @@ pub(crate) fn body_to_python<'py>(py: Python<'py>, body: &Body) -> PyResult<Boun
         Body::Json(value) => to_python(py, value),
         Body::Raw(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
     }
+}
+
+/// JSON as users have it: a `str`, `bytes`, or a `bytearray`.
+pub(crate) fn source<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    if let Ok(text) = data.cast::<PyString>() {
+        return Ok(match text.to_cow()? {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        });
+    }
+    let bytes = data.extract();
+    bytes.or_else(|_| {
+        Err(PyTypeError::new_err(format!("data is a {}: give bytes or a str", data.get_type().name()?)))
+    })
+}
+
+/// What the core has read, it can write.
+pub(crate) fn unwritable(error: serde_json::Error) -> PyErr {
+    PyRuntimeError::new_err(format!("{error}: please report this as a bug"))
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
-use serde_json::{Value, json};
 use things_core::Page as CorePage;
 
 use crate::device::Device;
 use crate::error::raise;
-use crate::json::extra_to_python;
+use crate::json;
 
 /// One page of a listing, as the service gave it.
 #[pyclass(frozen, eq, module = "kpn_things", name = "Page")]
@@ -92,7 +91,7 @@ impl Page {
     /// Fields that this library does not know; a new `dict` each time.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        extra_to_python(py, &self.core.extra)
+        json::extra_to_python(py, &self.core.extra)
     }
 
     /// All fields under the service's own names, the devices under `content`.
@@ -110,10 +109,10 @@ impl Page {
         Ok(dict)
     }
 
-    /// Reads a page as the service writes one: the body of an answer.
+    /// Reads a page as the service writes one: the body of an answer, as `bytes` or `str`. `DecodeError` if it is none.
     #[classmethod]
-    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        CorePage::from_json(data).map(Self::new).map_err(|error| raise(py, &error.into()))
+    fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        CorePage::from_json(&json::source(data)?).map(Self::new).map_err(|error| raise(py, &error.into()))
     }
 
     fn __len__(&self) -> usize {
@@ -148,14 +147,22 @@ impl Page {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let core = &slf.get().core;
-        let mut page = json!({
-            "content": core.devices, "number": core.number, "size": core.size, "totalPages": core.total_pages,
-            "totalElements": core.total_elements, "first": core.first, "last": core.last,
-        });
-        if let Value::Object(fields) = &mut page {
-            fields.extend(core.extra.iter().map(|(name, value)| (name.to_owned(), value.clone())));
+        let counts = [
+            ("number", core.number),
+            ("size", core.size),
+            ("totalPages", core.total_pages),
+            ("totalElements", core.total_elements),
+        ];
+        let known = counts.map(|(name, count)| (name, serde_json::json!(count)));
+        let ends = [("first", serde_json::json!(core.first)), ("last", serde_json::json!(core.last))];
+        let extra = core.extra.iter().map(|(name, value)| (name, value.clone()));
+        // Field by field, for a `Value` of all would not keep their order.
+        let mut text =
+            format!(r#"{{"content":{}"#, serde_json::to_string(&core.devices).map_err(json::unwritable)?);
+        for (name, value) in known.into_iter().chain(ends).chain(extra) {
+            text += &format!(",{}:{value}", serde_json::json!(name));
         }
-        let text = page.to_string();
+        text.push('}');
         Ok((slf.get_type().getattr("from_json")?, (PyBytes::new(slf.py(), text.as_bytes()),)))
     }
 }

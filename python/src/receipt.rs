@@ -65,8 +65,7 @@ impl Receipt {
         Ok(format!("Receipt(status={}, external_reference={reference})", self.status))
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(other) = other.cast::<Self>() else { return Ok(false) };
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<bool> {
         let other = other.get();
         Ok(self.status == other.status
             && self.attempts == other.attempts

@@ -46,14 +46,16 @@ impl Response {
     const MATCH_ARGS: (&'static str, &'static str) = ("status", "content");
 
     #[new]
-    #[pyo3(signature = (status, content, headers=Vec::new(), attempts=1, elapsed=0.0))]
+    #[pyo3(signature = (status, content, headers=None, attempts=1, elapsed=0.0))]
     fn new(
         status: u16,
         content: Py<PyBytes>,
-        headers: Vec<(String, String)>,
+        headers: Option<Vec<(String, String)>>,
         attempts: u32,
         elapsed: f64,
     ) -> Self {
+        let headers = headers.unwrap_or_default().into_iter();
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         Self { status, headers, content, attempts, elapsed }
     }
 
@@ -96,8 +98,7 @@ impl Response {
         format!("Response(status={}, content=<{} bytes>)", self.status, self.content.as_bytes(py).len())
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> bool {
-        let Ok(other) = other.cast::<Self>() else { return false };
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> bool {
         let other = other.get();
         self.status == other.status
             && self.headers == other.headers

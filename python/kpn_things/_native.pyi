@@ -1,0 +1,493 @@
+"""The native part of `kpn_things`: its models, and what `Client` and `AsyncClient` are made of.
+
+The models are public under `kpn_things`. All else may change with any version.
+"""
+
+import sys
+from asyncio import Future
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, SupportsIndex, final, overload
+
+from typing_extensions import Self
+
+__all__ = [
+    "AsyncCaller",
+    "AsyncPages",
+    "Caller",
+    "Config",
+    "Device",
+    "ERROR_KINDS",
+    "Fleet",
+    "Page",
+    "Pages",
+    "Receipt",
+    "Response",
+    "Simulator",
+    "TestClock",
+    "VERSION",
+    "cli",
+]
+
+ERROR_KINDS: Final[list[str]]
+VERSION: Final[str]
+
+@final
+class Device:
+    """A device of your account.
+
+    Immutable. Two devices are equal if all that the service said of them is.
+    """
+
+    __match_args__: Final = ("uuid", "name")
+
+    @property
+    def uuid(self) -> str:
+        """The service's id of the device; opaque."""
+
+    @property
+    def name(self) -> str:
+        """The name; empty if the service has none."""
+
+    @property
+    def description(self) -> str | None:
+        """The description, if there is one."""
+
+    @property
+    def metadata(self) -> Any:
+        """The metadata as plain Python data, made anew each time; `None` if there is none. An integer beyond 64 bits comes
+        as a `float`."""
+
+    @property
+    def device_specification_uuid(self) -> str | None:
+        """The id of the kind of device (`deviceSpecificationUUID`)."""
+
+    @property
+    def barcode(self) -> str | None:
+        """The barcode, if there is one."""
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Fields that this library does not know, as they came; a new `dict` each time."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields under the service's own names, unknown ones included: a row for pandas or polars."""
+
+    @classmethod
+    def from_json(cls, data: bytes | bytearray | str) -> Self:
+        """Reads a device as the service writes one: a JSON object, as `bytes` or `str`. `DecodeError` if it is none."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Page:
+    """One page of a listing, as the service gave it."""
+
+    __match_args__: Final = ("devices",)
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices of the page, in order."""
+
+    @property
+    def number(self) -> int | None:
+        """Which page this is, from 0; `None` if the service does not say."""
+
+    @property
+    def size(self) -> int | None:
+        """How many devices a full page holds; it may be fewer than asked for."""
+
+    @property
+    def total_pages(self) -> int | None:
+        """How many pages there are."""
+
+    @property
+    def total_elements(self) -> int | None:
+        """How many devices there are on all pages together."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the first page."""
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the last page."""
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Fields that this library does not know; a new `dict` each time."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields under the service's own names, the devices under `content`."""
+
+    @classmethod
+    def from_json(cls, data: bytes | bytearray | str) -> Self:
+        """Reads a page as the service writes one: the body of an answer, as `bytes` or `str`. `DecodeError` if it is none."""
+
+    def __len__(self) -> int: ...
+    def __bool__(self) -> Literal[True]: ...
+    def __iter__(self) -> Iterator[Device]: ...
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> Device: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> tuple[Device, ...]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Fleet(Sequence[Device]):
+    """All devices of a listing: a sequence of them, and how many the service told. Immutable."""
+
+    __match_args__: Final = ("devices", "pages", "total_elements")
+
+    def __new__(cls, devices: Iterable[Device], pages: int, total_elements: int | None = None) -> Self: ...
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices, in order."""
+
+    @property
+    def pages(self) -> int:
+        """How many pages they came on."""
+
+    @property
+    def total_elements(self) -> int | None:
+        """How many the service told there are; `None` if it did not."""
+
+    def index(self, device: Any, start: int = 0, stop: int = sys.maxsize, /) -> int:
+        """The first place of a device, `ValueError` if it is not there."""
+
+    def count(self, device: Any, /) -> int:
+        """How many times a device is there."""
+
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Device]: ...
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> Device: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> tuple[Device, ...]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Receipt:
+    """KPN took the downlink: it is queued, and a class A device gets it after its next uplink."""
+
+    __match_args__: Final = ("status", "body", "external_reference")
+
+    def __new__(
+        cls, status: int, body: Any = None, external_reference: str | None = None, attempts: int = 1
+    ) -> Self: ...
+    @property
+    def status(self) -> int:
+        """The HTTP status, 2xx."""
+
+    @property
+    def body(self) -> Any:
+        """The answer's body: plain data if it is JSON, else `bytes`, or `None`. What it holds is not documented."""
+
+    @property
+    def external_reference(self) -> str | None:
+        """Your own name for the downlink."""
+
+    @property
+    def attempts(self) -> int:
+        """How many requests were sent; more than 1 where the first was proven not to be processed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that is known of it."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Response:
+    """The answer to a call that this library does not model."""
+
+    __match_args__: Final = ("status", "content")
+
+    def __new__(
+        cls,
+        status: int,
+        content: bytes,
+        headers: Sequence[tuple[str, str]] | None = None,
+        attempts: int = 1,
+        elapsed: float = 0.0,
+    ) -> Self: ...
+    @property
+    def status(self) -> int:
+        """The HTTP status, 2xx."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, their names in lower case; values of one name are joined by `, `. A new `dict` each time."""
+
+    @property
+    def content(self) -> bytes:
+        """The body as it came."""
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 are replaced."""
+
+    def json(self) -> Any:
+        """The body as plain Python data; `ValueError` if it is not JSON."""
+
+    @property
+    def attempts(self) -> int:
+        """How many requests were sent."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the whole call took."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that is known of it."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Config:
+    """Settings that were resolved and checked, and the bounds of a client. Holds the secret; shows and pickles it not."""
+
+    def __new__(
+        cls,
+        *,
+        environment: Mapping[str, str] | None = None,
+        postman: str | None = None,
+        tenant_id: str | None = None,
+        key_id: str | None = None,
+        key_secret: str | None = None,
+        application_id: str | None = None,
+        grip_base_url: str | None = None,
+        token_url: str | None = None,
+        base_url: str | None = None,
+        customer_id: str | None = None,
+        security_context: str | None = None,
+        timeout: float | None = None,
+        attempt_timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        max_body: int | None = None,
+        ca_bundle: bytes | None = None,
+        retry: tuple[int, int, int] | None = None,
+        clock: TestClock | None = None,
+    ) -> Self: ...
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of the API key."""
+
+    @property
+    def customer_id(self) -> str | None:
+        """The sub-customer that calls are made for, if settings name one."""
+
+    @property
+    def has_security_context(self) -> bool:
+        """Whether a security context is set; it is a secret, too."""
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that make the same again, of which secrets are some."""
+
+    def public(self) -> dict[str, Any]:
+        """The same, but for what is secret."""
+
+@final
+class Caller:
+    """Makes blocking calls."""
+
+    def __new__(cls, config: Config) -> Self: ...
+    def for_customer(self, id: str) -> Caller:
+        """The same, acting for a sub-customer."""
+
+    def pages(
+        self,
+        search: str | None,
+        sort_by: str | None,
+        descending: bool | None,
+        page_size: int | None,
+        window: int,
+        timeout: float | None,
+    ) -> Pages:
+        """The pages of a listing."""
+
+    def send_raw(
+        self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
+    ) -> Receipt:
+        """Sends bytes to a LoRa device."""
+
+    def send_senml(
+        self,
+        records: str,
+        device: str | None,
+        port: int | None,
+        external_reference: str | None,
+        timeout: float | None,
+    ) -> Receipt:
+        """Sends SenML records, a JSON array."""
+
+    def context_switch(self, customer_id: str, timeout: float | None) -> Any:
+        """Switches to a sub-customer."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
+        content: bytes | None,
+        timeout: float | None,
+    ) -> Response:
+        """Any other call."""
+
+    def close(self) -> None:
+        """Closes the connections, for all callers made of this one, too."""
+
+@final
+class Pages:
+    """The pages of a listing, one after the other."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Page: ...
+
+@final
+class AsyncCaller:
+    """Makes calls that asyncio waits for."""
+
+    def __new__(cls, config: Config) -> Self: ...
+    def for_customer(self, id: str) -> AsyncCaller:
+        """The same, acting for a sub-customer."""
+
+    def pages(
+        self,
+        search: str | None,
+        sort_by: str | None,
+        descending: bool | None,
+        page_size: int | None,
+        window: int,
+        timeout: float | None,
+    ) -> AsyncPages:
+        """The pages of a listing."""
+
+    def send_raw(
+        self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
+    ) -> Future[Receipt]:
+        """Sends bytes to a LoRa device."""
+
+    def send_senml(
+        self,
+        records: str,
+        device: str | None,
+        port: int | None,
+        external_reference: str | None,
+        timeout: float | None,
+    ) -> Future[Receipt]:
+        """Sends SenML records, a JSON array."""
+
+    def context_switch(self, customer_id: str, timeout: float | None) -> Future[Any]:
+        """Switches to a sub-customer."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
+        content: bytes | None,
+        timeout: float | None,
+    ) -> Future[Response]:
+        """Any other call."""
+
+    def close(self) -> None:
+        """Closes the connections, for all callers made of this one, too."""
+
+@final
+class AsyncPages:
+    """The pages of a listing, as many at once as are there."""
+
+    def next_batch(self) -> Future[list[Page] | None]:
+        """A future of the pages that are there, in order: a list of at least one, or `None` at the end."""
+
+@final
+class Simulator:
+    """GRIP and KPN Things on loopback."""
+
+    def __new__(
+        cls,
+        *,
+        devices: int = 100,
+        seed: int = 0,
+        port: int = 0,
+        access: bool = True,
+        customers: dict[str, int] | None = None,
+        token_life: float = 3600.0,
+        page_size_cap: int | None = None,
+        churn: tuple[int, int, int] | None = None,
+        faults: Sequence[str] = ...,
+    ) -> Self: ...
+    @property
+    def url(self) -> str:
+        """Where it is: the base URL of GRIP and of the API alike."""
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point a client at it, secret included."""
+
+    def postman_environment(self) -> str:
+        """The same as the text of a Postman environment file."""
+
+    def add_fault(self, fault: str) -> None:
+        """Adds a fault; its calls are counted from now on."""
+
+    def clear_faults(self) -> None:
+        """Takes every fault away."""
+
+    def revoke_tokens(self) -> None:
+        """Revokes every token issued so far."""
+
+    def forget_context_switches(self) -> None:
+        """Forgets every context switch."""
+
+    def add_device(self, device: str) -> str:
+        """Adds a device, given as a JSON object under the service's own names. Gives its uuid."""
+
+    def remove_device(self, uuid: str) -> bool:
+        """Removes a device; `False` when there is none of this uuid."""
+
+    @property
+    def device_count(self) -> int:
+        """How many devices there are now."""
+
+    @property
+    def customers(self) -> list[str]:
+        """The ids of the granted sub-customers."""
+
+    def calls(self, route: str | None = None) -> int:
+        """How many requests this route received, answered or not: `token`, `devices`, `downlinks`, `context-switch`,
+        `other`, or all of them."""
+
+    def downlinks(self) -> list[dict[str, Any]]:
+        """The downlinks it accepted, oldest first, each a `dict`."""
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The requests it received, oldest first, each a `dict`; secrets are masked."""
+
+    def stop(self) -> None:
+        """Closes the listener and every connection."""
+
+@final
+class TestClock:
+    """Shows the time since it was made, and what was added to it."""
+
+    def __new__(cls, wall: int) -> Self: ...
+    def advance(self, milliseconds: int) -> None:
+        """Lets time go forward."""
+
+    def elapsed(self) -> int:
+        """Milliseconds since the start."""
+
+def cli(arguments: Sequence[str]) -> int:
+    """Runs the command line tool on the streams of this process, and gives its exit status."""
