@@ -1,0 +1,305 @@
+"""The simulator as users have it in their own tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from kpn_things import (
+    AuthError,
+    Client,
+    ForbiddenError,
+    ListingError,
+    ServerError,
+    TimeoutError,
+    TransportError,
+    testing,
+)
+from kpn_things.testing import Churn, ReceivedDownlink, ReceivedRequest, Simulator
+
+DEV_EUI = "0059AC0000181EB6"
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(devices=3) as simulator:
+        yield simulator
+
+
+def test_a_client_of_it_lists_its_devices(simulator: Simulator) -> None:
+    with simulator.client(timeout=5) as client:
+        assert len(client.devices().collect()) == simulator.device_count == 3
+
+
+def test_an_async_client_of_it_lists_its_devices(simulator: Simulator) -> None:
+    async def count() -> int:
+        async with simulator.async_client(timeout=5) as client:
+            return len(await client.devices().collect())
+
+    assert asyncio.run(count()) == 3
+
+
+def test_its_environment_points_a_client_at_it(simulator: Simulator) -> None:
+    environment = simulator.environment()
+    assert all(name.startswith("KPN_THINGS_") for name in environment)
+    assert environment["KPN_THINGS_BASE_URL"] == simulator.url
+    with Client.from_env(environment) as client:
+        assert len(client.devices().collect()) == 3
+
+
+def test_its_postman_environment_points_a_client_at_it(simulator: Simulator, tmp_path: Path) -> None:
+    file = tmp_path / "kpn.json"
+    file.write_text(simulator.postman_environment(), encoding="utf-8")
+    with Client.from_postman_environment(file) as client:
+        assert len(client.devices().collect()) == 3
+
+
+def test_equal_seeds_make_equal_devices() -> None:
+    def devices(seed: int) -> list[str]:
+        with Simulator(devices=5, seed=seed) as simulator, simulator.client() as client:
+            return [device.uuid for device in client.devices()]
+
+    assert devices(7) == devices(7) != devices(8)
+
+
+def test_a_downlink_is_received_as_it_was_sent(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        client.send_downlink(DEV_EUI.lower(), b"\x01\xff", port=7, external_reference="valve 42")
+    [downlink] = simulator.downlinks
+    assert downlink.payload == b"\x01\xff"
+    assert downlink.dev_eui == DEV_EUI
+    assert downlink.device == f"urn:dev:DEVEUI:{DEV_EUI}:"
+    assert (downlink.port, downlink.external_reference, downlink.customer_id) == (7, "valve 42", None)
+
+
+def test_records_of_ones_own_are_received_as_they_were_sent(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        client.send_senml([{"n": "setpoint", "v": 21.5}], device="urn:dev:IMEI:490154203237518:")
+    [downlink] = simulator.downlinks
+    assert downlink.records == ({"bn": "urn:dev:IMEI:490154203237518:", "n": "setpoint", "v": 21.5},)
+    assert downlink.payload is None
+    assert downlink.dev_eui is None
+    assert downlink.port is None
+
+
+def test_a_downlink_for_a_sub_customer_names_it(simulator: Simulator) -> None:
+    [customer] = simulator.customers
+    with simulator.client() as client:
+        client.for_customer(customer).send_downlink(DEV_EUI, b"\x01", port=1)
+    assert simulator.downlinks[0].customer_id == customer
+
+
+def test_what_was_received_is_immutable_and_compares_by_value(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        for _ in range(2):
+            client.send_downlink(DEV_EUI, b"\x01", port=1)
+    one, other = simulator.downlinks
+    assert one == other
+    assert hash(one) == hash(other)
+    with pytest.raises(FrozenInstanceError):
+        one.port = 2  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        simulator.requests[0].method = "PUT"  # type: ignore[misc]
+
+
+def test_the_repr_of_a_downlink_does_not_show_its_payload() -> None:
+    downlink = ReceivedDownlink(({"bn": "urn:x:", "n": "payloadHex", "vs": "c0ffee"},), 1, "valve-42", None)
+    assert repr(downlink) == "ReceivedDownlink(port=1, external_reference='valve-42', customer_id=None)"
+
+
+def test_requests_are_kept_in_their_order_with_secrets_masked(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        client.devices(search="Café & more", page_size=2).collect()
+    token, page = simulator.requests
+    assert (token.method, token.header("content-type")) == ("POST", "application/json")
+    assert (page.method, page.path) == ("GET", "/api/devices")
+    assert page.query == {"currentPage": "0", "pageSize": "2", "search": "Café & more"}
+    assert page.header("AUTHORIZATION") == "Bearer ***"
+    assert page.header("x-client-id") is None
+    assert page == ReceivedRequest("GET", page.target, page.headers)
+
+
+def test_calls_are_counted_by_route(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        client.devices().collect()
+        client.send_downlink(DEV_EUI, b"\x01", port=1)
+    assert [simulator.calls(route) for route in ("token", "devices", "downlinks", "context-switch")] == [1, 1, 1, 0]
+    assert simulator.calls() == 3
+    with pytest.raises(ValueError, match="context-switch"):
+        simulator.calls("device")  # type: ignore[arg-type]
+
+
+def test_faults_are_there_from_the_start_can_be_added_and_taken_away() -> None:
+    with Simulator(devices=1, faults=["devices=status:500"]) as simulator, simulator.client(max_attempts=1) as client:
+        with pytest.raises(ServerError):
+            client.devices().collect()
+        simulator.clear_faults()
+        client.devices().collect()
+        simulator.add_fault("downlinks@1=drop-after")
+        with pytest.raises(TransportError) as caught:
+            client.send_downlink(DEV_EUI, b"\x01", port=1)
+    assert caught.value.outcome == "unknown"
+    assert len(simulator.downlinks) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [
+        ("", "ROUTE"),
+        ("devices", "ROUTE"),
+        ("planets=stall", "context-switch"),
+        ("devices@0=stall", "every-10"),
+        ("devices=explode", "drop-before"),
+    ],
+)
+def test_what_is_not_a_fault_is_refused_with_what_is(fault: str, hint: str, simulator: Simulator) -> None:
+    with pytest.raises(ValueError, match=hint):
+        simulator.add_fault(fault)
+    with pytest.raises(ValueError, match=hint):
+        Simulator(faults=[fault])
+
+
+def test_one_fault_in_place_of_a_list_is_refused() -> None:
+    with pytest.raises(TypeError, match="list"):
+        Simulator(faults="devices=stall")
+
+
+def test_every_fault_of_the_documentation_is_one(simulator: Simulator) -> None:
+    table = (testing.__doc__ or "").partition("FAULT ")[2]
+    faults = [text.partition("[")[0] for text in table.split("`")[1::2] if text[0].isalpha()]
+    assert len(faults) == 9
+    for fault in faults:
+        simulator.add_fault(f"devices={fault}")
+
+
+def test_revoked_tokens_are_fetched_anew(simulator: Simulator) -> None:
+    with simulator.client() as client:
+        client.devices().collect()
+        simulator.revoke_tokens()
+        client.devices().collect()
+    assert simulator.calls("token") == 2
+
+
+def test_forgotten_context_switches_are_done_again(simulator: Simulator) -> None:
+    [customer] = simulator.customers
+    with simulator.client() as client:
+        theirs = client.for_customer(customer)
+        theirs.devices().collect()
+        simulator.forget_context_switches()
+        theirs.devices().collect()
+    assert simulator.calls("context-switch") == 2
+
+
+def test_without_access_every_call_is_refused() -> None:
+    with Simulator(access=False) as simulator, simulator.client() as client, pytest.raises(AuthError):
+        client.devices().collect()
+
+
+def test_sub_customers_are_those_that_were_given() -> None:
+    with Simulator(devices=1, customers={"b": 5, "a": 2}) as simulator, simulator.client() as client:
+        assert simulator.customers == ("a", "b")
+        assert len(client.for_customer("b").devices().collect()) == 5
+        with pytest.raises(ForbiddenError):
+            client.for_customer("c").devices().collect()
+    with Simulator(customers={}) as simulator:
+        assert simulator.customers == ()
+
+
+def test_a_token_lives_as_long_as_it_is_told() -> None:
+    with Simulator(token_life=0) as simulator, simulator.client() as client, pytest.raises(AuthError):
+        client.devices().collect()
+
+
+def test_pages_can_be_capped() -> None:
+    with Simulator(devices=9, page_size_cap=4) as simulator, simulator.client() as client:
+        fleet = client.devices(page_size=100).collect()
+    assert (len(fleet), fleet.pages) == (9, 3)
+
+
+@pytest.mark.parametrize("churn", [Churn(every=1, add=0, remove=1), (1, 0, 1)])
+def test_devices_can_go_during_a_listing(churn: Churn | tuple[int, int, int]) -> None:
+    with Simulator(devices=100, churn=churn) as simulator, simulator.client() as client:
+        try:
+            client.devices(page_size=10, window=1).collect()
+        except ListingError:
+            pass
+        assert simulator.device_count < 100
+
+
+def test_devices_are_added_under_the_names_of_the_model(simulator: Simulator) -> None:
+    uuid = simulator.add_device(
+        "Zürich 7",
+        description="roof",
+        metadata={"floor": 3, "tags": ["a", None]},
+        device_specification_uuid="spec",
+        barcode="8712345678906",
+        eui=DEV_EUI,
+    )
+    with simulator.client() as client:
+        [device] = client.devices(search="Zürich")
+    assert device.to_dict() == {
+        "uuid": uuid,
+        "name": "Zürich 7",
+        "description": "roof",
+        "metadata": {"floor": 3, "tags": ["a", None]},
+        "deviceSpecificationUUID": "spec",
+        "barcode": "8712345678906",
+        "eui": DEV_EUI,
+    }
+
+
+def test_devices_are_replaced_and_removed_by_their_uuid(simulator: Simulator) -> None:
+    assert simulator.add_device("one", uuid="u-1") == "u-1"
+    assert simulator.add_device("other", uuid="u-1") == "u-1"
+    assert simulator.device_count == 4
+    with simulator.client() as client:
+        assert [device.name for device in client.devices(search="o") if device.uuid == "u-1"] == ["other"]
+    assert simulator.remove_device("u-1")
+    assert not simulator.remove_device("u-1")
+    assert simulator.device_count == 3
+
+
+def test_metadata_that_json_cannot_say_is_refused(simulator: Simulator) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        simulator.add_device(metadata=float("nan"))
+    with pytest.raises(TypeError, match="set"):
+        simulator.add_device(metadata={1})
+    assert simulator.device_count == 3
+
+
+def test_the_end_of_the_block_closes_the_port_and_what_stalls() -> None:
+    with Simulator(faults=["devices=stall"]) as simulator:
+        port = int(simulator.url.rsplit(":", 1)[1])
+        with simulator.client(timeout=0.2) as client, pytest.raises(TimeoutError):
+            client.devices().collect()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    simulator.stop()
+
+
+def test_a_port_that_is_taken_is_an_os_error(simulator: Simulator) -> None:
+    port = int(simulator.url.rsplit(":", 1)[1])
+    with pytest.raises(OSError, match="the simulator does not start"):
+        Simulator(port=port)
+
+
+def test_the_repr_says_where_it_is_and_holds_no_secret(simulator: Simulator) -> None:
+    assert repr(simulator) == f"Simulator(url='{simulator.url}')"
+    secret = simulator.environment()["KPN_THINGS_KEY_SECRET"]
+    assert secret not in repr(vars(simulator))
+    assert json.loads(simulator.postman_environment())["values"][4]["value"] == secret
+
+
+def test_it_is_not_loaded_before_it_is_asked_for() -> None:
+    program = "import sys, kpn_things; print('kpn_things.testing' in sys.modules, 'dataclasses' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, env=os.environ)
+    assert output.stdout.split() == ["False", "False"]
