@@ -134,6 +134,12 @@ class BaseClient:
         customer = f", customer_id={self._customer!r}" if self._customer else ""
         return f"{type(self).__name__}(base_url={self._config.base_url!r}{customer})"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = (type(self), self._config.public(), self._config.has_security_context, self._customer)
         return _again, arguments, getattr(self, "__dict__", None)

@@ -1,12 +1,18 @@
 //! Work on tokio's threads that asyncio waits for.
+//!
+//! One thread more, which Python has started, tells the event loops what came of it. Tokio's threads call no Python: to
+//! attach, each of them would take a lock of the interpreter that a forked child finds locked for ever (CPython 3.11).
 
 use std::future::Future;
+use std::iter;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use tokio::runtime::{Builder, Runtime};
+use pyo3::types::PyTuple;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::callback::{call, call_method};
@@ -29,17 +35,19 @@ pub(crate) fn begin<'py, T: Send + 'static>(
     let call_soon = event_loop.getattr("call_soon_threadsafe")?.unbind();
     let run_in_context = context.getattr("run")?.unbind();
     let waiting = future.clone().unbind();
-    let task = spawn(async move {
+    let (runtime, news) = workers(py)?;
+    let task = runtime.spawn(async move {
         let value = work.await;
         let outcome: Outcome = Box::new(move |py| convert(py, value));
-        // There is nobody to tell once the interpreter is on its way out.
-        Python::try_attach(|py| {
+        let tell = move |py: Python<'_>| {
             let settle = Settle { future: waiting, outcome: Mutex::new(Some(outcome)) };
             // A loop that was closed meanwhile takes no calls, and nobody waits.
             drop(call(call_soon.bind(py), (run_in_context, settle)));
-        });
-    })?;
-    call_method(&future, "add_done_callback", (Abort(OfProcess::new(task)),))?;
+        };
+        // The messenger ends with the interpreter, before us.
+        let _ = news.send(Box::new(tell));
+    });
+    call_method(&future, "add_done_callback", (Abort(OfProcess::new(task.abort_handle())),))?;
     Ok(future)
 }
 
@@ -89,18 +97,41 @@ impl Abort {
     }
 }
 
-/// Begins a task on the runtime of this process. A fork leaves its threads behind, so a child gets one of its own.
-fn spawn(task: impl Future<Output = ()> + Send + 'static) -> PyResult<AbortHandle> {
-    static RUNTIME: Mutex<Option<OfProcess<Runtime>>> = Mutex::new(None);
-    let mut held = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(runtime) = held.as_ref().and_then(OfProcess::get) {
-        return Ok(runtime.spawn(task).abort_handle());
+/// What the messenger does for tokio's threads.
+type News = Box<dyn FnOnce(Python<'_>) + Send>;
+
+/// The threads of this process: tokio's, and the messenger. A fork leaves them behind, so a child gets others.
+fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
+    static WORKERS: Mutex<Option<OfProcess<(Runtime, Sender<News>)>>> = Mutex::new(None);
+    let mut held = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((runtime, news)) = held.as_ref().and_then(OfProcess::get) {
+        return Ok((runtime.handle().clone(), news.clone()));
     }
     let runtime =
         Builder::new_multi_thread().thread_name("kpn-things").enable_all().build().map_err(|error| {
             PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}"))
         })?;
-    let task = runtime.spawn(task).abort_handle();
-    *held = Some(OfProcess::new(runtime));
-    Ok(task)
+    let (news, inbox) = mpsc::channel();
+    let messenger = Messenger(Mutex::new(Some(inbox)));
+    py.import("_thread")?.call_method1("start_new_thread", (messenger, PyTuple::empty(py)))?;
+    let workers = (runtime.handle().clone(), news.clone());
+    *held = Some(OfProcess::new((runtime, news)));
+    Ok(workers)
+}
+
+/// Runs on the thread that tells event loops what came of their work.
+#[pyclass(frozen)]
+struct Messenger(Mutex<Option<Receiver<News>>>);
+
+#[pymethods]
+impl Messenger {
+    fn __call__(&self, py: Python<'_>) {
+        let inbox = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut inbox) = inbox else { return };
+        loop {
+            let waiting = &mut inbox;
+            let Ok(first) = py.detach(move || waiting.recv()) else { return };
+            iter::once(first).chain(inbox.try_iter()).for_each(|tell| tell(py));
+        }
+    }
 }

@@ -42,6 +42,12 @@ fn log(py: Python<'_>, level: u8, text: &str) -> PyResult<()> {
 
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let make = || Ok::<_, PyErr>(py.import("logging")?.call_method1("getLogger", ("kpn_things",))?.unbind());
+    let make = || {
+        let logging = py.import("logging")?;
+        let logger = logging.call_method1("getLogger", ("kpn_things",))?;
+        // Where logging is not set up, Python would print warnings.
+        logger.call_method1("addHandler", (logging.call_method0("NullHandler")?,))?;
+        Ok::<_, PyErr>(logger.unbind())
+    };
     Ok(LOGGER.get_or_try_init(py, make)?.bind(py))
 }

@@ -1,0 +1,100 @@
+"""A Python program in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Queue
+
+import kpn_things
+
+from .service import PATIENCE
+
+
+def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of this process, with `kpn_things` on the path and these settings instead of others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KPN_THINGS_")}
+    path = [str(Path(kpn_things.__file__).parent.parent), kept.get("PYTHONPATH", "")]
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, path)), **(settings or {})}
+
+
+class Program:
+    """It runs in Python's development mode, where warnings are errors, and must not write to stderr."""
+
+    def __init__(self, source: str, settings: Mapping[str, str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(source)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(settings),
+        )
+        self.pid = self._process.pid
+        self._lines: Queue[str] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.put(line.rstrip("\n"))
+
+    def line(self) -> str:
+        """The next line that it writes."""
+        try:
+            return self._lines.get(timeout=PATIENCE)
+        except Empty:
+            raise AssertionError(f"the program says nothing: {self._kill()}") from None
+
+    def write(self, line: str) -> None:
+        """Writes a line to its stdin."""
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            print(line, file=self._process.stdin, flush=True)
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def finish(self, patience: float = PATIENCE) -> list[str]:
+        """Waits for its end, and gives the lines that were not read yet. It must end well."""
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the program does not end: {self._kill()}") from None
+        errors = self._errors()
+        assert self._process.returncode == 0 and not errors, f"it ended with {self._process.returncode}: {errors}"
+        self._reader.join(PATIENCE)
+        return [self._lines.get() for _ in range(self._lines.qsize())]
+
+    def _errors(self) -> str:
+        assert self._process.stderr
+        # In the development mode asyncio tells what took long, which is the machine's affair.
+        lines = self._process.stderr.read().splitlines()
+        return "\n".join(line for line in lines if not re.fullmatch(r"Executing .* took [0-9.]+ seconds", line))
+
+    def _kill(self) -> str:
+        """Ends it, and gives what it had to say."""
+        self._process.kill()
+        self._process.wait()
+        return self._errors()
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if any(failure):
+            print(f"{self._kill()}\n")
+        self._reader.join(PATIENCE)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream
+            stream.close()

@@ -1,0 +1,247 @@
+"""A service on a socket of its own, which tells what the simulator does not: who closed which connection, and when."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+PATIENCE = 20.0
+"""Seconds after which something that should have happened has failed to."""
+
+SECRET = "canary-secret-0123456789"
+TOKEN = "canary-token-0123456789"
+KEY_ID = "key-of-the-tests"
+
+CERTIFICATE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIUeXhqXNcKBm9YIzBGfbnVKDryJ8UwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGbm9ib2R5MCAXDTI2MTEyNDExMDQxOVoYDzIxMjYxMDMxMTEw
+NDE5WjARMQ8wDQYDVQQDDAZub2JvZHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AASbBmf0jbLjH+Uub3N4aQYRxjSQ6NTjUmlhtW8L9btTdJ4H4Ox5dnwYmQGp8l2m
+ajqTfm0X21NmZ1mNGnKO0EUzo1MwUTAdBgNVHQ4EFgQUNwdWyuvTDhyUX/sP6b/B
+okCNKU8wHwYDVR0jBBgwFoAUNwdWyuvTDhyUX/sP6b/BokCNKU8wDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA+z4puJW1C6UWK/auKGWWIutMMISv
+dd20xNuB2dKAzpgCID2NshefL0mEsypYsMxSJWzsBvv3mRAToERcSQ9CVNeN
+-----END CERTIFICATE-----
+"""
+"""Of nobody; a client that trusts it alone need not read all that the platform trusts."""
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return self.target.split("?")[0]
+
+    @property
+    def page(self) -> int:
+        """Which page of a listing is asked for."""
+        found = re.search(r"currentPage=(\d+)", self.target)
+        return int(found[1]) if found else 0
+
+
+@dataclass
+class Connection:
+    socket: socket.socket
+    requests: list[Request] = field(default_factory=list)
+    head: bytes = b""
+    """The head of its last request."""
+    stalled: bool = False
+    """Its last request is not answered."""
+    closed_at: float | None = None
+    """When the client closed it, on the monotonic clock."""
+
+
+class Service:
+    """GRIP and KPN Things in miniature.
+
+    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pages: int = 1,
+        stalled: Callable[[Request], bool] = lambda request: False,
+        on_request: Callable[[Request], None] = lambda request: None,
+        answers: Callable[[Request], tuple[int, bytes] | None] = lambda request: None,
+        backlog: int = 128,
+        accepting: bool = True,
+    ) -> None:
+        self.pages = pages
+        self.stalled = stalled
+        self.on_request = on_request
+        self.answers = answers
+        self.connections: list[Connection] = []
+        self._changed = threading.Condition()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        if accepting:
+            self.accept()
+
+    def accept(self) -> None:
+        """Begins to accept connections."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def settings(self) -> dict[str, str]:
+        """The arguments of a client."""
+        return {
+            "tenant_id": "tenant",
+            "key_id": KEY_ID,
+            "key_secret": SECRET,
+            "grip_base_url": self.url,
+            "base_url": self.url,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The same as environment variables."""
+        return {f"KPN_THINGS_{name.upper()}": value for name, value in self.settings().items()}
+
+    @property
+    def requests(self) -> list[Request]:
+        with self._changed:
+            return [request for connection in self.connections for request in connection.requests]
+
+    def asked(self, path: str) -> int:
+        """How many requests to this path there were."""
+        return sum(request.path.endswith(path) for request in self.requests)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Waits until something holds of what this service has seen."""
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE), f"in vain; asked were {self.requests}"
+
+    def wait_until_asked(self, path: str, times: int = 1) -> None:
+        self.wait_for(lambda: self.asked(path) >= times)
+
+    def wait_until_left(self, times: int = 1) -> float:
+        """Waits until clients have closed so many connections with a request that is not answered. Tells when."""
+        left: list[float] = []
+
+        def enough() -> bool:
+            left[:] = [at for one in self.connections if one.stalled and (at := one.closed_at) is not None]
+            return len(left) >= times
+
+        self.wait_for(enough)
+        return max(left)
+
+    def connecting(self) -> int:
+        """How many sockets wait for this port to accept them."""
+        syn_sent, remote = "02", f"0100007F:{self.port:04X}"
+        rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+        return sum(row[2] == remote and row[3] == syn_sent for row in rows)
+
+    def resume(self) -> None:
+        """Stalls no more, and answers nothing that was stalled before."""
+        self.stalled = lambda request: False
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in self.connections:
+            connection.socket.close()
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _ = self._listener.accept()
+            except OSError:
+                return
+            connection = Connection(accepted)
+            with self._changed:
+                self.connections.append(connection)
+                self._changed.notify_all()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            with connection.socket.makefile("rwb") as stream:
+                while request := _read(stream, connection):
+                    with self._changed:
+                        connection.requests.append(request)
+                        self._changed.notify_all()
+                    self.on_request(request)
+                    if self.stalled(request):
+                        connection.stalled = True
+                        stream.read(1)
+                        break
+                    stream.write(self._answer(request))
+                    stream.flush()
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._changed:
+                connection.closed_at = time.monotonic()
+                self._changed.notify_all()
+            connection.socket.close()
+
+    def _answer(self, request: Request) -> bytes:
+        status, body = self.answers(request) or (200, self._body(request))
+        return b"HTTP/1.1 %d Answer\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+            status,
+            len(body),
+            body,
+        )
+
+    def _body(self, request: Request) -> bytes:
+        if request.path.endswith("/token"):
+            return json.dumps({"access_token": TOKEN, "expires_in": 3600}).encode()
+        if request.path == "/api/devices":
+            number = request.page
+            content = [{"uuid": f"device-{number}", "name": f"Device {number}"}]
+            last = number + 1 >= self.pages
+            return json.dumps({"content": content, "number": number, "size": 1, "last": last,
+                               "totalPages": self.pages, "totalElements": self.pages}).encode()
+        return b"{}"
+
+
+@contextmanager
+def full_backlog() -> Iterator[Service]:
+    """A service whose port lets every attempt to connect wait, until it begins to accept."""
+    if not Path("/proc/net/tcp").exists():
+        pytest.skip("whether a socket waits is read from /proc")
+    with Service(backlog=0, accepting=False) as service:
+        fillers: list[socket.socket] = []
+        while not service.connecting():
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", service.port))
+            fillers.append(filler)
+        yield service
+        for filler in fillers:
+            filler.close()
+
+
+def _read(stream: BinaryIO, connection: Connection) -> Request | None:
+    line = stream.readline()
+    if not line:
+        return None
+    method, target, _ = line.decode().split()
+    head, length = line, 0
+    while (header := stream.readline()).strip():
+        head += header
+        name, _, value = header.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    connection.head = head
+    return Request(method, target, stream.read(length))

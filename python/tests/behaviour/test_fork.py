@@ -1,0 +1,266 @@
+"""After a fork, parent and child both go on, each on connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from kpn_things import AsyncClient, Client
+from kpn_things._native import Simulator
+
+from .program import Program
+from .service import CERTIFICATE, PATIENCE, Service
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
+    # Python 3.12 and later warn of a fork beside threads, for what it cannot know.
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning"),
+]
+
+
+def in_child(work: Callable[[], object]) -> str:
+    """What comes of this work in a forked child, as text."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            text = str(work())
+        except BaseException as error:
+            text = repr(error)
+        os.write(writer, text.encode())
+        os._exit(0)
+    os.close(writer)
+    try:
+        assert select.select([reader], [], [], PATIENCE)[0], "the child hangs"
+        return os.read(reader, 1 << 16).decode()
+    finally:
+        os.close(reader)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def assert_apart(service: Service) -> None:
+    """No connection has requests of both parent and child, which say whose they are."""
+    for connection in service.connections:
+        assert len({request.target.split("-")[0] for request in connection.requests if "-" in request.target}) <= 1
+
+
+def test_parent_and_child_use_connections_of_their_own(service: Service) -> None:
+    with Client(**service.settings()) as client:
+        assert client.request("GET", "/parent-1").status == 200
+        for number in range(3):
+            assert in_child(lambda: [client.request("GET", f"/child{number}-{n}").status for n in range(3)]) == str([200] * 3)
+            assert client.request("GET", f"/parent-{number}").status == 200
+    assert_apart(service)
+    assert len(service.connections) == 4
+    assert service.asked("/token") == 4
+
+
+def test_parent_and_child_use_connections_of_their_own_with_asyncio(service: Service) -> None:
+    client = AsyncClient(**service.settings())
+
+    def call(path: str) -> int:
+        return asyncio.run(client.request("GET", path)).status
+
+    assert call("/parent-1") == 200
+    for number in range(3):
+        assert in_child(lambda: [call(f"/child{number}-{n}") for n in range(3)]) == str([200] * 3)
+        assert call(f"/parent-{number}") == 200
+    assert_apart(service)
+    assert len(service.connections) == 4
+
+
+def test_a_child_of_a_running_loop_has_a_loop_of_its_own(service: Service) -> None:
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            service.stalled = lambda request: request.path == "/parent-stalled"
+            task = asyncio.create_task(client.request("GET", "/parent-stalled"))
+            await asyncio.to_thread(service.wait_until_asked, "/parent-stalled")
+            assert in_child(lambda: asyncio.run(client.request("GET", "/child-1")).status) == "200"
+            assert (await client.request("GET", "/parent-2")).status == 200
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(main())
+    assert_apart(service)
+
+
+def test_a_child_of_a_child_has_connections_of_its_own(service: Service) -> None:
+    with Client(**service.settings()) as client:
+        client.request("GET", "/parent-1")
+
+        def grandchild() -> str:
+            client.request("GET", "/child-1")
+            return in_child(lambda: client.request("GET", "/grandchild-1").status)
+
+        assert in_child(grandchild) == "200"
+    assert_apart(service)
+
+
+def test_a_fork_beside_a_call_of_another_thread_leaves_both_working(service: Service) -> None:
+    service.stalled = lambda request: request.path == "/parent-stalled"
+    with Client(**service.settings()) as client:
+        statuses: list[int] = []
+        go_on = threading.Event()
+        service.on_request = lambda request: request.path == "/parent-slow" and go_on.wait(PATIENCE)
+        thread = threading.Thread(target=lambda: statuses.append(client.request("GET", "/parent-slow").status))
+        thread.start()
+        service.wait_until_asked("/parent-slow")
+        assert in_child(lambda: client.request("GET", "/child-1").status) == "200"
+        go_on.set()
+        thread.join(PATIENCE)
+        assert statuses == [200]
+    assert_apart(service)
+
+
+def test_a_fork_during_the_token_fetch_of_another_thread_does_not_block_the_child(service: Service) -> None:
+    go_on = threading.Event()
+    first = lambda request: request.path.endswith("/token") and service.asked("/token") == 1
+    service.on_request = lambda request: first(request) and go_on.wait(PATIENCE)
+    with Client(**service.settings()) as client:
+        thread = threading.Thread(target=client.request, args=("GET", "/parent-1"))
+        thread.start()
+        service.wait_until_asked("/token")
+        assert in_child(lambda: client.request("GET", "/child-1").status) == "200"
+        go_on.set()
+        thread.join(PATIENCE)
+    assert service.asked("/parent-1") == 1
+
+
+def test_a_listing_begun_before_a_fork_goes_on_in_the_parent_alone(service: Service) -> None:
+    service.pages = 30
+    with Client(**service.settings()) as client:
+        pages = client.devices(window=4).pages()
+        numbers = [next(pages).number]
+        assert "begun before a fork: list again" in in_child(lambda: next(pages))
+        assert in_child(lambda: len(client.devices().collect())) == "30"
+        numbers += [page.number for page in pages]
+    assert numbers == list(range(30))
+
+
+def test_a_listing_begun_before_a_fork_goes_on_in_the_parent_alone_with_asyncio(service: Service) -> None:
+    service.pages = 30
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            pages = client.devices(window=4).pages()
+            numbers = [(await anext(pages)).number]
+
+            async def read_on() -> None:
+                [page async for page in pages]
+
+            # Pages that came before the fork are there.
+            assert "begun before a fork: list again" in in_child(lambda: asyncio.run(read_on()))
+            assert in_child(lambda: len(asyncio.run(client.devices().collect()))) == "30"
+            numbers += [page.number async for page in pages]
+            assert numbers == list(range(30))
+
+    asyncio.run(main())
+
+
+def test_a_child_that_ends_as_python_does_ends_well(service: Service) -> None:
+    source = """
+    import asyncio
+    import gc
+    import os
+    import sys
+    import warnings
+    from kpn_things import AsyncClient, Client
+
+    warnings.simplefilter("ignore", DeprecationWarning)
+    client, later = Client.from_env(), AsyncClient.from_env()
+    pages = client.devices(window=4).pages()
+    next(pages)
+    loop = asyncio.new_event_loop()
+    later_pages = later.devices(window=4).pages()
+    loop.run_until_complete(anext(later_pages))
+    child = os.fork()
+    if not child:
+        # The copies of what the parent has in hand are dropped.
+        del client, later, pages, later_pages
+        gc.collect()
+        with Client.from_env() as client:
+            assert client.request("GET", "/child-1").status == 200
+        assert asyncio.run(AsyncClient.from_env().request("GET", "/child-2")).status == 200
+        loop.close()
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+    assert sum(1 for _ in pages) == 199
+    loop.run_until_complete(later_pages.aclose())
+    loop.close()
+    """
+    service.pages = 200
+    with Program(source, service.environment()) as program:
+        program.finish()
+
+
+MANY = """
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+import warnings
+from kpn_things import AsyncClient, Client
+
+warnings.simplefilter("ignore", DeprecationWarning)
+client, later = Client.from_env(), AsyncClient.from_env(ca_bundle={certificate})
+
+def call():
+    {call}
+
+def keep_busy():
+    while True:
+        client.request("GET", "/devices")
+
+def keep_busy_with_asyncio():
+    async def main():
+        while True:
+            await later.request("GET", "/devices")
+    asyncio.run(main())
+
+call()
+threading.Thread(target={busy}, daemon=True).start()
+for number in range(1_000):
+    child = os.fork()
+    if not child:
+        try:
+            call()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    descriptor = os.pidfd_open(child)
+    if not select.select([descriptor], [], [], 20)[0]:
+        os.kill(child, signal.SIGABRT)
+    os.close(descriptor)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0, f"child {{number}} ended with {{status}}"
+    if number % 100 == 0:
+        call()
+print("done")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="an end of a child is waited for as Linux has it")
+@pytest.mark.parametrize(
+    ("call", "busy"),
+    [
+        ("client.request('GET', '/devices')", "keep_busy"),
+        ("asyncio.run(later.request('GET', '/devices'))", "keep_busy_with_asyncio"),
+    ],
+    ids=["sync", "async"],
+)
+def test_a_thousand_forks_beside_a_busy_thread_do_not_hang(call: str, busy: str, simulator: Simulator) -> None:
+    simulator.add_fault("other=status:200")
+    with Program(MANY.format(call=call, busy=busy, certificate=CERTIFICATE), simulator.environment()) as program:
+        assert program.finish(120) == ["done"]
