@@ -92,11 +92,32 @@ fn classify(error: ureq::Error) -> TransportError {
     {
         return marked.clone();
     }
-    let kind = match error {
+    let kind = match &error {
         ureq::Error::Timeout(_) => Timeout,
         ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => TooLarge,
+        // Its type cannot be named.
+        ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => TooLarge,
         ureq::Error::Protocol(_) | ureq::Error::Rustls(_) | ureq::Error::Io(_) => Interrupted,
         _ => Other,
     };
     TransportError::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::connector::not_connected;
+
+    #[test]
+    fn the_same_error_means_another_thing_once_there_is_a_connection() {
+        for kind in
+            [io::ErrorKind::ConnectionRefused, io::ErrorKind::HostUnreachable, io::ErrorKind::NetworkDown]
+        {
+            let error = || ureq::Error::Io(kind.into());
+            assert_eq!(classify(error()).kind(), TransportErrorKind::Interrupted);
+            assert_eq!(classify(not_connected(error())).kind(), TransportErrorKind::Connect);
+        }
+    }
 }

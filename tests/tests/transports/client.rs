@@ -1,0 +1,80 @@
+//! Either transport, asked by a thread that waits.
+
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use things_core::{
+    Builder, Config, Credentials, Downlink, Error, ErrorKind, FPort, Operation, Outcome, RetryPolicy,
+};
+use tokio::runtime::Runtime;
+
+use crate::server::{Server, answer, read_request};
+
+pub(crate) enum Client {
+    Ureq(things_ureq::Client),
+    Reqwest(things_reqwest::Client, Runtime),
+}
+
+impl Client {
+    /// Both transports, with the same settings.
+    pub(crate) fn both(config: &Config) -> [Self; 2] {
+        ["ureq", "reqwest"].map(|name| Self::new(name, config.clone()).unwrap())
+    }
+
+    pub(crate) fn new(name: &str, config: Config) -> Result<Self, Error> {
+        if name == "ureq" {
+            return things_ureq::Client::new(config).map(Self::Ureq);
+        }
+        Ok(Self::Reqwest(things_reqwest::Client::new(config)?, Runtime::new().unwrap()))
+    }
+
+    pub(crate) fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
+        match self {
+            Self::Ureq(client) => client.call(operation),
+            Self::Reqwest(client, runtime) => runtime.block_on(client.call(operation)),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ureq(client) => write!(f, "ureq {client:?}"),
+            Self::Reqwest(client, _) => write!(f, "reqwest {client:?}"),
+        }
+    }
+}
+
+/// The API at this address, tokens from a server that always has one, and one attempt at everything.
+pub(crate) fn settings(base_url: &str) -> Builder<Config> {
+    static TOKENS: LazyLock<Server> = LazyLock::new(|| {
+        Server::start(|mut stream| {
+            while read_request(&mut stream).is_some() {
+                answer(&mut stream, r#"{"access_token":"token","expires_in":3600}"#);
+            }
+        })
+    });
+    let mut once = RetryPolicy::default();
+    once.max_attempts = 1;
+    Builder::new(Credentials::new("rjsfm52t", "key", "hush"), Ok)
+        .base_url(base_url)
+        .token_url(format!("http://{}/token", TOKENS.address))
+        .retry(once)
+}
+
+/// Little time, for cases that use all of it.
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
+
+pub(crate) fn downlink() -> Downlink {
+    Downlink::raw("0059AC0000181EB6".parse().unwrap(), FPort::new(1).unwrap(), [1, 2]).unwrap()
+}
+
+/// Sends a downlink with both transports, which both have to fail with this kind and this outcome.
+pub(crate) fn fails(case: &str, config: &Config, kind: ErrorKind, outcome: Outcome) {
+    for client in Client::both(config) {
+        let error = client.call(&downlink()).unwrap_err();
+        let found = (error.kind(), error.outcome());
+        assert_eq!(found, (kind, Some(outcome)), "{case}: {client:?}: {error}");
+    }
+}

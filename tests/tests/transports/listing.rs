@@ -1,0 +1,83 @@
+//! Listings whose threads or tasks do not come to their end.
+
+use serde_json::json;
+use things_core::ErrorKind;
+use things_reqwest::StreamExt;
+
+use crate::client::settings;
+use crate::server::{Server, answer, read_request, wait_for_the_end};
+
+/// A fleet of pages with one device each. From `stalled` on pages are asked for and never come.
+fn fleet(pages: u64, stalled: u64) -> Server {
+    Server::start(move |mut stream| {
+        while let Some(request) = read_request(&mut stream) {
+            let number =
+                request.head.split(['?', '&', ' ']).find_map(|part| part.strip_prefix("currentPage="));
+            let number = number.map_or(0, |number| number.parse().unwrap());
+            if number >= stalled {
+                return wait_for_the_end(&mut stream);
+            }
+            let devices = [json!({"uuid": format!("device {number}")})];
+            let page = json!({"content": devices, "number": number, "size": 1, "totalPages": pages,
+                "totalElements": pages, "last": number + 1 == pages});
+            answer(&mut stream, &page.to_string());
+        }
+    })
+}
+
+#[test]
+fn pages_lost_with_a_runtime_are_an_error_and_not_the_end() {
+    let server = fleet(20, 2);
+    let client = things_reqwest::Client::new(settings(&server.http()).build().unwrap()).unwrap();
+    let mut pages = client.devices().window(4).pages();
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let first = runtime();
+    for number in 0..2 {
+        assert_eq!(first.block_on(pages.next()).unwrap().unwrap().number, Some(number));
+    }
+    first.shutdown_background();
+    let second = runtime();
+    let error = second.block_on(pages.next()).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert!(second.block_on(pages.next()).is_none());
+}
+
+/// Threads need memory for their stacks: of that there is none left.
+#[cfg(target_os = "linux")]
+mod without_threads {
+    use std::process::{self, Command};
+    use std::{env, fs, thread};
+
+    use things_core::RawCall;
+
+    use super::{fleet, settings};
+    use crate::child;
+
+    const BASE_URL: &str = "THINGS_TESTS_BASE_URL";
+    /// What the stack of a thread takes, and less than that is left.
+    const STACK: u64 = 64 << 20;
+
+    #[test]
+    fn a_listing_goes_on() {
+        let server = fleet(50, u64::MAX);
+        let variables = [(BASE_URL, &*server.http()), ("RUST_MIN_STACK", &STACK.to_string())];
+        assert_eq!(child::run("listing::without_threads::listing_of_a_child", variables), "50 devices");
+    }
+
+    #[test]
+    #[ignore = "a part of another test, in a process of its own"]
+    fn listing_of_a_child() {
+        let config = settings(&env::var(BASE_URL).unwrap()).build().unwrap();
+        let client = things_ureq::Client::new(config).unwrap();
+        client.request(&RawCall::get("/")).unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.strip_suffix("kB")).unwrap();
+        let most = size.trim().parse::<u64>().unwrap() * 1024 + STACK / 2;
+        let limit = [format!("--pid={}", process::id()), format!("--as={most}")];
+        assert!(Command::new("prlimit").args(limit).status().unwrap().success());
+        // Stacks of threads that ended are kept, and taken again.
+        while thread::Builder::new().spawn(thread::park).is_ok() {}
+        child::tell(&format!("{} devices", client.devices().window(8).collect().unwrap().devices.len()));
+    }
+}
