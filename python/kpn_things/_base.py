@@ -113,31 +113,24 @@ class BaseClient:
         Args:
             customer_id: The Customer ID of the sub-customer.
         """
-        client = self.__copy__()
+        client = self.__class__.__new__(self.__class__)
+        client._config = self._config
         client._caller = self._caller.for_customer(customer_id)
         client._customer = customer_id
-        return client
-
-    def __copy__(self) -> Self:
-        """The same client: both share connections and token; closing one closes both."""
-        client = self.__class__.__new__(self.__class__)
-        client._config, client._caller, client._customer = self._config, self._caller, self._customer
         if hasattr(self, "__dict__"):  # of a subclass
             client.__dict__.update(self.__dict__)
         return client
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """As `__copy__`: there is nothing in a client that a copy could change."""
-        return self.__copy__()
 
     def __repr__(self) -> str:
         customer = f", customer_id={self._customer!r}" if self._customer else ""
         return f"{type(self).__name__}(base_url={self._config.base_url!r}{customer})"
 
     def __copy__(self) -> Self:
+        """Itself: a client can be shared, and has nothing that a copy could change."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself, as `__copy__`."""
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ use crate::error::raise;
 use crate::json;
 
 /// One page of a listing, as the service gave it.
-#[pyclass(frozen, eq, module = "kpn_things", name = "Page")]
+#[pyclass(frozen, eq, sequence, module = "kpn_things", name = "Page")]
 pub(crate) struct Page {
     core: Arc<CorePage>,
     devices: PyOnceLock<Py<PyTuple>>,
