@@ -1,0 +1,102 @@
+"""The tree of exceptions: it is the documented one, and each kind of error of the core has its place in it."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import kpn_things
+from kpn_things import _native, errors
+from kpn_things.errors import _CLASSES, KpnThingsError
+
+
+def walk(kind: type[KpnThingsError] = KpnThingsError) -> Iterator[type[KpnThingsError]]:
+    """A class, and all of this package below it."""
+    yield kind
+    for below in kind.__subclasses__():
+        if below.__module__ == errors.__name__:
+            yield from walk(below)
+
+
+ALL = list(walk())
+LEAVES = [kind for kind in ALL if not set(walk(kind)) - {kind}]
+
+
+def parent(kind: type[KpnThingsError]) -> str | None:
+    """The class above it in the tree."""
+    return next((base.__name__ for base in kind.__bases__ if issubclass(base, KpnThingsError)), None)
+
+
+def foreign(kind: type[KpnThingsError]) -> str | None:
+    """The builtin class that it is, too."""
+    return next((base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"), None)
+
+
+def documented() -> dict[str, tuple[str | None, str | None]]:
+    """The tree in the module's documentation: for each class the one above it, and the builtin one."""
+    tree: dict[str, tuple[str | None, str | None]] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.fullmatch(r"    ([ │├└─]*)(\w+Error)\b[^(]*(?:\((?:builtins\.)?(\w+)\))?", line)
+        if found:
+            depth = len(found[1]) // 4
+            path[depth:] = [found[2]]
+            tree[found[2]] = (path[depth - 1] if depth else None, found[3])
+    return tree
+
+
+def test_the_documented_tree_is_the_real_one() -> None:
+    real = {kind.__name__: (parent(kind), foreign(kind)) for kind in ALL if kind is not KpnThingsError}
+    assert documented() == {"KpnThingsError": (None, None), **real}
+
+
+def test_all_of_it_is_public_under_both_names() -> None:
+    names = {kind.__name__ for kind in ALL}
+    assert names == set(errors.__all__)
+    assert names == {name for name in kpn_things.__all__ if name.endswith("Error")}
+    for name in names:
+        assert getattr(kpn_things, name) is getattr(errors, name)
+
+
+def test_each_kind_of_the_core_has_exactly_one_class() -> None:
+    assert set(_CLASSES) == set(_native.ERROR_KINDS)
+    assert len(set(_CLASSES.values())) == len(_native.ERROR_KINDS) == len(set(_native.ERROR_KINDS))
+
+
+def test_each_leaf_is_the_class_of_exactly_one_kind() -> None:
+    reached = list(_CLASSES.values())
+    assert [reached.count(leaf) for leaf in LEAVES] == [1] * len(LEAVES)
+
+
+def test_a_class_above_others_is_the_class_of_a_kind_only_for_what_has_no_class_of_its_own() -> None:
+    assert set(_CLASSES.values()) - set(LEAVES) == {errors.TransportError}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_each_class_is_documented_and_named_after_its_place(kind: type[KpnThingsError]) -> None:
+    assert kind.__doc__
+    assert kind.__name__.endswith("Error")
+    assert kind.__module__ == "kpn_things.errors"
+
+
+@pytest.mark.parametrize(
+    ("builtin", "names"),
+    [
+        (builtins.TimeoutError, {"TimeoutError"}),
+        (builtins.ConnectionError, {"ConnectError", "InterruptedError"}),
+        (builtins.PermissionError, {"AuthError", "ForbiddenError"}),
+        (builtins.ValueError, {"ConfigError", "InputError", "DecodeError"}),
+        (builtins.InterruptedError, set()),
+    ],
+)
+def test_builtin_classes_catch_those_and_no_others(builtin: type[Exception], names: set[str]) -> None:
+    assert {kind.__name__ for kind in ALL if issubclass(kind, builtin)} == names
+
+
+def test_what_shadows_a_builtin_is_not_imported_by_a_star_unawares() -> None:
+    assert errors.TimeoutError is not builtins.TimeoutError
+    assert issubclass(errors.TimeoutError, builtins.TimeoutError)
+    assert not issubclass(errors.InterruptedError, builtins.InterruptedError)
