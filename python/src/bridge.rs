@@ -97,14 +97,20 @@ impl Abort {
     }
 }
 
+/// The threads of a process: tokio's, and the messenger.
+struct Workers {
+    runtime: Runtime,
+    news: Sender<News>,
+}
+
 /// What the messenger does for tokio's threads.
 type News = Box<dyn FnOnce(Python<'_>) + Send>;
 
-/// The threads of this process: tokio's, and the messenger. A fork leaves them behind, so a child gets others.
+/// The ways to the threads of this process. A fork leaves them behind, so a child gets others.
 fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
-    static WORKERS: Mutex<Option<OfProcess<(Runtime, Sender<News>)>>> = Mutex::new(None);
+    static WORKERS: Mutex<Option<OfProcess<Workers>>> = Mutex::new(None);
     let mut held = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((runtime, news)) = held.as_ref().and_then(OfProcess::get) {
+    if let Some(Workers { runtime, news }) = held.as_ref().and_then(OfProcess::get) {
         return Ok((runtime.handle().clone(), news.clone()));
     }
     let runtime =
@@ -114,9 +120,9 @@ fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
     let (news, inbox) = mpsc::channel();
     let messenger = Messenger(Mutex::new(Some(inbox)));
     py.import("_thread")?.call_method1("start_new_thread", (messenger, PyTuple::empty(py)))?;
-    let workers = (runtime.handle().clone(), news.clone());
-    *held = Some(OfProcess::new((runtime, news)));
-    Ok(workers)
+    let ways = (runtime.handle().clone(), news.clone());
+    *held = Some(OfProcess::new(Workers { runtime, news }));
+    Ok(ways)
 }
 
 /// Runs on the thread that tells event loops what came of their work.
