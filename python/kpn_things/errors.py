@@ -69,7 +69,7 @@ class KpnThingsError(Exception):
     """The status of the last answer, if there was one."""
 
     body: Any = None
-    """The body of the last answer: plain data if it was JSON, else `bytes`, or `None`."""
+    """The body of the answer that refused: plain data if it was JSON, else `bytes`, or `None`."""
 
     retry_after: float | None = None
     """Seconds that the service asks to wait."""

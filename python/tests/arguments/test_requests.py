@@ -1,0 +1,194 @@
+"""Calls of ones own: what goes out, and what is refused before it does."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from kpn_things import Client, InputError, KpnThingsError, NotFoundError
+from kpn_things.testing import ReceivedRequest, Simulator
+
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
+
+
+def sent(client: Client, simulator: Simulator, method: str = "GET", **given: Any) -> ReceivedRequest:
+    """What a call looks like when it arrives; the simulator knows no such path."""
+    before = simulator.calls("other")
+    with pytest.raises(NotFoundError):
+        client.request(method, "/nowhere", **given)
+    assert simulator.calls("other") == before + 1
+    return simulator.requests[-1]
+
+
+def refused(client: Client, simulator: Simulator, expected: type[Exception], *call: Any, **given: Any) -> str:
+    """Makes a call that is refused before anything is sent, and gives the reason."""
+    before = simulator.calls()
+    with pytest.raises(expected) as caught:
+        client.request(*(call or ("GET", "/nowhere")), **given)
+    assert type(caught.value) is expected
+    assert simulator.calls() == before
+    return str(caught.value)
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=3))
+@example({"search": "a&b=c d\r\n\0é%", "": "", "+": "%2F"})
+def test_parameters_arrive_as_they_were_given(client: Client, simulator: Simulator, params: dict[str, str]) -> None:
+    request = sent(client, simulator, params=params)
+    assert request.query == params
+    assert request.target.isascii()
+    assert request.target.isprintable()
+    assert " " not in request.target
+
+
+def test_a_name_can_be_given_several_times_in_pairs(client: Client, simulator: Simulator) -> None:
+    request = sent(client, simulator, params=[("id", "a"), ("id", "b"), ("limit", 5)])
+    assert request.target == "/nowhere?id=a&id=b&limit=5"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a", "a"), ("", ""), (0, "0"), (-7, "-7"), (2**70, str(2**70)), (1.5, "1.5"), (True, "true"), (False, "false")],
+)
+def test_values_are_texts_and_numbers(value: Any, text: str, client: Client, simulator: Simulator) -> None:
+    assert sent(client, simulator, params={"x": value}).query == {"x": text}
+    if text:
+        assert sent(client, simulator, headers={"x-note": value}).header("x-note") == text
+
+
+def test_a_number_of_numpy_is_a_number(client: Client, simulator: Simulator) -> None:
+    numpy = pytest.importorskip("numpy")
+    params = {"limit": numpy.int64(5), "ratio": numpy.float64(0.5)}
+    assert sent(client, simulator, params=params).query == {"limit": "5", "ratio": "0.5"}
+
+
+def test_what_is_none_is_not_given(client: Client, simulator: Simulator) -> None:
+    request = sent(client, simulator, params={"a": None, "b": "None"}, headers={"x-note": None, "x-other": "b"})
+    assert request.query == {"b": "None"}
+    assert request.header("x-note") is None
+    assert request.header("x-other") == "b"
+    assert sent(client, simulator, params=None, headers=None, json=None, content=None).target == "/nowhere"
+    assert sent(client, simulator, params={}).target == "/nowhere"
+
+
+@pytest.mark.parametrize("value", [["a", "b"], ("a",), {"a": 1}, b"a", {1}, object()])
+@pytest.mark.parametrize("where", ["params", "headers"])
+def test_values_of_another_type_are_refused_by_their_name(
+    value: object, where: str, client: Client, simulator: Simulator
+) -> None:
+    reason = refused(client, simulator, TypeError, **{where: {"x-note": value}})
+    assert reason.startswith(f"{where}['x-note'] is of type {type(value).__name__}")
+
+
+@pytest.mark.parametrize("where", ["params", "headers"])
+def test_a_text_is_neither_a_mapping_nor_pairs(where: str, client: Client, simulator: Simulator) -> None:
+    assert "mapping" in refused(client, simulator, TypeError, **{where: "a=b"})
+    refused(client, simulator, TypeError, **{where: {1: "a"}})
+    refused(client, simulator, TypeError, **{where: 5})
+
+
+@given(st.text() | st.text("\t\r\n\0\x7f\x1b ab", max_size=5))
+@example("a\r\nAuthorization: Bearer mine")
+@example("a\nb")
+@example("a\0")
+@example("")
+def test_any_text_is_the_value_of_a_header_or_refused(client: Client, simulator: Simulator, value: str) -> None:
+    if VISIBLE.fullmatch(value):
+        assert sent(client, simulator, headers={"x-note": value}).header("x-note") == value
+    else:
+        assert "header" in refused(client, simulator, InputError, headers={"x-note": value})
+
+
+@given(st.text(min_size=1) | st.text("\r\n\0: ab-", max_size=5))
+@example("")
+@example("x-note\r\nx-other")
+@example("x note")
+@example("x-note:")
+def test_any_text_is_the_name_of_a_header_or_refused(client: Client, simulator: Simulator, name: str) -> None:
+    assume(name.lower() not in ("te", "expect", "upgrade", "trailer", "keep-alive"))
+    if NAME.fullmatch(name):
+        assert sent(client, simulator, headers={name: "b"}).header(name) == "b"
+    else:
+        assert "header" in refused(client, simulator, InputError, headers={name: "b"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Authorization", "X-Client-Id", "KPN-Things-Security-Context", "Host", "Content-Length", "Transfer-Encoding"],
+)
+def test_headers_of_the_client_cannot_be_set(name: str, client: Client, simulator: Simulator) -> None:
+    assert name.lower() in refused(client, simulator, InputError, headers={name: "b"})
+
+
+@given(st.text())
+@example("/..")
+@example("/a/%2e%2E/b")
+@example("//evil.example/")
+@example("https://evil.example/")
+@example("/a b/é?x=1")
+@example("/a\r\nb")
+@example("/#")
+def test_any_text_is_a_path_below_the_base_url_or_refused(client: Client, simulator: Simulator, path: str) -> None:
+    if not re.fullmatch(r"/(?!/)[^\\#\x00-\x1f\x7f-\x9f]*", path) or re.search(r"/(\.|%2e){1,2}(/|\?|$)", path, re.I):
+        assert "path" in refused(client, simulator, InputError, "GET", path)
+        return
+    try:
+        client.request("GET", path)
+    except KpnThingsError as error:
+        assert not isinstance(error, InputError), error
+    assert simulator.requests[-1].target.startswith("/")
+    assert simulator.requests[-1].header("host") == simulator.url.removeprefix("http://")
+
+
+@given(st.text())
+@example("")
+@example("GET /\r\n")
+@example("GE T")
+def test_any_text_is_a_method_or_refused(client: Client, simulator: Simulator, method: str) -> None:
+    assume(not NAME.fullmatch(method))
+    assert "method" in refused(client, simulator, InputError, method, "/nowhere")
+
+
+def test_a_body_is_json_or_bytes_and_not_both(client: Client, simulator: Simulator) -> None:
+    request = sent(client, simulator, "POST", json={"a": [1, None, "é"]})
+    assert request.header("content-type") == "application/json"
+    assert request.header("content-length") == str(len('{"a":[1,null,"é"]}'.encode()))
+    request = sent(client, simulator, "POST", content=b"a,b", headers={"Content-Type": "text/csv"})
+    assert request.header("content-type") == "text/csv"
+    assert request.header("content-length") == "3"
+    reason = refused(client, simulator, TypeError, "POST", "/nowhere", json={}, content=b"")
+    assert reason == "give json or content, not both"
+
+
+@pytest.mark.parametrize("value", [False, 0, "", [], {}])
+def test_a_body_that_is_false_is_still_a_body(value: object, client: Client, simulator: Simulator) -> None:
+    assert sent(client, simulator, "POST", json=value).header("content-length") == str(len(json.dumps(value)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], "\ud800"])
+def test_what_json_cannot_say_is_refused(value: object, client: Client, simulator: Simulator) -> None:
+    assert "JSON" in refused(client, simulator, InputError, "POST", "/nowhere", json=value)
+
+
+def test_a_circle_is_refused(client: Client, simulator: Simulator) -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    assert "Circular" in refused(client, simulator, InputError, "POST", "/nowhere", json=circle)
+
+
+@pytest.mark.parametrize("value", [{1}, object(), b"bytes", 1j])
+def test_what_is_no_plain_data_is_a_type_error(value: object, client: Client, simulator: Simulator) -> None:
+    assert "JSON serializable" in refused(client, simulator, TypeError, "POST", "/nowhere", json=value)
+
+
+def test_a_text_is_no_content(client: Client, simulator: Simulator) -> None:
+    assert "content is a str" in refused(client, simulator, TypeError, "POST", "/nowhere", content="a")
+
+
+def test_a_read_has_no_body(client: Client, simulator: Simulator) -> None:
+    assert "POST" in refused(client, simulator, InputError, "GET", "/nowhere", json={})
