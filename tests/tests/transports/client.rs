@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 use things_core::{
@@ -64,17 +65,21 @@ pub(crate) fn settings(base_url: &str) -> Builder<Config> {
 }
 
 /// Little time, for cases that use all of it.
-pub(crate) const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
 
-pub(crate) fn downlink() -> Downlink {
+fn downlink() -> Downlink {
     Downlink::raw("0059AC0000181EB6".parse().unwrap(), FPort::new(1).unwrap(), [1, 2]).unwrap()
 }
 
 /// Sends a downlink with both transports, which both have to fail with this kind and this outcome.
 pub(crate) fn fails(case: &str, config: &Config, kind: ErrorKind, outcome: Outcome) {
-    for client in Client::both(config) {
-        let error = client.call(&downlink()).unwrap_err();
-        let found = (error.kind(), error.outcome());
-        assert_eq!(found, (kind, Some(outcome)), "{case}: {client:?}: {error}");
-    }
+    thread::scope(|scope| {
+        for client in Client::both(config) {
+            scope.spawn(move || {
+                let error = client.call(&downlink()).unwrap_err();
+                let found = (error.kind(), error.outcome());
+                assert_eq!(found, (kind, Some(outcome)), "{case}: {client:?}: {error}");
+            });
+        }
+    });
 }

@@ -80,7 +80,7 @@ fn after_a_connection_a_request_may_have_arrived() {
         read_request(&mut stream);
         wait_for_the_end(&mut stream);
     });
-    let slow = settings(&stalls.http()).timeout(SHORT).build().unwrap();
+    let slow = settings(&stalls.http()).attempt_timeout(SHORT).build().unwrap();
     fails("an answer that stalls", &slow, ErrorKind::Timeout, Outcome::Unknown);
     let closes = Server::start(|mut stream| drop(read_request(&mut stream)));
     let closed = settings(&closes.http()).build().unwrap();
