@@ -9,7 +9,7 @@ from ._native import AsyncCaller, Fleet, Receipt, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from types import TracebackType
     from typing import Any
 
@@ -126,7 +126,12 @@ class AsyncClient(BaseClient):
         return await self._caller.send_senml(pack, device, whole("port", port), external_reference, timeout)
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
-        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
+        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself.
+
+        Args:
+            customer_id: The Customer ID of the sub-customer.
+            timeout: Seconds for the whole call.
+        """
         return await self._caller.context_switch(customer_id, timeout)
 
     async def request(
@@ -145,9 +150,9 @@ class AsyncClient(BaseClient):
         Args:
             method: The HTTP method.
             path: The path after the base URL; it starts with `/`.
-            params: Query parameters; names and values are percent-encoded.
+            params: Query parameters as a mapping or as pairs; percent-encoded, and left out where a value is `None`.
             headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
-            json: A body as plain data.
+            json: A body as plain data; `None` is no body.
             content: A body as bytes; set its `Content-Type` in `headers`.
             timeout: Seconds for the whole call.
         """
@@ -177,12 +182,12 @@ class AsyncDevices:
         self._caller = caller
         self._arguments = arguments
 
-    async def __aiter__(self) -> AsyncIterator[Device]:
+    async def __aiter__(self) -> AsyncGenerator[Device, None]:
         async for page in self.pages():
             for device in page.devices:
                 yield device
 
-    async def pages(self) -> AsyncIterator[Page]:
+    async def pages(self) -> AsyncGenerator[Page, None]:
         """The pages, in order."""
         pages = self._caller.pages(*self._arguments)
         while batch := await pages.next_batch():

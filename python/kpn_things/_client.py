@@ -129,7 +129,12 @@ class Client(BaseClient):
         return self._caller.send_senml(pack, device, whole("port", port), external_reference, timeout)
 
     def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
-        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself."""
+        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself.
+
+        Args:
+            customer_id: The Customer ID of the sub-customer.
+            timeout: Seconds for the whole call.
+        """
         return self._caller.context_switch(customer_id, timeout)
 
     def request(
@@ -152,9 +157,9 @@ class Client(BaseClient):
         Args:
             method: The HTTP method.
             path: The path after the base URL; it starts with `/`.
-            params: Query parameters; names and values are percent-encoded.
+            params: Query parameters as a mapping or as pairs; percent-encoded, and left out where a value is `None`.
             headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
-            json: A body as plain data.
+            json: A body as plain data; `None` is no body.
             content: A body as bytes; set its `Content-Type` in `headers`.
             timeout: Seconds for the whole call.
         """

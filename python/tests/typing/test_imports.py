@@ -1,0 +1,39 @@
+"""What a program pays for `import kpn_things`: nothing that only types, tests or rare calls need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kpn_things
+
+PROGRAM = """
+import os, sys  # of which every interpreter has one, and nearly every one the other
+sys.path.append({package!r})
+before = set(sys.modules)
+import kpn_things
+kpn_things.{cls}(tenant_id="t", key_id="k", key_secret="s")
+print(*sorted(set(sys.modules) - before))
+"""
+
+OURS = {
+    "kpn_things",
+    "kpn_things._arguments",
+    "kpn_things._async_client",
+    "kpn_things._base",
+    "kpn_things._client",
+    "kpn_things._native",
+    "kpn_things.errors",
+}
+
+
+@pytest.mark.parametrize("cls", ["Client", "AsyncClient"])
+def test_a_client_is_made_with_few_modules(cls: str) -> None:
+    package = str(Path(kpn_things.__file__).parents[1])
+    # `-S` leaves out what `site` imports, of which some installations have much and others little.
+    command = [sys.executable, "-S", "-c", PROGRAM.format(package=package, cls=cls)]
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert set(output.split()) <= {*OURS, "__future__", "atexit", "builtins", "itertools"}
