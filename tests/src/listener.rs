@@ -93,7 +93,9 @@ impl Connection {
                 Some(Fault::Drop) => break,
                 Some(Fault::Close) => {
                     write_reply(stream, &reply, reply.body().len())?;
-                    break;
+                    stream.shutdown(Shutdown::Both)?;
+                    self.script.closed();
+                    return Ok(());
                 }
                 Some(Fault::Truncate) => {
                     write_reply(stream, &reply, reply.body().len() / 2)?;

@@ -4,18 +4,20 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::scenario::{Reply, Rule, Server};
+use crate::scenario::{Fault, Reply, Rule, Server};
 
 /// A script that is being played.
 pub struct Script {
     state: Mutex<State>,
-    /// Another request was seen.
-    seen: Condvar,
+    /// Another request was seen, or a connection closed.
+    changed: Condvar,
 }
 
 struct State {
     rules: Vec<(Rule, usize)>,
     seen: Vec<Seen>,
+    /// Connections that will be closed after a whole answer.
+    closing: usize,
 }
 
 /// A request as the server saw it.
@@ -36,7 +38,7 @@ impl Script {
         let mut rules = server.rules.clone();
         rules.iter_mut().flat_map(|rule| &mut rule.replies).for_each(|reply| reply.fill(origin, elsewhere));
         let rules = rules.into_iter().map(|rule| (rule, 0)).collect();
-        Self { state: Mutex::new(State { rules, seen: Vec::new() }), seen: Condvar::new() }
+        Self { state: Mutex::new(State { rules, seen: Vec::new(), closing: 0 }), changed: Condvar::new() }
     }
 
     /// Notes a request and finds its reply: the next one of the first rule that fits and has one left.
@@ -44,9 +46,11 @@ impl Script {
         let mut state = self.lock();
         let reply = state.rules.iter_mut().filter(|(rule, _)| fits(rule, &request)).find_map(next_reply);
         request.scripted = reply.is_some();
+        let closes = reply.as_ref().is_some_and(|reply| reply.fault == Some(Fault::Close));
+        state.closing += usize::from(closes);
         state.seen.push(request);
         drop(state);
-        self.seen.notify_all();
+        self.changed.notify_all();
         reply
     }
 
@@ -60,11 +64,27 @@ impl Script {
         self.lock().seen.len() >= requests
     }
 
+    /// A connection was closed after a whole answer.
+    pub(crate) fn closed(&self) {
+        let mut state = self.lock();
+        state.closing = state.closing.saturating_sub(1);
+        drop(state);
+        self.changed.notify_all();
+    }
+
     /// Blocks until as many requests were seen, and says whether they came in ten seconds.
     pub(crate) fn wait_for(&self, requests: usize) -> bool {
-        let wait = self
-            .seen
-            .wait_timeout_while(self.lock(), Duration::from_secs(10), |state| state.seen.len() < requests);
+        self.wait_while(|state| state.seen.len() < requests)
+    }
+
+    /// Blocks until no connection is about to be closed: a call that began before could still be sent over it.
+    pub(crate) fn wait_for_closed(&self) -> bool {
+        self.wait_while(|state| state.closing > 0)
+    }
+
+    fn wait_while(&self, condition: impl Fn(&State) -> bool) -> bool {
+        let limit = Duration::from_secs(10);
+        let wait = self.changed.wait_timeout_while(self.lock(), limit, |state| condition(state));
         !wait.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

@@ -103,6 +103,7 @@ fn play(call: &Call, caller: &impl Caller, script: &Script, clock: &TestClock, v
             }
         }),
         _ => {
+            script.wait_for_closed();
             let (outcome, took) = timed(caller, call, clock);
             verdict.outcome(call, &outcome, took);
         }
