@@ -99,7 +99,8 @@ async fn in_time<C>(
 
 fn tls(config: &Config) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trouble = |error: rustls::Error| {
+    let trouble = |error: rustls::Error| Error::config(format!("no TLS: {error}"));
+    let no_roots = |error: rustls::Error| {
         let way_out = "install the CA certificates of your system, or set a CA bundle";
         Error::config(format!("no TLS: {error}: {way_out}"))
     };
@@ -107,7 +108,7 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(trouble)?;
     let verified = match config.ca_bundle() {
-        None if config.has_https() => builder.with_platform_verifier().map_err(trouble)?,
+        None if config.has_https() => builder.with_platform_verifier().map_err(no_roots)?,
         bundle => {
             let mut roots = RootCertStore::empty();
             bundle.unwrap_or_default().iter().try_for_each(|der| roots.add(der.clone())).map_err(trouble)?;
