@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, cast
 
 import pytest
 
@@ -77,7 +77,7 @@ class Service:
         *,
         pages: int = 1,
         stalled: Callable[[Request], bool] = lambda request: False,
-        on_request: Callable[[Request], None] = lambda request: None,
+        on_request: Callable[[Request], object] = lambda request: None,
         answers: Callable[[Request], tuple[int, bytes] | None] = lambda request: None,
         backlog: int = 128,
         accepting: bool = True,
@@ -98,7 +98,7 @@ class Service:
         """Begins to accept connections."""
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """The arguments of a client."""
         return {
             "tenant_id": "tenant",
@@ -175,7 +175,7 @@ class Service:
 
     def _serve(self, connection: Connection) -> None:
         try:
-            with connection.socket.makefile("rwb") as stream:
+            with cast("IO[bytes]", connection.socket.makefile("rwb")) as stream:
                 while request := _read(stream, connection):
                     with self._changed:
                         connection.requests.append(request)
@@ -232,7 +232,7 @@ def full_backlog() -> Iterator[Service]:
             filler.close()
 
 
-def _read(stream: BinaryIO, connection: Connection) -> Request | None:
+def _read(stream: IO[bytes], connection: Connection) -> Request | None:
     line = stream.readline()
     if not line:
         return None

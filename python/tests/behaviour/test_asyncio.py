@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
 import gc
 import inspect
@@ -34,6 +35,8 @@ def run(request: pytest.FixtureRequest) -> Run:
     """Runs a coroutine on a new loop in debug mode."""
     if request.param == "asyncio":
         return lambda main: asyncio.run(main, debug=True)
+    if sys.version_info < (3, 11):
+        pytest.skip("asyncio.Runner came with Python 3.11")
     uvloop = pytest.importorskip("uvloop")
 
     def run(main: Coroutine[Any, Any, Any]) -> Any:
@@ -114,8 +117,9 @@ def test_wait_for_ends_the_call_that_is_too_slow(run: Run, service: Service) -> 
     run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout came with Python 3.11")
 def test_a_timeout_ends_the_call_that_is_too_slow(run: Run, service: Service) -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("asyncio.timeout came with Python 3.11")
     service.stalled = lambda request: request.path == "/stalled"
 
     async def main() -> None:
@@ -128,14 +132,15 @@ def test_a_timeout_ends_the_call_that_is_too_slow(run: Run, service: Service) ->
     run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")
 def test_a_task_group_ends_the_calls_beside_one_that_fails(run: Run, service: Service) -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("TaskGroup came with Python 3.11")
     service.stalled = lambda request: request.path.startswith("/stalled")
     service.answers = lambda request: (404, b"{}") if request.path == "/none" else None
 
     async def main() -> None:
         async with AsyncClient(**service.settings()) as client:
-            with pytest.raises(BaseExceptionGroup) as caught:
+            with pytest.raises(builtins.BaseExceptionGroup) as caught:
                 async with asyncio.TaskGroup() as group:
                     for number in range(8):
                         group.create_task(client.request("GET", f"/stalled-{number}"))

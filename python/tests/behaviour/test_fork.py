@@ -16,7 +16,7 @@ from kpn_things import AsyncClient, Client
 from kpn_things._native import Simulator
 
 from .program import Program
-from .service import CERTIFICATE, PATIENCE, Service
+from .service import CERTIFICATE, PATIENCE, Request, Service
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
@@ -122,7 +122,10 @@ def test_a_fork_beside_a_call_of_another_thread_leaves_both_working(service: Ser
 
 def test_a_fork_during_the_token_fetch_of_another_thread_does_not_block_the_child(service: Service) -> None:
     go_on = threading.Event()
-    first = lambda request: request.path.endswith("/token") and service.asked("/token") == 1
+
+    def first(request: Request) -> bool:
+        return request.path.endswith("/token") and service.asked("/token") == 1
+
     service.on_request = lambda request: first(request) and go_on.wait(PATIENCE)
     with Client(**service.settings()) as client:
         thread = threading.Thread(target=client.request, args=("GET", "/parent-1"))

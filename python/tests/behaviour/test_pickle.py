@@ -6,7 +6,9 @@ import base64
 import copy
 import json
 import pickle
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ def device() -> Device:
     return Device.from_json(json.dumps(DEVICE).encode())
 
 
-MODELS: dict[type, Callable[[], object]] = {
+MODELS: dict[type, Callable[[], Any]] = {
     Device: device,
     Page: lambda: Page.from_json(json.dumps(PAGE).encode()),
     Fleet: lambda: Fleet((device(), device()), 1, 2),
@@ -46,10 +48,16 @@ MODELS: dict[type, Callable[[], object]] = {
     Response: lambda: Response(200, b"\x00\xff", [("content-type", "text/plain"), ("x", "1"), ("x", "2")], 2, 0.5),
 }
 
+
+def pickled(value: Any, protocol: int) -> Any:
+    """What a pickle makes of it."""
+    return pickle.loads(pickle.dumps(value, protocol))
+
+
 WAYS: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
-    **{f"pickle-{protocol}": lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol)) for protocol in PROTOCOLS},
+    **{f"pickle-{protocol}": partial(pickled, protocol=protocol) for protocol in PROTOCOLS},
 }
 
 
@@ -64,12 +72,12 @@ def test_every_model_is_tried() -> None:
 def test_models_come_back_equal(model: type, way: Callable[[Any], Any]) -> None:
     before = MODELS[model]()
     after = way(before)
-    assert type(after) is model
     assert after == before
     assert hash(after) == hash(before)
     assert repr(after) == repr(before)
     if model is not Fleet:
         assert after.to_dict() == before.to_dict()
+    assert type(after) is model
 
 
 def test_listed_devices_come_back_equal(service: Service) -> None:
@@ -130,7 +138,7 @@ def test_exceptions_of_the_core_come_back_equal(kind: str) -> None:
 
 def test_a_copied_exception_has_notes_of_its_own() -> None:
     before = errors._from_core("Server", "what happened", dict(FIELDS))
-    if not hasattr(before, "add_note"):
+    if sys.version_info < (3, 11):
         pytest.skip("notes came with Python 3.11")
     after = copy.deepcopy(before)
     after.add_note("of the copy")
@@ -146,7 +154,8 @@ def holds(data: bytes, canary: str) -> bool:
 
 @pytest.fixture(params=[Client, AsyncClient])
 def client(request: pytest.FixtureRequest, service: Service) -> Client | AsyncClient:
-    return request.param(**service.settings(), security_context=CONTEXT, timeout=7.5, max_attempts=2)
+    cls: type[Client | AsyncClient] = request.param
+    return cls(**service.settings(), security_context=CONTEXT, timeout=7.5, max_attempts=2)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import resource
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,11 @@ THREADS = 64
 TASKS = 1_000
 
 
-def together(work: Callable[[int], object]) -> list[object]:
+def together(work: Callable[[int], Any]) -> list[Any]:
     """What comes of the work in 64 threads that begin at one moment."""
     begin = threading.Barrier(THREADS)
 
-    def worker(number: int) -> object:
+    def worker(number: int) -> Any:
         begin.wait(PATIENCE)
         return work(number)
 
