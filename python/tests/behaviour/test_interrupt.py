@@ -154,9 +154,19 @@ class Rung(Exception):
 @contextmanager
 def handler(handle: Callable[[], object]) -> Iterator[Callable[[Request], None]]:
     """Handles SIGUSR1. Gives what a service calls to send that signal to the main thread."""
+    handled = threading.Event()
+
+    def ring(request: Request) -> None:
+        # A call that was abandoned tries again, perhaps when nobody handles the signal any more, which would be the end.
+        if not handled.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
     before = signal.signal(signal.SIGUSR1, lambda number, frame: handle())
-    yield lambda request: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, before)
+    try:
+        yield ring
+    finally:
+        handled.set()
+        signal.signal(signal.SIGUSR1, before)
 
 
 def rung() -> None:
