@@ -36,7 +36,7 @@ use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
 use crate::retry::{Decision, Failure, Replay, Stop, may_have_acted, retry_after};
 use crate::session::{Session, Shared};
-use crate::single_flight::{Acquired, Grant, Lease, Ticket};
+use crate::single_flight::{Acquired, Grant, Lease, PAUSE, Ticket};
 use crate::token;
 
 /// What a driver does next.
@@ -145,7 +145,9 @@ impl Turn {
     }
 
     /// Goes on.
-    pub fn resume(self, now: Moment) -> Step {
+    pub fn resume(mut self, now: Moment) -> Step {
+        // The token may have expired, or been rejected, while the call waited for a context switch.
+        self.flow.grant = None;
         match self.ticket.failure() {
             Some(error) => self.flow.refused(error, now),
             None => self.flow.advance(now),
@@ -405,7 +407,7 @@ impl Flow {
 
     /// Shares the failure of a fetch; the call goes on if the old token still lives.
     fn token_failed(mut self: Box<Self>, lease: Lease, error: Error, now: Moment) -> Step {
-        let fallback = lease.fallback(now).cloned();
+        let fallback = lease.fallback(now);
         self.fail_lease(lease, &error, now);
         match fallback {
             Some(grant) => {
@@ -429,6 +431,7 @@ impl Flow {
             }
             if response.status().is_success() {
                 self.switched = Some(lease.settle(customer.header.clone(), None, now));
+                self.grant = None;
                 return self.advance(now);
             }
         }
@@ -455,6 +458,7 @@ impl Flow {
             if self.switch_forgotten(response, now) {
                 self.switch_renewed = true;
                 self.switched = None;
+                self.grant = None;
                 return self.advance(now);
             }
         }
@@ -491,9 +495,10 @@ impl Flow {
     /// Whether the answer rejects the token and a new one is worth a try.
     fn rejected(&self, response: &Response<Bytes>, now: Moment) -> bool {
         let Some(grant) = &self.grant else { return false };
+        // The next call should not send it either, even if this one may not try again.
         matches!(response.status(), StatusCode::FOUND | StatusCode::UNAUTHORIZED)
-            && !self.token_renewed
             && self.shared().token.invalidate(grant, now)
+            && !self.token_renewed
     }
 
     /// Whether the answer may mean that the context switch is gone and a new one is worth a try.
@@ -534,7 +539,9 @@ impl Flow {
         if hurried {
             drop(lease);
         } else {
-            lease.fail(error.clone(), now);
+            let longest = self.shared().config.limits.retry.max_retry_after;
+            let pause = error.retry_after().unwrap_or_default().min(longest).max(PAUSE);
+            lease.fail(error.clone(), now + pause);
         }
     }
 

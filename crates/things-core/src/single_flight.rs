@@ -82,13 +82,11 @@ impl Slot {
         let paused = state.failure.as_ref().filter(|failure| now < failure.until);
         let living = state.held.as_ref().filter(|held| lives(held, now));
         if let Some((grant, life)) = living {
-            let life = *life;
             let due = life.is_some_and(|life| life.refresh_at <= now);
             if !due || state.fetching.is_some() || paused.is_some() {
                 return Acquired::Use(grant.clone());
             }
-            let fallback = Some((grant.clone(), life));
-            return Acquired::Lead(self.lead(&mut state, fallback, now, deadline));
+            return Acquired::Lead(self.lead(&mut state, now, deadline));
         }
         if let Some(until) = state.fetching {
             state.tickets += 1;
@@ -102,20 +100,14 @@ impl Slot {
         if let Some(failure) = paused {
             return Acquired::Refused(failure.error.clone());
         }
-        Acquired::Lead(self.lead(&mut state, None, now, deadline))
+        Acquired::Lead(self.lead(&mut state, now, deadline))
     }
 
-    fn lead(
-        self: &Arc<Self>,
-        state: &mut State,
-        fallback: Option<(Grant, Option<Life>)>,
-        now: Moment,
-        deadline: Moment,
-    ) -> Lease {
+    fn lead(self: &Arc<Self>, state: &mut State, now: Moment, deadline: Moment) -> Lease {
         state.fetch += 1;
         // A driver may be a little late: its exchange ends at the deadline, and then it has to get to it.
         state.fetching = Some(deadline + PAUSE);
-        Lease { slot: Arc::clone(self), fetch: state.fetch, fallback, started: now, ended: false }
+        Lease { slot: Arc::clone(self), fetch: state.fetch, started: now, ended: false }
     }
 
     /// Drops a value that the service rejected, unless a newer one is there already.
@@ -160,15 +152,15 @@ impl Slot {
 pub(crate) struct Lease {
     slot: Arc<Slot>,
     fetch: u64,
-    fallback: Option<(Grant, Option<Life>)>,
     started: Moment,
     ended: bool,
 }
 
 impl Lease {
-    /// The old value, while it lives: what to use if the fetch fails.
-    pub(crate) fn fallback(&self, now: Moment) -> Option<&Grant> {
-        self.fallback.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant)
+    /// The old value, while it lives and nobody rejected it: what to use if the fetch fails.
+    pub(crate) fn fallback(&self, now: Moment) -> Option<Grant> {
+        let state = self.slot.lock();
+        state.held.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant.clone())
     }
 
     /// How long the fetch has been going on.
@@ -194,11 +186,11 @@ impl Lease {
         grant
     }
 
-    /// The fetch failed: all who wait share the error, and the next one starts after a pause.
-    pub(crate) fn fail(mut self, error: Error, now: Moment) {
+    /// The fetch failed: all who wait share the error, and the next one starts no earlier than `until`.
+    pub(crate) fn fail(mut self, error: Error, until: Moment) {
         self.ended = true;
         self.slot.end_fetch(self.fetch, |state| {
-            state.failure = Some(FailedFetch { fetch: state.fetch, error, until: now + PAUSE });
+            state.failure = Some(FailedFetch { fetch: state.fetch, error, until });
         });
     }
 }
@@ -350,7 +342,7 @@ mod tests {
         let slot = Arc::new(Slot::default());
         let lease = lead(&slot, 0);
         let ticket = follow(&slot, 0);
-        lease.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(0));
+        lease.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(1));
         assert_eq!(ticket.failure().unwrap().message(), "down");
         assert!(matches!(slot.acquire(at(0), at(30)), Acquired::Refused(_)));
         lead(&slot, 1);
@@ -364,11 +356,20 @@ mod tests {
         assert_eq!(refresh.fallback(at(80)).unwrap().value, "a");
         assert!(refresh.fallback(at(100)).is_none(), "the old value died meanwhile");
         assert_eq!(held(&slot, 80).value, "a");
-        refresh.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(80));
+        refresh.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(81));
         assert_eq!(held(&slot, 80).value, "a", "no second refresh during the pause");
         let again = lead(&slot, 81);
         again.settle(HeaderValue::from_static("b"), life(160, 180), at(81));
         assert_eq!(held(&slot, 81).value, "b");
+    }
+
+    #[test]
+    fn a_refresh_that_fails_does_not_fall_back_on_a_value_rejected_meanwhile() {
+        let slot = Arc::new(Slot::default());
+        let old = fill(&slot, "a", 0);
+        let refresh = lead(&slot, 80);
+        assert!(slot.invalidate(&old, at(81)));
+        assert!(refresh.fallback(at(81)).is_none());
     }
 
     #[test]
