@@ -15,6 +15,9 @@ mod size;
 
 use report::Report;
 
+/// Targets, and what measures them.
+type Part = (&'static [&'static str], fn(&mut Report));
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -26,7 +29,7 @@ fn main() {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [(&[&str], fn(&mut Report)); 6] = [
+            let parts: [Part; 6] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),

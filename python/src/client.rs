@@ -1,10 +1,12 @@
 //! The blocking calls behind `kpn_things.Client`, on things-ureq.
 
+use std::collections::VecDeque;
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Operation, PageSource};
+use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource};
 use things_ureq::{Client, PageIter};
 
 use crate::arguments::{self, duration};
@@ -91,7 +93,8 @@ impl Caller {
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
         let connection = Arc::clone(&self.connection);
-        Ok(Pages { connection, pages: Mutex::new(Some(OfProcess::new(pages))) })
+        let reading = Reading { pages, ready: VecDeque::new() };
+        Ok(Pages { connection, reading: Mutex::new(Some(OfProcess::new(reading))) })
     }
 
     /// Sends bytes to a LoRa device.
@@ -163,12 +166,18 @@ impl Caller {
 pub(crate) struct Pages {
     connection: Arc<Connection<Client>>,
     /// `None` while a page is fetched, and for ever if that was interrupted.
-    pages: Mutex<Option<OfProcess<PageIter>>>,
+    reading: Mutex<Option<OfProcess<Reading>>>,
+}
+
+struct Reading {
+    pages: PageIter,
+    /// What came together with the page before: it needs no other thread.
+    ready: VecDeque<Result<CorePage, Error>>,
 }
 
 impl Pages {
-    fn lock(&self) -> MutexGuard<'_, Option<OfProcess<PageIter>>> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<OfProcess<Reading>>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,14 +189,21 @@ impl Pages {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Page>> {
         let taken = self.lock().take();
-        let mut pages = taken.and_then(OfProcess::take).ok_or_else(|| {
+        let mut reading = taken.and_then(OfProcess::take).ok_or_else(|| {
             PyRuntimeError::new_err(
                 "the listing is read by another thread, was interrupted, or begun before a fork: list again",
             )
         })?;
         let note = Note::begin(py, || "list a page of devices".into())?;
-        let (page, pages) = self.connection.block(py, move || (pages.next(), pages))?;
-        *self.lock() = Some(OfProcess::new(pages));
+        let mut page = reading.ready.pop_front();
+        if page.is_none() {
+            (page, reading) = self.connection.block(py, move || {
+                let page = reading.pages.next();
+                reading.ready.extend(iter::from_fn(|| reading.pages.ready()));
+                (page, reading)
+            })?;
+        }
+        *self.lock() = Some(OfProcess::new(reading));
         let page = page.transpose();
         note.end(py, &page)?;
         page.map(|page| page.map(Page::new)).map_err(|error| raise(py, &error))

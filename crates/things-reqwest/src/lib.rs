@@ -12,11 +12,13 @@ use std::{env, fmt, fs};
 /// The methods of a listing's stream, `next` among them.
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use listing::{DeviceStream, PageStream};
+pub use things_core;
 pub use things_core::{
-    Answer, Builder, ContextSwitch, Credentials, Device, Devices, Downlink, Error, ErrorKind, FPort, Fleet,
-    Outcome, Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
+    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, Devices, Downlink, Error,
+    ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy, Secret, Settings,
+    SortOrder, Stage, Stop, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Settings, Step, Turn};
+use things_core::{Clock, Config, Moment, Operation, Session, Step, Turn};
 use transport::Transport;
 
 /// An async client. Clones share connections, token and retry budget, and may go to other tasks.

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, thread};
 
 pub use listing::PageIter;
+pub use things_core;
 pub use things_core::{
-    Answer, Builder, ContextSwitch, Credentials, Device, DeviceIter, Devices, Downlink, Error, ErrorKind,
-    FPort, Fleet, Outcome, Page, RawCall, Receipt, RetryPolicy, SortOrder, senml,
+    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, Devices,
+    Downlink, Error, ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy,
+    Secret, Settings, SortOrder, Stage, Stop, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Settings, Step};
+use things_core::{Clock, Config, Moment, Operation, Session, Step};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.

@@ -1,8 +1,8 @@
 //! Builds, tests and measures the Python package, each in a virtual environment of its own below `target`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use crate::{Outcome, output, root, run};
 
@@ -37,7 +37,7 @@ impl Environment {
     /// Makes it, or takes the one that is there, and installs what is required.
     fn make(name: &str, requirements: &str) -> Result<Self, String> {
         let environment = Self(root().join("target").join(name));
-        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+        let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
         if !environment.0.join("bin/python").exists() {
             run(Command::new(python).args(["-m", "venv"]).arg(&environment.0))?;
         }
@@ -80,8 +80,15 @@ impl Environment {
         Command::new(self.0.join("bin/python"))
     }
 
+    /// A tool of the environment, which looks for its Python on the path.
     fn tool(&self, name: &str) -> Command {
-        Command::new(self.0.join("bin").join(name))
+        let folder = self.0.join("bin");
+        let mut command = Command::new(folder.join(name));
+        let path = env::var_os("PATH").unwrap_or_default();
+        if let Ok(path) = env::join_paths([folder].into_iter().chain(env::split_paths(&path))) {
+            command.env("PATH", path);
+        }
+        command
     }
 }
 

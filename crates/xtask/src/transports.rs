@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Outcome, root};
 
 /// Most lines of code of a transport crate, tests, comments and blank lines not counted.
-const MOST_LINES: usize = 330;
+const MOST_LINES: usize = 300;
 
 /// What only the core may know: paths, headers and statuses of the API, and JSON.
 const PROTOCOL: &[&str] = &[
@@ -32,7 +32,8 @@ pub(crate) fn guard() -> Outcome {
     for name in ["things-reqwest", "things-ureq"] {
         let mut lines = 0;
         for file in files(&root().join("crates").join(name).join("src"))? {
-            for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
+            let code = file.split("#[cfg(test)]").next().unwrap_or_default();
+            for line in code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
             {
                 lines += 1;
                 if let Some(word) = PROTOCOL.iter().find(|word| line.contains(**word)) {

@@ -268,6 +268,15 @@ mod tests {
     }
 
     #[test]
+    fn devices_are_equal_whatever_the_order_of_their_fields() {
+        let one: Device = serde_json::from_str(r#"{"uuid":"u","a":1,"b":[2]}"#).unwrap();
+        let other: Device = serde_json::from_str(r#"{"b":[2],"uuid":"u","a":1}"#).unwrap();
+        assert_eq!(one, other);
+        assert_ne!(one, read(json!({"uuid": "u", "a": 1, "c": [2]})));
+        assert_ne!(one, read(json!({"uuid": "u", "a": 1})));
+    }
+
+    #[test]
     fn an_empty_text_is_another_thing_than_none() {
         let device = read(json!({"uuid": "", "description": "", "barcode": null}));
         assert_eq!((device.uuid(), device.description(), device.barcode()), ("", Some(""), None));
