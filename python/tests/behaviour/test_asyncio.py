@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -433,12 +434,24 @@ def test_trio_gets_a_clear_error(service: Service) -> None:
     assert service.requests == []
 
 
+@pytest.mark.skipif(not find_spec("trio_asyncio"), reason="trio-asyncio is not installed")
 def test_trio_asyncio_brings_the_loop(service: Service) -> None:
-    trio_asyncio = pytest.importorskip("trio_asyncio")
+    # It replaces parts of asyncio, for the whole process that imports it; here, after the first call.
+    source = """
+    import asyncio
+    import warnings
+    from kpn_things import AsyncClient
 
-    async def main() -> None:
-        async with AsyncClient(**service.settings()) as client:
+    assert asyncio.run(AsyncClient.from_env().request("GET", "/devices")).status == 200
+    warnings.simplefilter("ignore")
+    import trio_asyncio
+
+    async def main():
+        async with AsyncClient.from_env() as client:
             assert (await client.request("GET", "/devices")).status == 200
             assert len(await client.devices().collect()) == 1
 
     trio_asyncio.run(trio_asyncio.aio_as_trio(main))
+    """
+    with Program(source, service.environment()) as program:
+        program.finish()

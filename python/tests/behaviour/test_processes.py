@@ -1,0 +1,99 @@
+"""A client goes to other processes without its secret, which each of them finds in its own environment."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+from kpn_things import AsyncClient, Client, ConfigError
+from kpn_things._native import Simulator
+
+from .service import PATIENCE
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+
+METHODS = multiprocessing.get_all_start_methods()
+
+
+@pytest.fixture
+def client(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client that has been used, and whose secret is in the environment of this process and its children."""
+    settings = simulator.environment()
+    monkeypatch.setenv("KPN_THINGS_KEY_SECRET", settings["KPN_THINGS_KEY_SECRET"])
+    with Client.from_env(settings) as client:
+        client.devices().collect()
+        yield client
+
+
+def send(client: Client, port: int) -> tuple[int, int]:
+    """Work for another process: which process, and what came of it."""
+    return os.getpid(), client.send_downlink("0059AC0000181EB6", b"\x01", port=port).status
+
+
+def count(client: Client, search: str) -> int:
+    return len(client.devices(search=search, page_size=7).collect())
+
+
+def count_with_asyncio(client: AsyncClient) -> int:
+    async def main() -> int:
+        async with client:
+            return len(await client.devices(page_size=7).collect())
+
+    return asyncio.run(main())
+
+
+def put(client: Client, results: Any) -> None:
+    results.put(send(client, 1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_process_gets_a_client(method: str, client: Client, simulator: Simulator) -> None:
+    context = multiprocessing.get_context(method)
+    results = context.SimpleQueue()
+    process = context.Process(target=put, args=(client, results))
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert results.get() == (process.pid, 201)
+    assert send(client, 2)[1] == 201
+    assert [downlink["port"] for downlink in simulator.downlinks()] == [1, 2]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_pool_of_processes_shares_the_work(method: str, client: Client, simulator: Simulator) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
+        results = list(pool.map(send, [client] * 20, range(1, 21), timeout=PATIENCE))
+        later = AsyncClient.from_env(simulator.environment())
+        assert pool.submit(count_with_asyncio, later).result(PATIENCE) == 100
+    assert {status for _, status in results} == {201}
+    assert os.getpid() not in {process for process, _ in results}
+    assert {downlink["port"] for downlink in simulator.downlinks()} == set(range(1, 21))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_process_without_the_secret_says_what_to_set(method: str, client: Client) -> None:
+    context = multiprocessing.get_context(method)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=receive_without_secret, args=(theirs,))
+    process.start()
+    ours.send(client)
+    assert ours.poll(PATIENCE)
+    error = ours.recv()
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert type(error) is ConfigError
+    assert f"{client._config.key_id}: set KPN_THINGS_KEY_SECRET in this process" in str(error)
+
+
+def receive_without_secret(connection: Any) -> None:
+    del os.environ["KPN_THINGS_KEY_SECRET"]
+    try:
+        connection.recv()
+    except ConfigError as error:
+        connection.send(error)
