@@ -1,7 +1,7 @@
 //! The pages of a listing: which to ask for, in which order they come out, and when they end. No IO, no clock.
 //!
 //! ```text
-//!   want() ──► page number to ask for, at most `window` ahead of the next to come out
+//!   want() ──► page number to ask for: at most `window` under way, and twice as many ahead of the next to come out
 //!   accept(number, page or error)
 //!   take() ──► pages in order, each judged against the ones before
 //! ```
@@ -66,7 +66,8 @@ impl Pages {
     /// A listing is given up after this many pages: a server that always has one more would never end.
     pub const MAX_PAGES: u64 = 1_000_000;
 
-    /// A listing with up to `window` pages in flight or waiting to be taken, from 1 to 64.
+    /// A listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken: one that is slow
+    /// does not hold up the others.
     pub fn new(window: usize) -> Self {
         Self {
             window: window.clamp(1, Self::MAX_WINDOW) as u64,
@@ -96,8 +97,10 @@ impl Pages {
         if self.finished {
             return 0;
         }
-        let end = (self.next_take + self.window).min(self.end());
-        usize::try_from(end.saturating_sub(self.next_want)).unwrap_or(usize::MAX)
+        let flying = self.next_want - self.next_take - self.ready.len() as u64;
+        let end = (self.next_take + 2 * self.window).min(self.end());
+        let room = end.saturating_sub(self.next_want).min(self.window.saturating_sub(flying));
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Takes in the page that was fetched for `number`, or why it could not be.
@@ -140,6 +143,11 @@ impl Pages {
             self.ready.clear();
         }
         Some(judged)
+    }
+
+    /// Whether [`take`](Pages::take) would give something, or end the listing.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.contains_key(&self.next_take)
     }
 
     /// Whether the listing is over: all pages were taken, or an error.
@@ -308,7 +316,7 @@ mod tests {
                 asked.push(number);
                 flying.push(number);
             }
-            assert!(flying.len() + pages.ready.len() <= window);
+            assert!(flying.len() <= window && flying.len() + pages.ready.len() <= 2 * window);
             assert!(!flying.is_empty(), "neither finished nor anything to do");
             let number = flying.remove(pick(flying.len()));
             pages.accept(number, Ok(serve(number)));

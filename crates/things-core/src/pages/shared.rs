@@ -1,7 +1,6 @@
 //! The pages of a listing that several threads fetch and one thread takes.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,11 +12,10 @@ use crate::error::Error;
 /// [`Pages`] behind a lock: workers call [`work`](SharedPages::work), the reader calls [`next`](SharedPages::next).
 ///
 /// Starts no threads: the reader is told when another worker would have something to do. At most `window` pages
-/// are under way or out of order, and as many more wait to be read.
+/// are under way, and as many more wait to be read.
 #[derive(Debug)]
 pub struct SharedPages {
     state: Mutex<State>,
-    window: usize,
     /// There is room in the window, or nothing more to do.
     room: Condvar,
     /// There is a page, or an end.
@@ -27,8 +25,6 @@ pub struct SharedPages {
 #[derive(Debug)]
 struct State {
     pages: Pages,
-    /// Pages in order, for the reader to pick up.
-    output: VecDeque<Result<Page, Error>>,
     /// Workers that wait for work, those that were asked for and have not begun included.
     idle: usize,
     /// No more workers can be had.
@@ -62,17 +58,15 @@ pub enum Next {
 impl SharedPages {
     /// A listing with up to `window` pages under way, from 1 to 64.
     pub fn new(window: usize) -> Self {
-        let window = window.clamp(1, Pages::MAX_WINDOW);
         let state = State {
             pages: Pages::new(window),
-            output: VecDeque::with_capacity(window),
             idle: 0,
             short: false,
             reading: false,
             stopped: false,
             panic: None,
         };
-        Self { state: Mutex::new(state), window, room: Condvar::new(), page: Condvar::new() }
+        Self { state: Mutex::new(state), room: Condvar::new(), page: Condvar::new() }
     }
 
     /// The next page in order. Rather than wait, the reader fetches pages itself while the window has room. A panic
@@ -89,14 +83,13 @@ impl SharedPages {
             if state.stopped {
                 return Next::End;
             }
-            self.fill(&mut state);
             // The reader fetches too, so one page needs no other thread.
             let hire = state.pages.room().saturating_sub(state.idle + 1);
             if hire > 0 && !state.short {
                 state.idle += hire;
                 return Next::Hire(hire);
             }
-            if let Some(page) = state.output.pop_front() {
+            if let Some(page) = self.take(&mut state) {
                 return Next::Page(page);
             }
             if state.pages.is_finished() {
@@ -107,7 +100,9 @@ impl SharedPages {
                     drop(state);
                     let page = catch_unwind(AssertUnwindSafe(|| fetch(number)));
                     state = self.lock();
+                    let before = state.pages.room();
                     state.land(number, page);
+                    self.wake(&state, before);
                 }
                 None => {
                     state.reading = true;
@@ -128,9 +123,7 @@ impl SharedPages {
 
     /// The next page in order if it is there already: nothing is waited for, and nothing fetched.
     pub fn ready(&self) -> Option<Result<Page, Error>> {
-        let mut state = self.lock();
-        self.fill(&mut state);
-        state.output.pop_front()
+        self.take(&mut self.lock())
     }
 
     /// Fetches pages until there are no more, or [`stop`](SharedPages::stop).
@@ -146,11 +139,11 @@ impl SharedPages {
             let page = catch_unwind(AssertUnwindSafe(|| fetch(number)));
             state = self.lock();
             state.idle += 1;
+            let before = state.pages.room();
             state.land(number, page);
-            self.fill(&mut state);
-            if state.reading
-                && (!state.output.is_empty() || state.panic.is_some() || state.pages.is_finished())
-            {
+            // This worker itself takes what it made room for.
+            self.wake(&state, before + 1);
+            if state.reading && (state.pages.is_ready() || state.panic.is_some()) {
                 self.page.notify_one();
             }
         }
@@ -163,18 +156,19 @@ impl SharedPages {
         self.room.notify_all();
     }
 
-    /// Moves pages in order to the reader, and wakes workers for whom that makes room.
-    fn fill(&self, state: &mut State) {
+    /// The next page in order, and work for those who wait for it.
+    fn take(&self, state: &mut State) -> Option<Result<Page, Error>> {
         let before = state.pages.room();
-        while state.output.len() < self.window {
-            match state.pages.take() {
-                Some(page) => state.output.push_back(page),
-                None => break,
-            }
-        }
+        let page = state.pages.take();
+        self.wake(state, before);
+        page
+    }
+
+    /// Wakes workers for the room that there is now and was not before.
+    fn wake(&self, state: &State, before: usize) {
         if state.pages.is_finished() {
             self.room.notify_all();
-        } else if state.idle > 0 {
+        } else {
             (before..state.pages.room().min(before + state.idle)).for_each(|_| self.room.notify_one());
         }
     }
@@ -277,9 +271,15 @@ mod tests {
         let fetch = |number| Ok(page(number, 3));
         assert!(shared.ready().is_none(), "nothing was fetched yet");
         assert!(matches!(shared.next(fetch), Next::Hire(1)));
-        shared.work(fetch);
-        let rest: Vec<_> = std::iter::from_fn(|| shared.ready()).map(|page| page.unwrap().number).collect();
-        assert_eq!(rest, [Some(0), Some(1), Some(2)]);
+        let mut came = Vec::new();
+        thread::scope(|scope| {
+            scope.spawn(|| shared.work(fetch));
+            while came.len() < 3 {
+                came.extend(shared.ready().map(|page| page.unwrap().number));
+                thread::yield_now();
+            }
+        });
+        assert_eq!(came, [Some(0), Some(1), Some(2)]);
         assert!(matches!(shared.next(fetch), Next::End));
     }
 
@@ -322,6 +322,6 @@ mod tests {
             shared.stop();
         });
         let state = shared.lock();
-        assert!(state.output.len() <= 4 && state.pages.ready.len() <= 4);
+        assert!(state.pages.ready.len() <= 8);
     }
 }
