@@ -1,6 +1,6 @@
 //! The calls behind `kpn_things.AsyncClient`, on things-reqwest. Each gives an `asyncio.Future`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{BoxStream, StreamExt};
 use pyo3::exceptions::PyRuntimeError;
@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
 use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage, PageSource};
 use things_reqwest::Client;
-use tokio::sync::Mutex;
 
 use crate::arguments::{self, duration};
 use crate::bridge;
@@ -96,8 +95,8 @@ impl AsyncCaller {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
-        let pages = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
-        Ok(AsyncPages { pages: OfProcess::new(Arc::new(Mutex::new(pages))) })
+        let batches = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
+        Ok(AsyncPages { batches: OfProcess::new(Arc::new(Mutex::new(Some(batches)))) })
     }
 
     /// Sends bytes to a LoRa device.
@@ -175,7 +174,8 @@ fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>>
 /// The pages of a listing, as many at once as are there.
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct AsyncPages {
-    pages: OfProcess<Arc<Mutex<Batches>>>,
+    /// `None` while pages are fetched, and for ever if that was cancelled: then the whole listing ends.
+    batches: OfProcess<Arc<Mutex<Option<Batches>>>>,
 }
 
 struct Batches {
@@ -207,13 +207,19 @@ impl Batches {
 impl AsyncPages {
     /// A future of the pages that are there, in order: a list of at least one, or `None` at the end.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let pages = Arc::clone(
-            self.pages
-                .get()
-                .ok_or_else(|| PyRuntimeError::new_err("the listing was begun before a fork: list again"))?,
-        );
         let note = Note::begin(py, || "list pages of devices".into())?;
-        bridge::begin(py, async move { pages.lock().await.next().await }, move |py, batch| {
+        let taken = self.batches.get().and_then(|place| Some((lock(place).take()?, Arc::clone(place))));
+        let (mut batches, place) = taken.ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "the listing is read by another task, was cancelled, or begun before a fork: list again",
+            )
+        })?;
+        let work = async move {
+            let batch = batches.next().await;
+            *lock(&place) = Some(batches);
+            batch
+        };
+        bridge::begin(py, work, move |py, batch| {
             note.end(py, &batch)?;
             match batch.map_err(|error| raise(py, &error))? {
                 Some(pages) => {
@@ -224,4 +230,8 @@ impl AsyncPages {
             }
         })
     }
+}
+
+fn lock(batches: &Mutex<Option<Batches>>) -> MutexGuard<'_, Option<Batches>> {
+    batches.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -63,10 +63,15 @@ def test_ctrl_c_between_two_pages_ends_a_listing(service: Service) -> None:
     from kpn_things import Client
 
     client = Client.from_env()
-    try:
+
+    def read():
         for page in client.devices(window=1).pages():
             if page.number == 2:
                 print("reading", flush=True)
+
+    # Python 3.13 does not catch what a signal raises at the end of a loop that is in the block itself.
+    try:
+        read()
     except KeyboardInterrupt:
         print(time.monotonic(), flush=True)
     print(len(list(client.devices(window=1).pages())))
