@@ -19,7 +19,7 @@ cargo xtask guard           the architecture's promises: core without IO, its pu
 cargo xtask bench [S1 ...]  the speed targets, ours beside code written by hand
 cargo xtask bench --python [S4 ...]
                             those of the Python package, beside its peers
-cargo xtask package         what would be published: cargo package for each crate
+cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
 type Outcome = Result<(), String>;
@@ -96,7 +96,8 @@ const PUBLISHED: [&str; 5] = ["things-core", "things-ureq", "things-reqwest", "t
 fn package() -> Outcome {
     let mut arguments = vec!["package", "--allow-dirty"];
     PUBLISHED.iter().for_each(|name| arguments.extend(["-p", name]));
-    cargo(&arguments)
+    cargo(&arguments)?;
+    python::package()
 }
 
 fn cargo(arguments: &[&str]) -> Outcome {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::{Outcome, output, root, run};
+use crate::{Outcome, output, root, run, run_quietly};
 
-/// The tests, the types, and the stubs.
+/// The tests, the types, the stubs, and the wheel on every interpreter that there is.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let environment = Environment::make("python-tests", "python/tests/requirements.txt")?;
-    environment.install(&["--profile", "dev"])?;
+    let wheel = environment.install(&["--profile", "dev"])?;
     run(environment.python().args(["-m", "pytest", "python/tests"]).args(arguments))?;
     // The package as it is installed: the folder beside it holds no native part.
     run(environment.python().args(["-m", "mypy", "--config-file", "python/pyproject.toml", "python/tests"]))?;
@@ -20,7 +20,53 @@ pub(crate) fn test(arguments: &[String]) -> Outcome {
         "--mypy-config-file",
         "python/pyproject.toml",
     ]))?;
-    run(environment.tool("basedpyright").args(["--ignoreexternal", "--verifytypes", "kpn_things"]))
+    run(environment.tool("basedpyright").args(["--ignoreexternal", "--verifytypes", "kpn_things"]))?;
+    ["3.10", "3.11", "3.12", "3.13", "3.14"].iter().try_for_each(|version| smoke(version, &wheel))
+}
+
+/// Installs the one wheel for another interpreter, and runs the first lines of the README there.
+fn smoke(version: &str, wheel: &Path) -> Outcome {
+    let Some(python) = interpreter(version) else {
+        println!("python: no Python {version} here, so the wheel was not tried on it");
+        return Ok(());
+    };
+    let environment = Environment(root().join(format!("target/python-{version}")));
+    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&environment.0))?;
+    run(environment.python().args(["-m", "pip", "install", "--quiet", "--no-deps"]).arg(wheel))?;
+    run(environment.python().arg("python/tests/smoke.py"))
+}
+
+/// An interpreter of this version: on the path, or one of pyenv's.
+fn interpreter(version: &str) -> Option<PathBuf> {
+    let runs = |python: &Path| run_quietly(Command::new(python).args(["-c", "import venv"]));
+    let pyenv = env::var_os("PYENV_ROOT").map(PathBuf::from).unwrap_or_default().join("versions");
+    let versions = fs::read_dir(pyenv).into_iter().flatten().filter_map(Result::ok);
+    let named =
+        versions.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{version}.")));
+    let candidates = [PathBuf::from(format!("python{version}"))];
+    candidates
+        .into_iter()
+        .chain(named.map(|entry| entry.path().join("bin/python")))
+        .find(|python| runs(python))
+}
+
+/// That the source distribution builds, away from the repository.
+pub(crate) fn package() -> Outcome {
+    let environment = Environment::make("python-package", "python/requirements-build.txt")?;
+    let folder = environment.0.join("dist");
+    let _ = fs::remove_dir_all(&folder);
+    run(environment
+        .tool("maturin")
+        .args(["sdist", "--quiet", "--manifest-path", "python/Cargo.toml", "--out"])
+        .arg(&folder))?;
+    let sdist = only(&folder, "gz")?;
+    run(environment
+        .python()
+        .args(["-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"])
+        .arg(&folder)
+        .arg(sdist))?;
+    println!("python: {} was built from the source distribution", only(&folder, "whl")?.display());
+    Ok(())
 }
 
 /// The speed targets, beside the peers.
@@ -60,20 +106,20 @@ impl Environment {
     }
 
     /// Builds the wheel and installs it.
-    fn install(&self, profile: &[&str]) -> Outcome {
+    fn install(&self, profile: &[&str]) -> Result<PathBuf, String> {
         let wheels = self.0.join("wheels");
         // Only the wheel of this build shall be there.
         let _ = fs::remove_dir_all(&wheels);
         let mut maturin = self.tool("maturin");
         maturin.args(["build", "--quiet", "--locked", "--manifest-path", "python/Cargo.toml", "--out"]);
         run(maturin.arg(&wheels).args(profile))?;
-        let wheel = newest(&wheels)?;
+        let wheel = only(&wheels, "whl")?;
         let mut pip = self.python();
         pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"]).arg(&wheel);
         run(&mut pip)?;
         let version = output(self.python().args(["-c", "import kpn_things; print(kpn_things.__version__)"]))?;
         println!("python: kpn-things {} from {}", version.trim(), wheel.display());
-        Ok(())
+        Ok(wheel)
     }
 
     fn python(&self) -> Command {
@@ -92,11 +138,10 @@ impl Environment {
     }
 }
 
-fn newest(folder: &Path) -> Result<PathBuf, String> {
+/// The file in a folder that ends so.
+fn only(folder: &Path, extension: &str) -> Result<PathBuf, String> {
     let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
-    let wheel = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "whl"));
-    wheel.ok_or_else(|| format!("no wheel in {}", folder.display()))
+    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let found = paths.find(|path| path.extension().is_some_and(|found| found == extension));
+    found.ok_or_else(|| format!("no .{extension} in {}", folder.display()))
 }
