@@ -57,7 +57,7 @@ pub(crate) fn package() -> Outcome {
     let _ = fs::remove_dir_all(&folder);
     run(environment
         .tool("maturin")
-        .args(["sdist", "--quiet", "--manifest-path", "python/Cargo.toml", "--out"])
+        .args(["sdist", "--manifest-path", "python/Cargo.toml", "--out"])
         .arg(&folder))?;
     let sdist = only(&folder, "gz")?;
     run(environment

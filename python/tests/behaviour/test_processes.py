@@ -54,7 +54,7 @@ def put(client: Client, results: Any) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_process_gets_a_client(method: str, client: Client, simulator: Simulator) -> None:
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     results = context.SimpleQueue()
     process = context.Process(target=put, args=(client, results))
     process.start()
@@ -78,7 +78,7 @@ def test_a_pool_of_processes_shares_the_work(method: str, client: Client, simula
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_process_without_the_secret_says_what_to_set(method: str, client: Client) -> None:
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     ours, theirs = context.Pipe()
     process = context.Process(target=receive_without_secret, args=(theirs,))
     process.start()
