@@ -8,6 +8,7 @@ from types import CodeType
 from typing import NamedTuple
 
 PATH = Path(__file__).parents[2] / "README.md"
+REPOSITORY = PATH.parents[1] / "README.md"
 
 
 class Block(NamedTuple):
@@ -22,9 +23,9 @@ class Block(NamedTuple):
         return compile("\n" * self.line + self.text, str(PATH), "exec")
 
 
-def blocks(language: str) -> list[Block]:
+def blocks(language: str, path: Path = PATH) -> list[Block]:
     """All blocks in this language."""
-    document = PATH.read_text(encoding="utf-8")
+    document = path.read_text(encoding="utf-8")
     fences = re.finditer(r"^```(\w*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
     found = [Block(document.count("\n", 0, fence.start(2)), fence[1], fence[2]) for fence in fences]
     return [block for block in found if block.language == language]

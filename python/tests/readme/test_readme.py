@@ -14,7 +14,7 @@ import pytest
 import kpn_things
 from kpn_things.testing import Simulator
 
-from .document import PATH, Block, blocks, commands
+from .document import PATH, REPOSITORY, Block, blocks, commands
 
 PROGRAMS = blocks("python")
 COMMANDS = commands()
@@ -47,6 +47,11 @@ def test_program_runs(program: Block, simulator: Simulator) -> None:
     exec(program.compiled(), {"__name__": "__main__"})
     sends = "from_env" in program.text and ".send_" in program.text
     assert len(simulator.downlinks) == sends
+
+
+def test_the_repository_shows_programs_of_the_package() -> None:
+    shown = {block.text for block in blocks("python", REPOSITORY)}
+    assert shown and shown <= {block.text for block in PROGRAMS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
