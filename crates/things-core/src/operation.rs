@@ -172,6 +172,8 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -210,6 +212,28 @@ mod tests {
             "a..b",
         ] {
             assert_eq!(check_segment("customer id", good), Ok(()), "{good:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_query_reads_back_as_it_was(name in "\\PC{1,10}", value in any::<String>()) {
+            let call = Call::new(Method::GET, "/x").query(&name, &value);
+            let read = |text| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
+            let (path, query) = call.target.split_once('?').unwrap();
+            let (encoded_name, encoded_value) = query.split_once('=').unwrap();
+            prop_assert_eq!((path, read(encoded_name), read(encoded_value)), ("/x", name, value));
+            prop_assert!(call.target.parse::<http::uri::PathAndQuery>().is_ok());
+        }
+
+        #[test]
+        fn what_passes_as_a_segment_is_one(text in "\\PC{0,20}") {
+            if check_segment("id", &text).is_ok() {
+                let target = format!("/a/{}/b", encode_segment(&text));
+                let path = target.parse::<http::uri::PathAndQuery>().unwrap();
+                prop_assert_eq!(path.path().split('/').count(), 4);
+                prop_assert!(path.query().is_none() && text != "." && text != "..");
+            }
         }
     }
 }

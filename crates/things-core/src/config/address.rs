@@ -82,6 +82,8 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -124,6 +126,17 @@ mod tests {
         ] {
             let why = BaseUrl::parse(bad).err().unwrap();
             assert!(why.contains(reason), "{bad:?}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_an_error(text in "(https?://)?\\PC{0,30}") {
+            if let Ok(base) = BaseUrl::parse(&text) {
+                let again = BaseUrl::parse(&base.to_string());
+                prop_assert!(again.is_ok_and(|again| again == base));
+                prop_assert!(base.join("/api/devices?currentPage=0".into()).is_ok());
+            }
         }
     }
 }

@@ -82,6 +82,8 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), InputErro
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -103,5 +105,15 @@ mod tests {
         }
         assert!(BaseName::imei("12").is_err());
         assert!(BaseName::device_uuid("a b").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_base_name_or_an_error(text in "(urn:)?\\PC{0,30}") {
+            if let Ok(name) = text.parse::<BaseName>() {
+                prop_assert!(check_name("name", name.as_str()).is_ok());
+                prop_assert_eq!(name.as_str().parse::<BaseName>(), Ok(name.clone()));
+            }
+        }
     }
 }
