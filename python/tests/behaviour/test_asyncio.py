@@ -1,4 +1,4 @@
-"""The async client as a good citizen of asyncio: real coroutines, cancelled at once, on any loop and any number of them."""
+"""The async client on asyncio: real coroutines, cancelled at once, on any loop and any number of them."""
 
 from __future__ import annotations
 

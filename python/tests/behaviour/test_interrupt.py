@@ -162,7 +162,7 @@ def handler(handle: Callable[[], object]) -> Iterator[Callable[[Request], None]]
     handled = threading.Event()
 
     def ring(request: Request) -> None:
-        # A call that was abandoned tries again, perhaps when nobody handles the signal any more, which would be the end.
+        # A call that was abandoned tries again, perhaps when nobody handles the signal any more: that would end us.
         if not handled.is_set():
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 

@@ -122,7 +122,8 @@ def test_no_attribute_of_a_client_gives_a_secret_away(kind: type, service: Servi
 
 
 @pytest.mark.parametrize(
-    "broken", [{"key_secret": SECRET + "\n"}, {"tenant_id": ""}, {"base_url": "http://example.com"}, {"token_url": "no"}]
+    "broken",
+    [{"key_secret": SECRET + "\n"}, {"tenant_id": ""}, {"base_url": "http://example.com"}, {"token_url": "no"}],
 )
 def test_settings_that_are_refused_are_not_shown(broken: dict[str, str], service: Service) -> None:
     with pytest.raises(ValueError) as caught:

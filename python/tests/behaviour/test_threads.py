@@ -85,15 +85,18 @@ def test_listings_of_many_threads_do_not_disturb_each_other(simulator: Simulator
 
 
 def test_a_listing_is_read_by_one_thread_at_a_time(service: Service) -> None:
-    service.stalled = lambda request: request.page == 1
+    go_on = threading.Event()
     service.pages = 2
-    with Client(**service.settings()) as client:
+    service.on_request = lambda request: request.page == 1 and go_on.wait(PATIENCE)
+    with Client(**service.settings()) as client, ThreadPoolExecutor(1) as pool:
         pages = client.devices(window=1).pages()
         next(pages)
-        threading.Thread(target=next, args=(pages,), daemon=True).start()
-        service.wait_for(lambda: any(connection.stalled for connection in service.connections))
+        second = pool.submit(next, pages)
+        service.wait_until_asked("/api/devices", 2)
         with pytest.raises(RuntimeError, match="read by another thread.*list again"):
             next(pages)
+        go_on.set()
+        assert second.result(PATIENCE).number == 1
 
 
 def test_closing_during_a_call_lets_it_end(service: Service) -> None:
