@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource};
+use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource, Step};
 use things_ureq::{Client, PageIter};
 
 use crate::arguments::{self, duration};
@@ -52,7 +52,17 @@ impl Caller {
     {
         let client = self.client(py, timeout)?;
         let note = Note::begin(py, what)?;
-        let result = self.connection.block(py, move || client.call(&operation))?;
+        let result = self.connection.block(py, move |wanted| {
+            let mut step = client.start(&operation);
+            loop {
+                match step {
+                    Step::Done(result) => return operation.finish(result),
+                    // What was interrupted sends nothing more, a downlink above all.
+                    _ if !wanted.still() => return Err(Error::config("nobody waits for the call")),
+                    open => step = client.perform(open),
+                }
+            }
+        })?;
         note.end(py, &result)?;
         result.map_err(|error| raise(py, &error))
     }
@@ -197,7 +207,7 @@ impl Pages {
         let note = Note::begin(py, || "list a page of devices".into())?;
         let mut page = reading.ready.pop_front();
         if page.is_none() {
-            (page, reading) = self.connection.block(py, move || {
+            (page, reading) = self.connection.block(py, move |_| {
                 let page = reading.pages.next();
                 reading.ready.extend(iter::from_fn(|| reading.pages.ready()));
                 (page, reading)

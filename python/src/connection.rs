@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use things_core::{Clock, Config, Error};
 
 use crate::error::raise;
-use crate::interrupt::interruptible;
+use crate::interrupt::{Wanted, interruptible};
 use crate::process::OfProcess;
 
 /// A client that is made when it is first needed, and again after a fork: parent and child must not share connections.
@@ -58,7 +58,7 @@ impl<C: Clone> Connection<C> {
     pub(crate) fn block<T: Send + 'static>(
         &self,
         py: Python<'_>,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&Wanted) -> T + Send + 'static,
     ) -> PyResult<T> {
         interruptible(py, job).inspect_err(|_| {
             let mut state = self.lock();

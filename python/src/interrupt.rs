@@ -4,7 +4,7 @@
 //! done by a thread of ours, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -22,19 +22,21 @@ type Job = Box<dyn FnOnce() + Send>;
 /// The way to a thread that does jobs for the main thread, and ends once nobody can send it more.
 type Worker = OfProcess<SyncSender<Job>>;
 
-/// Does a blocking job without holding the interpreter. A signal's exception ends the wait; the job then ends by itself,
-/// and what it made is dropped.
+/// Does a blocking job without holding the interpreter. A signal's exception ends the wait; the job is then no longer
+/// wanted, ends by itself, and what it made is dropped.
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
-    job: impl FnOnce() -> T + Send + 'static,
+    job: impl FnOnce(&Wanted) -> T + Send + 'static,
 ) -> PyResult<T> {
+    let waiter = Arc::new(());
+    let wanted = Wanted(Arc::downgrade(&waiter));
     if !on_main_thread(py)? {
-        return Ok(py.detach(job));
+        return Ok(py.detach(move || job(&wanted)));
     }
     let (done, mut result) = sync_channel(1);
     let job = Box::new(move || {
         // Nobody waits any more after an interrupt.
-        let _ = done.send(job());
+        let _ = done.send(job(&wanted));
     });
     let worker = give(job)?;
     loop {
@@ -50,6 +52,15 @@ pub(crate) fn interruptible<T: Send + 'static>(
                 return Err(PyRuntimeError::new_err("the call panicked: please report this as a bug"));
             }
         }
+    }
+}
+
+/// Tells a job whether somebody still waits for it.
+pub(crate) struct Wanted(Weak<()>);
+
+impl Wanted {
+    pub(crate) fn still(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

@@ -89,23 +89,36 @@ impl Client {
 
     /// Makes a call: does what each step says until it is done.
     pub fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        let mut step = self.session.start(operation, self.clock.now());
+        let mut step = self.start(operation);
         loop {
-            step = match step {
-                Step::Send(request, exchange) => {
-                    let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
-                    exchange.resume(reply, self.clock.now())
-                }
-                Step::Sleep(pause) => {
-                    thread::sleep(pause.until().since(self.clock.now()));
-                    pause.resume(self.clock.now())
-                }
-                Step::Wait(turn) => {
-                    turn.block(&*self.clock);
-                    turn.resume(self.clock.now())
-                }
+            match step {
                 Step::Done(result) => return operation.finish(result),
-            };
+                open => step = self.perform(open),
+            }
+        }
+    }
+
+    /// Begins a call, for who performs its steps one by one and may stop between two of them.
+    pub fn start<O: Operation>(&self, operation: &O) -> Step {
+        self.session.start(operation, self.clock.now())
+    }
+
+    /// Does what a step says. One that is done stays so.
+    pub fn perform(&self, step: Step) -> Step {
+        match step {
+            Step::Send(request, exchange) => {
+                let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
+                exchange.resume(reply, self.clock.now())
+            }
+            Step::Sleep(pause) => {
+                thread::sleep(pause.until().since(self.clock.now()));
+                pause.resume(self.clock.now())
+            }
+            Step::Wait(turn) => {
+                turn.block(&*self.clock);
+                turn.resume(self.clock.now())
+            }
+            Step::Done(result) => Step::Done(result),
         }
     }
 }

@@ -269,3 +269,23 @@ def test_an_interrupt_does_not_open_a_closed_client(service: Service) -> None:
             client.request("GET", "/stalled")
         with pytest.raises(RuntimeError, match="closed"):
             client.request("GET", "/after")
+
+
+def test_an_interrupted_downlink_is_not_sent_later(service: Service) -> None:
+    go_on = threading.Event()
+
+    def answer_the_token_after_the_interrupt(request: Request) -> None:
+        if service.asked("/token") == 1:
+            ring(request)
+            assert go_on.wait(PATIENCE)
+
+    with handler(rung) as ring, Client(**service.settings()) as client:
+        service.on_request = answer_the_token_after_the_interrupt
+        with pytest.raises(Rung):
+            client.send_downlink("0059AC0000181EB6", b"\x01", port=1)
+        go_on.set()
+        # The call that was interrupted has ended once its connection is closed.
+        service.wait_for(lambda: service.connections[0].closed_at is not None)
+        assert service.asked("/downlinks") == 0
+        client.send_downlink("0059AC0000181EB6", b"\x01", port=1)
+    assert service.asked("/downlinks") == 1
