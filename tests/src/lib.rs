@@ -4,11 +4,13 @@
 //! ([`Script`]), on a virtual clock ([`simulated`]) or over real sockets ([`socket`]), and what came is compared
 //! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants.
 
+pub mod authority;
 mod driver;
 mod listener;
 mod outcome;
 mod scenario;
 mod script;
+pub mod server;
 pub mod simulated;
 pub mod socket;
 pub mod timeline;

@@ -10,7 +10,7 @@ use things_core::{
 };
 use tokio::runtime::Runtime;
 
-use crate::server::{Server, answer, read_request};
+use things_tests::server::{Server, answer, read_request};
 
 pub(crate) enum Client {
     Ureq(things_ureq::Client),

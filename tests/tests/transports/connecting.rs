@@ -8,7 +8,7 @@ use things_core::{ErrorKind, Outcome};
 use tokio::net::TcpSocket;
 
 use crate::client::{SHORT, fails, settings};
-use crate::server::{Server, read_request, wait_for_the_end};
+use things_tests::server::{Server, read_request, wait_for_the_end};
 
 #[test]
 fn without_a_connection_nothing_was_sent() {

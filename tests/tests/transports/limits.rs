@@ -5,7 +5,7 @@ use std::time::Duration;
 use things_core::RawCall;
 
 use crate::client::{Client, settings};
-use crate::server::{Server, answer, read_request};
+use things_tests::server::{Server, answer, read_request};
 
 #[test]
 fn times_without_end_are_taken() {

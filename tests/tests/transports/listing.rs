@@ -5,7 +5,7 @@ use things_core::ErrorKind;
 use things_reqwest::StreamExt;
 
 use crate::client::settings;
-use crate::server::{Server, answer, read_request, wait_for_the_end};
+use things_tests::server::{Server, answer, read_request, wait_for_the_end};
 
 /// A fleet of pages with one device each. From `stalled` on pages are asked for and never come.
 fn fleet(pages: u64, stalled: u64) -> Server {

@@ -3,7 +3,6 @@
 // The helpers of a test may fail as its assertions do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod authority;
 mod child;
 mod client;
 mod connecting;
@@ -11,5 +10,4 @@ mod limits;
 mod listing;
 mod message;
 mod proxy;
-mod server;
 mod tls;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use things_core::{ErrorKind, RawCall};
 
 use crate::client::{Client, settings};
-use crate::server::{Server, answer, read_request};
+use things_tests::server::{Server, answer, read_request};
 
 #[test]
 fn a_head_beyond_all_bounds_is_too_large_at_once() {

@@ -6,9 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use rustls::ServerConfig;
 
-use crate::authority::Authority;
 use crate::child;
-use crate::server::{Server, answer, read_request, tls};
+use things_tests::authority::Authority;
+use things_tests::server::{Server, answer, read_request, tls};
 
 const HOST: &str = "127.0.0.1";
 const TRANSPORTS: [&str; 2] = ["ureq", "reqwest"];

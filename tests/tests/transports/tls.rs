@@ -7,10 +7,10 @@ use rcgen::{CertificateParams, date_time_ymd};
 use rustls::HandshakeKind;
 use things_core::{ErrorKind, Outcome, RawCall};
 
-use crate::authority::{Authority, self_signed};
 use crate::child;
 use crate::client::{Client, fails, settings};
-use crate::server::{Server, Tls, answer, answer_last, read_request};
+use things_tests::authority::{Authority, self_signed};
+use things_tests::server::{Server, Tls, answer, answer_last, read_request};
 
 const HOST: &str = "127.0.0.1";
 

@@ -1,5 +1,8 @@
 //! Servers whose every byte a test decides.
 
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -8,13 +11,14 @@ use std::thread;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A port of this machine. It is served to the end of the process.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Server {
     /// Hands over each connection, on a thread of its own.
-    pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+    pub fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let serve = Arc::new(serve);
@@ -28,44 +32,50 @@ impl Server {
     }
 
     /// The same behind TLS. The handshake is done when the first byte is read.
-    pub(crate) fn start_tls(
+    pub fn start_tls(
         config: Arc<ServerConfig>,
         serve: impl Fn(Tls<TcpStream>) + Send + Sync + 'static,
     ) -> Self {
         Self::start(move |stream| serve(tls(&config, stream)))
     }
 
-    pub(crate) fn http(&self) -> String {
+    /// Its address as a base URL.
+    pub fn http(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn https(&self) -> String {
+    /// The same for TLS.
+    pub fn https(&self) -> String {
         format!("https://{}", self.address)
     }
 }
 
-pub(crate) type Tls<S> = StreamOwned<ServerConnection, S>;
+/// A connection behind TLS.
+pub type Tls<S> = StreamOwned<ServerConnection, S>;
 
-pub(crate) fn tls<S: Read + Write>(config: &Arc<ServerConfig>, stream: S) -> Tls<S> {
+/// TLS over a connection, from the server's side.
+pub fn tls<S: Read + Write>(config: &Arc<ServerConfig>, stream: S) -> Tls<S> {
     StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
 }
 
 /// What a client sent.
-pub(crate) struct Request {
-    pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
+pub struct Request {
+    /// Request line and headers.
+    pub head: String,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// A header's value; the name in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
 /// The next request of a connection, if there is one. A body has to have a length.
-pub(crate) fn read_request(stream: &mut impl Read) -> Option<Request> {
+pub fn read_request(stream: &mut impl Read) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -80,12 +90,12 @@ pub(crate) fn read_request(stream: &mut impl Read) -> Option<Request> {
 }
 
 /// Answers 200. A client that is gone is not minded.
-pub(crate) fn answer(stream: &mut impl Write, body: &str) {
+pub fn answer(stream: &mut impl Write, body: &str) {
     answer_with("", stream, body);
 }
 
 /// The same, and says that the connection will be closed.
-pub(crate) fn answer_last(stream: &mut impl Write, body: &str) {
+pub fn answer_last(stream: &mut impl Write, body: &str) {
     answer_with("connection: close\r\n", stream, body);
 }
 
@@ -95,6 +105,6 @@ fn answer_with(header: &str, stream: &mut impl Write, body: &str) {
 }
 
 /// Waits until the client closes.
-pub(crate) fn wait_for_the_end(stream: &mut impl Read) {
+pub fn wait_for_the_end(stream: &mut impl Read) {
     let _ = stream.read_to_end(&mut Vec::new());
 }

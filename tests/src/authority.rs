@@ -1,5 +1,8 @@
 //! Certificates, made for each test.
 
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use rcgen::{
@@ -10,13 +13,14 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Who signs certificates.
-pub(crate) struct Authority {
+pub struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// One of this name. Two of the same name are two.
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -27,16 +31,17 @@ impl Authority {
     }
 
     /// Its own certificate, for those who trust it.
-    pub(crate) fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
     /// A server for this host, with a certificate that is as it should be.
-    pub(crate) fn server(&self, host: &str) -> Arc<ServerConfig> {
+    pub fn server(&self, host: &str) -> Arc<ServerConfig> {
         self.server_with(CertificateParams::new([host.to_owned()]).unwrap())
     }
 
-    pub(crate) fn server_with(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    /// A server with the certificate that these parameters make.
+    pub fn server_with(&self, params: CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         server(certificate, &key)
@@ -44,7 +49,7 @@ impl Authority {
 }
 
 /// A server whose certificate nobody else signed.
-pub(crate) fn self_signed(host: &str) -> Arc<ServerConfig> {
+pub fn self_signed(host: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap();
     server(certificate, &key)

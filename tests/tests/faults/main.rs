@@ -1,0 +1,18 @@
+//! The fault matrix: each promise of `docs/faults.md` that the clients for Rust keep, tried with the real clients.
+//!
+//! A test is a part of a row, and its name begins with that of the row:
+//!
+//! ```text
+//! cargo test -p things-tests --test faults r1_                            the cases that CI runs
+//! THINGS_FAULTS=whole cargo test --release -p things-tests --test faults r1_         all of them
+//! THINGS_FAULTS_SEED=123 cargo test -p things-tests --test faults r1_              other ones
+//! ```
+//!
+//! `cargo xtask faults` runs the matrix, that of the Python package included, and writes the page.
+
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod client;
+mod downlinks;
+mod trial;
