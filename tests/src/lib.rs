@@ -5,6 +5,7 @@
 //! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants.
 
 pub mod authority;
+pub mod canary;
 mod driver;
 mod listener;
 mod outcome;

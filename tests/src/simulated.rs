@@ -1,17 +1,18 @@
 //! The first driver: the core on a virtual clock, against the script itself. No sockets, no threads, no waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Pages, Session, TransportError,
-    TransportErrorKind,
+    Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Pages, Session, Step,
+    TransportError, TransportErrorKind,
 };
 
 use crate::Failure;
+use crate::canary::{Canary, sightings};
 use crate::driver::{self, Network};
 use crate::outcome::{self, Outcome, ms};
 use crate::scenario::{Action, CLOSED, Call, Fault, Reply, Scenario, SortOrder, credentials};
@@ -37,7 +38,14 @@ pub fn run(scenario: &Scenario) -> Result<(), Failure> {
     }
     if let Ok(session) = session {
         let timeline = Timeline::default();
-        let client = Client { session, timeline: timeline.clone(), script: Rc::clone(&script) };
+        let leaks = Rc::new(Cell::new(false));
+        let client = Client {
+            session,
+            timeline: timeline.clone(),
+            script: Rc::clone(&script),
+            canaries: Canary::known().into(),
+            leaks: Rc::clone(&leaks),
+        };
         let played = Rc::new(RefCell::new(Vec::new()));
         let calls: Vec<_> = scenario.steps().cloned().collect();
         let results = Rc::clone(&played);
@@ -49,6 +57,9 @@ pub fn run(scenario: &Scenario) -> Result<(), Failure> {
         });
         if timeline.run(|_| 0) > 0 {
             verdict.add("a call never ended".into());
+        }
+        if leaks.get() {
+            verdict.add("a step shows the secret or a token".into());
         }
         for (call, outcome, took) in &played.take() {
             verdict.outcome(call, outcome, *took);
@@ -65,6 +76,9 @@ struct Client {
     session: Session,
     timeline: Timeline,
     script: Rc<Script>,
+    canaries: Rc<[Canary]>,
+    /// Whether a step showed a secret or a token.
+    leaks: Rc<Cell<bool>>,
 }
 
 impl Client {
@@ -158,6 +172,11 @@ impl Client {
 }
 
 impl Network for Client {
+    fn next(&self, step: &Step) {
+        let shown = format!("{step:?} {step:#?}");
+        self.leaks.set(self.leaks.get() || !sightings(shown.as_bytes(), &self.canaries).is_empty());
+    }
+
     /// What the script says.
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let (parts, body) = request.into_parts();

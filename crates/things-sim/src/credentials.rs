@@ -18,7 +18,8 @@ pub struct SimCredentials {
 }
 
 impl SimCredentials {
-    /// Credentials made up from a seed. The secret holds characters that a form or a URL would have to escape.
+    /// Credentials made up from a seed. The secret holds characters that a form or a URL would have to escape, and begins
+    /// so that it is recognised wherever it turns up.
     pub(crate) fn from_seed(seed: u64) -> Self {
         const SLUG: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
         let mut random = Random::new(seed);
@@ -32,7 +33,7 @@ impl SimCredentials {
                 slug(&mut random, 12)
             ),
             key_id: random.uuid(),
-            key_secret: format!("{}/+={}", slug(&mut random, 16), slug(&mut random, 16)),
+            key_secret: format!("simulated/+={}", slug(&mut random, 32)),
         }
     }
 

@@ -13,6 +13,7 @@ mod help;
 mod independent;
 mod library;
 mod readme;
+mod secrets;
 mod settings;
 mod sim;
 mod stream;

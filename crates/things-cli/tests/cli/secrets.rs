@@ -1,0 +1,61 @@
+//! What other programs of this machine see of the tool while it runs.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::process::Child;
+use std::thread;
+
+use things_sim::{FaultRule, Route, Sim};
+use things_tests::canary::{Canary, assert_clean, sightings};
+
+use crate::tool::{SECRET, Tool, file, finish, simulator};
+
+/// A simulator that never answers a listing.
+fn stalled() -> Sim {
+    let rule: FaultRule = "devices=stall".parse().unwrap();
+    simulator().fault(rule).start().unwrap()
+}
+
+/// What `/proc` tells of a process that waits for the service.
+fn told(sim: &Sim, child: &Child, name: &str) -> Vec<u8> {
+    while sim.calls(Route::Devices) == 0 {
+        thread::yield_now();
+    }
+    fs::read(format!("/proc/{}/{name}", child.id())).unwrap()
+}
+
+#[test]
+fn a_secret_from_a_file_is_in_neither_arguments_nor_environment() {
+    let sim = stalled();
+    let secret = file("secret-of-a-process", &format!("{SECRET}\n"));
+    let mut command = sim.command(&["devices", "list", "--key-secret-file", &secret]);
+    let mut child = command.env_remove("KPN_THINGS_KEY_SECRET").spawn().unwrap();
+    for name in ["cmdline", "environ", "comm", "status"] {
+        assert_clean(name, told(&sim, &child, name), &Canary::known());
+    }
+    let children = told(&sim, &child, &format!("task/{}/children", child.id()));
+    assert_eq!(String::from_utf8_lossy(&children), "", "it starts no other process that could show it");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_secret_from_the_environment_stays_there() {
+    let sim = stalled();
+    let mut child = sim.command(&["devices", "list"]).spawn().unwrap();
+    assert_clean("cmdline", told(&sim, &child, "cmdline"), &Canary::known());
+    assert!(!sightings(&told(&sim, &child, "environ"), &Canary::known()).is_empty(), "the canary is in use");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn no_log_is_written_whatever_is_asked_for() {
+    let sim = simulator().start().unwrap();
+    for name in ["RUST_LOG", "RUST_TRACE", "HTTP_TRACE"] {
+        let mut command = sim.command(&["devices", "list", "--search", "no device"]);
+        let ran = finish(command.env(name, "trace").spawn().unwrap());
+        assert_eq!(ran.exits(0).err.lines().count(), 1);
+    }
+}
