@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use things_core::{Builder, Config, Credentials, Error, Operation};
+use things_core::{Builder, Clock, Config, Credentials, Error, Operation, RetryPolicy};
 use things_sim::Sim;
 use tokio::runtime::Runtime;
 
@@ -25,6 +26,19 @@ impl Client {
         Self::Reqwest(things_reqwest::Client::new(config).unwrap(), Arc::new(runtime))
     }
 
+    /// How many callers are many: tasks are cheaper than threads.
+    pub(crate) fn crowd(name: &str) -> usize {
+        if name == "ureq" { 64 } else { 1_000 }
+    }
+
+    /// The same client by another clock.
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        match self {
+            Self::Ureq(client) => Self::Ureq(client.with_clock(clock)),
+            Self::Reqwest(client, runtime) => Self::Reqwest(client.with_clock(clock), runtime),
+        }
+    }
+
     /// Makes a call, and blocks this thread until it is over.
     pub(crate) fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         match self {
@@ -34,7 +48,6 @@ impl Client {
     }
 
     /// Makes the same call so many times at once: by as many threads, or by as many tasks.
-    #[expect(dead_code, reason = "the rows of tokens come later")]
     pub(crate) fn together<O>(&self, callers: usize, operation: &O) -> Vec<Result<O::Output, Error>>
     where
         O: Operation + Clone + Send + Sync + 'static,
@@ -81,6 +94,15 @@ pub(crate) fn settings(sim: &Sim) -> Builder<Config> {
     let credentials = Credentials::new(&known.tenant_id, &known.key_id, &*known.key_secret)
         .application_id(&known.application_id);
     Builder::new(credentials, Ok).base_url(sim.url()).grip_base_url(sim.url())
+}
+
+/// So many attempts that follow each other at once: nobody waits for a test.
+pub(crate) fn quick(attempts: u32) -> RetryPolicy {
+    let mut policy = RetryPolicy::default();
+    policy.max_attempts = attempts;
+    policy.base_delay = Duration::from_millis(1);
+    policy.max_delay = Duration::from_millis(8);
+    policy
 }
 
 /// Does something for each number below `cases`, by so many threads, and gives what came of it, in order.

@@ -14,5 +14,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod client;
+mod clock;
 mod downlinks;
+mod tokens;
 mod trial;
