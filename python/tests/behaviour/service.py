@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeAlias, cast
 
 import pytest
 
@@ -54,6 +55,10 @@ class Request:
         return int(found[1]) if found else 0
 
 
+Answer: TypeAlias = "tuple[int, bytes] | Iterable[bytes] | None"
+"""A status and a body; or all bytes of an answer, as they are to be sent; or what this service answers by itself."""
+
+
 @dataclass
 class Connection:
     socket: socket.socket
@@ -69,7 +74,8 @@ class Connection:
 class Service:
     """GRIP and KPN Things in miniature.
 
-    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`.
+    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`. `leaves` decides
+    after which answers it closes the connection without having said so.
     """
 
     def __init__(
@@ -78,19 +84,24 @@ class Service:
         pages: int = 1,
         stalled: Callable[[Request], bool] = lambda request: False,
         on_request: Callable[[Request], object] = lambda request: None,
-        answers: Callable[[Request], tuple[int, bytes] | None] = lambda request: None,
+        answers: Callable[[Request], Answer] = lambda request: None,
+        leaves: Callable[[Request], bool] = lambda request: False,
         backlog: int = 128,
         accepting: bool = True,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.pages = pages
         self.stalled = stalled
         self.on_request = on_request
         self.answers = answers
+        self.leaves = leaves
         self.connections: list[Connection] = []
         self._changed = threading.Condition()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self._listener = socket.create_server((host, 0), backlog=backlog)
+        self._tls = tls
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
         if accepting:
             self.accept()
 
@@ -178,6 +189,8 @@ class Service:
 
     def _serve(self, connection: Connection) -> None:
         try:
+            if self._tls:
+                connection.socket = self._tls.wrap_socket(connection.socket, server_side=True)
             with cast("IO[bytes]", connection.socket.makefile("rwb")) as stream:
                 while request := _read(stream, connection):
                     with self._changed:
@@ -188,8 +201,11 @@ class Service:
                         connection.stalled = True
                         stream.read(1)
                         break
-                    stream.write(self._answer(request))
-                    stream.flush()
+                    for part in self._answer(request):
+                        stream.write(part)
+                        stream.flush()
+                    if self.leaves(request):
+                        break
         except (OSError, ValueError):
             pass
         finally:
@@ -198,13 +214,9 @@ class Service:
                 self._changed.notify_all()
             connection.socket.close()
 
-    def _answer(self, request: Request) -> bytes:
-        status, body = self.answers(request) or (200, self._body(request))
-        return b"HTTP/1.1 %d Answer\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-            status,
-            len(body),
-            body,
-        )
+    def _answer(self, request: Request) -> Iterable[bytes]:
+        answer = self.answers(request) or (200, self._body(request))
+        return [plain(*answer)] if isinstance(answer, tuple) else answer
 
     def _body(self, request: Request) -> bytes:
         if request.path.endswith("/token"):
@@ -216,6 +228,12 @@ class Service:
             return json.dumps({"content": content, "number": number, "size": 1, "last": last,
                                "totalPages": self.pages, "totalElements": self.pages}).encode()
         return b"{}"
+
+
+def plain(status: int, body: bytes, *headers: str) -> bytes:
+    """An answer of JSON, with further headers."""
+    lines = "".join(f"{header}\r\n" for header in ("Content-Type: application/json", *headers))
+    return b"HTTP/1.1 %d Answer\r\n%sContent-Length: %d\r\n\r\n%s" % (status, lines.encode(), len(body), body)
 
 
 @contextmanager

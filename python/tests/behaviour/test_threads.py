@@ -1,87 +1,15 @@
-"""One client for many threads and tasks."""
+"""One client for many threads: listings that are shared, and clients that are closed. `faults` has the rest."""
 
 from __future__ import annotations
 
-import asyncio
-import resource
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, Client
-from kpn_things._native import Simulator
+from kpn_things import Client
 
 from .service import PATIENCE, Service
-
-THREADS = 64
-TASKS = 1_000
-
-
-def together(work: Callable[[int], Any]) -> list[Any]:
-    """What comes of the work in 64 threads that begin at one moment."""
-    begin = threading.Barrier(THREADS)
-
-    def worker(number: int) -> Any:
-        begin.wait(PATIENCE)
-        return work(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [future.result(PATIENCE) for future in [pool.submit(worker, number) for number in range(THREADS)]]
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    """A thousand connections have two thousand ends, and all of them are in this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = 4 * TASKS
-    if hard != resource.RLIM_INFINITY and hard < enough:
-        pytest.skip(f"a process may have {hard} descriptors, and needs {enough}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def test_64_threads_fetch_one_token(simulator: Simulator) -> None:
-    with Client.from_env(simulator.environment()) as client:
-
-        def send(number: int) -> int:
-            return client.send_downlink("0059AC0000181EB6", bytes([number]), port=number + 1).status
-
-        assert together(send) == [201] * THREADS
-        assert simulator.calls("token") == 1
-        simulator.revoke_tokens()
-        assert together(send) == [201] * THREADS
-        assert simulator.calls("token") == 2
-    assert len(simulator.downlinks()) == 2 * THREADS
-
-
-def test_a_thousand_tasks_fetch_one_token(simulator: Simulator, many_descriptors: None) -> None:
-    async def main() -> None:
-        async with AsyncClient.from_env(simulator.environment()) as client:
-            sends = (client.send_downlink("0059AC0000181EB6", b"\x01", port=1) for _ in range(TASKS))
-            assert {receipt.status for receipt in await asyncio.gather(*sends)} == {201}
-
-    asyncio.run(main())
-    assert simulator.calls("token") == 1
-    assert len(simulator.downlinks()) == TASKS
-
-
-def test_a_context_switch_is_made_once_for_all_threads(simulator: Simulator) -> None:
-    (customer,) = simulator.customers
-    with Client.from_env(simulator.environment()) as client:
-        theirs = client.for_customer(customer)
-        assert together(lambda number: len(theirs.devices().collect())) == [3] * THREADS
-    assert (simulator.calls("token"), simulator.calls("context-switch")) == (1, 1)
-
-
-def test_listings_of_many_threads_do_not_disturb_each_other(simulator: Simulator) -> None:
-    with Client.from_env(simulator.environment()) as client:
-        first = [device.uuid for device in client.devices()]
-        fleets = together(lambda number: client.devices(page_size=7, window=1 + number % 8).collect())
-        assert all([device.uuid for device in fleet] == first for fleet in fleets)
 
 
 def test_a_listing_is_read_by_one_thread_at_a_time(service: Service) -> None:

@@ -1,0 +1,149 @@
+"""Either client, called by many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, ClassVar, TypeAlias
+
+import pytest
+
+from kpn_things import AsyncClient, Client, KpnThingsError
+from kpn_things._native import Config
+
+Work: TypeAlias = Callable[[Any], Any]
+"""Calls a method of either client, such as `lambda client: client.request("GET", "/devices")`."""
+
+
+class Caller(ABC):
+    """A client that makes calls. What a call comes to is its result, or what it raised."""
+
+    name: ClassVar[str]
+    many: ClassVar[int]
+    """How many callers at once the promises speak of."""
+
+    kind: ClassVar[type[Client | AsyncClient]]
+
+    def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
+        """Of `KPN_THINGS_*` variables; the options are those of `Config`, which has more than a client takes."""
+        self.client: Any = self.kind._of(Config(environment=environment, **options))
+
+    @abstractmethod
+    def call(self, work: Work) -> Any:
+        """Makes a call."""
+
+    @abstractmethod
+    def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
+        """Makes these calls, so many at a time, and gives what they came to, in order."""
+
+    @abstractmethod
+    def together(self, work: Work, callers: int | None = None) -> list[Any]:
+        """Makes the same call so many times at one moment."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the connections."""
+
+    def __enter__(self) -> Caller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Threads(Caller):
+    """Calls `Client`, by as many threads as there are calls at once."""
+
+    name = "python sync"
+    many = 64
+    kind = Client
+
+    def call(self, work: Work) -> Any:
+        try:
+            return work(self.client)
+        except BaseException as error:  # A panic of the native part is one.
+            return _told(error)
+
+    def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(self.call, works))
+
+    def together(self, work: Work, callers: int | None = None) -> list[Any]:
+        callers = callers or self.many
+        barrier = threading.Barrier(callers)
+
+        def call(_: int) -> Any:
+            barrier.wait()
+            return self.call(work)
+
+        with ThreadPoolExecutor(callers) as pool:
+            return list(pool.map(call, range(callers)))
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class Tasks(Caller):
+    """Calls `AsyncClient`, by as many tasks as there are calls at once."""
+
+    name = "python async"
+    many = 1_000
+    kind = AsyncClient
+
+    def call(self, work: Work) -> Any:
+        return asyncio.run(self._make(work))
+
+    def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
+        async def main() -> list[Any]:
+            results: dict[int, Any] = {}
+            left = enumerate(works)
+
+            async def worker() -> None:
+                for place, work in left:
+                    results[place] = await self._make(work)
+
+            await asyncio.gather(*(worker() for _ in range(at_once)))
+            return [results[place] for place in sorted(results)]
+
+        return asyncio.run(main())
+
+    def together(self, work: Work, callers: int | None = None) -> list[Any]:
+        async def main() -> list[Any]:
+            return list(await asyncio.gather(*(self._make(work) for _ in range(callers or self.many))))
+
+        return asyncio.run(main())
+
+    async def _make(self, work: Work) -> Any:
+        try:
+            came: Awaitable[Any] = work(self.client)
+            return await came
+        except BaseException as error:
+            return _told(error)
+
+    def close(self) -> None:
+        asyncio.run(self.client.aclose())
+
+
+def _told(error: BaseException) -> BaseException:
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)):
+        raise error
+    return error
+
+
+CALLERS: tuple[type[Caller], ...] = (Threads, Tasks)
+
+either = pytest.mark.parametrize("caller", CALLERS, ids=["sync", "async"])
+"""Runs a test with either client."""
+
+
+def told(outcome: Any) -> str:
+    """What a call came to, in words."""
+    if isinstance(outcome, KpnThingsError):
+        return f"{type(outcome).__name__} ({outcome.outcome}, {outcome.stop}): {outcome}"
+    return repr(outcome)

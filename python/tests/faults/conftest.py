@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+
+import pytest
+
+from behaviour.service import Service
+
+from .caller import Tasks
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """A thousand connections have two thousand ends, and all of them are in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = 4 * Tasks.many
+    if hard != resource.RLIM_INFINITY and hard < enough:
+        pytest.skip(f"a process may have {hard} descriptors, and needs {enough}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
