@@ -215,10 +215,10 @@ class Service:
             connection.socket.close()
 
     def _answer(self, request: Request) -> Iterable[bytes]:
-        answer = self.answers(request) or (200, self._body(request))
+        answer = self.answers(request) or (200, self.body(request))
         return [plain(*answer)] if isinstance(answer, tuple) else answer
 
-    def _body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> bytes:
         if request.path.endswith("/token"):
             return json.dumps({"access_token": TOKEN, "expires_in": 3600}).encode()
         if request.path == "/api/devices":
