@@ -484,8 +484,8 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
 }
 
 /// Cuts every occurrence of the secrets out of an answer.
-pub(crate) fn redact<'a>(bytes: &Bytes, secrets: impl Iterator<Item = &'a [u8]>) -> Bytes {
-    let secrets: Vec<_> = secrets.filter(|secret| secret.len() >= 4).collect();
+pub(crate) fn redact(bytes: &Bytes, secrets: &[impl AsRef<str>]) -> Bytes {
+    let secrets: Vec<_> = tellable(secrets).map(str::as_bytes).collect();
     let found =
         |rest: &[u8]| secrets.iter().find(|secret| rest.starts_with(secret)).map(|secret| secret.len());
     let (mut clean, mut kept) = (Vec::new(), 0);
@@ -506,6 +506,41 @@ pub(crate) fn redact<'a>(bytes: &Bytes, secrets: impl Iterator<Item = &'a [u8]>)
     }
     clean.extend_from_slice(bytes.get(kept..).unwrap_or_default());
     clean.into()
+}
+
+/// Cuts them out of the texts and names of a value, and tells whether there were any.
+pub(crate) fn redact_json(value: &mut Value, secrets: &[impl AsRef<str>]) -> bool {
+    match value {
+        Value::String(text) => redact_text(text, secrets),
+        Value::Array(values) => {
+            values.iter_mut().fold(false, |found, value| redact_json(value, secrets) || found)
+        }
+        Value::Object(fields) => {
+            let mut found = false;
+            for (mut name, mut value) in std::mem::take(fields) {
+                found |= redact_text(&mut name, secrets) | redact_json(&mut value, secrets);
+                fields.insert(name, value);
+            }
+            found
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn redact_text(text: &mut String, secrets: &[impl AsRef<str>]) -> bool {
+    let mut found = false;
+    for secret in tellable(secrets) {
+        if text.contains(secret) {
+            *text = text.replace(secret, "[redacted]");
+            found = true;
+        }
+    }
+    found
+}
+
+/// Those that are long enough to be told from any other text.
+fn tellable(secrets: &[impl AsRef<str>]) -> impl Iterator<Item = &str> {
+    secrets.iter().map(AsRef::as_ref).filter(|secret| secret.len() >= 4)
 }
 
 #[cfg(test)]
@@ -555,13 +590,12 @@ mod tests {
 
     #[test]
     fn secrets_are_cut_out_wherever_they_stand() {
-        let clean = redact(&Bytes::from_static(b"hush! and hush!"), [b"hush!".as_slice()].into_iter());
+        let clean = redact(&Bytes::from_static(b"hush! and hush!"), &["hush!"]);
         assert_eq!(clean, "[redacted] and [redacted]");
-        let part_of_its_place =
-            redact(&Bytes::from_static(b"redacted"), [b"redacted".as_slice()].into_iter());
+        let part_of_its_place = redact(&Bytes::from_static(b"redacted"), &["redacted"]);
         assert_eq!(part_of_its_place, "[redacted]");
         let untouched = Bytes::from_static(b"plain");
-        assert_eq!(redact(&untouched, [b"hush!".as_slice(), b"abc".as_slice()].into_iter()), untouched);
+        assert_eq!(redact(&untouched, &["hush!", "abc"]), untouched);
     }
 
     #[test]

@@ -26,11 +26,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{
     Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError, excerpt, redact,
+    redact_json,
 };
 use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
@@ -601,8 +603,15 @@ impl Flow {
     fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
         let (parts, body) = response.into_parts();
         let asked = retry_after(&parts.headers, now);
-        let bytes = self.redact(&body);
-        let body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
+        let secrets = self.secrets();
+        let mut bytes = redact(&body, &secrets);
+        let mut body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
+        // JSON has more than one way to write a text: what it says is looked through too.
+        if let Body::Json(value) = &mut body
+            && redact_json(value, &secrets)
+        {
+            bytes = value.to_string().into();
+        }
         let mut kind = ErrorKind::of_status(parts.status);
         let refused = parts.status.is_client_error()
             && kind != ErrorKind::RateLimited
@@ -657,11 +666,20 @@ impl Flow {
 
     /// Cuts the key's secret and the token out of an answer.
     fn redact(&self, body: &Bytes) -> Bytes {
+        redact(body, &self.secrets())
+    }
+
+    /// What no error may show: the key's secret and the token, as they are and as JSON writes them.
+    fn secrets(&self) -> Vec<Zeroizing<String>> {
         let secret = self.shared().config.credentials.key_secret.expose();
-        let escaped = serde_json::to_string(secret).unwrap_or_default();
-        let token = self.grant.as_ref().and_then(|grant| grant.value.as_bytes().strip_prefix(b"Bearer "));
-        let escaped = escaped.trim_matches('"').as_bytes();
-        redact(body, [secret.as_bytes(), escaped].into_iter().chain(token))
+        let token = self.grant.as_ref().and_then(|grant| grant.value.to_str().ok()?.strip_prefix("Bearer "));
+        let texts = [Some(secret), token].into_iter().flatten();
+        let written = |text| {
+            let json = Zeroizing::new(serde_json::to_string(text).unwrap_or_default());
+            let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            Zeroizing::new(inner.unwrap_or_default().to_owned())
+        };
+        texts.flat_map(|text| [Zeroizing::new(text.to_owned()), written(text)]).collect()
     }
 }
 
