@@ -29,6 +29,12 @@ impl BaseUrl {
         if authority.as_str().contains('@') {
             return Err("holds a user name or password: leave it out".into());
         }
+        if authority.host().is_empty() {
+            return Err("names no host".into());
+        }
+        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
+            return Err("has a port that is no number from 0 to 65535".into());
+        }
         if scheme == Scheme::HTTP {
             if !is_loopback(authority.host()) {
                 return Err(
@@ -123,6 +129,9 @@ mod tests {
             ("https://api.kpnthings.com/?a=b", "query"),
             ("https://api.kpnthings.com/#a", "fragment"),
             ("https://a b", "not a URL"),
+            ("https://:443", "no host"),
+            ("https://a.example:99999", "a port that is no number"),
+            ("https://[::1]:", "a port that is no number"),
         ] {
             let why = BaseUrl::parse(bad).err().unwrap();
             assert!(why.contains(reason), "{bad:?}: {why}");
