@@ -527,7 +527,8 @@ pub(crate) fn redact_json(value: &mut Value, secrets: &[impl AsRef<str>]) -> boo
     }
 }
 
-fn redact_text(text: &mut String, secrets: &[impl AsRef<str>]) -> bool {
+/// Cuts them out of a text, and tells whether there were any.
+pub(crate) fn redact_text(text: &mut String, secrets: &[impl AsRef<str>]) -> bool {
     let mut found = false;
     for secret in tellable(secrets) {
         if text.contains(secret) {
@@ -596,6 +597,14 @@ mod tests {
         assert_eq!(part_of_its_place, "[redacted]");
         let untouched = Bytes::from_static(b"plain");
         assert_eq!(redact(&untouched, &["hush!", "abc"]), untouched);
+    }
+
+    #[test]
+    fn secrets_are_cut_out_of_the_texts_and_names_of_json() {
+        let mut value = serde_json::json!({"a hush!": ["hush!", 1, null], "b": {"c": "d"}});
+        assert!(redact_json(&mut value, &["hush!"]));
+        assert_eq!(value, serde_json::json!({"a [redacted]": ["[redacted]", 1, null], "b": {"c": "d"}}));
+        assert!(!redact_json(&mut value, &["hush!", "abc"]));
     }
 
     #[test]

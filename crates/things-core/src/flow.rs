@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{
     Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError, excerpt, redact,
-    redact_json,
+    redact_json, redact_text,
 };
 use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
@@ -619,7 +619,9 @@ impl Flow {
         if self.stage == Stage::Token && (refused || parts.status.is_redirection()) {
             kind = ErrorKind::Auth;
         }
-        let message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
+        let mut message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
+        // An excerpt leaves out control characters: what they held apart comes together.
+        redact_text(&mut message, &secrets);
         let error = Error::new(kind, self.stage, message).with(|report| {
             report.status = Some(parts.status);
             report.headers = parts.headers;
@@ -631,12 +633,13 @@ impl Flow {
 
     /// An answer with a 2xx status whose body cannot be read. A token's answer is not shown: it may hold a token.
     fn undecodable(&self, error: &DecodeError, status: StatusCode, body: &Bytes, now: Moment) -> Error {
-        let message = self.redact(&Bytes::from(error.to_string()));
-        let mut message = String::from_utf8_lossy(&message).into_owned();
+        let secrets = self.secrets();
+        let mut message = error.to_string();
         if self.stage == Stage::Call {
             // Whole secrets are cut out before the text is cut short.
-            message.push_str(&format!("; the answer starts with {:?}", excerpt(&self.redact(body))));
+            message.push_str(&format!("; the answer starts with {:?}", excerpt(&redact(body, &secrets))));
         }
+        redact_text(&mut message, &secrets);
         Error::new(ErrorKind::Decode, self.stage, message).with(|report| {
             self.describe(report, now);
             report.status = Some(status);
@@ -662,11 +665,6 @@ impl Flow {
         report.asked = asked.map(|(method, uri)| (method, without_query(uri)));
         report.attempts = self.attempts.of(self.stage);
         report.elapsed = now.since(self.started);
-    }
-
-    /// Cuts the key's secret and the token out of an answer.
-    fn redact(&self, body: &Bytes) -> Bytes {
-        redact(body, &self.secrets())
     }
 
     /// What no error may show: the key's secret and the token, as they are and as JSON writes them.
