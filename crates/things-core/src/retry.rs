@@ -116,7 +116,9 @@ impl RetryPolicy {
     fn backoff(&self, attempt: u32, jitter: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
         let delay = self.base_delay.saturating_mul(1 << doublings).min(self.max_delay);
-        delay.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+        // The longest of all delays can be rounded up to more than there is.
+        let share = 0.5 + 0.5 * jitter.clamp(0.0, 1.0);
+        Duration::try_from_secs_f64(delay.as_secs_f64() * share).map_or(delay, |wait| wait.min(delay))
     }
 }
 
@@ -345,6 +347,16 @@ mod tests {
         let budget = RetryBudget::default();
         (0..100_000).for_each(|_| budget.deposit());
         assert_eq!((0..1_000).filter(|_| budget.withdraw()).count(), 100);
+    }
+
+    #[test]
+    fn a_policy_of_endless_delays_waits_without_end() {
+        let policy = RetryPolicy { base_delay: Duration::MAX, max_delay: Duration::MAX, ..POLICY };
+        let failure = Failure::Transport(TransportErrorKind::Connect);
+        for jitter in [1.0, f64::NAN, f64::INFINITY] {
+            let decision = policy.decide(Replay::Safe, 1, failure, jitter);
+            assert_eq!(decision, Decision::After(Duration::MAX), "{jitter}");
+        }
     }
 
     proptest! {
