@@ -28,7 +28,7 @@ impl RawCall {
     /// A call to `path`, which starts with `/`, is relative to the base URL, and may have a query.
     ///
     /// What is neither a legal URL character nor percent-encoded is encoded. A path that would leave the base
-    /// URL is refused when the call is made.
+    /// URL is refused when the call is made, and so are the methods `CONNECT` and `TRACE`.
     pub fn new(method: Method, path: &str) -> Self {
         let input = check_path(path);
         let call = Call::new(method, encode_target(path))
@@ -48,7 +48,7 @@ impl RawCall {
     }
 
     /// Sets a header. `Authorization`, `x-client-id` and `KPN-Things-Security-Context` come from the client and
-    /// are refused here, and so are the headers of the message's framing.
+    /// are refused here, and so are the headers of the message's framing and of the connection.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match parse_header(name, value) {
             Ok((name, value)) => self.call = self.call.header(name, value),
@@ -81,6 +81,7 @@ impl Operation for RawCall {
 
     fn encode(&self) -> Result<Call, InputError> {
         self.input.clone()?;
+        check_method(&self.call.method)?;
         let bodiless = matches!(self.call.method, Method::GET | Method::HEAD);
         if bodiless && !self.call.body.is_empty() {
             return Err(InputError::new(
@@ -94,6 +95,16 @@ impl Operation for RawCall {
     fn decode(&self, answer: Answer) -> Result<Answer, DecodeError> {
         Ok(answer)
     }
+}
+
+/// Refuses the two methods that are no calls to a path of the API, or may not carry a token (RFC 9110, section 9.3).
+fn check_method(method: &Method) -> Result<(), InputError> {
+    let why = match *method {
+        Method::CONNECT => "asks for a tunnel, not for a path",
+        Method::TRACE => "must not carry a token",
+        _ => return Ok(()),
+    };
+    Err(InputError::new("method", format!("{method} {why}")))
 }
 
 const PATH: &str = "path";
@@ -131,6 +142,21 @@ fn encode_target(path: &str) -> String {
     percent_encoding::utf8_percent_encode(path, NOT_IN_TARGET).to_string()
 }
 
+/// Headers that frame the message, or belong to a connection, which calls share (RFC 9110, sections 7.6.1 and 10.1.1).
+const OF_THE_CONNECTION: [&str; 11] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+];
+
 fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), InputError> {
     let what = "header";
     let parsed = HeaderName::from_bytes(name.as_bytes())
@@ -139,7 +165,7 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
     if ours.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the client: set it there")));
     }
-    if ["host", "content-length", "transfer-encoding", "connection"].contains(&parsed.as_str()) {
+    if OF_THE_CONNECTION.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the HTTP library")));
     }
     let value = header_value(what, value)?;
@@ -191,10 +217,21 @@ mod tests {
         {
             assert!(RawCall::get("/").header(name, "x").encode().is_err(), "{name}");
         }
+        for name in ["Keep-Alive", "Proxy-Authorization", "TE", "Upgrade", "Expect"] {
+            assert!(RawCall::get("/").header(name, "x").encode().is_err(), "{name}");
+        }
         for value in ["a\r\nb: c", "a\0b", "é", "", " a"] {
             assert!(RawCall::get("/").header("x-note", value).encode().is_err(), "{value:?}");
         }
         assert!(RawCall::get("/").header("x-note", "a b").encode().is_ok());
+    }
+
+    #[test]
+    fn a_tunnel_and_an_echo_are_no_calls() {
+        for method in [Method::CONNECT, Method::TRACE] {
+            assert!(RawCall::new(method.clone(), "/").encode().is_err(), "{method}");
+        }
+        assert!(RawCall::new(Method::from_bytes(b"PURGE").unwrap(), "/").encode().is_ok());
     }
 
     #[test]
