@@ -39,6 +39,16 @@ impl Client {
         }
     }
 
+    /// The same client, acting for a sub-customer.
+    pub(crate) fn for_customer(&self, id: &str) -> Result<Self, Error> {
+        match self {
+            Self::Ureq(client) => client.for_customer(id).map(Self::Ureq),
+            Self::Reqwest(client, runtime) => {
+                Ok(Self::Reqwest(client.for_customer(id)?, Arc::clone(runtime)))
+            }
+        }
+    }
+
     /// Makes a call, and blocks this thread until it is over.
     pub(crate) fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         match self {

@@ -16,5 +16,8 @@
 mod client;
 mod clock;
 mod downlinks;
+mod input;
+mod overload;
+mod threads;
 mod tokens;
 mod trial;

@@ -40,7 +40,6 @@ impl Trial {
     }
 
     /// Says what was measured, for the reader of a whole run: machines differ in it.
-    #[expect(dead_code, reason = "the rows that measure come later")]
     pub(crate) fn measured(&mut self, text: impl Into<String>) {
         self.measured = Some(text.into());
     }
