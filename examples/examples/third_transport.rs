@@ -43,8 +43,8 @@ use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use things_core::{
-    Builder, Config, Error, Fleet, ListDevices, Moment, Operation, Pages, Session, Settings, Step,
-    TransportError, TransportErrorKind,
+    Builder, Config, Error, Fleet, ListDevices, Moment, Operation, Session, Settings, Step, TransportError,
+    TransportErrorKind,
 };
 use tokio::runtime::{self, Runtime};
 use tokio::time::{error::Elapsed, timeout};
@@ -105,9 +105,9 @@ impl Client {
         }
     }
 
-    /// All devices of a listing, one page after the other. [`Pages`] knows which page comes next, and when it ends.
+    /// All devices of a listing, one page after the other. [`Pages`](things_core::Pages) knows which page comes next, and when it ends.
     pub fn devices(&self, query: &ListDevices) -> Result<Fleet, Error> {
-        let (mut pages, mut fleet) = (Pages::new(1), Fleet::default());
+        let (mut pages, mut fleet) = (self.session.pages(1), Fleet::default());
         while let Some(number) = pages.want() {
             pages.accept(number, self.call(&query.clone().page(number)));
             while let Some(page) = pages.take() {

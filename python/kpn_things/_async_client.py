@@ -45,6 +45,7 @@ class AsyncClient(BaseClient):
         connect_timeout: Seconds to make a connection; 5 by default.
         max_attempts: Most attempts at a read; 3 by default. A downlink is only repeated if it is proven unsent.
         max_body: Most bytes of an answer; 16 MiB by default.
+        max_pages: Most pages of a listing; 100,000 by default.
         ca_bundle: Certificates to trust instead of the platform's: the path of a PEM file, or its content as `bytes`.
 
     Raises:

@@ -43,6 +43,7 @@ class BaseClient:
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
         max_body: int | None = None,
+        max_pages: int | None = None,
         ca_bundle: str | os.PathLike[str] | bytes | None = None,
     ) -> None:
         config = _config(
@@ -60,6 +61,7 @@ class BaseClient:
             connect_timeout=connect_timeout,
             max_attempts=max_attempts,
             max_body=max_body,
+            max_pages=max_pages,
             ca_bundle=ca_bundle,
         )
         self._open(config)
@@ -150,12 +152,14 @@ def _config(
     *,
     max_attempts: int | None = None,
     max_body: int | None = None,
+    max_pages: int | None = None,
     ca_bundle: str | os.PathLike[str] | bytes | None = None,
     **settings: Any,
 ) -> Config:
     return Config(
         max_attempts=whole("max_attempts", max_attempts, ConfigError),
         max_body=whole("max_body", max_body, ConfigError),
+        max_pages=whole("max_pages", max_pages, ConfigError),
         ca_bundle=ca_bundle if ca_bundle is None or isinstance(ca_bundle, bytes) else _read(ca_bundle),
         **settings,
     )

@@ -270,6 +270,7 @@ class Config:
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
         max_body: int | None = None,
+        max_pages: int | None = None,
         ca_bundle: bytes | None = None,
         retry: tuple[int, int, int] | None = None,
         clock: TestClock | None = None,

@@ -32,4 +32,5 @@ class Options(TypedDict, total=False):
     connect_timeout: float | None
     max_attempts: int | None
     max_body: int | None
+    max_pages: int | None
     ca_bundle: str | os.PathLike[str] | bytes | None

@@ -5,9 +5,11 @@
     ├── InputError              an argument cannot be right; nothing was sent             (ValueError)
     ├── TransportError          no usable answer came
     │   ├── ConnectError        no connection: nothing was sent                           (ConnectionError)
-    │   ├── TimeoutError        the time of the attempt or of the whole call ran out      (builtins.TimeoutError)
+    │   ├── TimeoutError        the time of the attempt ran out                           (builtins.TimeoutError)
+    │   │   └── DeadlineError   the time of the whole call ran out
     │   ├── InterruptedError    the connection broke before the whole answer was there    (ConnectionError)
     │   └── TooLargeError       the answer is larger than allowed
+    │       └── HeadTooLargeError   its head is
     ├── ApiError                the service refused
     │   ├── AuthError           302 or 401, or GRIP gave no token                         (PermissionError)
     │   ├── BadRequestError     400
@@ -17,7 +19,9 @@
     │   ├── ServerError         5xx
     │   └── UnexpectedStatusError
     ├── DecodeError             a 2xx answer that is not what the documentation shows     (ValueError)
+    │   └── TooDeepError        its JSON is nested too deeply
     └── ListingError            the pages of a listing contradict each other
+        └── TooManyPagesError   there are more of them than allowed
 
 Every one has the attributes of `KpnThingsError`, what you can do as a note, and can be pickled and copied. None holds a
 secret or a token.
@@ -37,8 +41,10 @@ __all__ = [
     "BadRequestError",
     "ConfigError",
     "ConnectError",
+    "DeadlineError",
     "DecodeError",
     "ForbiddenError",
+    "HeadTooLargeError",
     "InputError",
     "InterruptedError",
     "KpnThingsError",
@@ -47,7 +53,9 @@ __all__ = [
     "RateLimitedError",
     "ServerError",
     "TimeoutError",
+    "TooDeepError",
     "TooLargeError",
+    "TooManyPagesError",
     "TransportError",
     "UnexpectedStatusError",
 ]
@@ -73,6 +81,9 @@ class KpnThingsError(Exception):
 
     retry_after: float | None = None
     """Seconds that the service asks to wait."""
+
+    external_reference: str | None = None
+    """Your own name for the downlink that failed, if it has one."""
 
     attempts: int = 0
     """How many requests were sent for the part of the call that failed."""
@@ -111,7 +122,11 @@ class ConnectError(TransportError, ConnectionError):
 
 
 class TimeoutError(TransportError, builtins.TimeoutError):
-    """No answer within the time of the attempt, or the time of the whole call ran out."""
+    """No answer within the time of the attempt."""
+
+
+class DeadlineError(TimeoutError):
+    """The time of the whole call ran out: token, retries and pauses, or all pages of a listing that has a time of its own."""
 
 
 class InterruptedError(TransportError, ConnectionError):
@@ -120,6 +135,10 @@ class InterruptedError(TransportError, ConnectionError):
 
 class TooLargeError(TransportError):
     """The answer is larger than `max_body` allows."""
+
+
+class HeadTooLargeError(TooLargeError):
+    """The head of the answer is larger than the client takes."""
 
 
 class ApiError(KpnThingsError):
@@ -158,8 +177,16 @@ class DecodeError(KpnThingsError, ValueError):
     """A 2xx answer that is not what the documentation shows."""
 
 
+class TooDeepError(DecodeError):
+    """A 2xx answer whose JSON is nested more than 127 levels deep."""
+
+
 class ListingError(KpnThingsError):
-    """The pages of a listing contradict each other, or do not end."""
+    """The pages of a listing contradict each other."""
+
+
+class TooManyPagesError(ListingError):
+    """A listing has more pages than `max_pages` allows, or does not end."""
 
 
 _CLASSES: dict[str, type[KpnThingsError]] = {
@@ -167,8 +194,10 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
     "Input": InputError,
     "Connect": ConnectError,
     "Timeout": TimeoutError,
+    "Deadline": DeadlineError,
     "Interrupted": InterruptedError,
     "TooLarge": TooLargeError,
+    "HeadTooLarge": HeadTooLargeError,
     "Transport": TransportError,
     "Auth": AuthError,
     "BadRequest": BadRequestError,
@@ -178,7 +207,9 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
     "Server": ServerError,
     "UnexpectedStatus": UnexpectedStatusError,
     "Decode": DecodeError,
+    "TooDeep": TooDeepError,
     "Listing": ListingError,
+    "TooManyPages": TooManyPagesError,
 }
 
 

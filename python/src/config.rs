@@ -30,6 +30,7 @@ struct Bounds {
     connect_timeout: Option<f64>,
     max_attempts: Option<u32>,
     max_body: Option<usize>,
+    max_pages: Option<u64>,
     ca_bundle: Option<Bytes>,
 }
 
@@ -53,8 +54,8 @@ impl Config {
     #[pyo3(signature = (
         *, environment=None, postman=None, tenant_id=None, key_id=None, key_secret=None, application_id=None,
         grip_base_url=None, token_url=None, base_url=None, customer_id=None, security_context=None, timeout=None,
-        attempt_timeout=None, connect_timeout=None, max_attempts=None, max_body=None, ca_bundle=None, retry=None,
-        clock=None
+        attempt_timeout=None, connect_timeout=None, max_attempts=None, max_body=None, max_pages=None, ca_bundle=None,
+        retry=None, clock=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
     fn new(
@@ -75,6 +76,7 @@ impl Config {
         connect_timeout: Option<f64>,
         max_attempts: Option<u32>,
         max_body: Option<usize>,
+        max_pages: Option<u64>,
         ca_bundle: Option<Vec<u8>>,
         retry: Option<(u64, u64, u64)>,
         clock: Option<&Bound<'_, TestClock>>,
@@ -105,7 +107,15 @@ impl Config {
             settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);
         }
         let ca_bundle = ca_bundle.map(Bytes::from);
-        let bounds = Bounds { timeout, attempt_timeout, connect_timeout, max_attempts, max_body, ca_bundle };
+        let bounds = Bounds {
+            timeout,
+            attempt_timeout,
+            connect_timeout,
+            max_attempts,
+            max_body,
+            max_pages,
+            ca_bundle,
+        };
         let mut limits = bounds.limits().map_err(|error| raise(py, &error))?;
         if let Some((base_delay, max_delay, max_retry_after)) = retry {
             let ms = std::time::Duration::from_millis;
@@ -165,6 +175,7 @@ impl Config {
         set(&dict, "connect_timeout", bounds.connect_timeout)?;
         set(&dict, "max_attempts", bounds.max_attempts)?;
         set(&dict, "max_body", bounds.max_body)?;
+        set(&dict, "max_pages", bounds.max_pages)?;
         set(&dict, "ca_bundle", bounds.ca_bundle.as_deref())?;
         Ok(dict)
     }
@@ -192,6 +203,7 @@ impl Bounds {
             limits.retry = policy;
         }
         limits.max_body = self.max_body.unwrap_or(limits.max_body);
+        limits.max_pages = self.max_pages.unwrap_or(limits.max_pages);
         Ok(limits)
     }
 }
@@ -202,7 +214,8 @@ fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreCo
         .attempt_timeout(limits.attempt_timeout)
         .connect_timeout(limits.connect_timeout)
         .retry(limits.retry)
-        .max_body(limits.max_body);
+        .max_body(limits.max_body)
+        .max_pages(limits.max_pages);
     match &bounds.ca_bundle {
         Some(pem) => builder.ca_bundle(pem.clone()).build(),
         None => builder.build(),

@@ -107,7 +107,7 @@ impl Device {
     #[classmethod]
     fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
         let decoded = serde_json::from_slice(&json::source(data)?)
-            .map_err(|error| DecodeError::new(format_args!("not a device: {error}")))
+            .map_err(|error| DecodeError::json("a device", &error))
             .and_then(|device| Ok((device, CorePage::from_json(br#"{"content":[]}"#)?)));
         let (device, mut page) = decoded.map_err(|error| raise(py, &error.into()))?;
         page.devices.push(device);

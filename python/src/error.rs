@@ -22,6 +22,7 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     fields.set_item("status", error.status().map(|status| status.as_u16()))?;
     fields.set_item("body", body_to_python(py, error.body())?)?;
     fields.set_item("retry_after", error.retry_after().map(|wait| wait.as_secs_f64()))?;
+    fields.set_item("external_reference", error.external_reference())?;
     fields.set_item("attempts", error.attempts())?;
     fields.set_item("elapsed", error.elapsed().as_secs_f64())?;
     fields.set_item("stage", snake_case(&format!("{:?}", error.stage())))?;

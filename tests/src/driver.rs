@@ -55,10 +55,9 @@ pub(crate) async fn drive(
 
 /// The pages of a listing, up to its end or to an error. `fetch` makes the call for one page.
 pub(crate) async fn list<F: Future<Output = Result<Page, Error>>>(
-    window: usize,
+    mut pages: Pages,
     fetch: impl Fn(u64) -> F,
 ) -> (Vec<Page>, Option<Error>) {
-    let mut pages = Pages::new(window);
     let mut flying = Vec::new();
     let mut taken = Vec::new();
     loop {

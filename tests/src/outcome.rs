@@ -119,6 +119,7 @@ pub(crate) fn failure(error: &Error) -> Value {
         "status": error.status().map(|status| status.as_u16()),
         "outcome": error.outcome().map(|outcome| snake_case(&format!("{outcome:?}"))),
         "stop": error.stop().map(|stop| snake_case(&format!("{stop:?}"))),
+        "external_reference": error.external_reference(),
         "attempts": error.attempts(),
         "retry_after_ms": error.retry_after().map(|wait| wait.as_millis() as u64),
         "method": error.method().map(Method::as_str),

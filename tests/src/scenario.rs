@@ -48,6 +48,7 @@ pub(crate) struct ClientSettings {
     max_delay_ms: Option<u64>,
     max_retry_after_ms: Option<u64>,
     max_body: Option<usize>,
+    max_pages: Option<u64>,
     base_path: Option<String>,
     token_path: Option<String>,
 }
@@ -283,6 +284,9 @@ impl Scenario {
         }
         if let Some(bytes) = settings.max_body {
             builder = builder.max_body(bytes);
+        }
+        if let Some(pages) = settings.max_pages {
+            builder = builder.max_pages(pages);
         }
         builder
     }

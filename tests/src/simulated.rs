@@ -149,7 +149,7 @@ impl Client {
     async fn list(&self, call: &Call) -> Outcome {
         let query = list_devices(call);
         let window = call.window.unwrap_or(Pages::DEFAULT_WINDOW);
-        let (pages, error) = driver::list(window, |number| {
+        let (pages, error) = driver::list(self.session.pages(window), |number| {
             let query = query.clone().page(number);
             async move { self.call(&query).await }
         })

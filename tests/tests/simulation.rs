@@ -61,7 +61,7 @@ fn all_that_can_come_of_a_call_comes_of_one() -> Result<(), Failure> {
     for seed in 0..1_000 {
         seen.extend(world(seed)?.outcomes());
     }
-    let kinds = "Connect Timeout Interrupted TooLarge Transport Auth BadRequest Forbidden NotFound RateLimited Server \
+    let kinds = "Connect Timeout Deadline Interrupted TooLarge Transport Auth BadRequest Forbidden NotFound RateLimited Server \
         UnexpectedStatus Decode";
     let stops = "Final MayHaveArrived AttemptsExhausted RetryAfterTooLong BudgetExhausted Deadline";
     let words = [kinds, stops, "Prepare Token ContextSwitch Call", "Ok NotSent Unknown"];

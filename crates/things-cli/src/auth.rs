@@ -84,9 +84,14 @@ fn suspect(error: &Error) -> &'static str {
         (Stage::Token, ErrorKind::Server | ErrorKind::RateLimited) => {
             "GRIP is not well, and nothing is wrong with the settings: try again later"
         }
-        (Stage::Token, ErrorKind::Decode | ErrorKind::UnexpectedStatus | ErrorKind::TooLarge) => {
-            "GRIP's address is wrong (KPN_THINGS_GRIP_BASE_URL), or a proxy answers in its place"
-        }
+        (
+            Stage::Token,
+            ErrorKind::Decode
+            | ErrorKind::TooDeep
+            | ErrorKind::UnexpectedStatus
+            | ErrorKind::TooLarge
+            | ErrorKind::HeadTooLarge,
+        ) => "GRIP's address is wrong (KPN_THINGS_GRIP_BASE_URL), or a proxy answers in its place",
         (Stage::Token, _) => {
             "the network, a proxy, or GRIP's address is wrong (KPN_THINGS_GRIP_BASE_URL): no answer came"
         }
@@ -100,9 +105,14 @@ fn suspect(error: &Error) -> &'static str {
         (_, ErrorKind::Server | ErrorKind::RateLimited) => {
             "KPN Things is not well, and nothing is wrong with the settings: try again later"
         }
-        (_, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Transport) => {
-            "the network, a proxy, or the API's address is wrong (KPN_THINGS_BASE_URL): no answer came"
-        }
+        (
+            _,
+            ErrorKind::Connect
+            | ErrorKind::Timeout
+            | ErrorKind::Deadline
+            | ErrorKind::Interrupted
+            | ErrorKind::Transport,
+        ) => "the network, a proxy, or the API's address is wrong (KPN_THINGS_BASE_URL): no answer came",
         _ => "the API's address is wrong (KPN_THINGS_BASE_URL), or a proxy answers in its place",
     }
 }

@@ -21,12 +21,17 @@ pub enum ErrorKind {
     Input,
     /// No connection could be made: refused, DNS, TLS, proxy. The request was not sent.
     Connect,
-    /// No answer within the time of the attempt, or the deadline of the whole call passed.
+    /// No answer within the time of the attempt.
     Timeout,
+    /// The time of the whole call ran out: token, context switch, attempts and pauses, or all pages of a listing that
+    /// has a time of its own.
+    Deadline,
     /// The connection broke before the whole answer was there.
     Interrupted,
-    /// The answer is larger than the bound (16 MiB by default).
+    /// The answer's body is larger than the bound (16 MiB by default).
     TooLarge,
+    /// The answer's head is larger than the transport takes.
+    HeadTooLarge,
     /// Another failure below HTTP.
     Transport,
     /// The access token was rejected (302 or 401), or GRIP refused to give one.
@@ -45,8 +50,12 @@ pub enum ErrorKind {
     UnexpectedStatus,
     /// A 2xx answer whose body is not what the documentation shows.
     Decode,
-    /// The pages of a listing contradict each other, or do not end.
+    /// A 2xx answer whose JSON is nested more than 127 levels deep.
+    TooDeep,
+    /// The pages of a listing contradict each other.
     Listing,
+    /// A listing has more pages than the bound (100,000 by default), or does not end.
+    TooManyPages,
 }
 
 impl ErrorKind {
@@ -56,8 +65,10 @@ impl ErrorKind {
         Self::Input,
         Self::Connect,
         Self::Timeout,
+        Self::Deadline,
         Self::Interrupted,
         Self::TooLarge,
+        Self::HeadTooLarge,
         Self::Transport,
         Self::Auth,
         Self::BadRequest,
@@ -67,7 +78,9 @@ impl ErrorKind {
         Self::Server,
         Self::UnexpectedStatus,
         Self::Decode,
+        Self::TooDeep,
         Self::Listing,
+        Self::TooManyPages,
     ];
 
     /// The kind that an answer with this status has.
@@ -116,9 +129,10 @@ pub enum TransportErrorKind {
     Timeout,
     /// The connection broke before the whole answer was there. The request may have reached the server.
     Interrupted,
-    /// The answer's head is larger than the transport takes, or its body than [`Exchange::limit`](crate::Exchange::limit).
-    /// The request reached the server.
+    /// The answer's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
     TooLarge,
+    /// The answer's head is larger than the transport takes. The request reached the server.
+    HeadTooLarge,
     /// Anything else. The request may have reached the server.
     Other,
 }
@@ -149,6 +163,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Timeout => "no answer in time",
             TransportErrorKind::Interrupted => "the connection broke before the answer was complete",
             TransportErrorKind::TooLarge => "the answer is larger than allowed",
+            TransportErrorKind::HeadTooLarge => "the answer's head is larger than allowed",
             TransportErrorKind::Other => "the exchange failed",
         })?;
         match &self.source {
@@ -244,18 +259,41 @@ impl StdError for InputError {}
 
 /// A 2xx answer that is not what the documentation shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecodeError(String);
+pub struct DecodeError {
+    why: String,
+    too_deep: bool,
+}
 
 impl DecodeError {
     /// `why` says what was found and where.
     pub fn new(why: impl fmt::Display) -> Self {
-        Self(why.to_string())
+        Self { why: why.to_string(), too_deep: false }
     }
+
+    /// JSON that is not `what` was expected, such as "a page of devices".
+    pub fn json(what: &str, error: &serde_json::Error) -> Self {
+        Self { too_deep: is_too_deep(error), ..Self::new(format_args!("not {what}: {error}")) }
+    }
+
+    /// `TooDeep` where the parser gave up for the depth, else `Decode`.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        if self.too_deep { ErrorKind::TooDeep } else { ErrorKind::Decode }
+    }
+
+    /// The same kind in words that show nothing of the JSON.
+    pub(crate) fn without_details(self, why: impl fmt::Display) -> Self {
+        Self { why: why.to_string(), ..self }
+    }
+}
+
+/// serde_json stops at its depth of 128, and says so in words alone, which a visitor may have put others before.
+fn is_too_deep(error: &serde_json::Error) -> bool {
+    error.to_string().contains("recursion limit exceeded")
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -281,6 +319,7 @@ pub(crate) struct Report {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) stop: Option<Stop>,
     pub(crate) outcome: Option<Outcome>,
+    pub(crate) external_reference: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -300,6 +339,7 @@ impl Error {
             retry_after: None,
             stop: None,
             outcome: None,
+            external_reference: None,
             attempts: 0,
             elapsed: Duration::ZERO,
             source: None,
@@ -315,6 +355,14 @@ impl Error {
     pub(crate) fn listing(message: impl Into<String>) -> Self {
         let hint = "the fleet may be changing, or the server pages in an unexpected way: list again, or with a window of 1";
         Self::new(ErrorKind::Listing, Stage::Call, message).with(|report| report.hint = Some(hint.into()))
+    }
+
+    /// A listing that does not end within its bound.
+    pub(crate) fn too_many_pages(message: impl Into<String>) -> Self {
+        let hint =
+            "allow more pages, or ask for larger ones; a server that always has one more would never end";
+        Self::new(ErrorKind::TooManyPages, Stage::Call, message)
+            .with(|report| report.hint = Some(hint.into()))
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Report)) -> Self {
@@ -382,6 +430,11 @@ impl Error {
         self.0.outcome
     }
 
+    /// Your own name for the downlink that failed, if it has one.
+    pub fn external_reference(&self) -> Option<&str> {
+        self.0.external_reference.as_deref()
+    }
+
     /// How many requests were sent for the failed part of the call.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -411,10 +464,14 @@ impl fmt::Display for Error {
             let plural = if report.attempts == 1 { "" } else { "s" };
             write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;
         }
-        match report.outcome {
-            Some(Outcome::Unknown) => f.write_str("; it may have arrived and was not repeated")?,
-            Some(Outcome::NotSent) => f.write_str("; it was not sent")?,
-            None => {}
+        let outcome = report.outcome.map(|outcome| match outcome {
+            Outcome::Unknown => "may have arrived and was not repeated",
+            Outcome::NotSent => "was not sent",
+        });
+        match (outcome, &report.external_reference) {
+            (Some(outcome), Some(reference)) => write!(f, "; downlink {reference:?} {outcome}")?,
+            (Some(outcome), None) => write!(f, "; it {outcome}")?,
+            (None, _) => {}
         }
         if let Some(hint) = &report.hint {
             write!(f, "; {hint}")?;
@@ -441,7 +498,7 @@ impl StdError for Error {
 
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
-        Self::new(ErrorKind::Decode, Stage::Call, error.to_string())
+        Self::new(error.kind(), Stage::Call, error.to_string())
     }
 }
 
@@ -452,6 +509,7 @@ impl From<TransportError> for Error {
             TransportErrorKind::Timeout => ErrorKind::Timeout,
             TransportErrorKind::Interrupted => ErrorKind::Interrupted,
             TransportErrorKind::TooLarge => ErrorKind::TooLarge,
+            TransportErrorKind::HeadTooLarge => ErrorKind::HeadTooLarge,
             TransportErrorKind::Other => ErrorKind::Transport,
         };
         Self::new(kind, Stage::Call, error.to_string()).with(|report| report.source = error.source)
@@ -513,7 +571,8 @@ pub(crate) fn redact_json(value: &mut Value, secrets: &[impl AsRef<str>]) -> boo
     match value {
         Value::String(text) => redact_text(text, secrets),
         Value::Array(values) => {
-            values.iter_mut().fold(false, |found, value| redact_json(value, secrets) || found)
+            let found = values.iter_mut().filter_map(|value| redact_json(value, secrets).then_some(()));
+            found.count() > 0
         }
         Value::Object(fields) => {
             let mut found = false;
@@ -552,7 +611,7 @@ mod tests {
     fn the_list_of_kinds_is_complete() {
         assert_eq!(
             ErrorKind::ALL.len(),
-            ErrorKind::Listing as usize + 1,
+            ErrorKind::TooManyPages as usize + 1,
             "the last kind has the highest number"
         );
         assert!(ErrorKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
@@ -572,6 +631,27 @@ mod tests {
             "GET https://api.kpnthings.com/api/devices: 302 Found: the access token was rejected \
              (after 2 attempts, 1.3s); give the key the service \"KPN Things\" in GRIP"
         );
+    }
+
+    #[test]
+    fn display_names_the_downlink_that_may_have_arrived() {
+        let error = Error::new(ErrorKind::Server, Stage::Call, "500 Internal Server Error");
+        let error = error.with(|report| report.outcome = Some(Outcome::Unknown));
+        assert!(error.to_string().ends_with("; it may have arrived and was not repeated"), "{error}");
+        let error = error.with(|report| report.external_reference = Some("valve 42".into()));
+        assert!(error.to_string().ends_with("; downlink \"valve 42\" may have arrived and was not repeated"));
+    }
+
+    #[test]
+    fn json_that_is_nested_too_deeply_has_a_kind_of_its_own() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        let read = |text: String| serde_json::from_str::<Value>(&text);
+        assert!(read(nested(127)).is_ok());
+        let error = DecodeError::json("a list", &read(nested(128)).unwrap_err());
+        assert_eq!((error.kind(), Error::from(error).kind()), (ErrorKind::TooDeep, ErrorKind::TooDeep));
+        let error = DecodeError::json("a list", &read("[1".into()).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().starts_with("not a list: EOF"), "{error}");
     }
 
     #[test]

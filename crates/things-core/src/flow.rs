@@ -31,8 +31,8 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{
-    Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError, excerpt, redact,
-    redact_json, redact_text,
+    Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError,
+    TransportErrorKind, excerpt, redact, redact_json, redact_text,
 };
 use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
@@ -73,6 +73,8 @@ impl fmt::Debug for Step {
 pub struct Exchange {
     flow: Box<Flow>,
     timeout: Duration,
+    /// It has all the time that the call has left.
+    last: bool,
 }
 
 impl Exchange {
@@ -88,7 +90,9 @@ impl Exchange {
 
     /// Goes on with the answer, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
-        let flow = self.flow;
+        let mut flow = self.flow;
+        flow.out_of_time =
+            self.last && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
         match flow.stage {
             Stage::Token => flow.token_reply(reply, now),
             Stage::ContextSwitch => flow.switch_reply(reply, now),
@@ -208,6 +212,7 @@ pub(crate) fn start(session: &Session, call: Result<Call, InputError>, now: Mome
         switched: None,
         switch_lease: None,
         switch_renewed: false,
+        out_of_time: false,
     };
     Box::new(flow).advance(now)
 }
@@ -263,6 +268,8 @@ pub(crate) struct Flow {
     switched: Option<Grant>,
     switch_lease: Option<Lease>,
     switch_renewed: bool,
+    /// The exchange that failed had all the time that was left.
+    out_of_time: bool,
 }
 
 /// A refusal that is longer than this is not read as JSON: as values it could take ten times its size.
@@ -368,9 +375,9 @@ impl Flow {
         // A refresh leaves time for the call itself, which can still go out with the old token.
         let refresh = stage == Stage::Token
             && self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
-        let left = if refresh { left / 2 } else { left };
-        let timeout = self.shared().config.limits.attempt_timeout.min(left);
-        Step::Send(request, Exchange { flow: self, timeout })
+        let attempt_timeout = self.shared().config.limits.attempt_timeout;
+        let timeout = attempt_timeout.min(if refresh { left / 2 } else { left });
+        Step::Send(request, Exchange { flow: self, timeout, last: timeout == left })
     }
 
     fn token_reply(mut self: Box<Self>, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
@@ -535,9 +542,9 @@ impl Flow {
 
     /// Ends a fetch that failed. A caller in a hurry whose own time ran out hands over instead: others have more.
     fn fail_lease(&self, lease: Lease, error: &Error, now: Moment) {
-        let hurried = error.kind() == ErrorKind::Timeout
-            && now >= self.deadline
-            && lease.age(now) < self.shared().config.limits.attempt_timeout;
+        let short = error.kind() == ErrorKind::Deadline
+            || (error.kind() == ErrorKind::Connect && now >= self.deadline);
+        let hurried = short && lease.age(now) < self.shared().config.limits.attempt_timeout;
         if hurried {
             drop(lease);
         } else {
@@ -564,7 +571,7 @@ impl Flow {
             _ => "before the call could be sent",
         };
         let error = Error::new(
-            ErrorKind::Timeout,
+            ErrorKind::Deadline,
             self.stage,
             format!("the time of the call, {limit:.1?}, ran out {waited}"),
         );
@@ -573,6 +580,7 @@ impl Flow {
             report.stop = Some(Stop::Deadline);
             self.describe(report, now);
             report.outcome = outcome;
+            report.hint = hint(report, self.customer.as_ref());
         })))
     }
 
@@ -588,7 +596,7 @@ impl Flow {
     /// Turns a reply that is not a success into what the policy decides by and what the caller is told.
     fn failed(&self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> (Failure, Error) {
         let (failure, error) = match reply {
-            Err(error) => (Failure::Transport(error.kind()), Error::from(error)),
+            Err(error) => (Failure::Transport(error.kind()), self.unanswered(error)),
             Ok(response) => self.refusal(response, now),
         };
         let outcome = self.outcome(Some(failure));
@@ -598,6 +606,20 @@ impl Flow {
             report.hint = hint(report, self.customer.as_ref());
         });
         (failure, error)
+    }
+
+    /// A transport's error, told as the end of the whole call where it is that.
+    fn unanswered(&self, error: TransportError) -> Error {
+        let error = Error::from(error);
+        if !self.out_of_time {
+            return error;
+        }
+        error.with(|report| {
+            report.kind = ErrorKind::Deadline;
+            let limit = self.deadline.since(self.started);
+            report.message =
+                format!("the time of the call, {limit:.1?}, ran out before the answer was there");
+        })
     }
 
     fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
@@ -640,7 +662,7 @@ impl Flow {
             message.push_str(&format!("; the answer starts with {:?}", excerpt(&redact(body, &secrets))));
         }
         redact_text(&mut message, &secrets);
-        Error::new(ErrorKind::Decode, self.stage, message).with(|report| {
+        Error::new(error.kind(), self.stage, message).with(|report| {
             self.describe(report, now);
             report.status = Some(status);
             report.outcome = (self.call.replay == Replay::Never).then_some(if self.stage == Stage::Call {
@@ -765,6 +787,10 @@ fn hint(report: &Report, customer: Option<&Customer>) -> Option<String> {
         }
         (ErrorKind::Connect, _, _) => "check the network, the proxy and the address (KPN_THINGS_BASE_URL)",
         (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
+        (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
+        // To try again would be to send it twice.
+        (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
+        (ErrorKind::Deadline, _, _) => "give the call more time, or try again later",
         (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
             "redirects are never followed: set the address that is meant"
         }

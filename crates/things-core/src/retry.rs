@@ -124,11 +124,13 @@ impl RetryPolicy {
 
 /// Why a failure is never followed by a repeat, whatever the number of attempts.
 fn no_repeat(replay: Replay, failure: Failure) -> Option<Stop> {
-    use TransportErrorKind::{Connect, Interrupted, Other, Timeout, TooLarge};
+    use TransportErrorKind::{Connect, HeadTooLarge, Interrupted, Other, Timeout, TooLarge};
     match (failure, replay) {
         (Failure::Transport(Connect), _) => None,
         (Failure::Transport(Timeout | Interrupted), Replay::Safe | Replay::Idempotent) => None,
-        (Failure::Transport(TooLarge | Other), Replay::Safe | Replay::Idempotent) => Some(Stop::Final),
+        (Failure::Transport(TooLarge | HeadTooLarge | Other), Replay::Safe | Replay::Idempotent) => {
+            Some(Stop::Final)
+        }
         (Failure::Transport(_), Replay::Never) => Some(Stop::MayHaveArrived),
         (Failure::Status(status, retry_after), _) => match (status.as_u16(), replay) {
             (429, _) => None,

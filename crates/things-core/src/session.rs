@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::flow::{self, Step};
 use crate::moment::Moment;
 use crate::operation::Operation;
+use crate::pages::Pages;
 use crate::retry::RetryBudget;
 use crate::single_flight::Slot;
 use crate::token;
@@ -69,6 +70,11 @@ impl Session {
     /// The same session with one deadline for all its calls together, such as the pages of a listing.
     pub fn with_deadline(&self, deadline: Moment) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The pages of a listing, with up to `window` of them in flight, within the bound of the configuration.
+    pub fn pages(&self, window: usize) -> Pages {
+        Pages::new(window).at_most(self.shared.config.limits.max_pages)
     }
 
     /// The checked configuration.

@@ -57,7 +57,7 @@ pub(crate) fn decode(body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError
         expires_in: Value,
     }
     let token: Token = serde_json::from_slice(body).map_err(|error| {
-        DecodeError::new(format_args!(
+        DecodeError::json("a token", &error).without_details(format_args!(
             "not a token: no access_token could be read (line {}, column {})",
             error.line(),
             error.column()

@@ -70,8 +70,8 @@ impl PageSource for Client {
         if let Some(timeout) = timeout {
             self.session = self.session.with_deadline(self.clock.now() + timeout);
         }
-        let listing =
-            Listing { client: self, query, window, pages: Pages::new(window), flying: JoinSet::new() };
+        let pages = self.session.pages(window);
+        let listing = Listing { client: self, query, window, pages, flying: JoinSet::new() };
         let next = |listing: Option<Listing>| async {
             let mut listing = listing?;
             let page = listing.next().await?;

@@ -124,7 +124,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     let kind = if error.is_connect() {
         TransportErrorKind::Connect
     } else if causes.any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse_too_large)) {
-        TransportErrorKind::TooLarge
+        TransportErrorKind::HeadTooLarge
     } else if error.is_timeout() {
         TransportErrorKind::Timeout
     } else if error.is_request() || error.is_body() || error.is_decode() {

@@ -72,7 +72,8 @@ impl PageSource for Client {
         if let Some(timeout) = timeout {
             self.session = self.session.with_deadline(self.clock.now() + timeout);
         }
-        PageIter(Arc::new(Work { client: self, query, pages: SharedPages::new(window) }))
+        let pages = SharedPages::new(self.session.pages(window));
+        PageIter(Arc::new(Work { client: self, query, pages }))
     }
 
     fn devices(pages: PageIter) -> DeviceIter<PageIter> {

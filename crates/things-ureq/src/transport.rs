@@ -86,7 +86,7 @@ impl Transport {
 
 /// Only what connector and resolver marked comes before a connection.
 fn classify(error: ureq::Error) -> TransportError {
-    use TransportErrorKind::{Interrupted, Other, Timeout, TooLarge};
+    use TransportErrorKind::{HeadTooLarge, Interrupted, Other, Timeout, TooLarge};
     if let ureq::Error::Other(error) = &error
         && let Some(marked) = error.downcast_ref::<TransportError>()
     {
@@ -94,9 +94,10 @@ fn classify(error: ureq::Error) -> TransportError {
     }
     let kind = match &error {
         ureq::Error::Timeout(_) => Timeout,
-        ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => TooLarge,
+        ureq::Error::BodyExceedsLimit(_) => TooLarge,
+        ureq::Error::LargeResponseHeader(..) => HeadTooLarge,
         // Its type cannot be named.
-        ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => TooLarge,
+        ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => HeadTooLarge,
         ureq::Error::Protocol(_) | ureq::Error::Rustls(_) | ureq::Error::Io(_) => Interrupted,
         _ => Other,
     };

@@ -1,6 +1,7 @@
 //! What CI and contributors run: `cargo xtask COMMAND`.
 
 mod dependencies;
+mod faults;
 mod public_api;
 mod python;
 mod transports;
@@ -19,6 +20,8 @@ cargo xtask guard           the architecture's promises: core without IO, its pu
 cargo xtask bench [S1 ...]  the speed targets, ours beside code written by hand
 cargo xtask bench --python [S4 ...]
                             those of the Python package, beside its peers
+cargo xtask faults [--whole] [--seed N] [R1 ...]
+                            the fault matrix; writes docs/faults.md. With --check: that the page is what it would write
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Some("lint") => lint(),
         Some("guard") => guard(),
         Some("bench") => bench(rest),
+        Some("faults") => faults::faults(rest),
         Some("package") => package(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -77,9 +77,16 @@ pub(crate) fn bench(targets: &[String]) -> Outcome {
 }
 
 /// A virtual environment.
-struct Environment(PathBuf);
+pub(crate) struct Environment(PathBuf);
 
 impl Environment {
+    /// That of the tests, with the package as this profile builds it.
+    pub(crate) fn for_tests(profile: &[&str]) -> Result<Self, String> {
+        let environment = Self::make("python-tests", "python/tests/requirements.txt")?;
+        environment.install(profile)?;
+        Ok(environment)
+    }
+
     /// Makes it, or takes the one that is there, and installs what is required.
     fn make(name: &str, requirements: &str) -> Result<Self, String> {
         let environment = Self(root().join("target").join(name));
@@ -122,7 +129,7 @@ impl Environment {
         Ok(wheel)
     }
 
-    fn python(&self) -> Command {
+    pub(crate) fn python(&self) -> Command {
         Command::new(self.0.join("bin/python"))
     }
 

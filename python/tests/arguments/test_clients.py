@@ -80,7 +80,7 @@ def test_all_that_is_wrong_is_named_at_once(cls: type[Client]) -> None:
 @CLIENTS
 def test_an_option_that_is_none_is_not_given(cls: type[Client]) -> None:
     nothing = dict.fromkeys(cls.__init__.__kwdefaults__ or {})
-    assert len(nothing) == 15
+    assert len(nothing) == 16
     assert settings(cls(**{**nothing, **REQUIRED})) == REQUIRED
     given = {**ENVIRONMENT, "KPN_THINGS_CUSTOMER_ID": "c-1"}
     assert settings(cls.from_env(given, **nothing)) == {**REQUIRED, "customer_id": "c-1"}
@@ -152,7 +152,7 @@ def test_times_that_cannot_be_right_are_refused(cls: type[Client], name: str, wr
 
 
 @CLIENTS
-@pytest.mark.parametrize("name", ["max_attempts", "max_body"])
+@pytest.mark.parametrize("name", ["max_attempts", "max_body", "max_pages"])
 def test_numbers_that_cannot_be_right_are_refused(cls: type[Client], name: str) -> None:
     wrong: Any
     for wrong in (-1, 2**32, 2**70):

@@ -19,16 +19,21 @@ from kpn_things import (
     Client,
     ConfigError,
     ConnectError,
+    DeadlineError,
     DecodeError,
     ForbiddenError,
     InputError,
     InterruptedError,
     KpnThingsError,
+    ListingError,
     NotFoundError,
+    Page,
     RateLimitedError,
     ServerError,
     TimeoutError,
+    TooDeepError,
     TooLargeError,
+    TooManyPagesError,
     TransportError,
     UnexpectedStatusError,
 )
@@ -49,6 +54,7 @@ FIELDS: dict[str, Any] = {
     "stage": "call",
     "stop": "may_have_arrived",
     "outcome": "unknown",
+    "external_reference": "valve 42",
 }
 
 KINDS = pytest.mark.parametrize("kind", _CLASSES)
@@ -112,7 +118,8 @@ def test_no_time_left_is_a_timeout_error(simulator: Simulator, client: Client) -
     simulator.add_fault("devices=stall")
     with pytest.raises(builtins.TimeoutError) as caught:
         client.devices(timeout=0.05).collect()
-    assert type(caught.value) is TimeoutError
+    assert type(caught.value) is DeadlineError
+    assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value, TransportError)
 
 
@@ -121,6 +128,33 @@ def test_an_answer_beyond_the_bound_is_too_large(simulator: Simulator) -> None:
         client.devices(page_size=100).collect()
         simulator.add_device("x" * 1000)
         client.devices(page_size=100).collect()
+
+
+def test_more_pages_than_the_bound_are_too_many(simulator: Simulator) -> None:
+    simulator.add_device("two")
+    simulator.add_device("three")
+    with simulator.client(max_pages=2) as client, pytest.raises(TooManyPagesError) as caught:
+        client.devices(page_size=1).collect()
+    assert isinstance(caught.value, ListingError)
+
+
+def test_json_of_any_depth_is_no_crash(simulator: Simulator, client: Client) -> None:
+    deep = '{"x":' + "[" * 100_000
+    simulator.add_fault(f"devices=status:200,body:{deep}")
+    with pytest.raises(TooDeepError) as caught:
+        client.devices().collect()
+    assert isinstance(caught.value, DecodeError)
+    with pytest.raises(TooDeepError):
+        Page.from_json(deep)
+
+
+def test_a_downlink_that_failed_is_named(simulator: Simulator, client: Client) -> None:
+    simulator.add_fault("downlinks=drop-after")
+    with pytest.raises(InterruptedError) as caught:
+        client.send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="valve 42")
+    assert caught.value.external_reference == "valve 42"
+    assert 'downlink "valve 42" may have arrived and was not repeated' in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).external_reference == "valve 42"
 
 
 def test_an_answer_that_is_no_page_is_a_value_error(simulator: Simulator, client: Client) -> None:
@@ -206,6 +240,7 @@ def test_an_exception_of_ones_own_making_has_every_attribute() -> None:
         "stage": "prepare",
         "stop": None,
         "outcome": None,
+        "external_reference": None,
     }
     error.status = 404
     assert NotFoundError.status is None

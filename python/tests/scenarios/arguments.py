@@ -31,6 +31,7 @@ def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
         attempt_timeout=_seconds(client.attempt_timeout_ms),
         max_attempts=client.attempts,
         max_body=client.max_body,
+        max_pages=client.max_pages,
         retry=(client.base_delay_ms, client.max_delay_ms, client.max_retry_after_ms),
         clock=clock,
     )

@@ -70,6 +70,7 @@ def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
         "status": error.status,
         "outcome": error.outcome,
         "stop": error.stop,
+        "external_reference": error.external_reference,
         "attempts": error.attempts,
         "retry_after_ms": None if error.retry_after is None else round(error.retry_after * 1000),
         "method": error.method,

@@ -28,6 +28,7 @@ class Client:
     max_delay_ms: int = 10_000
     max_retry_after_ms: int = 120_000
     max_body: int | None = None
+    max_pages: int | None = None
     base_path: str = ""
     token_path: str | None = None
 

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::Response;
 use things_core::{
-    Builder, Error, ListDevices, Operation, RawCall, RetryPolicy, Session, Step, TransportError,
+    Builder, Error, ListDevices, Operation, Pages, RawCall, RetryPolicy, Session, Step, TransportError,
 };
 
 use crate::driver::{self, Network};
@@ -148,7 +148,7 @@ impl Scene {
             Action::Downlink(downlink) => drop(self.call(plan.call(None), &plan, downlink).await),
             Action::List { page_size, window, .. } => {
                 let query = ListDevices::new().page_size(*page_size);
-                let (pages, error) = driver::list(*window, |number| {
+                let (pages, error) = driver::list(Pages::new(*window), |number| {
                     let (plan, query) = (&plan, query.clone().page(number));
                     async move { self.call(plan.call(Some(number)), plan, &query).await }
                 })

@@ -30,7 +30,7 @@ fn a_head_beyond_all_bounds_is_too_large_at_once() {
         let config = settings(&server.http()).retry(Default::default()).build().unwrap();
         for client in Client::both(&config) {
             let kind = client.call(&RawCall::get("/")).err().map(|error| error.kind());
-            assert_eq!(kind, (!fits).then_some(ErrorKind::TooLarge), "{case}: {client:?}");
+            assert_eq!(kind, (!fits).then_some(ErrorKind::HeadTooLarge), "{case}: {client:?}");
             assert_eq!(seen.try_iter().count(), 1, "{case}: {client:?}");
         }
     }

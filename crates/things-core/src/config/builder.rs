@@ -124,6 +124,12 @@ impl<C> Builder<C> {
         self
     }
 
+    /// Most pages of a listing: 100,000 by default. More end it with an error.
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.limits.max_pages = pages;
+        self
+    }
+
     /// Certificates to trust instead of the platform's, in PEM.
     pub fn ca_bundle(mut self, pem: impl Into<Bytes>) -> Self {
         self.ca_bundle = Some(pem.into());
@@ -227,6 +233,7 @@ mod tests {
             .attempt_timeout(Duration::from_secs(2))
             .connect_timeout(Duration::from_secs(3))
             .max_body(4)
+            .max_pages(5)
             .ca_bundle("-----BEGIN CERTIFICATE-----\nMDEy\n-----END CERTIFICATE-----\n")
             .build()
             .unwrap();
@@ -239,7 +246,7 @@ mod tests {
             [limits.timeout, limits.attempt_timeout, limits.connect_timeout].map(|time| time.as_secs()),
             [1, 2, 3]
         );
-        assert_eq!(limits.max_body, 4);
+        assert_eq!((limits.max_body, limits.max_pages), (4, 5));
         assert_eq!(config.ca_bundle.unwrap(), [CertificateDer::from_slice(b"012")]);
     }
 }

@@ -17,6 +17,7 @@ use http::{HeaderValue, Uri};
 use rustls_pki_types::CertificateDer;
 
 use crate::customers::CustomerId;
+use crate::pages::Pages;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
@@ -92,6 +93,8 @@ pub struct Limits {
     pub retry: RetryPolicy,
     /// Most bytes of an answer's body: 16 MiB by default.
     pub max_body: usize,
+    /// Most pages of a listing: 100,000 by default, at least 1. A server that always has one more would never end.
+    pub max_pages: u64,
 }
 
 impl Default for Limits {
@@ -102,6 +105,7 @@ impl Default for Limits {
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             max_body: 16 << 20,
+            max_pages: Pages::DEFAULT_MOST,
         }
     }
 }

@@ -135,6 +135,9 @@ impl Settings {
                 problems.add(format!("{name} is zero: nothing could be sent"));
             }
         }
+        if limits.max_pages == 0 {
+            problems.add("the number of pages is bounded by 0: nothing could be listed");
+        }
         if limits.retry.max_attempts == 0 {
             problems.add("the number of attempts is 0: nothing could be sent");
         }

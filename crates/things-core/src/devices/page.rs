@@ -40,7 +40,7 @@ impl Page {
         // Checking the whole text at once is cheaper than string by string; what is no text gets its error below.
         let parsed =
             std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
-        parsed.map_err(|error| DecodeError::new(format_args!("not a page of devices: {error}")))
+        parsed.map_err(|error| DecodeError::json("a page of devices", &error))
     }
 }
 

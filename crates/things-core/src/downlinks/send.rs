@@ -8,7 +8,8 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::{DevEui, ExternalReference, FPort, Payload};
-use crate::error::{Body, DecodeError, InputError};
+use crate::error::{Body, DecodeError, Error, InputError};
+use crate::flow;
 use crate::operation::{Answer, Call, Operation};
 use crate::retry::Replay;
 use crate::senml::{BaseName, Pack, Record};
@@ -84,6 +85,14 @@ impl Operation for Downlink {
             call = call.query("externalReference", reference);
         }
         Ok(call)
+    }
+
+    fn finish(&self, result: Result<Answer, Error>) -> Result<Receipt, Error> {
+        let finished = result.and_then(|answer| flow::finish(self, answer));
+        finished.map_err(|error| {
+            let reference = self.external_reference.as_ref().map(|reference| reference.as_str().to_owned());
+            error.with(|report| report.external_reference = reference)
+        })
     }
 
     fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {

@@ -23,6 +23,8 @@ pub use shared::{Next, SharedPages};
 #[derive(Debug)]
 pub struct Pages {
     window: u64,
+    /// Most pages that are taken.
+    most: u64,
     next_want: u64,
     next_take: u64,
     /// Pages that there are, as far as the server told: the largest number it gave.
@@ -57,20 +59,21 @@ impl Pages {
     /// Pages in flight by default.
     pub const DEFAULT_WINDOW: usize = 8;
 
+    /// Most pages of a listing by default.
+    pub const DEFAULT_MOST: u64 = 100_000;
+
     /// Most pages in flight.
     pub const MAX_WINDOW: usize = 64;
 
     /// A listing is given up after this many empty pages in a row that are not the last.
     const MAX_EMPTY: u32 = 64;
 
-    /// A listing is given up after this many pages: a server that always has one more would never end.
-    pub const MAX_PAGES: u64 = 1_000_000;
-
     /// A listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken: one that is slow
     /// does not hold up the others.
     pub fn new(window: usize) -> Self {
         Self {
             window: window.clamp(1, Self::MAX_WINDOW) as u64,
+            most: Self::DEFAULT_MOST,
             next_want: 0,
             next_take: 0,
             bound: 1,
@@ -83,6 +86,12 @@ impl Pages {
             finished: false,
             total_elements: None,
         }
+    }
+
+    /// The same, but given up after this many pages: a server that always has one more would never end.
+    pub fn at_most(mut self, pages: u64) -> Self {
+        self.most = pages.min(u64::MAX - 1);
+        self
     }
 
     /// The next page to fetch, if one may be fetched now. Every number is given once.
@@ -162,7 +171,9 @@ impl Pages {
 
     /// The number of pages to ask for, as far as it is known.
     fn end(&self) -> u64 {
-        self.last.map_or(self.bound, |last| self.bound.min(last.end()))
+        let told = self.last.map_or(self.bound, |last| self.bound.min(last.end()));
+        // The one page too many tells that there is one.
+        told.min(self.most + 1)
     }
 
     /// Compares a page, in order, with what was asked for and what came before.
@@ -171,8 +182,8 @@ impl Pages {
         if let Some(number) = page.number.filter(|number| *number != asked) {
             return Err(Error::listing(format!("page {asked} was asked for and page {number} came")));
         }
-        if asked >= Self::MAX_PAGES {
-            return Err(Error::listing(format!("no end after {asked} pages")));
+        if asked >= self.most {
+            return Err(Error::too_many_pages(format!("no end after {asked} pages")));
         }
         self.judge_size(page)?;
         if page.devices.is_empty() {
@@ -305,11 +316,11 @@ mod tests {
 
     /// Lists with `window` pages in flight, which are answered in the order that `pick` picks.
     fn list(
-        window: usize,
+        mut pages: Pages,
         mut pick: impl FnMut(usize) -> usize,
         mut serve: impl FnMut(u64) -> Page,
     ) -> (Result<Vec<u64>, Error>, Vec<u64>) {
-        let mut pages = Pages::new(window);
+        let window = pages.window as usize;
         let (mut flying, mut asked, mut devices) = (Vec::new(), Vec::new(), Vec::new());
         while !pages.is_finished() {
             while let Some(number) = pages.want() {
@@ -332,7 +343,7 @@ mod tests {
     }
 
     fn in_order(server: &Server, window: usize) -> (Result<Vec<u64>, Error>, Vec<u64>) {
-        list(window, |_| 0, |number| server.page(number))
+        list(Pages::new(window), |_| 0, |number| server.page(number))
     }
 
     fn message(result: Result<Vec<u64>, Error>) -> String {
@@ -356,7 +367,7 @@ mod tests {
     #[test]
     fn pages_come_out_in_order_however_they_come_in() {
         let server = Server::new(100, 10);
-        let (devices, asked) = list(4, |flying| flying - 1, |number| server.page(number));
+        let (devices, asked) = list(Pages::new(4), |flying| flying - 1, |number| server.page(number));
         assert_eq!(devices.unwrap(), (0..100).collect::<Vec<_>>());
         assert_eq!(asked, (0..10).collect::<Vec<_>>());
     }
@@ -377,7 +388,7 @@ mod tests {
             }
             page
         };
-        let (devices, asked) = list(1, |_| 0, serve);
+        let (devices, asked) = list(Pages::new(1), |_| 0, serve);
         assert_eq!(devices.unwrap().len(), 40);
         assert_eq!(asked, [0, 1, 2, 3, 4]);
     }
@@ -410,18 +421,18 @@ mod tests {
     fn a_fleet_that_grows_is_listed_to_its_new_end() {
         let serve = |number| Server::new(if number < 2 { 40 } else { 70 }, 20).page(number);
         // Page 1 says that it is the last, so page 2 is not asked for: the server said so, and nothing contradicts it.
-        assert_eq!(list(1, |_| 0, serve).1, [0, 1]);
+        assert_eq!(list(Pages::new(1), |_| 0, serve).1, [0, 1]);
         let early = |number| Server::new(if number < 1 { 40 } else { 70 }, 20).page(number);
-        let (devices, asked) = list(8, |_| 0, early);
+        let (devices, asked) = list(Pages::new(8), |_| 0, early);
         assert_eq!((devices.unwrap().len(), asked), (70, vec![0, 1, 2, 3]));
     }
 
     #[test]
     fn a_fleet_that_shrinks_ends_early() {
         let serve = |number| Server::new(if number == 0 { 100 } else { 45 }, 20).page(number);
-        let (devices, asked) = list(1, |_| 0, serve);
+        let (devices, asked) = list(Pages::new(1), |_| 0, serve);
         assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
-        let (devices, asked) = list(8, |flying| flying - 1, serve);
+        let (devices, asked) = list(Pages::new(8), |flying| flying - 1, serve);
         assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3, 4]));
     }
 
@@ -434,7 +445,7 @@ mod tests {
             page
         };
         for pick in [|_: usize| 0, |flying: usize| flying - 1] {
-            let (devices, _) = list(4, pick, serve);
+            let (devices, _) = list(Pages::new(4), pick, serve);
             assert_eq!(devices.unwrap().len(), 80);
         }
     }
@@ -449,7 +460,7 @@ mod tests {
                 page
             };
             for window in [1, 2, 4, 8, 64] {
-                let (devices, _) = list(window, |_| 0, serve);
+                let (devices, _) = list(Pages::new(window), |_| 0, serve);
                 assert_eq!(devices.unwrap().len(), 200, "page {wrong}, window {window}");
             }
         }
@@ -459,7 +470,7 @@ mod tests {
     fn a_total_that_counts_pages_which_are_not_there_costs_one_page() {
         let server = Server::new(45, 20);
         let serve = |number| Page { total_pages: Some(9), ..server.page(number) };
-        let (devices, asked) = list(1, |_| 0, serve);
+        let (devices, asked) = list(Pages::new(1), |_| 0, serve);
         assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3]));
     }
 
@@ -485,20 +496,20 @@ mod tests {
     fn the_same_page_again_is_an_error() {
         let server = Server::new(100, 20);
         let serve = |number| Page { number: Some(number), last: false, ..server.page(0) };
-        assert!(message(list(1, |_| 0, serve).0).contains("same devices"));
+        assert!(message(list(Pages::new(1), |_| 0, serve).0).contains("same devices"));
     }
 
     #[test]
     fn another_page_than_asked_for_is_an_error() {
         let server = Server::new(100, 20);
         let serve = |number| server.page(if number == 2 { 3 } else { number });
-        assert_eq!(message(list(1, |_| 0, serve).0), "page 2 was asked for and page 3 came");
+        assert_eq!(message(list(Pages::new(1), |_| 0, serve).0), "page 2 was asked for and page 3 came");
     }
 
     #[test]
     fn another_size_in_the_middle_is_an_error() {
         let serve = |number| Server::new(100, if number == 2 { 10 } else { 20 }).page(number);
-        assert_eq!(message(list(1, |_| 0, serve).0), "page 2 has the size 10, and page 0 had 20");
+        assert_eq!(message(list(Pages::new(1), |_| 0, serve).0), "page 2 has the size 10, and page 0 had 20");
     }
 
     #[test]
@@ -508,7 +519,7 @@ mod tests {
             let page = server.page(number);
             Page { size: Some(page.devices.len() as u64), ..page }
         };
-        assert_eq!(list(1, |_| 0, serve).0.unwrap().len(), 45);
+        assert_eq!(list(Pages::new(1), |_| 0, serve).0.unwrap().len(), 45);
     }
 
     #[test]
@@ -518,7 +529,7 @@ mod tests {
             last: false,
             ..Server::new(0, 20).page(number)
         };
-        let (result, asked) = list(8, |_| 0, serve);
+        let (result, asked) = list(Pages::new(8), |_| 0, serve);
         assert!(message(result).contains("65 empty pages"));
         assert!(asked.len() < 80);
     }
@@ -530,9 +541,13 @@ mod tests {
             last: false,
             ..Server::new(u64::MAX, 1).page(number)
         };
-        let (result, asked) = list(1, |_| 0, serve);
-        assert!(message(result).contains("no end after 1000000 pages"));
-        assert_eq!(asked.len(), 1_000_001);
+        for window in [1, 8] {
+            let (result, asked) = list(Pages::new(window).at_most(1_000), |_| 0, serve);
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooManyPages);
+            assert_eq!(error.message(), "no end after 1000 pages");
+            assert_eq!(asked.len(), 1_001);
+        }
     }
 
     #[test]
@@ -572,7 +587,7 @@ mod tests {
             let server = Server { says_last, says_total, ..Server::new(fleet, size) };
             let mut turn = 0;
             let pick = |flying: usize| { turn += 1; picks[turn % picks.len()] % flying };
-            let (devices, asked) = list(window, pick, |number| server.page(number));
+            let (devices, asked) = list(Pages::new(window), pick, |number| server.page(number));
             prop_assert_eq!(devices.unwrap(), (0..fleet).collect::<Vec<_>>());
             prop_assert!(asked.len() as u64 <= server.total_pages().max(1) + 1);
         }
@@ -587,7 +602,7 @@ mod tests {
                 Page { devices, number: named.map(|_| number), size: None, total_pages, total_elements: total_pages, first: false, last, extra: Default::default() }
             };
             let mut budget = 3_000;
-            let (result, _) = list(window, |_| 0, |number| {
+            let (result, _) = list(Pages::new(window), |_| 0, |number| {
                 budget -= 1;
                 if budget > 0 { serve(number) } else { Server::new(0, 1).page(number) }
             });

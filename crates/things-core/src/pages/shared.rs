@@ -56,16 +56,9 @@ pub enum Next {
 }
 
 impl SharedPages {
-    /// A listing with up to `window` pages under way, from 1 to 64.
-    pub fn new(window: usize) -> Self {
-        let state = State {
-            pages: Pages::new(window),
-            idle: 0,
-            short: false,
-            reading: false,
-            stopped: false,
-            panic: None,
-        };
+    /// A listing that has not begun.
+    pub fn new(pages: Pages) -> Self {
+        let state = State { pages, idle: 0, short: false, reading: false, stopped: false, panic: None };
         Self { state: Mutex::new(state), room: Condvar::new(), page: Condvar::new() }
     }
 
@@ -198,7 +191,7 @@ mod tests {
         window: usize,
         fetch: impl Fn(u64) -> Result<Page, Error> + Sync,
     ) -> (Vec<String>, Option<Error>, usize) {
-        let shared = SharedPages::new(window);
+        let shared = SharedPages::new(Pages::new(window));
         let (mut names, mut hired) = (Vec::new(), 0);
         let error = thread::scope(|scope| {
             let error = loop {
@@ -245,7 +238,7 @@ mod tests {
     #[test]
     fn threads_that_cannot_be_started_are_done_without() {
         for started in [0, 1, 3] {
-            let shared = SharedPages::new(8);
+            let shared = SharedPages::new(Pages::new(8));
             let fetch = |number| Ok(page(number, 50));
             let (mut read, mut asked) = (0, Vec::new());
             thread::scope(|scope| {
@@ -267,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_page_that_is_there_is_had_without_waiting() {
-        let shared = SharedPages::new(3);
+        let shared = SharedPages::new(Pages::new(3));
         let fetch = |number| Ok(page(number, 3));
         assert!(shared.ready().is_none(), "nothing was fetched yet");
         assert!(matches!(shared.next(fetch), Next::Hire(1)));
@@ -292,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_a_worker_reaches_the_reader() {
-        let shared = SharedPages::new(2);
+        let shared = SharedPages::new(Pages::new(2));
         let fetch = |number| if number == 1 { panic!("broken") } else { Ok(page(number, 9)) };
         let outcome = thread::scope(|scope| {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -311,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_reads_no_more_lets_the_workers_go() {
-        let shared = SharedPages::new(4);
+        let shared = SharedPages::new(Pages::new(4));
         let fetch = |number| Ok(page(number, 1_000));
         thread::scope(|scope| {
             for _ in 0..3 {

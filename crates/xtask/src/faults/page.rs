@@ -1,0 +1,96 @@
+//! `docs/faults.md` and `docs/faults-whole.md`, as the matrix writes them.
+
+use std::fmt::Write;
+
+use super::report::Report;
+use super::rows::{Proof, ROWS, Row};
+
+const INTRODUCTION: &str = "\
+What goes wrong between a program and KPN Things, and what this library promises when it does. Each promise is tried with the
+real clients, over real sockets, against a simulator of the service or a server whose every byte a test decides.
+**A violation is a case in which the promise was broken.** The cases that CI runs are counted below; CI fails when one
+breaks its promise, and when this page is not what the command writes.
+
+```sh
+cargo xtask faults                # all rows, the share of CI; writes this page
+cargo xtask faults R1 R20         # some rows
+cargo xtask faults --seed 7       # other cases: other faults, moments, mutations
+cargo xtask faults --whole        # all cases, in release builds; writes faults-whole.md
+```
+
+A failed case tells its seed, and `--seed` runs it again. The whole takes about an hour on 2 cores; what it came to last is
+in [faults-whole.md](faults-whole.md). How other libraries fare with the same faults is in [peers.md](peers.md).
+";
+
+const DOUBTS: &str = "\
+## What these numbers do not say
+
+- The service itself was never asked. Where its documentation is silent, the simulator is a guess, and the promise is about what
+  the client does with any answer at all.
+- \"Never repeated\" is about this library. A proxy in between that repeats requests is out of its hands.
+- Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to four
+  times, and counts as broken only if it always is.
+- Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
+- The seed is fixed in CI, so that a change is what turns it red. Other seeds run by hand, and by the simulation of the core
+  (`THINGS_SEEDS=1000000 cargo test --release -p things-tests --test simulation`).
+";
+
+/// The page of the share that CI runs: nothing on it depends on the machine.
+pub(crate) fn of_ci(report: &Report) -> String {
+    let mut page = format!("# The fault matrix\n\n{INTRODUCTION}\n");
+    page += "| row | fault | promise | cases run | violations | again |\n|---|---|---|---|---|---|\n";
+    for row in proven() {
+        let cases = report.of(row.name).map(|(client, tally)| format!("{client} {}", grouped(tally.cases)));
+        let cases: Vec<_> = cases.collect();
+        let violated: u64 = report.of(row.name).map(|(_, tally)| tally.violated).sum();
+        let Row { name, fault, promise, .. } = row;
+        let cases = cases.join("<br>");
+        let _ = writeln!(
+            page,
+            "| {name} | {fault} | {promise} | {cases} | {violated} | `cargo xtask faults {name}` |"
+        );
+    }
+    page += "\n## Rows without cases\n\n| row | fault | why |\n|---|---|---|\n";
+    for row in ROWS {
+        let why = match row.proof {
+            Proof::Open(why) => format!("not promised: {why}"),
+            Proof::Elsewhere(why) => why.to_owned(),
+            _ => continue,
+        };
+        let _ = writeln!(page, "| {} | {} | {why} |", row.name, row.fault);
+    }
+    format!("{page}\n{DOUBTS}")
+}
+
+/// The page of a whole run: what it came to, and on which machine.
+pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
+    let mut page = format!(
+        "# The whole fault matrix\n\nWhat `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}. \
+         What the rows mean is in [faults.md](faults.md).\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
+    );
+    for row in proven() {
+        for (client, tally) in report.of(row.name) {
+            let (cases, violated) = (grouped(tally.cases), tally.violated);
+            let measured = tally.measured.join("; ");
+            let _ = writeln!(page, "| {} | {client} | {cases} | {violated} | {measured} |", row.name);
+        }
+    }
+    page
+}
+
+fn proven() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(|row| !matches!(row.proof, Proof::Open(_) | Proof::Elsewhere(_)))
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,60 @@
+//! What the trials told: a line of JSON for each row and client.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
+
+use serde_json::Value;
+
+/// What came of a row with one client.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) cases: u64,
+    pub(crate) violated: u64,
+    pub(crate) violations: Vec<String>,
+    pub(crate) measured: Vec<String>,
+}
+
+/// By row, and then by client.
+#[derive(Default)]
+pub(crate) struct Report(BTreeMap<(String, String), Tally>);
+
+impl Report {
+    /// Reads the lines that trials have written.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(|error| format!("{}: {error}", path.display()))?,
+        };
+        let mut report = Self::default();
+        for line in text.lines() {
+            let trial: Value = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
+            report.add(&trial).ok_or_else(|| format!("no report of a trial: {line}"))?;
+        }
+        Ok(report)
+    }
+
+    fn add(&mut self, trial: &Value) -> Option<()> {
+        let tally = self.tally(trial["row"].as_str()?, trial["client"].as_str()?);
+        tally.cases += trial["cases"].as_u64()?;
+        let violations: Vec<_> = trial["violations"].as_array()?.iter().filter_map(Value::as_str).collect();
+        tally.violated += trial["violated"].as_u64().unwrap_or(violations.len() as u64);
+        tally.violations.extend(violations.into_iter().map(str::to_owned));
+        tally.measured.extend(trial["measured"].as_str().map(str::to_owned));
+        Some(())
+    }
+
+    pub(crate) fn tally(&mut self, row: &str, client: &str) -> &mut Tally {
+        self.0.entry((row.to_owned(), client.to_owned())).or_default()
+    }
+
+    /// The clients that tried a row, and what came of it.
+    pub(crate) fn of<'a>(&'a self, row: &'a str) -> impl Iterator<Item = (&'a str, &'a Tally)> {
+        let clients = self.0.iter().filter(move |((of, _), _)| of == row);
+        clients.map(|((_, client), tally)| (client.as_str(), tally))
+    }
+
+    pub(crate) fn violated(&self) -> u64 {
+        self.0.values().map(|tally| tally.violated).sum()
+    }
+}

@@ -1,0 +1,201 @@
+//! The rows of the matrix: which fault, and what is promised.
+
+/// One row. Its tests are named after it: `r1_...` in Rust, `test_r1_...` in Python.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) fault: &'static str,
+    pub(crate) promise: &'static str,
+    pub(crate) proof: Proof,
+}
+
+/// Where a row is proven.
+pub(crate) enum Proof {
+    /// By trials with the real clients, which report what they did.
+    Trials,
+    /// By trials, and by tests of the network layer that stand elsewhere: a module of `--test transports`.
+    TrialsAnd(&'static str),
+    /// By a load that runs beside the trials.
+    Soak,
+    /// By another command, and why not here.
+    Elsewhere(&'static str),
+    /// Not at all, and why.
+    Open(&'static str),
+}
+
+const fn row(name: &'static str, fault: &'static str, promise: &'static str, proof: Proof) -> Row {
+    Row { name, fault, promise, proof }
+}
+
+/// In the order of the page.
+pub(crate) const ROWS: [Row; 31] = [
+    row(
+        "R1",
+        "A downlink is processed; then the connection is dropped or stalls, the answer is 408, 500, 502, 503 without Retry-After or 504, or is cut short",
+        "Sent once, never repeated; the error says `Unknown` and names the downlink",
+        Proof::Trials,
+    ),
+    row(
+        "R2",
+        "A downlink is refused before it is processed: closed port, DNS, TLS, a rejected token (302, 401), 429, 503 with Retry-After",
+        "Never `Unknown`: `NotSent`, or repeated and accepted exactly once when the fault is over",
+        Proof::Trials,
+    ),
+    row(
+        "R3",
+        "The process is killed in the middle of a bulk run",
+        "",
+        Proof::Open("there is no bulk run with a journal yet"),
+    ),
+    row(
+        "R4",
+        "The journal of a bulk run is torn, or its disk full",
+        "",
+        Proof::Open("there is no bulk run with a journal yet"),
+    ),
+    row(
+        "R5",
+        "64 threads or 1,000 tasks find no token, an expired one, or a revoked one",
+        "One token request",
+        Proof::Trials,
+    ),
+    row(
+        "R6",
+        "The identity service is down: closed port, 500, drop, stall; 1,000 callers",
+        "One failure for all who wait, then a pause: at most 3 token requests, and none while it lasts",
+        Proof::Trials,
+    ),
+    row("R7", "A refresh fails while the old token lives", "Callers notice nothing", Proof::Trials),
+    row("R8", "Tokens are revoked in mid-run", "At most one repeat a call, no loop, no error", Proof::Trials),
+    row(
+        "R9",
+        "`expires_in` is absent, 0, negative, text, 1e12; the clock is set 24 h back or forth",
+        "Calls succeed, with at most one token request a second",
+        Proof::Trials,
+    ),
+    row(
+        "R10",
+        "A redirect (300 to 308) to another host, port, scheme or path, from either service",
+        "Not followed: no connection there, not a byte",
+        Proof::Trials,
+    ),
+    row(
+        "R11",
+        "Devices come, go and are renamed between the pages",
+        "",
+        Proof::Open(
+            "no listing proves that it is complete while the fleet changes; `total_elements` says what the service told",
+        ),
+    ),
+    row(
+        "R12",
+        "The listing lies: never `last`, the same page again, another size, a wrong number, an empty page in the middle, a total that shrinks, no end",
+        "Every device the pages admit to, or a typed error; a bounded number of requests",
+        Proof::Trials,
+    ),
+    row(
+        "R13",
+        "Retry-After in seconds, as a date, as garbage, negative, in the past, 1e9",
+        "No request earlier than asked; beyond 120 s or the deadline an error that carries it, at once",
+        Proof::Trials,
+    ),
+    row(
+        "R14",
+        "503 for everything, and callers that keep calling",
+        "The retry budget holds the load at 1.2 times the first attempts, and all is well with the first call after it",
+        Proof::Trials,
+    ),
+    row(
+        "R15",
+        "Slow headers, a byte a second, a half-open socket, a stalled handshake, an IPv6 address that answers nothing",
+        "The deadline holds within 100 ms, and the other address is tried",
+        Proof::Trials,
+    ),
+    row(
+        "R16",
+        "A compressed bomb of 300 MB, a body of 1 GB, a head of 10 MB, JSON nested 100,000 deep",
+        "A typed error; memory grows by 32 MiB at most",
+        Proof::Trials,
+    ),
+    row(
+        "R17",
+        "HTML with 200, JSON cut anywhere, byte order mark, bad UTF-8, duplicate keys, NaN, missing fields, wrong types, mutations",
+        "A valid reading or a typed error with a short, redacted excerpt; no panic",
+        Proof::Trials,
+    ),
+    row(
+        "R18",
+        "A certificate that is expired, of another host, self-signed, of an unknown authority; an authority of the user's own",
+        "Refused before anything is sent; the own authority is accepted, from settings and from `SSL_CERT_FILE`",
+        Proof::TrialsAnd("tls"),
+    ),
+    row(
+        "R19",
+        "HTTP and HTTPS proxies, 407, `NO_PROXY`, a proxy that drops CONNECT",
+        "The same with both transports; the password goes to the proxy alone and is never shown",
+        Proof::TrialsAnd("proxy"),
+    ),
+    row(
+        "R20",
+        "The server closes an idle connection of the pool",
+        "A read goes on unseen; a downlink is repeated only if nothing of it was written",
+        Proof::Trials,
+    ),
+    row("R21", "Fork after use, 1,000 times; spawn", "Works, or says why not; never hangs", Proof::Trials),
+    row(
+        "R22",
+        "Ctrl-C in a call that blocks; an asyncio task is cancelled; the interpreter ends in mid-call",
+        "Over within 250 ms, within 50 ms, and without a hang",
+        Proof::Trials,
+    ),
+    row(
+        "R23",
+        "64 threads on one client",
+        "No race: every call succeeds, tokens are fetched as one",
+        Proof::Trials,
+    ),
+    row(
+        "R24",
+        "Pickles of clients, exceptions and models; Dask workers",
+        "They come back the same, without a secret in the bytes",
+        Proof::Trials,
+    ),
+    row(
+        "R25",
+        "A canary secret and a canary token, through every output there is",
+        "In none of them, in any encoding",
+        Proof::Trials,
+    ),
+    row("R26", "An uplink is forged, altered or replayed", "", Proof::Open("uplinks are not received yet")),
+    row(
+        "R27",
+        "Bad input: DevEUI, FPort, hex, sizes, NUL, Unicode digits, CR LF in a header, `..` in an id, and random ones",
+        "Refused with what and why; no request",
+        Proof::Trials,
+    ),
+    row(
+        "R28",
+        "Load with faults, and clients made and dropped",
+        "No hang, no downlink twice; memory grows by less than 4 MiB after the warm-up, descriptors not at all",
+        Proof::Soak,
+    ),
+    row(
+        "R29",
+        "What a call costs over the bare HTTP library",
+        "",
+        Proof::Elsewhere("a speed, and so a ratio that no test asserts: `cargo xtask bench S1` and `S15`"),
+    ),
+    row(
+        "R30",
+        "A deadline of 1 to 100 ms on every public call, at every stage of it",
+        "It holds within 100 ms",
+        Proof::Trials,
+    ),
+    row(
+        "R31",
+        "The supply chain",
+        "",
+        Proof::Elsewhere(
+            "`cargo xtask guard` checks licences, sources and bans with cargo-deny; the wheel carries its SBOM; advisories need a database from the network, so they are no part of a test",
+        ),
+    ),
+];
