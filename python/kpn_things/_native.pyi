@@ -231,7 +231,7 @@ class Response:
         """The body as text; bytes that are not UTF-8 are replaced."""
 
     def json(self) -> Any:
-        """The body as plain Python data; `ValueError` if it is not JSON."""
+        """The body as plain Python data; `ValueError` if it is not JSON, or nested deeper than Python reads."""
 
     @property
     def attempts(self) -> int:

@@ -1,8 +1,11 @@
 //! The answer to a raw call.
 
+use pyo3::exceptions::PyRecursionError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
-use things_core::Answer;
+use things_core::{Answer, DecodeError};
+
+use crate::error::raise;
 
 /// The answer to a call that this library does not model.
 #[pyclass(frozen, module = "kpn_things", name = "Response")]
@@ -78,9 +81,14 @@ impl Response {
         PyString::new(py, &String::from_utf8_lossy(self.content.as_bytes(py)))
     }
 
-    /// The body as plain Python data; `ValueError` if it is not JSON.
+    /// The body as plain Python data; `ValueError` if it is not JSON, or nested deeper than Python reads.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("json")?.call_method1("loads", (&self.content,))
+        py.import("json")?.call_method1("loads", (&self.content,)).map_err(|error| {
+            if error.is_instance_of::<PyRecursionError>(py) {
+                return raise(py, &DecodeError::new("the answer is nested too deeply to be read").into());
+            }
+            error
+        })
     }
 
     /// All that is known of it.
