@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +37,13 @@ class Caller(ABC):
     def call(self, work: Work) -> Any:
         """Makes a call."""
 
-    @abstractmethod
     def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
         """Makes these calls, so many at a time, and gives what they came to, in order."""
+        return [result for result, _ in self.timed(works, at_once)]
+
+    @abstractmethod
+    def timed(self, works: Iterable[Work], at_once: int = 64) -> list[tuple[Any, float]]:
+        """The same, with the seconds that each took."""
 
     @abstractmethod
     def together(self, work: Work, callers: int | None = None) -> list[Any]:
@@ -70,9 +75,13 @@ class Threads(Caller):
         except BaseException as error:  # A panic of the native part is one.
             return _told(error)
 
-    def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
+    def timed(self, works: Iterable[Work], at_once: int = 64) -> list[tuple[Any, float]]:
+        def call(work: Work) -> tuple[Any, float]:
+            begun = time.monotonic()
+            return self.call(work), time.monotonic() - begun
+
         with ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(self.call, works))
+            return list(pool.map(call, works))
 
     def together(self, work: Work, callers: int | None = None) -> list[Any]:
         callers = callers or self.many
@@ -99,14 +108,15 @@ class Tasks(Caller):
     def call(self, work: Work) -> Any:
         return asyncio.run(self._make(work))
 
-    def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
-        async def main() -> list[Any]:
-            results: dict[int, Any] = {}
+    def timed(self, works: Iterable[Work], at_once: int = 64) -> list[tuple[Any, float]]:
+        async def main() -> list[tuple[Any, float]]:
+            results: dict[int, tuple[Any, float]] = {}
             left = enumerate(works)
 
             async def worker() -> None:
                 for place, work in left:
-                    results[place] = await self._make(work)
+                    begun = time.monotonic()
+                    results[place] = await self._make(work), time.monotonic() - begun
 
             await asyncio.gather(*(worker() for _ in range(at_once)))
             return [results[place] for place in sorted(results)]

@@ -10,7 +10,7 @@ from behaviour.service import Answer, Request, Service
 from kpn_things import DecodeError, Fleet, KpnThingsError, ListingError
 
 from .caller import Caller, either, told
-from .trial import Trial, share
+from .trial import Trial
 
 DEVICES = 100
 SIZE = 10
@@ -141,8 +141,8 @@ def test_r12_lie_that_hides_the_fleet_is_an_error(caller: type[Caller]) -> None:
 def test_r12_listing_without_end_ends_with_its_time(caller: type[Caller]) -> None:
     with Trial("R12", caller.name) as trial, Service(answers=serve(others)) as service:
         with caller(service.environment()) as client:
-            for window in WINDOWS[:: share(2, 1)]:
-                result = client.call(lambda client: client.devices(window=window, timeout=0.3).collect())
+            for window in WINDOWS:
+                result = client.call(lambda client: client.devices(window=window, timeout=0.2).collect())
                 trial.holds(
                     isinstance(result, TimeoutError) and isinstance(result, KpnThingsError),
                     lambda: f"window {window}, told: {told(result)}",

@@ -15,7 +15,7 @@ from kpn_things import KpnThingsError, RateLimitedError, ServerError
 
 from .caller import Caller, Work, either, told
 from .test_downlinks import downlink
-from .trial import Trial, share
+from .trial import Trial, whole
 
 PATIENCE = 1_000.0
 """Seconds for a call: more than anybody waits for."""
@@ -132,8 +132,8 @@ def play(caller: type[Caller], forms: dict[str, Form]) -> list[Case]:
 @either
 def test_r13_retry_after_is_waited_for(caller: type[Caller]) -> None:
     with Trial("R13", caller.name) as trial:
-        # So long nobody waits where machines are waiting for us.
-        longest = {"120": seconds("120", 120)} if share(0, 1) else {}
+        # Two minutes are for a whole run.
+        longest = {"120": seconds("120", 120)} if whole() else {}
         for case in play(caller, WAITED | longest):
             wait = case.form.wait or 0
             trial.holds(

@@ -86,6 +86,11 @@ class Trial:
         return f"{self.row} {self.client}: {broken} (THINGS_FAULTS_SEED={self.seed}):\n  {shown}"
 
 
-def share(of_ci: int, whole: int) -> int:
+def share(of_ci: int, of_all: int) -> int:
     """How many cases: the share that CI runs, or the whole."""
-    return whole if os.environ.get("THINGS_FAULTS") == "whole" else of_ci
+    return of_all if whole() else of_ci
+
+
+def whole() -> bool:
+    """Whether all cases are run."""
+    return os.environ.get("THINGS_FAULTS") == "whole"
