@@ -34,7 +34,8 @@ impl Canary {
         let unreserved =
             unreserved.iter().fold(percent.clone(), |text, (code, char)| text.replace(code, char));
         let decimal: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
-        let xml = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")];
+        let markup = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")];
+        let xml = markup.iter().fold(text.to_owned(), |text, (char, code)| text.replace(char, code));
         let mut forms = vec![
             ("as it is", text.to_owned()),
             ("as JSON or Debug", json.trim_matches('"').to_owned()),
@@ -44,7 +45,8 @@ impl Canary {
             ("percent-encoded", unreserved.to_lowercase()),
             ("percent-encoded", unreserved),
             ("percent-encoded", percent),
-            ("as XML", xml.iter().fold(text.to_owned(), |text, (char, code)| text.replace(char, code))),
+            ("as XML", xml.replace('"', "&quot;")),
+            ("as XML", xml),
             ("as hexadecimal", hex.to_uppercase()),
             ("as hexadecimal", hex),
         ];
@@ -210,6 +212,7 @@ mod tests {
         finds("percent-encoded", "s3cr%2Fet%2B%3D%26%25%22%C3%A9");
         finds("percent-encoded", "s3cr%2fet%2b%3d%26%25%22%c3%a9");
         finds("as XML", "s3cr/et+=&amp;%&quot;é");
+        finds("as XML", "s3cr/et+=&amp;%\"é");
         finds("as hexadecimal", "\\x733363722f65742b3d262522c3a9");
         finds("as hexadecimal", "733363722F65742B3D262522C3A9");
         for before in ["", "key:", "a:", "it"] {

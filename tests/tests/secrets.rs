@@ -2,11 +2,13 @@
 
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
-use std::{fs, iter, panic};
+use std::{fs, io, iter, panic};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use things_core::{
@@ -129,6 +131,27 @@ fn a_panic_over_an_error_shows_nothing() {
     let messages = lock().clone();
     assert!(panicked.is_err() && messages.contains("127.0.0.1:1"), "{messages}");
     assert_clean("the message", &messages, &canaries());
+}
+
+/// `cargo xtask test` searches all that the tests print.
+#[test]
+fn a_secret_in_the_output_of_the_tests_fails_them() -> io::Result<()> {
+    let planted = |name: &str, output: &str| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, output)?;
+        Command::new(env!("CARGO_BIN_EXE_canaries")).arg(path).output()
+    };
+    let clean = planted("clean", "test token_is_fetched_once ... ok\n")?;
+    assert!(clean.status.success(), "{clean:?}");
+    let leaking = planted("leaking", "test x ... ok\n[TRACE] authorization: Bearer token-1\n")?;
+    let told = String::from_utf8_lossy(&leaking.stdout);
+    assert!(
+        !leaking.status.success() && told.contains("line 2: the first token of a scenario, as it is"),
+        "{told}"
+    );
+    assert_clean("what is told of it", &leaking.stdout, &Canary::known());
+    assert!(!Command::new(env!("CARGO_BIN_EXE_canaries")).arg("/nowhere").output()?.status.success());
+    Ok(())
 }
 
 /// What the HTTP libraries logged, by the thread that did it.

@@ -4,11 +4,14 @@ mod dependencies;
 mod faults;
 mod public_api;
 mod python;
+mod transcript;
 mod transports;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+use transcript::Transcript;
 
 const HELP: &str = "\
 cargo xtask test            all tests of the workspace, of the Python package, and the guards
@@ -59,7 +62,9 @@ fn test(arguments: &[String]) -> Outcome {
     guard()?;
     // The command line tool is what some tests run, so it has to be there first.
     cargo(&["build", "--workspace", "--all-targets"])?;
-    cargo(&["test", "--workspace"])?;
+    let transcript = Transcript::new("rust")?;
+    transcript.run(Command::new("cargo").args(["test", "--workspace", "--", "--show-output"]))?;
+    transcript.search()?;
     python::test(&[])
 }
 

@@ -4,13 +4,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use crate::transcript::Transcript;
 use crate::{Outcome, output, root, run, run_quietly};
 
 /// The tests, the types, the stubs, and the wheel on every interpreter that there is.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let environment = Environment::make("python-tests", "python/tests/requirements.txt")?;
     let wheel = environment.install(&["--profile", "dev"])?;
-    run(environment.python().args(["-m", "pytest", "python/tests"]).args(arguments))?;
+    let transcript = Transcript::new("python")?;
+    // The report holds what pytest captured, logs at the most verbose level included.
+    let mut pytest = environment.python();
+    pytest.args([
+        "-m",
+        "pytest",
+        "python/tests",
+        "--log-level=DEBUG",
+        "-o",
+        "junit_logging=all",
+        "--junit-xml",
+    ]);
+    transcript.run(pytest.arg(transcript.file("report.xml")).args(arguments))?;
+    transcript.search()?;
     // The package as it is installed: the folder beside it holds no native part.
     run(environment.python().args(["-m", "mypy", "--config-file", "python/pyproject.toml", "python/tests"]))?;
     run(environment.python().args([
