@@ -62,19 +62,26 @@ fn r1_downlink_that_may_have_arrived_is_never_repeated() {
         for rule in one_of(100.0, &FAULTS) {
             sim.add_fault(rule.parse().unwrap());
         }
-        let config = settings(&sim).attempt_timeout(Duration::from_millis(200)).build().unwrap();
+        let config = settings(&sim).attempt_timeout(Duration::from_millis(500)).build().unwrap();
         let client = Client::new(name, config);
         let results = each(cases, 64, |case| client.call(&downlink(case)));
         let accepted = accepted(&sim);
         for (case, result) in (0..).zip(&results) {
             let times = accepted.get(&case).copied().unwrap_or(0);
-            let outcome = result.as_ref().err().and_then(Error::outcome);
-            trial.holds(times == 1 && outcome == Some(Outcome::Unknown), || {
+            let told_of = result
+                .as_ref()
+                .err()
+                .and_then(|error| Some((error.outcome()?, error.external_reference()?.parse().ok()?)));
+            // A machine that is too busy to connect in time has sent nothing, and then that is what has to be told.
+            let outcome = if times == 0 { Outcome::NotSent } else { Outcome::Unknown };
+            trial.holds(times <= 1 && told_of == Some((outcome, case)), || {
                 format!("downlink {case} was accepted {times} times, and told was: {}", told(result))
             });
         }
         let calls = sim.calls(Route::Downlinks);
-        trial.holds(calls == cases, || format!("{calls} requests for {cases} downlinks"));
+        trial.holds(calls <= cases && calls * 100 >= cases * 99, || {
+            format!("{calls} requests for {cases} downlinks")
+        });
         trial.end();
     }
 }
