@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use things_core::{Downlink, Error, ErrorKind, FPort, Outcome, Receipt};
-use things_sim::{Route, Sim};
+use things_core::{Downlink, Error, ErrorKind, FPort, Outcome, Receipt, Stage};
+use things_sim::{DEFAULT_CUSTOMER, Route, Sim};
 use things_tests::authority::{Authority, self_signed};
 use things_tests::server::{Server, answer_last, read_request, tls, wait_for_the_end};
 use tokio::net::TcpSocket;
@@ -175,6 +175,32 @@ fn r2_downlink_without_a_connection_is_not_sent() {
         }
         let requests = *requests.lock().unwrap();
         trial.holds(requests == 0, || format!("{requests} requests to a server without a good certificate"));
+        trial.end();
+    }
+}
+
+#[test]
+fn r2_downlink_whose_token_or_context_switch_fails_is_not_sent() {
+    const FAULTS: [&str; 5] = ["status:500", "status-after:502", "drop-before", "drop-after", "truncate:1"];
+    for name in Client::NAMES {
+        let mut trial = Trial::new("R2", name);
+        for (route, stage) in [("token", Stage::Token), ("context-switch", Stage::ContextSwitch)] {
+            for fault in FAULTS {
+                let sim = Sim::builder().keep_requests(0).start().unwrap();
+                sim.add_fault(format!("{route}={fault}").parse().unwrap());
+                let client = Client::new(name, settings(&sim).retry(quick(3)).build().unwrap());
+                let client = client.for_customer(DEFAULT_CUSTOMER).unwrap();
+                for result in each(share(20, 1_000), 16, |case| client.call(&downlink(case))) {
+                    let error = result.as_ref().err();
+                    let found = error.map(|error| (error.stage(), error.outcome()));
+                    trial.holds(found == Some((stage, Some(Outcome::NotSent))), || {
+                        format!("{route}={fault}: {}", told(&result))
+                    });
+                }
+                let calls = sim.calls(Route::Downlinks);
+                trial.holds(calls == 0, || format!("{route}={fault}: {calls} downlinks came"));
+            }
+        }
         trial.end();
     }
 }

@@ -89,9 +89,10 @@ impl Down<'_> {
         let results: Vec<Result<Receipt, Error>> = self.client.together(self.callers, &downlink(0));
         let requests = (self.requests)() - before;
         let told = |result: &Result<Receipt, Error>| {
-            result.as_ref().err().map(|error| (error.kind(), error.stage(), error.outcome()))
+            let error = result.as_ref().err();
+            error.map(|error| (error.kind(), error.stage(), error.outcome(), error.attempts() <= 3))
         };
-        let wanted = Some((self.kind, Stage::Token, Some(Outcome::NotSent)));
+        let wanted = Some((self.kind, Stage::Token, Some(Outcome::NotSent), true));
         let other = results.iter().find(|result| told(result) != wanted);
         trial.holds(requests <= most && other.is_none(), || {
             format!("{}, {wave}: {requests} requests for a token, {other:?}", self.case)
