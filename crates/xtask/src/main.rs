@@ -4,6 +4,7 @@ mod dependencies;
 mod faults;
 mod public_api;
 mod python;
+mod soak;
 mod transcript;
 mod transports;
 
@@ -25,6 +26,9 @@ cargo xtask bench --python [S4 ...]
                             those of the Python package, beside its peers
 cargo xtask faults [--whole] [--seed N] [R1 ...]
                             the fault matrix; writes docs/faults.md. With --check: that the page is what it would write
+cargo xtask soak [--requests N] [--python-requests N] [--clients N] [--seed N]
+                            a million requests with faults, 200,000 of Python, 1,000 clients made and dropped: steady
+                            memory and descriptors, no hang, every downlink accounted for
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Some("guard") => guard(),
         Some("bench") => bench(rest),
         Some("faults") => faults::faults(rest),
+        Some("soak") => soak::soak(rest),
         Some("package") => package(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -90,6 +90,17 @@ pub(crate) fn bench(targets: &[String]) -> Outcome {
     run(environment.python().arg("benches/python/speed.py").args(targets))
 }
 
+/// The load through both clients.
+pub(crate) fn soak(release: bool, arguments: &[String], service: &Path) -> Outcome {
+    let environment = Environment::make("python-soak", "python/requirements-build.txt")?;
+    environment.install(if release { &["--release"] } else { &["--profile", "dev"] })?;
+    let run = |client| {
+        let mut python = environment.python();
+        run(python.args(["benches/python/soak.py", client]).args(arguments).arg(service))
+    };
+    [run("sync"), run("async")].into_iter().collect()
+}
+
 /// A virtual environment.
 pub(crate) struct Environment(PathBuf);
 
