@@ -178,7 +178,7 @@ class DecodeError(KpnThingsError, ValueError):
 
 
 class TooDeepError(DecodeError):
-    """A 2xx answer whose JSON is nested more than 127 levels deep."""
+    """A 2xx answer whose JSON is nested too deeply: more than 127 levels, or in `Response.json` more than Python reads."""
 
 
 class ListingError(KpnThingsError):

@@ -85,7 +85,10 @@ impl Response {
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         py.import("json")?.call_method1("loads", (&self.content,)).map_err(|error| {
             if error.is_instance_of::<PyRecursionError>(py) {
-                return raise(py, &DecodeError::new("the answer is nested too deeply to be read").into());
+                return raise(
+                    py,
+                    &DecodeError::too_deep("the answer is nested too deeply to be read").into(),
+                );
             }
             error
         })

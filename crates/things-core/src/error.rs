@@ -270,6 +270,11 @@ impl DecodeError {
         Self { why: why.to_string(), too_deep: false }
     }
 
+    /// JSON that is nested deeper than its reader goes.
+    pub fn too_deep(why: impl fmt::Display) -> Self {
+        Self { too_deep: true, ..Self::new(why) }
+    }
+
     /// JSON that is not `what` was expected, such as "a page of devices".
     pub fn json(what: &str, error: &serde_json::Error) -> Self {
         Self { too_deep: is_too_deep(error), ..Self::new(format_args!("not {what}: {error}")) }

@@ -153,15 +153,16 @@ def cases() -> Iterable[Case]:
         yield Case("1 GB", path, measured_gigabyte, call, "TooLargeError")
     yield Case("1 GB in chunks", BIG, chunked_gigabyte, REQUEST, "TooLargeError")
     yield Case("1 GB of no known length", BIG, endless_gigabyte, REQUEST, "TooLargeError")
-    yield Case("a header of 10 MB", BIG, long_header, REQUEST, "TooLargeError")
-    yield Case("a million headers", BIG, many_headers, REQUEST, "TooLargeError")
+    yield Case("a header of 10 MB", BIG, long_header, REQUEST, "HeadTooLargeError")
+    yield Case("a million headers", BIG, many_headers, REQUEST, "HeadTooLargeError")
     yield Case("a reason of 10 MB", BIG, long_reason, REQUEST, "KpnThingsError")
     yield Case("100,000 interim answers", BIG, hints, REQUEST, "KpnThingsError")
     yield Case("a chunk's extension of 100 MB", BIG, long_extension, REQUEST, "KpnThingsError")
     yield Case("a million trailers", BIG, trailers, REQUEST, "KpnThingsError")
     device = b'{"content":[{"uuid":"a","metadata":%s}],"last":true}'
-    yield Case("metadata 100,000 deep", "/api/devices", body(device % DEEP), DEVICES, "DecodeError")
-    yield Case("JSON 100,000 deep, read", BIG, body(DEEP), REQUEST, "DecodeError", read=True)
+    yield Case("a field 100,000 deep", "/api/devices", body(NESTED), DEVICES, "TooDeepError")
+    yield Case("metadata 100,000 deep", "/api/devices", body(device % DEEP), DEVICES, "TooDeepError")
+    yield Case("JSON 100,000 deep, read", BIG, body(DEEP), REQUEST, "TooDeepError", read=True)
 
 
 CASES = list(cases())

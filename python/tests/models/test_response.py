@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kpn_things import DecodeError, Response
+from kpn_things import Response, TooDeepError
 from kpn_things.testing import Simulator
 
 ACCEPT = {"Accept": "application/vnd.kpnthings.device.v1.response+json"}
@@ -35,8 +35,8 @@ def test_json_is_read_exactly_as_python_reads_it() -> None:
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000])
-def test_json_that_is_too_deep_is_a_decode_error(content: bytes) -> None:
-    with pytest.raises(DecodeError, match="nested too deeply"):
+def test_json_that_is_too_deep_says_so(content: bytes) -> None:
+    with pytest.raises(TooDeepError, match="nested too deeply"):
         Response(200, content).json()
 
 
