@@ -11,7 +11,7 @@
 
 mod shared;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::devices::{Device, Page};
@@ -34,7 +34,7 @@ pub struct Pages {
     furthest_content: u64,
     ready: BTreeMap<u64, Result<Page, Error>>,
     size: Option<u64>,
-    fingerprint: Option<u64>,
+    fingerprints: HashSet<u64>,
     empty_in_a_row: u32,
     finished: bool,
     total_elements: Option<u64>,
@@ -81,7 +81,7 @@ impl Pages {
             furthest_content: 0,
             ready: BTreeMap::new(),
             size: None,
-            fingerprint: None,
+            fingerprints: HashSet::new(),
             empty_in_a_row: 0,
             finished: false,
             total_elements: None,
@@ -115,19 +115,21 @@ impl Pages {
     /// Takes in the page that was fetched for `number`, or why it could not be.
     pub fn accept(&mut self, number: u64, page: Result<Page, Error>) {
         if let Ok(page) = &page {
+            let total = self.total_pages(page, number);
+            let more = number + 1 < total;
             if !page.devices.is_empty() {
                 self.furthest_content = self.furthest_content.max(number);
-                if self.last.is_some_and(|last| last.page < number) {
-                    self.last = None;
-                }
+            }
+            let goes_on = !page.devices.is_empty() || more && !page.last;
+            if goes_on && self.last.is_some_and(|last| last.page < number) {
+                self.last = None;
             }
             if page.last && number >= self.furthest_content {
                 // A page that says `last` and more pages in one breath is believed when the next has no devices.
-                let doubtful = page.total_pages.is_some_and(|total| number + 1 < total);
-                let last = Last { page: number, doubtful };
+                let last = Last { page: number, doubtful: more };
                 self.last = Some(self.last.filter(|known| known.page < number).unwrap_or(last));
             }
-            self.bound = self.bound.max(page.total_pages.unwrap_or(0));
+            self.bound = self.bound.max(total);
         }
         self.ready.insert(number, page);
     }
@@ -169,6 +171,15 @@ impl Pages {
         self.total_elements
     }
 
+    /// How many pages there are by what this one says. A total of devices that the pages up to it cannot hold tells of
+    /// one page more, not of all: it may count what is not listed.
+    fn total_pages(&self, page: &Page, number: u64) -> u64 {
+        let size = self.size.or(page.size).filter(|size| *size > 0);
+        let held = size.map(|size| size.saturating_mul(number + 1));
+        let fewer = held.zip(page.total_elements).is_some_and(|(held, total)| held < total);
+        page.total_pages.unwrap_or(0).max(if fewer { number + 2 } else { 0 })
+    }
+
     /// The number of pages to ask for, as far as it is known.
     fn end(&self) -> u64 {
         let told = self.last.map_or(self.bound, |last| self.bound.min(last.end()));
@@ -197,8 +208,8 @@ impl Pages {
         } else {
             self.empty_in_a_row = 0;
             let fingerprint = fingerprint(&page.devices);
-            if self.fingerprint.replace(fingerprint) == Some(fingerprint) {
-                return Err(Error::listing(format!("page {asked} has the same devices as the page before")));
+            if !self.fingerprints.insert(fingerprint) {
+                return Err(Error::listing(format!("page {asked} has the same devices as a page before")));
             }
             // At its own end by the total, but not by `last`, or without a total: one more page tells.
             let ended = page.last || (page.total_pages.is_some() && asked + 1 < self.bound);
@@ -223,7 +234,7 @@ impl Pages {
     }
 }
 
-/// Tells a page from its neighbour without keeping it.
+/// Tells a page from the others without keeping it.
 fn fingerprint(devices: &[Device]) -> u64 {
     let mut hasher = DefaultHasher::new();
     devices.len().hash(&mut hasher);
@@ -472,6 +483,19 @@ mod tests {
         let serve = |number| Page { total_pages: Some(9), ..server.page(number) };
         let (devices, asked) = list(Pages::new(1), |_| 0, serve);
         assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn a_total_of_devices_that_the_pages_cannot_hold_is_followed() {
+        let server = Server::new(45, 20);
+        let serve = |number| {
+            let page = server.page(number);
+            Page { total_pages: None, last: number < 2 || page.last, ..page }
+        };
+        for window in [1, 8] {
+            let (devices, asked) = list(window, |_| 0, serve);
+            assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
+        }
     }
 
     #[test]
