@@ -18,6 +18,7 @@ mod clock;
 mod downlinks;
 mod input;
 mod overload;
+mod pages;
 mod pooling;
 mod redirects;
 mod service;
