@@ -4,14 +4,15 @@ mod page;
 mod report;
 mod rows;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
 use self::report::Report;
-use self::rows::{Proof, ROWS, Row};
+use self::rows::{Proof, ROWS, Row, Runner, Suite};
 use crate::python::Environment;
-use crate::{Outcome, output, root, run};
+use crate::transcript::Transcript;
+use crate::{Outcome, output, root};
 
 /// Runs the matrix, or some of its rows.
 pub(crate) fn faults(arguments: &[String]) -> Outcome {
@@ -66,19 +67,26 @@ impl Options {
 
     /// Runs the trials. One that fails does not keep the others from running, and is in the report.
     fn run(&self) -> Result<Report, String> {
-        let path = root().join("target/faults.jsonl");
-        let _ = fs::remove_file(&path);
-        let mut failures = vec![self.trials_of_rust(&path), self.trials_of_python(&path)];
+        let transcript = Transcript::new("faults")?;
+        let path = transcript.file("report.jsonl");
+        let environment =
+            Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
+        let mut commands = vec![self.trials_of_rust(), self.trials_of_python(&environment)];
         if self.rows().any(|row| matches!(row.proof, Proof::Soak)) {
-            failures.push(self.soak(&path));
+            commands.push(self.soak());
+        }
+        let mut failures = Vec::new();
+        for mut command in commands {
+            failures.extend(transcript.run(self.envs(&mut command, &path)).err());
+            failures.extend(transcript.search().err());
         }
         let mut report = Report::read(&path)?;
         for row in self.rows() {
-            if let Proof::TrialsAnd(module) = row.proof {
-                failures.push(transports(row.name, module, &mut report));
+            if let Proof::Tests(suites) = row.proof {
+                let run = |suite| run_suite(row.name, suite, &environment, &mut report).err();
+                failures.extend(suites.iter().filter_map(run));
             }
         }
-        let failures: Vec<_> = failures.into_iter().filter_map(Result::err).collect();
         // A trial that broke off has told nothing.
         if report.violated() == 0 && !failures.is_empty() {
             return Err(failures.join("\n"));
@@ -86,42 +94,31 @@ impl Options {
         Ok(report)
     }
 
-    fn trials_of_rust(&self, report: &Path) -> Outcome {
+    fn trials_of_rust(&self) -> Command {
         let mut command = Command::new("cargo");
-        command.args([
-            "test",
-            "--no-fail-fast",
-            "-p",
-            "things-tests",
-            "--test",
-            "faults",
-            "--test",
-            "secrets",
-        ]);
-        command.args(self.whole.then_some("--release"));
+        command
+            .args(["test", "-p", "things-tests", "--test", "faults"])
+            .args(self.whole.then_some("--release"));
         // One at a time: some measure times.
-        command.args(["--", "--test-threads=1"]);
-        command.args(self.rows.iter().map(|row| format!("{}_", row.to_lowercase())));
-        run(self.envs(&mut command, report))
+        command.args(["--", "--show-output", "--test-threads=1"]);
+        command.args(self.rows.iter().map(|row| prefix(row)));
+        command
     }
 
-    fn trials_of_python(&self, report: &Path) -> Outcome {
-        let environment =
-            Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
+    fn trials_of_python(&self, environment: &Environment) -> Command {
         let mut command = environment.python();
-        command.args(["-m", "pytest", "--quiet", "python/tests", "-k"]);
-        let named: Vec<_> = self.rows().map(|row| format!("{}_", row.name.to_lowercase())).collect();
-        command.arg(named.join(" or "));
-        run(self.envs(&mut command, report))
+        let names: Vec<_> = self.rows().map(|row| prefix(row.name)).collect();
+        command.args(["-m", "pytest", "--quiet", "python/tests", "-k", &names.join(" or ")]);
+        command
     }
 
-    fn soak(&self, report: &Path) -> Outcome {
+    fn soak(&self) -> Command {
         let mut command = Command::new("cargo");
         command.args(["run", "--quiet", "-p", "xtask", "--", "soak"]);
         if !self.whole {
             command.args(["--requests", "20000", "--python-requests", "10000"]);
         }
-        run(self.envs(&mut command, report))
+        command
     }
 
     fn envs<'a>(&self, command: &'a mut Command, report: &Path) -> &'a mut Command {
@@ -137,9 +134,7 @@ impl Options {
 
     /// That every row was tried: one that nobody tried is no promise.
     fn complete(&self, report: &Report) -> Outcome {
-        let untried = self.rows().filter(|row| {
-            !matches!(row.proof, Proof::Open(_) | Proof::Elsewhere(_)) && report.of(row.name).next().is_none()
-        });
+        let untried = self.rows().filter(|row| row.is_proven() && report.of(row.name).next().is_none());
         let untried: Vec<_> = untried.map(|row| row.name).collect();
         match untried.as_slice() {
             [] => Ok(()),
@@ -163,32 +158,48 @@ impl Options {
     }
 }
 
-/// Tests of the network layer, which try both transports alike. Each is a case.
-fn transports(row: &str, module: &str, report: &mut Report) -> Outcome {
-    let mut command = Command::new("cargo");
-    command.args(["test", "-p", "things-tests", "--test", "transports", "--", &format!("{module}::")]);
+/// What the names of a row's tests begin with, in Python after `test_`.
+fn prefix(row: &str) -> String {
+    format!("{}_", row.to_lowercase())
+}
+
+/// Runs tests that stand elsewhere. Each is a case.
+fn run_suite(row: &str, suite: &Suite, environment: &Environment, report: &mut Report) -> Outcome {
+    let mut command = match suite.runner {
+        Runner::Cargo(package, target, names) => {
+            let mut command = Command::new("cargo");
+            command.args(["test", "-p", package, "--test", target, "--", names]);
+            command
+        }
+        Runner::Pytest(path) => {
+            let mut command = environment.python();
+            command.args(["-m", "pytest", "--quiet", path]);
+            command
+        }
+    };
     println!("xtask: {command:?}");
     let text = output(&mut command)?;
-    let passed = text.lines().find_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
-    let passed = passed.and_then(|number| number.parse().ok()).filter(|passed| *passed > 0);
-    let passed: u64 = passed.ok_or_else(|| format!("no test ran: {text}"))?;
-    for client in ["reqwest", "ureq"] {
+    // `test result: ok. 5 passed; ...` of cargo, `5 passed in 1.2s` of pytest.
+    let count = |line: &str| line.split_once(" passed")?.0.split(' ').next_back()?.parse().ok();
+    let passed: u64 = text.lines().find_map(count).unwrap_or(0);
+    if passed == 0 {
+        return Err(format!("{command:?} ran no test: {text}"));
+    }
+    for client in suite.clients {
         report.tally(row, client).cases += passed;
     }
     Ok(())
 }
 
-fn check(path: &PathBuf, page: &str) -> Outcome {
+fn check(path: &Path, page: &str) -> Outcome {
     let stands = fs::read_to_string(path).unwrap_or_default();
-    let differs = stands.lines().zip(page.lines()).find(|(stands, page)| stands != page);
-    match differs {
-        None if stands == page => Ok(()),
-        None => Err(format!("{} is not what the matrix writes: run cargo xtask faults", path.display())),
-        Some((stands, page)) => Err(format!(
-            "{} is not what the matrix writes: run cargo xtask faults\n- {stands}\n+ {page}",
-            path.display()
-        )),
+    if stands == page {
+        return Ok(());
     }
+    let mut lines = stands.lines().zip(page.lines());
+    let (old, new) = lines.find(|(old, new)| old != new).unwrap_or(("its end", "another end"));
+    let path = path.display();
+    Err(format!("{path} is not what the matrix writes: run cargo xtask faults\n- {old}\n+ {new}"))
 }
 
 /// What the figures were measured on.

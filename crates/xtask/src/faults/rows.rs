@@ -8,18 +8,43 @@ pub(crate) struct Row {
     pub(crate) proof: Proof,
 }
 
+impl Row {
+    /// Whether there are cases of it.
+    pub(crate) fn is_proven(&self) -> bool {
+        !matches!(self.proof, Proof::Open(_) | Proof::Elsewhere(_))
+    }
+}
+
 /// Where a row is proven.
 pub(crate) enum Proof {
     /// By trials with the real clients, which report what they did.
     Trials,
-    /// By trials, and by tests of the network layer that stand elsewhere: a module of `--test transports`.
-    TrialsAnd(&'static str),
+    /// By trials, if there are any, and by tests that stand elsewhere.
+    Tests(&'static [Suite]),
     /// By a load that runs beside the trials.
     Soak,
     /// By another command, and why not here.
     Elsewhere(&'static str),
     /// Not at all, and why.
     Open(&'static str),
+}
+
+/// Tests that prove a row, each of which is a case.
+pub(crate) struct Suite {
+    pub(crate) clients: &'static [&'static str],
+    pub(crate) runner: Runner,
+}
+
+pub(crate) enum Runner {
+    /// Of a package, a target, and what their names begin with.
+    Cargo(&'static str, &'static str, &'static str),
+    /// Of a file.
+    Pytest(&'static str),
+}
+
+/// Tests of a module of the network layer, which both transports have to pass alike.
+const fn transports(module: &'static str) -> Suite {
+    Suite { clients: &["reqwest", "ureq"], runner: Runner::Cargo("things-tests", "transports", module) }
 }
 
 const fn row(name: &'static str, fault: &'static str, promise: &'static str, proof: Proof) -> Row {
@@ -126,13 +151,13 @@ pub(crate) const ROWS: [Row; 31] = [
         "R18",
         "A certificate that is expired, of another host, self-signed, of an unknown authority; an authority of the user's own",
         "Refused before anything is sent; the own authority is accepted, from settings and from `SSL_CERT_FILE`",
-        Proof::TrialsAnd("tls"),
+        Proof::Tests(&[transports("tls::")]),
     ),
     row(
         "R19",
         "HTTP and HTTPS proxies, 407, `NO_PROXY`, a proxy that drops CONNECT",
         "The same with both transports; the password goes to the proxy alone and is never shown",
-        Proof::TrialsAnd("proxy"),
+        Proof::Tests(&[transports("proxy::")]),
     ),
     row(
         "R20",
@@ -163,7 +188,14 @@ pub(crate) const ROWS: [Row; 31] = [
         "R25",
         "A canary secret and a canary token, through every output there is",
         "In none of them, in any encoding",
-        Proof::Trials,
+        Proof::Tests(&[
+            Suite {
+                clients: &["core, reqwest and ureq"],
+                runner: Runner::Cargo("things-tests", "secrets", ""),
+            },
+            Suite { clients: &["tool"], runner: Runner::Cargo("things-cli", "cli", "secrets::") },
+            Suite { clients: &["python"], runner: Runner::Pytest("python/tests/behaviour/test_secrets.py") },
+        ]),
     ),
     row("R26", "An uplink is forged, altered or replayed", "", Proof::Open("uplinks are not received yet")),
     row(
