@@ -493,7 +493,7 @@ mod tests {
             Page { total_pages: None, last: number < 2 || page.last, ..page }
         };
         for window in [1, 8] {
-            let (devices, asked) = list(window, |_| 0, serve);
+            let (devices, asked) = list(Pages::new(window), |_| 0, serve);
             assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
         }
     }
