@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use things_core::{Error, ErrorKind, ListDevices, Outcome, Receipt, Stage};
+use things_core::{Error, ErrorKind, ListDevices, Moment, Outcome, Receipt, Stage};
 use things_sim::{ExpiresIn, Route, Sim};
 use things_tests::server::Server;
 
@@ -22,7 +22,7 @@ const LIFE: Duration = Duration::from_secs(3600);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Time for an attempt at what never answers.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(500);
 
 fn read() -> ListDevices {
     ListDevices::new().page_size(1)
@@ -293,6 +293,31 @@ fn r8_token_that_is_rejected_for_ever_ends_in_an_error() {
 }
 
 #[test]
+fn r8_token_that_is_rejected_slowly_and_for_ever_is_renewed_once_a_call() {
+    for name in Client::NAMES {
+        let mut trial = Trial::new("R8", name);
+        let sim = Sim::builder().keep_requests(0).without_access().start().unwrap();
+        // Each step takes a second, so that no token is too young to be replaced.
+        let steps = AtomicU64::new(0);
+        let clock =
+            move || Moment::new(PAUSE * steps.fetch_add(1, Ordering::SeqCst) as u32, SystemTime::UNIX_EPOCH);
+        let client = Client::new(name, settings(&sim).build().unwrap()).with_clock(Arc::new(clock));
+        for call in 0..share(20, 2_000) {
+            let counts = || [sim.calls(Route::Token), sim.calls(Route::Devices)];
+            let before = counts();
+            let error = client.call(&read()).err();
+            let after = counts();
+            let [tokens, requests] = [after[0] - before[0], after[1] - before[1]];
+            let kind = error.as_ref().map(Error::kind);
+            trial.holds(tokens <= 2 && requests <= 2 && kind == Some(ErrorKind::Auth), || {
+                format!("call {call}: {tokens} tokens, {requests} requests, {error:?}")
+            });
+        }
+        trial.end();
+    }
+}
+
+#[test]
 fn r9_life_that_makes_no_sense_costs_at_most_one_token_a_second() {
     let mut lives = vec![(ExpiresIn::Absent, 1)];
     // A life that is too short is taken for the shortest there is, one that cannot be read for the documented one.
@@ -343,13 +368,21 @@ fn r9_clock_that_is_set_changes_nothing() {
         let sim = Sim::builder().keep_requests(0).start().unwrap();
         let clock = ManualClock::new();
         let client = Client::new(name, settings(&sim).build().unwrap()).with_clock(clock.clone());
-        for hour in 1..=share(5, 500) {
+        let mut needed = 0;
+        for hour in 0..share(5, 500) {
+            // The token before has expired.
+            needed += 1;
             for jump in 0..20 {
                 clock.set_wall(random.i64(-24..=24));
+                if jump % 5 == 4 {
+                    clock.advance(PAUSE);
+                    sim.revoke_tokens();
+                    needed += 1;
+                }
                 let error = client.call(&read()).err();
                 let tokens = sim.calls(Route::Token);
-                trial.holds(error.is_none() && tokens == hour, || {
-                    format!("hour {hour}, jump {jump}: {tokens} tokens, {error:?}")
+                trial.holds(error.is_none() && tokens == needed, || {
+                    format!("hour {hour}, jump {jump}: {tokens} of {needed} tokens, {error:?}")
                 });
             }
             clock.advance(LIFE);
