@@ -22,6 +22,7 @@ mod pages;
 mod pooling;
 mod redirects;
 mod service;
+mod size;
 mod threads;
 mod tokens;
 mod trial;
