@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod faults;
+mod peers;
 mod public_api;
 mod python;
 mod soak;
@@ -29,6 +30,8 @@ cargo xtask faults [--whole] [--seed N] [R1 ...]
 cargo xtask soak [--requests N] [--python-requests N] [--clients N] [--seed N]
                             a million requests with faults, 200,000 of Python, 1,000 clients made and dropped: steady
                             memory and descriptors, no hang, every downlink accounted for
+cargo xtask peers [PEER ...]
+                            the Python package beside other clients under faults, which writes docs/peers.md
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Some("bench") => bench(rest),
         Some("faults") => faults::faults(rest),
         Some("soak") => soak::soak(rest),
+        Some("peers") => peers::compare(rest),
         Some("package") => package(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -113,7 +113,7 @@ impl Environment {
     }
 
     /// Makes it, or takes the one that is there, and installs what is required.
-    fn make(name: &str, requirements: &str) -> Result<Self, String> {
+    pub(crate) fn make(name: &str, requirements: &str) -> Result<Self, String> {
         let environment = Self(root().join("target").join(name));
         let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
         if !environment.0.join("bin/python").exists() {
@@ -138,7 +138,7 @@ impl Environment {
     }
 
     /// Builds the wheel and installs it.
-    fn install(&self, profile: &[&str]) -> Result<PathBuf, String> {
+    pub(crate) fn install(&self, profile: &[&str]) -> Result<PathBuf, String> {
         let wheels = self.0.join("wheels");
         // Only the wheel of this build shall be there.
         let _ = fs::remove_dir_all(&wheels);
