@@ -814,11 +814,13 @@ opaque_debug!(Exchange, Pause, Turn);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::SystemTime;
 
     use super::*;
     use crate::config::{Builder, Config, Credentials};
     use crate::downlinks::{Downlink, FPort};
+    use crate::raw::RawCall;
 
     #[test]
     fn debug_of_a_step_shows_no_secret_token_or_payload() {
@@ -833,5 +835,42 @@ mod tests {
         let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
         let step = exchange.resume(Ok(token), now);
         assert_eq!(format!("{step:?}"), "Send(POST https://api.kpnthings.com/api/actuator/downlinks)");
+    }
+
+    /// A call that fetches the token, and one that waits for it.
+    fn lead_and_follow() -> (Exchange, Turn) {
+        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
+        let session = Session::new(config, 0);
+        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+        let call = RawCall::new(Method::GET, "/api/things");
+        let Step::Send(_, exchange) = session.start(&call, now) else { panic!("the first call leads") };
+        let Step::Wait(turn) = session.start(&call, now) else { panic!("the second call follows") };
+        (exchange, turn)
+    }
+
+    #[test]
+    fn a_thread_that_waits_its_turn_is_woken_when_the_fetch_ends() {
+        let (exchange, turn) = lead_and_follow();
+        let exchange = Mutex::new(Some(exchange));
+        // The fetch ends between the look at it and the sleep: the thread must not oversleep that.
+        let clock = || {
+            let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+            if let Some(exchange) = exchange.lock().unwrap().take() {
+                let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
+                assert!(matches!(exchange.resume(Ok(token), now), Step::Send(..)));
+            }
+            now
+        };
+        assert!(turn.poll(Waker::noop()).is_pending());
+        turn.block(&clock);
+        assert!(turn.poll(Waker::noop()).is_ready());
+    }
+
+    #[test]
+    fn a_thread_waits_its_turn_until_its_deadline_and_no_longer() {
+        let (_exchange, turn) = lead_and_follow();
+        let deadline = turn.deadline();
+        turn.block(&move || deadline);
+        assert!(turn.poll(Waker::noop()).is_pending());
     }
 }

@@ -281,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_refused_before_it_was_processed_did_not_act() {
+        use TransportErrorKind::*;
+        assert!(!may_have_acted(Failure::Transport(Connect)));
+        for kind in [Timeout, Interrupted, TooLarge, Other] {
+            assert!(may_have_acted(Failure::Transport(kind)), "{kind:?}");
+        }
+        for code in [302, 400, 401, 403, 404, 409, 429] {
+            assert!(!may_have_acted(status(code, None)), "{code}");
+        }
+        for code in [200, 301, 307, 408, 500, 502, 503, 504] {
+            assert!(may_have_acted(status(code, None)), "{code}");
+        }
+        assert!(!may_have_acted(status(503, Some(1))));
+    }
+
+    #[test]
     fn attempts_run_out() {
         assert!(matches!(POLICY.decide(Replay::Safe, 2, status(500, None), 0.0), Decision::After(_)));
         let third = POLICY.decide(Replay::Safe, 3, status(500, None), 0.0);

@@ -211,9 +211,8 @@ impl Pages {
             if !self.fingerprints.insert(fingerprint) {
                 return Err(Error::listing(format!("page {asked} has the same devices as a page before")));
             }
-            // At its own end by the total, but not by `last`, or without a total: one more page tells.
-            let ended = page.last || (page.total_pages.is_some() && asked + 1 < self.bound);
-            if !ended && asked + 1 == self.bound {
+            // The end by the total, but not by `last`, or without a total: one more page tells.
+            if !page.last && asked + 1 == self.bound {
                 self.bound += 1;
             }
         }
@@ -373,6 +372,36 @@ mod tests {
             [pages.want(), pages.want(), pages.want(), pages.want()],
             [Some(1), Some(2), Some(3), None]
         );
+    }
+
+    #[test]
+    fn a_slow_page_lets_others_go_ahead_until_there_are_twice_a_window() {
+        let server = Server::new(100, 10);
+        let mut pages = Pages::new(3);
+        pages.want();
+        pages.accept(0, Ok(server.page(0)));
+        assert!(pages.take().unwrap().is_ok());
+        while pages.want().is_some() {}
+        for (came, next) in [(2, Some(4)), (3, Some(5)), (4, Some(6)), (5, None), (6, None)] {
+            pages.accept(came, Ok(server.page(came)));
+            assert_eq!(pages.want(), next, "page {came} came, page 1 did not");
+        }
+        pages.accept(1, Ok(server.page(1)));
+        assert_eq!(pages.want(), None, "page 1 is there, and was not taken");
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(pages.want(), Some(7));
+    }
+
+    #[test]
+    fn the_total_is_what_the_last_page_told_that_told_one() {
+        let mut pages = Pages::new(1);
+        assert_eq!(pages.total_elements(), None);
+        for (number, told, total) in [(0, Some(45), 45), (1, None, 45), (2, Some(46), 46)] {
+            assert_eq!(pages.want(), Some(number));
+            pages.accept(number, Ok(Page { total_elements: told, ..Server::new(60, 20).page(number) }));
+            assert!(pages.take().unwrap().is_ok());
+            assert_eq!(pages.total_elements(), Some(total));
+        }
     }
 
     #[test]
@@ -595,6 +624,16 @@ mod tests {
         let server = Server::new(45, 20);
         let fleet = Fleet::collect((0..3).map(|number| Ok(server.page(number)))).unwrap();
         assert_eq!((fleet.devices.len(), fleet.pages, fleet.total_elements), (45, 3, Some(45)));
+    }
+
+    #[test]
+    fn a_fleet_makes_room_for_its_total_once() {
+        let server = Server::new(45, 20);
+        let mut fleet = Fleet::default();
+        for number in 0..3 {
+            fleet.add(server.page(number));
+            assert!((45..90).contains(&fleet.devices.capacity()), "{}", fleet.devices.capacity());
+        }
     }
 
     #[test]

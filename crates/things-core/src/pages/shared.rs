@@ -277,6 +277,28 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_waits_is_told_of_its_page() {
+        let shared = SharedPages::new(Pages::new(2));
+        let slow = |number| {
+            while !shared.lock().reading {
+                thread::yield_now();
+            }
+            Ok(page(number, 9))
+        };
+        let mut came = Vec::new();
+        thread::scope(|scope| {
+            loop {
+                match shared.next(|number| Ok(page(number, 9))) {
+                    Next::Page(page) => came.extend(page.unwrap().number),
+                    Next::Hire(more) => (0..more).for_each(|_| drop(scope.spawn(|| shared.work(slow)))),
+                    Next::End => break,
+                }
+            }
+        });
+        assert_eq!(came, (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn an_error_comes_in_its_place() {
         let (names, error, _) =
             list(4, |number| if number == 7 { Err(Error::config("broken")) } else { Ok(page(number, 50)) });
