@@ -365,6 +365,10 @@ mod tests {
         let budget = RetryBudget::default();
         (0..100_000).for_each(|_| budget.deposit());
         assert_eq!((0..1_000).filter(|_| budget.withdraw()).count(), 100);
+        (0..5).for_each(|_| budget.deposit());
+        assert!(!budget.withdraw(), "a retry costs six calls");
+        budget.deposit();
+        assert!(budget.withdraw());
     }
 
     #[test]

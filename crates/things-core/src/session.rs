@@ -118,3 +118,41 @@ impl Shared {
         (z >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Builder, Credentials};
+
+    fn session() -> Session {
+        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
+        Session::new(config, 0)
+    }
+
+    #[test]
+    fn a_scope_is_of_its_customer_alone() {
+        let session = session();
+        let scope = session.for_customer("customer-1").unwrap();
+        assert_eq!(scope.customer(), Some(&"customer-1".parse().unwrap()));
+        assert_eq!(session.customer(), None);
+        assert!(Arc::ptr_eq(&session.shared, &scope.shared));
+    }
+
+    #[test]
+    fn debug_shows_whom_a_session_asks_and_for_whom_and_no_secret() {
+        let debug = format!("{:?}", session().for_customer("customer-1").unwrap());
+        assert!(debug.contains("https://api.kpnthings.com") && debug.contains("customer-1"), "{debug}");
+        assert!(!debug.contains("hunter2"), "{debug}");
+    }
+
+    #[test]
+    fn jitter_is_the_splitmix64_sequence_of_the_seed() {
+        let session = session();
+        // What SplitMix64 is known to give for the seed 0, after the seed's own number.
+        for number in [0, 0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F_u64] {
+            let jitter = session.shared.jitter();
+            assert_eq!(jitter, (number >> 11) as f64 * 2_f64.powi(-53));
+            assert!((0.0..1.0).contains(&jitter));
+        }
+    }
+}

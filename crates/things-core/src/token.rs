@@ -41,11 +41,15 @@ pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
         client_secret: credentials.key_secret.expose(),
     };
     // Large enough that the buffer does not move and leave a copy of the secret behind.
-    let escaped = 6 * (body.audience.len() + body.client_id.len() + body.client_secret.len());
-    let mut bytes = Vec::with_capacity(128 + escaped);
+    let mut bytes = Vec::with_capacity(most_bytes([body.audience, body.client_id, body.client_secret]));
     // Four strings always serialise, and a Vec takes all of them.
     let _ = serde_json::to_writer(&mut bytes, &body);
     secret_bytes(bytes)
+}
+
+/// More than the body of a token request can take: JSON writes a byte in six at most.
+fn most_bytes(texts: [&str; 3]) -> usize {
+    128 + 6 * texts.map(str::len).iter().sum::<usize>()
 }
 
 /// Reads the token answer: the `Authorization` header it makes, and how long it lives.
@@ -115,6 +119,16 @@ mod tests {
             request_body(&credentials),
             r#"{"grant_type":"client_credentials","audience":"4dc82561-f65f-523g-dek9-6c79ec314f02","client_id":"key","client_secret":"a/s+e=c&r%\"t"}"#
         );
+    }
+
+    #[test]
+    fn the_request_fits_into_its_first_buffer() {
+        let long = "\u{1}".repeat(200);
+        for [audience, id, secret] in [["", "", ""], [&long, "", ""], ["", &long, ""], ["", "", &long]] {
+            let credentials = Credentials::new("t", id, secret).application_id(audience);
+            let length = request_body(&credentials).len();
+            assert!(length <= most_bytes([audience, id, secret]), "{length}");
+        }
     }
 
     #[test]

@@ -117,6 +117,8 @@ mod tests {
         #[test]
         fn every_dev_eui_survives_the_round_trip(bytes in any::<[u8; 8]>()) {
             let dev_eui = DevEui::new(bytes);
+            prop_assert_eq!(dev_eui.bytes(), bytes);
+            prop_assert_eq!(format!("{dev_eui:?}"), format!("DevEui({dev_eui})"));
             prop_assert_eq!(dev_eui.to_string().parse::<DevEui>(), Ok(dev_eui));
             let pairs: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             prop_assert_eq!(pairs.join("-").parse::<DevEui>(), Ok(dev_eui));

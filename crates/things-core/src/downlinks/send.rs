@@ -153,8 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn debug_does_not_show_the_payload() {
-        let debug = format!("{:?}", raw());
+    fn debug_shows_port_and_reference_and_not_the_payload() {
+        let debug = format!("{:?}", raw().external_reference("valve-42").unwrap());
+        assert!(
+            debug.contains("records: 1") && debug.contains("FPort(1)") && debug.contains("valve-42"),
+            "{debug}"
+        );
         assert!(!debug.contains("0102"), "{debug}");
     }
 }

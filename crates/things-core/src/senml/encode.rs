@@ -222,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pack_counts_its_records_and_shows_none_of_their_values() {
+        let records = vec![record().string("hunter2"), record().string("hunter2")];
+        let debug = format!("{:?}", records[0]);
+        assert_eq!(debug, "Record(n1)");
+        let pack = Pack::new(&BaseName::new("urn:x:").unwrap(), records).unwrap();
+        assert_eq!((pack.len(), pack.is_empty()), (2, false));
+        assert_eq!(format!("{pack:?}"), "Pack(2 records)");
+    }
+
+    #[test]
     fn numbers_that_json_cannot_say_are_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert!(record().number(bad).is_err());
