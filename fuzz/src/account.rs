@@ -1,0 +1,107 @@
+//! The account that all targets use: its secret and its tokens are nobody's, and nothing may show them.
+
+use std::error::Error as _;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, Response, StatusCode};
+use things_core::{Body, Builder, Config, Credentials, Error, Exchange, Moment, RetryPolicy, Session, Step};
+
+/// Needs escapes in JSON, in a URL and in Rust.
+pub(crate) const SECRET: &str = "s3cr/et+=&%\"é";
+
+/// Legal in a header, and needs escapes in JSON.
+pub(crate) const TOKEN: &str = "token-1./\\\"~";
+
+pub(crate) const GRIP: &str = "https://grip.example";
+pub(crate) const API: &str = "https://api.example";
+
+pub(crate) fn config(policy: RetryPolicy, attempt_timeout: Duration) -> Config {
+    let credentials = Credentials::new("rjsfm52t", "the-key-id", SECRET);
+    let builder = Builder::new(credentials, Ok).grip_base_url(GRIP).base_url(API);
+    builder.retry(policy).attempt_timeout(attempt_timeout).build().unwrap()
+}
+
+pub(crate) fn session(policy: RetryPolicy) -> Session {
+    Session::new(config(policy, Duration::from_secs(15)), 0)
+}
+
+/// So long after the start of all clocks.
+pub(crate) fn moment(since_start: Duration) -> Moment {
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    Moment::new(since_start, wall + since_start)
+}
+
+pub(crate) fn start() -> Moment {
+    moment(Duration::ZERO)
+}
+
+/// The answer that carries a token.
+pub(crate) fn token_body(token: &str) -> Bytes {
+    serde_json::json!({"access_token": token, "expires_in": 3600}).to_string().into()
+}
+
+pub(crate) fn response(status: u16, headers: HeaderMap, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The exchange that a step asks for.
+pub(crate) fn sent(step: Step) -> (Request<Bytes>, Exchange) {
+    match step {
+        Step::Send(request, exchange) => (request, exchange),
+        other => panic!("expected a request to be sent: {other:?}"),
+    }
+}
+
+/// Answers with this status and body.
+pub(crate) fn answer(step: Step, status: u16, body: Bytes) -> Step {
+    sent(step).1.resume(Ok(response(status, HeaderMap::new(), body)), start())
+}
+
+pub(crate) fn bearer(request: &Request<Bytes>) -> Option<&str> {
+    request.headers().get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// Panics if an error shows one of these texts anywhere.
+pub(crate) fn assert_hidden(error: &Error, hidden: &[&str]) {
+    let mut shown = vec![error.to_string(), format!("{error:?} {error:#?}"), error.message().to_owned()];
+    shown.extend(error.hint().map(str::to_owned));
+    let mut source = error.source();
+    while let Some(cause) = source {
+        shown.push(format!("{cause} {cause:?}"));
+        source = cause.source();
+    }
+    match error.body() {
+        Body::Json(value) => shown.extend([value.to_string(), texts(value)]),
+        Body::Raw(bytes) => shown.push(String::from_utf8_lossy(bytes).into_owned()),
+        Body::Empty => {}
+    }
+    for text in hidden {
+        for form in [*text, &escaped(text)] {
+            let leak = shown.iter().find(|shown| shown.contains(form));
+            assert!(leak.is_none(), "{form:?} is shown: {leak:?}");
+        }
+    }
+}
+
+/// As it stands in a text of JSON.
+pub(crate) fn escaped(text: &str) -> String {
+    let json = serde_json::to_string(text).unwrap();
+    json[1..json.len() - 1].to_owned()
+}
+
+/// The texts and names in a JSON value, as they read.
+fn texts(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => format!("{text}\n"),
+        serde_json::Value::Array(values) => values.iter().map(texts).collect(),
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(name, value)| format!("{name}\n{}", texts(value))).collect()
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,35 @@
+//! What each fuzz target does with the bytes it is given, as plain functions, so that the tests can replay a corpus
+//! without libFuzzer. A function returns if all that must hold does, and panics where it does not.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod error_body;
+mod flow;
+mod page;
+mod retry_after;
+mod senml;
+mod settings;
+mod token;
+
+pub use error_body::error_body;
+pub use flow::flow;
+pub use page::page;
+pub use retry_after::retry_after;
+pub use senml::senml;
+pub use settings::settings;
+pub use token::token;
+
+/// Reads bytes, and panics if something does not hold.
+pub type Target = fn(&[u8]);
+
+/// All targets, by the names of their binaries and of their corpora.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("error_body", error_body),
+    ("flow", flow),
+    ("page", page),
+    ("retry_after", retry_after),
+    ("senml", senml),
+    ("settings", settings),
+    ("token", token),
+];
