@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod faults;
+mod fuzz;
 mod peers;
 mod public_api;
 mod python;
@@ -32,6 +33,8 @@ cargo xtask soak [--requests N] [--python-requests N] [--clients N] [--seed N]
                             memory and descriptors, no hang, every downlink accounted for
 cargo xtask peers [PEER ...]
                             the Python package beside other clients under faults, which writes docs/peers.md
+cargo xtask fuzz [TARGET ...] [--seconds N]
+                            the fuzz targets: their corpora, and N seconds further (10) for each
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Some("faults") => faults::faults(rest),
         Some("soak") => soak::soak(rest),
         Some("peers") => peers::compare(rest),
+        Some("fuzz") => fuzz::fuzz(rest),
         Some("package") => package(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
