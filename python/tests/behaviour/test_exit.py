@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from faults.trial import Trial, share
+
 from .program import Program
 from .service import Service
 
@@ -102,12 +104,18 @@ BLOCKED = {
 
 
 @pytest.mark.parametrize("when", BLOCKED)
-def test_a_program_ends_at_once_while(when: str, service: Service) -> None:
+def test_r22_program_ends_at_once_while(when: str, service: Service) -> None:
     service.stalled = lambda request: "stalled" in request.target
-    with Program(BLOCKED[when], service.environment()) as program:
+    with Trial("R22", client(BLOCKED[when])) as trial, Program(BLOCKED[when], service.environment()) as program:
         service.wait_for(lambda: any("stalled" in request.target for request in service.requests))
         program.interrupt() if when == "an interrupted call goes on" else program.write("")
-        assert program.finish(AT_ONCE) == []
+        told = program.finish(AT_ONCE)
+        trial.holds(told == [], lambda: f"{when}: {told}")
+
+
+def client(source: str) -> str:
+    """Which client a program uses."""
+    return "python async" if "AsyncClient" in source else "python sync"
 
 
 BUSY = {
@@ -178,10 +186,12 @@ BUSY = {
 
 
 @pytest.mark.parametrize("when", BUSY)
-def test_a_program_ends_well_while(when: str, service: Service) -> None:
+def test_r22_program_ends_well_while(when: str, service: Service) -> None:
     service.answers = lambda request: (404, b"{}") if request.path == "/none" else None
-    for times in range(1, 11):
-        with Program(BUSY[when], service.environment()) as program:
-            service.wait_for(lambda: len(service.requests) >= 20 * times)
-            program.write("")
-            assert program.finish(AT_ONCE) == []
+    with Trial("R22", client(BUSY[when])) as trial:
+        for times in range(1, share(5, 100) + 1):
+            with Program(BUSY[when], service.environment()) as program:
+                service.wait_for(lambda: len(service.requests) >= 20 * times)
+                program.write("")
+                told = program.finish(AT_ONCE)
+            trial.holds(told == [], lambda: f"{when}: {told}")

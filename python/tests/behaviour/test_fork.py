@@ -6,17 +6,15 @@ import asyncio
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from kpn_things import AsyncClient, Client
-from kpn_things._native import Simulator
 
 from .program import Program
-from .service import CERTIFICATE, PATIENCE, Request, Service
+from .service import PATIENCE, Request, Service
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
@@ -203,69 +201,3 @@ def test_a_child_that_ends_as_python_does_ends_well(service: Service) -> None:
     service.pages = 200
     with Program(source, service.environment()) as program:
         program.finish()
-
-
-MANY = """
-import asyncio
-import os
-import select
-import signal
-import sys
-import threading
-import warnings
-from kpn_things import AsyncClient, Client
-
-warnings.simplefilter("ignore", DeprecationWarning)
-client, later = Client.from_env(), AsyncClient.from_env(ca_bundle={certificate})
-
-def call():
-    {call}
-
-def keep_busy():
-    while True:
-        client.request("GET", "/devices")
-
-def keep_busy_with_asyncio():
-    async def main():
-        while True:
-            await later.request("GET", "/devices")
-    asyncio.run(main())
-
-call()
-threading.Thread(target={busy}, daemon=True).start()
-# How long the kernel takes to end a process is its own affair.
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-reader, writer = os.pipe()
-for number in range(1_000):
-    child = os.fork()
-    if not child:
-        try:
-            call()
-            os.write(writer, b"+")
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            os.write(writer, b"-")
-        os._exit(0)
-    if not select.select([reader], [], [], 20)[0]:
-        os.kill(child, signal.SIGABRT)
-        sys.exit(f"child {{number}} hangs")
-    assert os.read(reader, 1) == b"+", f"child {{number}} failed"
-    if number % 100 == 0:
-        call()
-print("done")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("call", "busy"),
-    [
-        ("client.request('GET', '/devices')", "keep_busy"),
-        ("asyncio.run(later.request('GET', '/devices'))", "keep_busy_with_asyncio"),
-    ],
-    ids=["sync", "async"],
-)
-def test_a_thousand_forks_beside_a_busy_thread_do_not_hang(call: str, busy: str, simulator: Simulator) -> None:
-    simulator.add_fault("other=status:200")
-    with Program(MANY.format(call=call, busy=busy, certificate=CERTIFICATE), simulator.environment()) as program:
-        assert program.finish(120) == ["done"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, Client, ConfigError
+from kpn_things import Client, ConfigError
 from kpn_things._native import Simulator
 
 from .service import PATIENCE
@@ -40,14 +38,6 @@ def count(client: Client, search: str) -> int:
     return len(client.devices(search=search, page_size=7).collect())
 
 
-def count_with_asyncio(client: AsyncClient) -> int:
-    async def main() -> int:
-        async with client:
-            return len(await client.devices(page_size=7).collect())
-
-    return asyncio.run(main())
-
-
 def put(client: Client, results: Any) -> None:
     results.put(send(client, 1))
 
@@ -63,17 +53,6 @@ def test_a_process_gets_a_client(method: str, client: Client, simulator: Simulat
     assert results.get() == (process.pid, 201)
     assert send(client, 2)[1] == 201
     assert [downlink["port"] for downlink in simulator.downlinks()] == [1, 2]
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_pool_of_processes_shares_the_work(method: str, client: Client, simulator: Simulator) -> None:
-    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
-        results = list(pool.map(send, [client] * 20, range(1, 21), timeout=PATIENCE))
-        later = AsyncClient.from_env(simulator.environment())
-        assert pool.submit(count_with_asyncio, later).result(PATIENCE) == 100
-    assert {status for _, status in results} == {201}
-    assert os.getpid() not in {process for process, _ in results}
-    assert {downlink["port"] for downlink in simulator.downlinks()} == set(range(1, 21))
 
 
 @pytest.mark.parametrize("method", METHODS)
