@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from faults.caller import CALLERS
+from faults.test_processes import work
+from faults.trial import Trial
 from kpn_things import AsyncClient, Client, ConfigError
 from kpn_things._native import Simulator
 
 from .service import PATIENCE
-from .test_processes import count, send
 
 distributed = pytest.importorskip("distributed")
 
@@ -29,28 +31,36 @@ def cluster() -> Iterator[Any]:
         yield dask
 
 
-def test_workers_with_the_secret_share_the_work(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r24_workers_with_the_secret_share_the_work(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = simulator.environment()
     monkeypatch.setenv("KPN_THINGS_KEY_SECRET", settings["KPN_THINGS_KEY_SECRET"])
-    searches = ["", "a", "e", "Parking", "no such device"]
-    with Client.from_env(settings) as client, cluster() as dask:
-        counts = dask.gather(dask.map(count, [client] * len(searches), searches))
-        assert counts == [count(client, search) for search in searches]
-        sent = dask.gather(dask.map(send, [client] * 40, range(1, 41), pure=False))
-    assert counts[0] == 100
-    assert {status for _, status in sent} == {201}
-    assert os.getpid() not in {process for process, _ in sent}
-    assert sorted(downlink["port"] for downlink in simulator.downlinks()) == list(range(1, 41))
+    jobs = range(1, 41)
+    with cluster() as dask:
+        for caller in CALLERS:
+            with Trial("R24", caller.name) as trial, caller(settings) as used:
+                for process, status, devices in dask.gather(dask.map(work, [used.client] * 40, jobs, pure=False)):
+                    trial.holds(
+                        process != os.getpid() and (status, devices) == (201, 100),
+                        lambda: f"on a worker: status {status}, {devices} devices",
+                    )
+    assert sorted(downlink["port"] for downlink in simulator.downlinks()) == sorted([*jobs, *jobs])
 
 
-def test_without_the_secret_the_error_says_what_to_set(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r24_without_the_secret_the_error_says_what_to_set(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("KPN_THINGS_KEY_SECRET", raising=False)
-    with Client.from_env(simulator.environment()) as client, cluster() as dask:
-        for future in (dask.submit(count, client, ""), *dask.map(count, [client], [""])):
-            with pytest.raises(RuntimeError, match="deserialization") as caught:
-                future.result(PATIENCE)
-            assert type(caught.value.__cause__) is ConfigError
-            assert "set KPN_THINGS_KEY_SECRET in this process" in str(caught.value.__cause__)
+    with cluster() as dask:
+        for caller in CALLERS:
+            with Trial("R24", caller.name) as trial, caller(simulator.environment()) as used:
+                for future in (dask.submit(work, used.client, 1), *dask.map(work, [used.client], [1])):
+                    with pytest.raises(RuntimeError, match="deserialization") as caught:
+                        future.result(PATIENCE)
+                    cause = caught.value.__cause__
+                    trial.holds(
+                        type(cause) is ConfigError and "set KPN_THINGS_KEY_SECRET in this process" in str(cause),
+                        lambda: f"on a worker: {cause!r}",
+                    )
     assert simulator.calls() == 0
 
 

@@ -34,10 +34,6 @@ def send(client: Client, port: int) -> tuple[int, int]:
     return os.getpid(), client.send_downlink("0059AC0000181EB6", b"\x01", port=port).status
 
 
-def count(client: Client, search: str) -> int:
-    return len(client.devices(search=search, page_size=7).collect())
-
-
 def put(client: Client, results: Any) -> None:
     results.put(send(client, 1))
 

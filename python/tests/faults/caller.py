@@ -33,6 +33,13 @@ class Caller(ABC):
         """Of `KPN_THINGS_*` variables; the options are those of `Config`, which has more than a client takes."""
         self.client: Any = self.kind._of(Config(environment=environment, **options))
 
+    @classmethod
+    def of(cls, client: Client | AsyncClient) -> Caller:
+        """Calls this client."""
+        caller = cls.__new__(cls)
+        caller.client = client
+        return caller
+
     @abstractmethod
     def call(self, work: Work) -> Any:
         """Makes a call."""
