@@ -336,8 +336,9 @@ mod tests {
             while let Some(number) = pages.want() {
                 asked.push(number);
                 flying.push(number);
+                assert!(flying.len() <= window && flying.len() + pages.ready.len() <= 2 * window);
             }
-            assert!(flying.len() <= window && flying.len() + pages.ready.len() <= 2 * window);
+            assert!(asked.len() <= 10_000, "no end");
             assert!(!flying.is_empty(), "neither finished nor anything to do");
             let number = flying.remove(pick(flying.len()));
             pages.accept(number, Ok(serve(number)));
@@ -381,7 +382,7 @@ mod tests {
         pages.want();
         pages.accept(0, Ok(server.page(0)));
         assert!(pages.take().unwrap().is_ok());
-        while pages.want().is_some() {}
+        assert_eq!(std::iter::from_fn(|| pages.want()).take(9).collect::<Vec<_>>(), [1, 2, 3]);
         for (came, next) in [(2, Some(4)), (3, Some(5)), (4, Some(6)), (5, None), (6, None)] {
             pages.accept(came, Ok(server.page(came)));
             assert_eq!(pages.want(), next, "page {came} came, page 1 did not");
@@ -534,7 +535,7 @@ mod tests {
         pages.want();
         pages.accept(0, Ok(Server::new(100, 20).page(0)));
         assert!(pages.take().unwrap().is_ok());
-        assert_eq!(std::iter::from_fn(|| pages.want()).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(std::iter::from_fn(|| pages.want()).take(9).collect::<Vec<_>>(), [1, 2, 3, 4]);
         for number in [3, 4] {
             pages.accept(number, Err(Error::listing("gone")));
         }
@@ -604,13 +605,29 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_pages_may_be_allowed() {
+        for most in [u64::MAX, u64::MAX - 1, 3] {
+            let (devices, _) =
+                list(Pages::new(1).at_most(most), |_| 0, |number| Server::new(45, 20).page(number));
+            assert_eq!(devices.unwrap().len(), 45, "{most}");
+        }
+    }
+
+    #[test]
+    fn a_page_size_of_0_tells_nothing() {
+        let serve = |number| Page { size: Some(0), ..Server::new(45, 20).page(number) };
+        let (devices, asked) = list(Pages::new(1), |_| 0, serve);
+        assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2]));
+    }
+
+    #[test]
     fn an_error_comes_in_its_place_and_ends_the_listing() {
         let server = Server::new(100, 20);
         let mut pages = Pages::new(4);
         assert_eq!(pages.want(), Some(0));
         pages.accept(0, Ok(server.page(0)));
         assert!(pages.take().unwrap().is_ok());
-        while pages.want().is_some() {}
+        assert_eq!(std::iter::from_fn(|| pages.want()).take(9).collect::<Vec<_>>(), [1, 2, 3, 4]);
         pages.accept(2, Err(Error::listing("broken")));
         assert!(pages.take().is_none(), "page 1 comes first");
         pages.accept(1, Ok(server.page(1)));
