@@ -23,6 +23,7 @@ mod pooling;
 mod redirects;
 mod service;
 mod size;
+mod slowness;
 mod threads;
 mod tokens;
 mod trial;

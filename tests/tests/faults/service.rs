@@ -120,7 +120,6 @@ impl Ask {
     }
 
     /// The same, and all of it in this time.
-    #[expect(dead_code, reason = "the rows of deadlines come later")]
     pub(crate) fn within(self, timeout: Duration, client: &Client) -> Result<(), Error> {
         match self {
             Self::Listing => client.collect(2, Some(timeout)).map(drop),
