@@ -101,7 +101,8 @@ impl Config {
                     &Error::config(format!("the Postman environment file {path} cannot be read: {error}")),
                 )
             })?;
-            settings = settings.or(Settings::from_postman(&text).map_err(|error| raise(py, &error))?);
+            settings = settings
+                .or(Settings::from_postman(Secret::from(text).expose()).map_err(|error| raise(py, &error))?);
         }
         if let Some(text) = postman {
             settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);

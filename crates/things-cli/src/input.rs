@@ -31,8 +31,8 @@ pub(crate) fn content(what: &str, given: String) -> Result<Vec<u8>, Failure> {
 /// The secret in a file, without the line end that editors put after it.
 pub(crate) fn secret(path: &str) -> Result<Secret, Failure> {
     let what = "the key secret";
-    let text = text(what, read(what, path)?)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let text = Secret::from(text(what, read(what, path)?)?);
+    let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))
 }
 

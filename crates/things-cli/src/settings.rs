@@ -76,7 +76,9 @@ impl Options {
         let path = options.postman_environment.take().or(environment.postman_environment.take());
         let what = "the Postman environment file";
         let postman = match &path {
-            Some(path) => Settings::from_postman(&input::text(what, input::read(what, path)?)?)?,
+            Some(path) => {
+                Settings::from_postman(Secret::from(input::text(what, input::read(what, path)?)?).expose())?
+            }
             None => Settings::default(),
         };
         let ca_bundle =

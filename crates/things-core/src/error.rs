@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use crate::retry::Stop;
 
@@ -596,7 +597,9 @@ pub(crate) fn redact_text(text: &mut String, secrets: &[impl AsRef<str>]) -> boo
     let mut found = false;
     for secret in tellable(secrets) {
         if text.contains(secret) {
-            *text = text.replace(secret, "[redacted]");
+            let clean = text.replace(secret, "[redacted]");
+            text.zeroize();
+            *text = clean;
             found = true;
         }
     }

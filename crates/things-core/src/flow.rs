@@ -37,6 +37,7 @@ use crate::error::{
 use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
 use crate::retry::{Decision, Failure, Replay, Stop, may_have_acted, retry_after};
+use crate::secret::{overwrite, secret_json};
 use crate::session::{Session, Shared};
 use crate::single_flight::{Acquired, Grant, Lease, PAUSE, Ticket};
 use crate::token;
@@ -388,6 +389,8 @@ impl Flow {
         let Some(lease) = self.token_lease.take() else { return self.advance(now) };
         match decoded {
             Some(Ok((value, life))) => {
+                // What the transport read; the token has a copy that is overwritten when it goes.
+                overwrite(reply.map_or_else(|_| Bytes::new(), Response::into_body));
                 let schedule = token::schedule(life, now, self.shared().jitter());
                 self.grant = Some(lease.settle(value, Some(schedule), now));
                 self.advance(now)
@@ -396,6 +399,7 @@ impl Flow {
                 let (status, body) =
                     reply.map_or_else(|_| Default::default(), |reply| (reply.status(), reply.into_body()));
                 let error = self.undecodable(&error, status, &body, now);
+                overwrite(body);
                 self.token_failed(lease, error, now)
             }
             None => {
@@ -627,6 +631,8 @@ impl Flow {
         let asked = retry_after(&parts.headers, now);
         let secrets = self.secrets();
         let mut bytes = redact(&body, &secrets);
+        // If something was cut out, this is the last of it.
+        overwrite(body);
         let mut body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
         // JSON has more than one way to write a text: what it says is looked through too.
         if let Body::Json(value) = &mut body
@@ -695,9 +701,9 @@ impl Flow {
         let token = self.grant.as_ref().and_then(|grant| grant.value.to_str().ok()?.strip_prefix("Bearer "));
         let texts = [Some(secret), token].into_iter().flatten();
         let written = |text| {
-            let json = Zeroizing::new(serde_json::to_string(text).unwrap_or_default());
-            let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            Zeroizing::new(inner.unwrap_or_default().to_owned())
+            let json = secret_json(text);
+            let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+            Zeroizing::new(String::from_utf8_lossy(inner.unwrap_or_default()).into_owned())
         };
         texts.flat_map(|text| [Zeroizing::new(text.to_owned()), written(text)]).collect()
     }

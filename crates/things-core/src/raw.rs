@@ -174,10 +174,15 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
 
 /// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread.
 pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InputError> {
-    let plain = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    let parsed =
-        HeaderValue::from_str(value).ok().filter(|_| plain && value.trim() == value && !value.is_empty());
-    parsed.ok_or_else(|| {
+    header_value_of(what, Bytes::copy_from_slice(value.as_bytes()))
+}
+
+/// The same of bytes that are not copied.
+pub(crate) fn header_value_of(what: &'static str, value: Bytes) -> Result<HeaderValue, InputError> {
+    let plain = value.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
+    let blank_end = [value.first(), value.last()].iter().any(|end| end.is_none_or(|byte| *byte == b' '));
+    let parsed = HeaderValue::from_maybe_shared(value).ok();
+    parsed.filter(|_| plain && !blank_end).ok_or_else(|| {
         InputError::new(what, "value is empty, blank at an end, or holds a control or non-ASCII character")
     })
 }

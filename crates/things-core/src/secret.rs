@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A secret text, such as an API key secret.
 ///
@@ -44,6 +44,21 @@ impl From<&str> for Secret {
 /// Shared bytes that are overwritten when the last clone is dropped.
 pub(crate) fn secret_bytes(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(bytes))
+}
+
+/// A text as JSON writes it, in memory that is overwritten, and that does not move and leave a copy behind.
+pub(crate) fn secret_json(text: &str) -> Zeroizing<Vec<u8>> {
+    let mut json = Zeroizing::new(Vec::with_capacity(2 + 6 * text.len()));
+    // A string always serialises, and a Vec takes all of it.
+    let _ = serde_json::to_writer(&mut *json, text);
+    json
+}
+
+/// Overwrites bytes if nobody else has them.
+pub(crate) fn overwrite(bytes: Bytes) {
+    if let Ok(mut owned) = bytes.try_into_mut() {
+        owned.zeroize();
+    }
 }
 
 #[cfg(test)]

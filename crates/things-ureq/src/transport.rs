@@ -1,6 +1,7 @@
 //! One HTTP exchange with ureq, and what its errors mean.
 
 use std::env;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +73,12 @@ impl Transport {
             self.run(Request::from_parts(parts, ()), time)
         };
         let (parts, mut body) = response.map_err(classify)?.into_parts();
-        let body = body.with_config().limit(limit as u64).read_to_vec().map_err(classify)?;
-        Ok(Response::from_parts(parts, Bytes::from(body)))
+        // Room for all of it, within reason: a buffer that grows leaves copies of a token behind.
+        let room = body.content_length().unwrap_or(8 << 10).min(1 << 20);
+        let mut bytes = Vec::with_capacity(room as usize);
+        let mut reader = body.with_config().limit(limit as u64).reader();
+        reader.read_to_end(&mut bytes).map_err(|error| classify(error.into()))?;
+        Ok(Response::from_parts(parts, Bytes::from(bytes)))
     }
 
     fn run(&self, request: Request<impl AsSendBody>, time: Duration) -> Result<Response<Body>, ureq::Error> {

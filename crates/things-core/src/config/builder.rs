@@ -53,7 +53,7 @@ impl<C> Builder<C> {
             let text = read(&path).map_err(|error| {
                 Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
             })?;
-            self.environment = self.environment.or(Settings::from_postman(&text)?);
+            self.environment = self.environment.or(Settings::from_postman(Secret::new(text).expose())?);
         }
         Ok(self)
     }

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use super::{BaseUrl, Config, Credentials, Limits};
 use crate::error::Error;
 use crate::operation::{check_opaque, check_segment};
-use crate::raw::header_value;
-use crate::secret::Secret;
+use crate::raw::header_value_of;
+use crate::secret::{Secret, secret_bytes};
 
 /// Settings, each perhaps missing. Layers of them are laid over each other with [`Settings::or`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Settings {
         let customer = self.customer_id.and_then(|id| problems.check(id.parse()));
         let security_context = self.security_context.and_then(|context| {
             let name = "security context (KPN_THINGS_SECURITY_CONTEXT)";
-            let mut value = problems.check(header_value(name, context.expose()))?;
+            let mut value = problems.check(header_value_of(name, secret_bytes(context.expose().into())))?;
             value.set_sensitive(true);
             Some(value)
         });
