@@ -1,4 +1,14 @@
 //! No secret and no token comes out of a client: whatever is formatted, logged at the most verbose level, or panics.
+//!
+//! That is row R25 of the fault matrix. What the tool prints is searched in its own tests, and what all tests print by
+//! `cargo xtask test`.
+
+// The helpers of a test may fail as its assertions do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code, reason = "it is also for trials by chance")]
+#[path = "faults/trial.rs"]
+mod trial;
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -15,8 +25,10 @@ use things_core::{
     Builder, ContextSwitch, Credentials, Downlink, Error, FPort, ListDevices, Moment, RawCall, Secret,
     Session, Settings, Step,
 };
-use things_tests::canary::{Canary, assert_clean, sightings};
-use things_tests::{Scenario, socket};
+use things_tests::canary::{Canary, Sighting, assert_clean, sightings};
+use things_tests::{Failure, Scenario, socket};
+
+use trial::Trial;
 
 const SECRET: &str = "canary/secret+=&%\"é";
 const CONTEXT: &str = "canary-context-4711";
@@ -49,35 +61,51 @@ fn settings(origin: &str) -> Settings {
     settings
 }
 
+/// Nothing listens there.
+const CLOSED: &str = "http://127.0.0.1:1";
+
 fn downlink() -> Result<Downlink, Error> {
     Ok(Downlink::raw("0059AC0000181EB6".parse()?, FPort::new(1)?, PAYLOAD)?)
 }
 
+/// A text that shows nothing secret.
+fn clean(trial: &mut Trial, text: &str) {
+    let seen: Vec<_> = sightings(text.as_bytes(), &canaries()).iter().map(Sighting::to_string).collect();
+    trial.holds(seen.is_empty(), || seen.join(", "));
+}
+
 #[test]
-fn what_a_client_is_made_of_shows_nothing() -> Result<(), Error> {
-    const CLOSED: &str = "http://127.0.0.1:1";
+fn r25_what_a_client_is_made_of_shows_nothing() -> Result<(), Error> {
     let config = Builder::new(settings(CLOSED), Ok).build()?;
     let reqwest = things_reqwest::Client::new(config.clone())?;
     let ureq = things_ureq::Client::new(config.clone())?;
-    let error =
-        ureq.request(&RawCall::get("/x")).err().ok_or_else(|| Error::config("nothing listens there"))?;
-    let raw = RawCall::get("/x").header("x-key", SECRET).json(format!("{:?}", SECRET));
-    for text in [
-        shown(&Secret::new(SECRET)),
-        shown(&Credentials::new("tenant", "key", SECRET)),
-        shown(&settings(CLOSED)),
-        shown(&config),
-        shown(&Session::new(config, 1)),
-        shown(&reqwest),
-        shown(&reqwest.devices()),
-        shown(&ureq),
-        shown(&ureq.devices().pages()),
-        shown(&downlink()?),
-        shown(&raw),
-        shown(&(ListDevices::new(), ContextSwitch::to("customer".parse()?))),
-        told(&error),
-    ] {
-        assert_clean("this", &text, &canaries());
+    let raw = RawCall::get("/x").header("x-key", SECRET).json(format!("{SECRET:?}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let made = [
+        (
+            "reqwest",
+            shown(&reqwest) + &shown(&reqwest.devices()),
+            runtime.block_on(reqwest.request(&raw)).err(),
+        ),
+        ("ureq", shown(&ureq) + &shown(&ureq.devices().pages()), ureq.request(&raw).err()),
+    ];
+    for (client, made, error) in made {
+        let mut trial = Trial::new("R25", client);
+        for text in [
+            made,
+            told(&error.unwrap()),
+            shown(&Secret::new(SECRET)),
+            shown(&Credentials::new("tenant", "key", SECRET)),
+            shown(&settings(CLOSED)),
+            shown(&config),
+            shown(&Session::new(config.clone(), 1)),
+            shown(&downlink()?),
+            shown(&raw),
+            shown(&(ListDevices::new(), ContextSwitch::to("customer".parse()?))),
+        ] {
+            clean(&mut trial, &text);
+        }
+        trial.end();
     }
     Ok(())
 }
@@ -104,7 +132,7 @@ fn settings_that_are_refused_are_not_shown() {
 
 #[test]
 fn steps_show_nothing() -> Result<(), Error> {
-    let config = Builder::new(settings("http://127.0.0.1:1"), Ok).build()?;
+    let config = Builder::new(settings(CLOSED), Ok).build()?;
     let session = Session::new(config, 1);
     let step = session.start(&downlink()?, Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH));
     let text = shown(&step);
@@ -116,21 +144,23 @@ fn steps_show_nothing() -> Result<(), Error> {
     Ok(())
 }
 
-/// Whoever unwraps an error gets a message of a panic out of it.
+/// Whoever unwraps an error gets the message of a panic out of it.
 #[test]
-fn a_panic_over_an_error_shows_nothing() {
+fn r25_a_panic_over_an_error_shows_nothing() {
     static MESSAGES: Mutex<String> = Mutex::new(String::new());
     let lock = || MESSAGES.lock().unwrap_or_else(PoisonError::into_inner);
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| lock().push_str(&format!("{panic}\n"))));
     let panicked = panic::catch_unwind(|| {
-        let client = Builder::new(settings("http://127.0.0.1:1"), things_ureq::Client::new).build();
+        let client = Builder::new(settings(CLOSED), things_ureq::Client::new).build();
         client.and_then(|client| client.send_downlink(&downlink()?)).map(drop).unwrap()
     });
     panic::set_hook(before);
     let messages = lock().clone();
     assert!(panicked.is_err() && messages.contains("127.0.0.1:1"), "{messages}");
-    assert_clean("the message", &messages, &canaries());
+    let mut trial = Trial::new("R25", "ureq");
+    clean(&mut trial, &messages);
+    trial.end();
 }
 
 /// `cargo xtask test` searches all that the tests print.
@@ -178,45 +208,68 @@ impl Log for Notes {
 
 static NOTES: Notes = Notes(Mutex::new(Vec::new()));
 
-/// Every scenario with both transports, every library at its most verbose. `tracing` is made to write to the same log.
+/// Every scenario, every library at its most verbose. `tracing` is made to write to the same log.
 ///
 /// ureq says itself that it logs what goes over the wire, and `SECURITY.md` says what to do about it: that is one target
 /// of one level, and nothing else may do so. That the canaries are found there shows that they would be found elsewhere.
 #[test]
-fn no_log_at_the_most_verbose_level_shows_a_secret_but_what_ureq_logs_of_the_wire() {
+fn r25_no_log_at_the_most_verbose_level_shows_a_secret_but_what_ureq_logs_of_the_wire() {
     assert!(log::set_logger(&NOTES).is_ok());
-    log::set_max_level(LevelFilter::Trace);
     let scenarios = scenarios();
+    let clients = [
+        ("reqwest", socket::run_reqwest as Run, ["reqwest::", "hyper_util::"]),
+        ("ureq", socket::run_ureq, ["ureq::", "ureq_proto::"]),
+    ];
+    for (client, run, libraries) in clients {
+        let mut trial = Trial::new("R25", client);
+        let notes = logged(&scenarios, |scenario| {
+            // Whether it holds is for a test of its own.
+            let _ = run(scenario);
+        });
+        for library in libraries {
+            assert!(
+                notes.iter().any(|(_, target, _)| target.starts_with(library)),
+                "{library} logged nothing"
+            );
+        }
+        let text = |wire: bool| -> String {
+            let lines = notes.iter().filter(|(_, target, _)| (target == "ureq_proto::util") == wire);
+            lines.map(|(_, _, line)| line.as_str()).collect()
+        };
+        scenarios.iter().for_each(|_| trial.case(Ok(())));
+        let seen = sightings(text(false).as_bytes(), &Canary::known());
+        seen.iter().for_each(|sighting| trial.case(Err(format!("a log, {sighting}"))));
+        trial.end();
+        if client == "ureq" {
+            let wire = sightings(text(true).as_bytes(), &Canary::known());
+            for canary in ["the key secret of the scenarios", "the first token of a scenario"] {
+                let found = format!("{canary}, in a hexadecimal dump");
+                assert!(wire.iter().any(|sighting| sighting.to_string().ends_with(&found)), "{canary}");
+            }
+        }
+    }
+}
+
+/// Runs a scenario with a client.
+type Run = fn(&Scenario) -> Result<(), Failure>;
+
+/// What is logged while something is done with every scenario, in order of the threads.
+fn logged(scenarios: &[Scenario], act: impl Fn(&Scenario) + Sync) -> Vec<(ThreadId, String, String)> {
+    log::set_max_level(LevelFilter::Trace);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Whether they hold is for tests of their own.
-                    let _ = (socket::run_reqwest(scenario), socket::run_ureq(scenario));
+                    act(scenario);
                 }
             });
         }
     });
     log::set_max_level(LevelFilter::Off);
-    let mut notes = NOTES.lock();
+    let mut notes = std::mem::take(&mut *NOTES.lock());
     notes.sort_by_cached_key(|(thread, ..)| format!("{thread:?}"));
-    for library in ["reqwest::", "hyper_util::", "ureq::", "ureq_proto::"] {
-        assert!(notes.iter().any(|(_, target, _)| target.starts_with(library)), "{library} logged nothing");
-    }
-    let of_the_wire = |target: &str| target == "ureq_proto::util";
-    let text = |wire: bool| -> String {
-        let lines = notes.iter().filter(|(_, target, _)| of_the_wire(target) == wire);
-        lines.map(|(_, _, line)| line.as_str()).collect()
-    };
-    assert_clean("a log", text(false), &Canary::known());
-    let wire = sightings(text(true).as_bytes(), &Canary::known());
-    for canary in [
-        "the key secret of the scenarios, in a hexadecimal dump",
-        "the first token of a scenario, in a hexadecimal dump",
-    ] {
-        assert!(wire.iter().any(|sighting| sighting.to_string().ends_with(canary)), "{canary}");
-    }
+    notes
 }
 
 fn scenarios() -> Vec<Scenario> {
