@@ -1,6 +1,7 @@
 //! The account that all targets use: its secret and its tokens are nobody's, and nothing may show them.
 
 use std::error::Error as _;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -23,8 +24,11 @@ pub(crate) fn config(policy: RetryPolicy, attempt_timeout: Duration) -> Config {
     builder.retry(policy).attempt_timeout(attempt_timeout).build().unwrap()
 }
 
-pub(crate) fn session(policy: RetryPolicy) -> Session {
-    Session::new(config(policy, Duration::from_secs(15)), 0)
+/// A session as most users have it.
+pub(crate) fn session() -> Session {
+    static CONFIG: LazyLock<Config> =
+        LazyLock::new(|| config(RetryPolicy::default(), Duration::from_secs(15)));
+    Session::new(CONFIG.clone(), 0)
 }
 
 /// So long after the start of all clocks.

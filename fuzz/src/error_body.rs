@@ -1,13 +1,17 @@
 //! `error_body`: the body of a refusal, at every stage of a call. `{secret}` and `{token}` in it stand for those that were
 //! sent, as a server may repeat them, and `{secret-escaped}` and `{token-escaped}` for the same in other escapes of JSON.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::Value;
 use things_core::{
-    Answer, Body, Downlink, Error, FPort, ListDevices, Operation, RawCall, RetryPolicy, Session, Stage, Step,
+    Answer, Body, Config, Downlink, Error, FPort, ListDevices, Operation, RawCall, RetryPolicy, Session,
+    Stage, Step,
 };
 
-use crate::account::{SECRET, TOKEN, answer, assert_hidden, escaped, session, start, token_body};
+use crate::account::{SECRET, TOKEN, answer, assert_hidden, config, escaped, start, token_body};
 
 /// All that a body is treated differently for.
 const STATUSES: &[u16] = &[302, 400, 403, 503];
@@ -33,9 +37,12 @@ pub fn error_body(data: &[u8]) {
 
 /// A session that tries everything once.
 fn once() -> Session {
-    let mut policy = RetryPolicy::default();
-    policy.max_attempts = 1;
-    session(policy)
+    static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+        let mut policy = RetryPolicy::default();
+        policy.max_attempts = 1;
+        config(policy, Duration::from_secs(15))
+    });
+    Session::new(CONFIG.clone(), 0)
 }
 
 fn first(session: &Session) -> Step {
@@ -69,9 +76,15 @@ fn refused(stage: Stage, status: u16, result: Result<Answer, Error>, body: &Byte
     reads_well(&error, if stage == Stage::Token { &[SECRET] } else { &[SECRET, TOKEN] });
     match error.body() {
         Body::Empty => assert!(body.is_empty()),
-        Body::Json(_) => assert!(serde_json::from_slice::<Value>(body).is_ok()),
+        // What was no JSON can be some without the secret's own quotes.
+        Body::Json(_) => assert!(has_quotes(body) || serde_json::from_slice::<Value>(body).is_ok()),
         Body::Raw(raw) => assert!(raw.len() <= body.len() + body.len() / 4 * 6 && !raw.is_empty()),
     }
+}
+
+fn has_quotes(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains(SECRET) || text.contains(TOKEN)
 }
 
 /// A success that cannot be read is an error too, or nothing at all.

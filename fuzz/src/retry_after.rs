@@ -44,7 +44,7 @@ fn headers(data: &[u8]) -> HeaderMap {
 
 /// By a read with an hour of time, and otherwise the documented policy: up to 120 s.
 fn is_waited_for(headers: HeaderMap, asked: Option<Duration>) {
-    let session = session(RetryPolicy::default()).with_timeout(Duration::from_secs(3600));
+    let session = session().with_timeout(Duration::from_secs(3600));
     let step = answer(session.start(&ListDevices::new(), start()), 200, token_body(TOKEN));
     let reply = response(429, headers, Bytes::new());
     match sent(step).1.resume(Ok(reply), start()) {

@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use http::Response;
 use serde_json::Value;
 use things_core::senml::{BaseName, Pack, Record};
-use things_core::{CustomerId, DevEui, Downlink, ExternalReference, FPort, Payload, RawCall, RetryPolicy};
+use things_core::{CustomerId, DevEui, Downlink, ExternalReference, FPort, Payload, RawCall};
 
 use crate::account::{TOKEN, answer, sent, session, start, token_body};
 
@@ -85,7 +85,7 @@ fn line(text: &str) {
 
 /// The customer stays one segment of the path, and one value of the header.
 fn is_switched_to(customer: &str) {
-    let session = session(RetryPolicy::default()).for_customer(customer).unwrap();
+    let session = session().for_customer(customer).unwrap();
     let step = session.start(&RawCall::get("/x"), start());
     let (request, exchange) = sent(answer(step, 200, token_body(TOKEN)));
     let path: Vec<_> = request.uri().path().split('/').collect();
@@ -101,7 +101,7 @@ fn is_switched_to(customer: &str) {
 fn is_sent(payload: &Payload, text: &str) {
     let port = FPort::new(1).unwrap();
     let downlink = Downlink::raw(DevEui::new([0; 8]), port, payload.bytes()).unwrap();
-    let step = session(RetryPolicy::default()).start(&downlink, start());
+    let step = session().start(&downlink, start());
     let (request, _) = sent(answer(step, 200, token_body(TOKEN)));
     let body: Value = serde_json::from_slice(request.body()).unwrap();
     assert_eq!(body[0]["vs"], text.to_ascii_lowercase());

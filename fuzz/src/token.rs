@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
-use things_core::{ErrorKind, Exchange, RawCall, RetryPolicy, Session, Stage, Step};
+use things_core::{ErrorKind, Exchange, RawCall, Session, Stage, Step};
 
-use crate::account::{assert_hidden, bearer, moment, response, sent, session, start};
+use crate::account::{self, assert_hidden, bearer, moment, response, sent, start};
 
 /// Reads the bytes as the body of a token's answer.
 pub fn token(data: &[u8]) {
-    let session = session_of_its_own();
+    let session = account::session();
     let exchange = fetch(&session);
     let body = Bytes::copy_from_slice(data);
     let reply = response(200, HeaderMap::new(), body);
@@ -39,13 +39,9 @@ pub fn token(data: &[u8]) {
         // The same fields, each once: nothing but the token itself decides.
         let body = Bytes::from(Value::from(fields).to_string());
         let accepted = given(&body).is_some();
-        let step = fetch(&session_of_its_own()).resume(Ok(response(200, HeaderMap::new(), body)), start());
+        let step = fetch(&account::session()).resume(Ok(response(200, HeaderMap::new(), body)), start());
         assert_eq!(matches!(step, Step::Send(..)), accepted, "{step:?}");
     }
-}
-
-fn session_of_its_own() -> Session {
-    session(RetryPolicy::default())
 }
 
 /// The token request of a session's first call.

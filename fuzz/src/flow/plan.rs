@@ -163,9 +163,13 @@ impl Shape {
     }
 }
 
-/// One page of one device, of so many.
+/// The page that has no devices, though others come after it.
+pub(super) const EMPTY_PAGE: u64 = 5;
+
+/// One page of so many, of one device.
 pub(super) fn true_page(number: u64, fleet: u64) -> Bytes {
-    let content = if number < fleet { json!([{"uuid": number.to_string()}]) } else { json!([]) };
+    let empty = number >= fleet || number == EMPTY_PAGE;
+    let content = if empty { json!([]) } else { json!([{"uuid": number.to_string()}]) };
     json!({"content": content, "number": number, "size": 1, "last": number + 1 >= fleet, "totalPages": fleet,
         "totalElements": fleet})
     .to_string()

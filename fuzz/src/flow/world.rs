@@ -14,7 +14,7 @@ use things_core::{
 };
 
 use super::oracle::{Call, Endpoint, Oracle};
-use super::plan::{End, Life, Plan, Reply, Span, What, headers, true_page};
+use super::plan::{EMPTY_PAGE, End, Life, Plan, Reply, Span, What, headers, true_page};
 use crate::account::{bearer, config, response};
 
 pub(super) struct World<'a> {
@@ -31,6 +31,7 @@ pub(super) struct World<'a> {
     fetched: RefCell<BTreeMap<u64, Result<Page, Error>>>,
     oracle: RefCell<Oracle>,
     calls: Cell<u64>,
+    steps: Cell<u64>,
     traced: bool,
 }
 
@@ -115,18 +116,14 @@ impl<'a> World<'a> {
             fetched: RefCell::default(),
             oracle: RefCell::new(Oracle::new(policy.max_attempts, attempt_timeout)),
             calls: Cell::default(),
+            steps: Cell::default(),
             traced: std::env::var_os("THINGS_TRACE").is_some(),
         }
     }
 
     /// Lets everything happen, to its end.
     pub(super) fn run(&self) {
-        let mut steps = 0;
-        while self.go_on() {
-            steps += 1;
-            let most = 100 + 20 * (self.plan.replies.len() as u64 + self.calls.get());
-            assert!(steps <= most, "no end after {steps} steps");
-        }
+        while self.go_on() {}
         for listing in self.listings.borrow().values() {
             assert!(listing.pages.is_finished(), "a listing came to no end");
             self.is_whole(listing);
@@ -137,6 +134,9 @@ impl<'a> World<'a> {
     fn go_on(&self) -> bool {
         let next = self.next();
         let Some((at, happening)) = next else { return false };
+        self.steps.set(self.steps.get() + 1);
+        let most = 100 + 20 * (self.plan.replies.len() as u64 + self.calls.get());
+        assert!(self.steps.get() <= most, "no end after {} steps", self.steps.get());
         self.now.set(at.max(self.now.get()));
         self.agenda.borrow_mut().remove(&(at, happening));
         match happening {
@@ -383,7 +383,8 @@ impl<'a> World<'a> {
             End::Good | End::Token(_) | End::Broken(_) => true,
         });
         if truthful && !listing.failed {
-            let all: Vec<_> = (0..self.plan.fleet()).map(|number| number.to_string()).collect();
+            let all = (0..self.plan.fleet().into()).filter(|number| *number != EMPTY_PAGE);
+            let all: Vec<_> = all.map(|number| number.to_string()).collect();
             assert_eq!(listing.taken, all);
         }
     }
