@@ -293,8 +293,11 @@ impl DecodeError {
 }
 
 /// serde_json stops at its depth of 128, and says so in words alone, which a visitor may have put others before.
+/// An answer may hold these words as well.
 fn is_too_deep(error: &serde_json::Error) -> bool {
-    error.to_string().contains("recursion limit exceeded")
+    let text = error.to_string();
+    let in_content = text.split_once("]: ").filter(|(place, _)| place.starts_with("content["));
+    in_content.map_or(&*text, |(_, why)| why).starts_with("recursion limit exceeded")
 }
 
 impl fmt::Display for DecodeError {
@@ -547,6 +550,19 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     line
 }
 
+/// The beginning and the end of a text that may be of any length, such as that of a parser which repeats what it found.
+pub(crate) fn shorten(text: String) -> String {
+    const BEGINNING: usize = 200;
+    const END: usize = 100;
+    let Some(rest) = text.chars().count().checked_sub(BEGINNING + END).filter(|rest| *rest > 0) else {
+        return text;
+    };
+    let mut short: String = text.chars().take(BEGINNING).collect();
+    short.push('…');
+    short.extend(text.chars().skip(BEGINNING + rest));
+    short
+}
+
 /// Cuts every occurrence of the secrets out of an answer.
 pub(crate) fn redact(bytes: &Bytes, secrets: &[impl AsRef<str>]) -> Bytes {
     let secrets: Vec<_> = tellable(secrets).map(str::as_bytes).collect();
@@ -660,6 +676,8 @@ mod tests {
         let error = DecodeError::json("a list", &read("[1".into()).unwrap_err());
         assert_eq!(error.kind(), ErrorKind::Decode);
         assert!(error.to_string().starts_with("not a list: EOF"), "{error}");
+        let told = serde_json::from_str::<u8>(r#""]: recursion limit exceeded""#).unwrap_err();
+        assert_eq!(DecodeError::json("a number", &told).kind(), ErrorKind::Decode);
     }
 
     #[test]
@@ -675,6 +693,15 @@ mod tests {
     fn excerpts_are_one_short_line() {
         assert_eq!(excerpt(b"<html>\r\n\t<b>no\x1b[0m</b>"), "<html> <b>no[0m</b>");
         assert_eq!(excerpt("é".repeat(900).as_bytes()).chars().count(), 201);
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_beginning_and_its_end() {
+        assert_eq!(shorten("é".repeat(300)), "é".repeat(300));
+        let long = format!("begins {} ends", "é".repeat(10_000));
+        let short = shorten(long);
+        assert!(short.starts_with("begins é") && short.ends_with("é ends"), "{short}");
+        assert_eq!(short.chars().count(), 301);
     }
 
     #[test]

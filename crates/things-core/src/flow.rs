@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{
     Body, DecodeError, Error, ErrorKind, InputError, Outcome, Report, Stage, TransportError,
-    TransportErrorKind, excerpt, redact, redact_json, redact_text,
+    TransportErrorKind, excerpt, redact, redact_json, redact_text, shorten,
 };
 use crate::moment::Moment;
 use crate::operation::{Answer, Call, Operation};
@@ -662,9 +662,11 @@ impl Flow {
     /// An answer with a 2xx status whose body cannot be read. A token's answer is not shown: it may hold a token.
     fn undecodable(&self, error: &DecodeError, status: StatusCode, body: &Bytes, now: Moment) -> Error {
         let secrets = self.secrets();
+        // Whole secrets are cut out before a text is cut short.
         let mut message = error.to_string();
+        redact_text(&mut message, &secrets);
+        let mut message = shorten(message);
         if self.stage == Stage::Call {
-            // Whole secrets are cut out before the text is cut short.
             message.push_str(&format!("; the answer starts with {:?}", excerpt(&redact(body, &secrets))));
         }
         redact_text(&mut message, &secrets);

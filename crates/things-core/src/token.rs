@@ -60,6 +60,10 @@ pub(crate) fn decode(body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError
         #[serde(default)]
         expires_in: Value,
     }
+    // A list would be read as well: its elements as the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(DecodeError::new("not a token: no JSON object"));
+    }
     let token: Token = serde_json::from_slice(body).map_err(|error| {
         DecodeError::json("a token", &error).without_details(format_args!(
             "not a token: no access_token could be read (line {}, column {})",
@@ -163,6 +167,7 @@ mod tests {
             "",
             "<html>",
             "{}",
+            r#"["t",3600]"#,
             r#"{"access_token":null}"#,
             r#"{"access_token":""}"#,
             r#"{"access_token":"a\r\nb"}"#,
