@@ -16,6 +16,7 @@
 mod client;
 mod clock;
 mod downlinks;
+mod garbage;
 mod input;
 mod overload;
 mod pages;
