@@ -305,7 +305,7 @@ fn r2_downlink_whose_token_is_rejected_once_is_delivered_once() {
         let sim = Sim::builder().keep_requests(0).start().unwrap();
         let config = settings(&sim).build().unwrap();
         let mut results = Vec::new();
-        for case in 0..share(100, 5_000) {
+        for case in 0..share(40, 5_000) {
             let client = Client::new(name, config.clone());
             let fault = ["status:302,Location:/login", "status:401", "revoke"][random.usize(0..3)];
             sim.add_fault(format!("downlinks@1={fault}").parse().unwrap());

@@ -23,7 +23,7 @@ fn r14_outage_gets_a_sixth_more_load_and_ends_for_all_at_once() {
         sim.add_fault("any=status:503".parse().unwrap());
         let (began, before) = (Instant::now(), sim.calls_total());
         let mut first_attempts = 0;
-        while first_attempts < 3_000 || began.elapsed() < outage {
+        while first_attempts < 2_000 || began.elapsed() < outage {
             for result in client.together(callers, &read) {
                 first_attempts += 1;
                 let error = result.as_ref().err();

@@ -102,9 +102,8 @@ impl Down<'_> {
 
 #[test]
 fn r6_failed_fetch_is_shared_and_then_paused_for() {
-    const FAULTS: [(&str, ErrorKind); 8] = [
+    const FAULTS: [(&str, ErrorKind); 7] = [
         ("status:500", ErrorKind::Server),
-        ("status:503", ErrorKind::Server),
         ("status:429", ErrorKind::RateLimited),
         ("status:401", ErrorKind::Auth),
         ("status:200,body:<html>", ErrorKind::Decode),
