@@ -45,11 +45,16 @@ fn r5_token_is_fetched_once_for_all_who_need_one() {
             }
             let clock = ManualClock::new();
             let client = Client::new(name, settings(&sim).build().unwrap()).with_clock(clock.clone());
-            for state in ["missing", "due", "expired", "revoked"] {
+            for state in ["missing", "due", "expired", "revoked", "due and revoked"] {
                 match state {
                     "due" => clock.advance(LIFE.mul_f64(0.9)),
                     "expired" => clock.advance(LIFE),
                     "revoked" => sim.revoke_tokens(),
+                    // Some are rejected while another renews the token.
+                    "due and revoked" => {
+                        clock.advance(LIFE.mul_f64(0.9));
+                        sim.revoke_tokens();
+                    }
                     _ => {}
                 }
                 let before = sim.calls(Route::Token);
