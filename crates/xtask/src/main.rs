@@ -83,7 +83,9 @@ fn test(arguments: &[String]) -> Outcome {
     let transcript = Transcript::new("rust")?;
     transcript.run(Command::new("cargo").args(["test", "--workspace", "--", "--show-output"]))?;
     transcript.search()?;
-    python::test(&[])
+    // What is part of the fault matrix runs with it.
+    python::test(&["--ignore=python/tests/faults".into()])?;
+    faults::faults(&["--check".into()])
 }
 
 /// What follows `--python`.
