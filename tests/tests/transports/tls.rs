@@ -1,6 +1,8 @@
 //! Whom both transports trust.
 
+use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::mpsc;
 
 use rcgen::{CertificateParams, date_time_ymd};
@@ -86,5 +88,21 @@ fn a_system_without_certificates_can_do_plain_http_and_is_told_what_https_needs(
         let outcome = child::post(transport, &server.https(), "", &nothing);
         let way_out = "install the CA certificates of your system, or set a CA bundle";
         assert!(outcome.contains(way_out), "{transport}: {outcome}");
+    }
+}
+
+#[test]
+fn the_certificates_that_the_environment_names_are_trusted() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let server = Server::start_tls(ours.server(HOST), serve);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (authority, outcome) in [(&ours, "{}"), (&theirs, "Connect Some(NotSent)")] {
+        let file = folder.join(format!("{}.pem", outcome.len()));
+        fs::write(&file, authority.pem()).unwrap();
+        for transport in ["ureq", "reqwest"] {
+            let variables = [("SSL_CERT_FILE", file.to_str().unwrap()), ("SSL_CERT_DIR", "/nowhere")];
+            let found = child::post(transport, &server.https(), "", &variables);
+            assert!(found.starts_with(outcome), "{transport}: {found}");
+        }
     }
 }

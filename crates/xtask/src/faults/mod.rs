@@ -20,7 +20,7 @@ pub(crate) fn faults(arguments: &[String]) -> Outcome {
     let report = options.run()?;
     for row in options.rows() {
         for (client, tally) in report.of(row.name) {
-            println!("faults: {} {client}: {} cases, {} violations", row.name, tally.cases, tally.violated);
+            println!("faults: {} {client}: {}, {} violations", row.name, tally.count(), tally.violated);
         }
     }
     options.complete(&report)?;
@@ -163,7 +163,7 @@ fn prefix(row: &str) -> String {
     format!("{}_", row.to_lowercase())
 }
 
-/// Runs tests that stand elsewhere. Each is a case.
+/// Runs tests that stand elsewhere.
 fn run_suite(row: &str, suite: &Suite, environment: &Environment, report: &mut Report) -> Outcome {
     let mut command = match suite.runner {
         Runner::Cargo(package, target, names) => {
@@ -186,7 +186,7 @@ fn run_suite(row: &str, suite: &Suite, environment: &Environment, report: &mut R
         return Err(format!("{command:?} ran no test: {text}"));
     }
     for client in suite.clients {
-        report.tally(row, client).cases += passed;
+        report.tally(row, client).tests += passed;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) fn of_ci(report: &Report) -> String {
     let mut page = format!("# The fault matrix\n\n{INTRODUCTION}\n");
     page += "| row | fault | promise | cases run | violations | again |\n|---|---|---|---|---|---|\n";
     for row in proven() {
-        let cases = report.of(row.name).map(|(client, tally)| format!("{client} {}", grouped(tally.cases)));
+        let cases = report.of(row.name).map(|(client, tally)| format!("{client}: {}", tally.count()));
         let cases: Vec<_> = cases.collect();
         let violated: u64 = report.of(row.name).map(|(_, tally)| tally.violated).sum();
         let Row { name, fault, promise, .. } = row;
@@ -70,7 +70,7 @@ pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
     );
     for row in proven() {
         for (client, tally) in report.of(row.name) {
-            let (cases, violated) = (grouped(tally.cases), tally.violated);
+            let (cases, violated) = (tally.count(), tally.violated);
             let measured = tally.measured.join("; ");
             let _ = writeln!(page, "| {} | {client} | {cases} | {violated} | {measured} |", row.name);
         }
@@ -80,17 +80,4 @@ pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
 
 fn proven() -> impl Iterator<Item = &'static Row> {
     ROWS.iter().filter(|row| row.is_proven())
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

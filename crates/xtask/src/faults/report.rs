@@ -10,9 +10,34 @@ use serde_json::Value;
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) cases: u64,
+    /// Tests that stand elsewhere, of several cases each.
+    pub(crate) tests: u64,
     pub(crate) violated: u64,
     pub(crate) violations: Vec<String>,
     pub(crate) measured: Vec<String>,
+}
+
+impl Tally {
+    /// `2,001 cases`, `4 tests`, or both.
+    pub(crate) fn count(&self) -> String {
+        let counts = [(self.cases, "cases"), (self.tests, "tests")];
+        let counts = counts.iter().filter(|(number, _)| *number > 0);
+        let counts: Vec<_> = counts.map(|(number, what)| format!("{} {what}", grouped(*number))).collect();
+        counts.join(" and ")
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// By row, and then by client.

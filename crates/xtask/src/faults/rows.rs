@@ -29,7 +29,7 @@ pub(crate) enum Proof {
     Open(&'static str),
 }
 
-/// Tests that prove a row, each of which is a case.
+/// Tests that prove a row, of several cases each.
 pub(crate) struct Suite {
     pub(crate) clients: &'static [&'static str],
     pub(crate) runner: Runner,
