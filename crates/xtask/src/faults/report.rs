@@ -20,10 +20,11 @@ pub(crate) struct Tally {
 impl Tally {
     /// `2,001 cases`, `4 tests`, or both.
     pub(crate) fn count(&self) -> String {
-        let counts = [(self.cases, "cases"), (self.tests, "tests")];
+        let counts = [(self.cases, "case"), (self.tests, "test")];
         let counts = counts.iter().filter(|(number, _)| *number > 0);
-        let counts: Vec<_> = counts.map(|(number, what)| format!("{} {what}", grouped(*number))).collect();
-        counts.join(" and ")
+        let plural = |number| if number == 1 { "" } else { "s" };
+        let counts = counts.map(|(number, what)| format!("{} {what}{}", grouped(*number), plural(*number)));
+        counts.collect::<Vec<_>>().join(" and ")
     }
 }
 

@@ -161,7 +161,12 @@ pub(crate) const ROWS: [Row; 31] = [
         "A read goes on unseen; a downlink is repeated only if nothing of it was written",
         Proof::Trials,
     ),
-    row("R21", "Fork after use, 1,000 times; spawn", "Works, or says why not; never hangs", Proof::Trials),
+    row(
+        "R21",
+        "A process that forks after use, again and again, beside busy threads; spawn",
+        "Works, or says why not; never hangs",
+        Proof::Trials,
+    ),
     row(
         "R22",
         "Ctrl-C in a call that blocks; an asyncio task is cancelled; the interpreter ends in mid-call",
