@@ -39,6 +39,8 @@ struct Options {
     whole: bool,
     check: bool,
     seed: Option<String>,
+    /// What the trials reported that ran already, by hand or side by side.
+    from: Option<String>,
 }
 
 impl Options {
@@ -50,10 +52,11 @@ impl Options {
                 "--whole" => options.whole = true,
                 "--check" => options.check = true,
                 "--seed" => options.seed = Some(arguments.next().ok_or("--seed needs a number")?.clone()),
+                "--from" => options.from = Some(arguments.next().ok_or("--from needs a file")?.clone()),
                 name if ROWS.iter().any(|row| row.name == name) => options.rows.push(name.to_owned()),
                 other => {
                     return Err(format!(
-                        "there is no row {other:?}: use R1 to R31, --whole, --seed N, --check"
+                        "there is no row {other:?}: use R1 to R31, --whole, --seed N, --check, --from REPORT"
                     ));
                 }
             }
@@ -67,20 +70,11 @@ impl Options {
 
     /// Runs the trials. One that fails does not keep the others from running, and is in the report.
     fn run(&self) -> Result<Report, String> {
-        let transcript = Transcript::new("faults")?;
-        let path = transcript.file("report.jsonl");
-        let environment =
-            Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
-        let mut commands = vec![self.trials_of_rust(), self.trials_of_python(&environment)];
-        if self.rows().any(|row| matches!(row.proof, Proof::Soak)) {
-            commands.push(self.soak());
-        }
         let mut failures = Vec::new();
-        for mut command in commands {
-            failures.extend(transcript.run(self.envs(&mut command, &path)).err());
-            failures.extend(transcript.search().err());
-        }
-        let mut report = Report::read(&path)?;
+        let mut report = match &self.from {
+            Some(path) => Report::read(Path::new(path))?,
+            None => self.trials(&mut failures)?,
+        };
         for row in self.rows() {
             if let Proof::Tests(suites) = row.proof {
                 let run = |suite| run_suite(row.name, suite, &mut report).err();
@@ -92,6 +86,22 @@ impl Options {
             return Err(failures.join("\n"));
         }
         Ok(report)
+    }
+
+    fn trials(&self, failures: &mut Vec<String>) -> Result<Report, String> {
+        let transcript = Transcript::new("faults")?;
+        let path = transcript.file("report.jsonl");
+        let environment =
+            Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
+        let mut commands = vec![self.trials_of_rust(), self.trials_of_python(&environment)];
+        if self.rows().any(|row| matches!(row.proof, Proof::Soak)) {
+            commands.push(self.soak());
+        }
+        for mut command in commands {
+            failures.extend(transcript.run(self.envs(&mut command, &path)).err());
+            failures.extend(transcript.search().err());
+        }
+        Report::read(&path)
     }
 
     fn trials_of_rust(&self) -> Command {
