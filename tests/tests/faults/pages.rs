@@ -223,7 +223,7 @@ fn asked(request: &Request) -> (u64, usize) {
 fn r12_listing_of_a_server_that_lies_is_whole_or_an_error() {
     for name in Client::NAMES {
         let mut trial = Trial::new("R12", name);
-        let cases = share(2_000, 100_000);
+        let cases = share(1_500, 100_000);
         let mut random = trial.random();
         let plans: Arc<Vec<_>> = Arc::new((0..cases).map(|_| Plan::random(&mut random)).collect());
         let requests = Arc::new(Mutex::new(vec![0; plans.len()]));
