@@ -507,7 +507,7 @@ impl StdError for Error {
 
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
-        Self::new(error.kind(), Stage::Call, error.to_string())
+        Self::new(error.kind(), Stage::Call, shorten(error.to_string()))
     }
 }
 
@@ -702,6 +702,8 @@ mod tests {
         let short = shorten(long);
         assert!(short.starts_with("begins é") && short.ends_with("é ends"), "{short}");
         assert_eq!(short.chars().count(), 301);
+        let unread = Error::from(DecodeError::new("a".repeat(10_000)));
+        assert_eq!(unread.message().chars().count(), 301);
     }
 
     #[test]

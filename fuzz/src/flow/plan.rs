@@ -280,7 +280,7 @@ impl Content {
                 json!({"error": text(error), "error_description": text(description)}).to_string().into()
             }
             Self::Text(pieces) => text(pieces).into(),
-            Self::Bytes(bytes) => bytes.clone().into(),
+            Self::Bytes(bytes) => bytes.iter().copied().filter(|byte| *byte != b'~').collect(),
         }
     }
 }
@@ -288,7 +288,8 @@ impl Content {
 impl Piece {
     fn text(&self, token: &str) -> String {
         match self {
-            Self::Text(text) => text.clone(),
+            // A server can only repeat the token that it was sent, and all tokens end in this.
+            Self::Text(text) => text.replace('~', ""),
             Self::Secret => SECRET.to_owned(),
             Self::Token => token.to_owned(),
             Self::SecretAsJson => escaped(SECRET),
