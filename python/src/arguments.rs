@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use things_core::senml::Pack;
 use things_core::{Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
 
 use crate::error::raise;
+
+/// Seconds, if they are given; a number that no float can hold is longer than any time.
+pub(crate) fn seconds(number: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    match number.extract::<Option<f64>>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(number.py()) => Ok(Some(f64::INFINITY)),
+        seconds => seconds,
+    }
+}
 
 /// The time of a call.
 pub(crate) fn duration(what: &str, seconds: f64) -> PyResult<Duration> {

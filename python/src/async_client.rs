@@ -9,7 +9,7 @@ use pyo3::types::{PyList, PyNone};
 use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage, PageSource};
 use things_reqwest::Client;
 
-use crate::arguments::{self, duration};
+use crate::arguments::{self, duration, seconds};
 use crate::bridge;
 use crate::config::Config;
 use crate::connection::Connection;
@@ -90,7 +90,7 @@ impl AsyncCaller {
         descending: Option<bool>,
         page_size: Option<u32>,
         window: usize,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<AsyncPages> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
@@ -107,7 +107,7 @@ impl AsyncCaller {
         payload: &[u8],
         port: u64,
         external_reference: Option<String>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
         self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
@@ -121,7 +121,7 @@ impl AsyncCaller {
         device: Option<&str>,
         port: Option<u64>,
         external_reference: Option<String>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let downlink = arguments::senml(py, records, device, port, external_reference)?;
         self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
@@ -132,7 +132,7 @@ impl AsyncCaller {
         &self,
         py: Python<'py>,
         customer_id: &str,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let customer: CustomerId =
             customer_id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
@@ -152,7 +152,7 @@ impl AsyncCaller {
         query: Vec<(String, String)>,
         headers: Vec<(String, String)>,
         content: Option<Vec<u8>>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = arguments::request(method, path, query, headers, content)?;
         let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource, Step};
 use things_ureq::{Client, PageIter};
 
-use crate::arguments::{self, duration};
+use crate::arguments::{self, duration, seconds};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
@@ -97,7 +97,7 @@ impl Caller {
         descending: Option<bool>,
         page_size: Option<u32>,
         window: usize,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Pages> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
@@ -115,7 +115,7 @@ impl Caller {
         payload: &[u8],
         port: u64,
         external_reference: Option<String>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Receipt> {
         let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
         Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
@@ -129,7 +129,7 @@ impl Caller {
         device: Option<&str>,
         port: Option<u64>,
         external_reference: Option<String>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Receipt> {
         let downlink = arguments::senml(py, records, device, port, external_reference)?;
         Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
@@ -140,7 +140,7 @@ impl Caller {
         &self,
         py: Python<'py>,
         customer_id: &str,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let customer: CustomerId =
             customer_id.parse().map_err(|error: things_core::InputError| raise(py, &error.into()))?;
@@ -158,7 +158,7 @@ impl Caller {
         query: Vec<(String, String)>,
         headers: Vec<(String, String)>,
         content: Option<Vec<u8>>,
-        timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Response> {
         let call = arguments::request(method, path, query, headers, content)?;
         let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, RetryPolicy, Secret, Settings};
 
-use crate::arguments::positive;
+use crate::arguments::{positive, seconds};
 use crate::clock::TestClock;
 use crate::error::raise;
 
@@ -71,9 +71,9 @@ impl Config {
         base_url: Option<String>,
         customer_id: Option<String>,
         security_context: Option<String>,
-        timeout: Option<f64>,
-        attempt_timeout: Option<f64>,
-        connect_timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] attempt_timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] connect_timeout: Option<f64>,
         max_attempts: Option<u32>,
         max_body: Option<usize>,
         max_pages: Option<u64>,
