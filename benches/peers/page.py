@@ -45,6 +45,8 @@ column it refuses once, by a 429, and answers the next request.
 
 {table}
 
+*no error*: the call returns as if nothing had happened. *error*: the call that could have been repeated was not.
+
 *key*: the repeats carry one `Idempotency-Key`, by which the service can tell them from new requests; Stripe's own service
 also tells its client by a header whether to repeat, which this server does not. KPN Things documents neither. So a downlink
 of ours is repeated only if the answer, or the lack of a connection, proves that the service did not act on it. In all other
