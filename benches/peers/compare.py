@@ -75,13 +75,14 @@ def main(names: list[str]) -> None:
     versions, missing = installed()
     chosen = [peer for peer in PEERS if not set(peer.packages) & missing and (not names or peer.name in names)]
     results: list[Result] = []
+    load = round(os.getloadavg()[0])
     with RESULTS.open("w") as lines:
         for result in measure(chosen):
             print(json.dumps(result), file=lines, flush=True)
             print(f"peers: {' '.join(f'{key}={value}' for key, value in result.items())}", flush=True)
             results.append(result)
-    facts = {"limit": LIMIT, "timeout": READ_TIMEOUT, "token_runs": TOKEN_RUNS, "interrupts": INTERRUPTS,
-             "compressed": len(bomb()) // 1_000}
+    facts = {"load": load, "limit": LIMIT, "timeout": READ_TIMEOUT, "token_runs": TOKEN_RUNS,
+             "interrupts": INTERRUPTS, "compressed": len(bomb()) // 1_000}
     text = page.render(results, chosen, versions, sorted(missing), facts)
     if names:
         print(text)

@@ -41,11 +41,11 @@ POSTS = """
 One call that makes the service do something: send a downlink, a message, make a customer. The server reads the whole
 request, which counts, and then fails, every time: it answers this status, closes the connection, says nothing (read timeout
 {timeout:.0f} s), or breaks off in the middle of a 200. Whether it acted on the request the client cannot know. In the last
-column it refuses once, by a 429, and answers the next request.
+column it refuses once, by a 429, and answers the next request: here a repeat is right.
 
 {table}
 
-*no error*: the call returns as if nothing had happened. *error*: the call that could have been repeated was not.
+*no error*: the call returns as if nothing had happened.
 
 *key*: the repeats carry one `Idempotency-Key`, by which the service can tell them from new requests; Stripe's own service
 also tells its client by a header whether to repeat, which this server does not. KPN Things documents neither. So a downlink
@@ -93,8 +93,8 @@ PROCESSES = """
 ## Ctrl-C and fork
 
 *SIGINT*: seconds from the signal, while a GET waits for its answer, to the end of the process, that of the interpreter
-included; the median of {interrupts}. *Fork*: what becomes of a GET in a child, after one in the parent; a child that has not
-ended after 10 s hangs.
+included; the median of {interrupts}. A busy machine adds to it: the load average was {load} when the run began. *Fork*:
+what becomes of a GET in a child, after one in the parent; a child that has not ended after 10 s hangs.
 
 {table}
 
