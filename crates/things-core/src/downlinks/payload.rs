@@ -168,11 +168,13 @@ mod tests {
     #[test]
     fn hex_is_read_or_refused_with_a_reason() {
         assert_eq!("0102fF".parse::<Payload>().unwrap().bytes(), [1, 2, 255]);
+        assert_eq!("01".parse::<Payload>().unwrap().bytes(), [1]);
         for (text, reason) in [
             ("", "is empty"),
             ("0x0102", "starts with 0x"),
             ("01 02", "has ' ' at position 3"),
             ("012", "an odd number"),
+            ("01020", "an odd number"),
             ("0g", "has 'g' at position 2"),
             ("０1", "has '０' at position 1"),
         ] {
