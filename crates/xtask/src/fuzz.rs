@@ -36,6 +36,17 @@ pub(crate) fn fuzz(arguments: &[String]) -> Outcome {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
+/// The crate of the targets is no member of the workspace, so it is looked at by itself.
+pub(crate) fn lint() -> Outcome {
+    let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
+    run(Command::new("cargo").arg("fmt").args(manifest).arg("--check"))?;
+    run(Command::new("cargo")
+        .args(["clippy", "--locked", "--no-default-features", "--all-targets", "--target-dir"])
+        .arg(root().join("target/fuzz"))
+        .args(manifest)
+        .args(["--", "-D", "warnings"]))
+}
+
 struct Choice {
     seconds: u64,
     targets: Vec<String>,

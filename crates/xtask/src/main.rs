@@ -96,6 +96,7 @@ fn of_python(arguments: &[String]) -> Option<&[String]> {
 fn lint() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    fuzz::lint()?;
     run(Command::new("cargo")
         .args(["doc", "--workspace", "--no-deps", "--quiet"])
         .env("RUSTDOCFLAGS", "-D warnings"))
