@@ -86,7 +86,12 @@ pub(crate) const ROWS: [Row; 31] = [
         Proof::Trials,
     ),
     row("R7", "A refresh fails while the old token lives", "Callers notice nothing", Proof::Trials),
-    row("R8", "Tokens are revoked in mid-run", "At most one repeat a call, no loop, no error", Proof::Trials),
+    row(
+        "R8",
+        "Tokens are revoked in mid-run",
+        "At most one fetch and one repeat a call, no loop; no error unless tokens are rejected again within a second",
+        Proof::Trials,
+    ),
     row(
         "R9",
         "`expires_in` is absent, 0, negative, text, 1e12; the clock is set 24 h back or forth",
