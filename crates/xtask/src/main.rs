@@ -96,12 +96,6 @@ fn of_python(arguments: &[String]) -> Option<&[String]> {
 fn lint() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    // A workspace of its own. Without its default features it needs no C++ compiler.
-    let fuzz = ["--manifest-path", "fuzz/Cargo.toml"];
-    cargo(&[&["fmt", "--check"], &fuzz[..]].concat())?;
-    let folder =
-        ["--no-default-features", "--all-targets", "--target-dir", "target/fuzz", "--", "-D", "warnings"];
-    cargo(&[&["clippy"], &fuzz[..], &folder].concat())?;
     fuzz::lint()?;
     run(Command::new("cargo")
         .args(["doc", "--workspace", "--no-deps", "--quiet"])
