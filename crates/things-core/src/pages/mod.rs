@@ -31,7 +31,8 @@ pub struct Pages {
     bound: u64,
     /// The lowest page that said `last`, with no devices after it.
     last: Option<Last>,
-    furthest_content: u64,
+    /// The highest page that has devices, or says that others follow.
+    furthest: u64,
     ready: BTreeMap<u64, Result<Page, Error>>,
     size: Option<u64>,
     fingerprints: HashSet<u64>,
@@ -78,7 +79,7 @@ impl Pages {
             next_take: 0,
             bound: 1,
             last: None,
-            furthest_content: 0,
+            furthest: 0,
             ready: BTreeMap::new(),
             size: None,
             fingerprints: HashSet::new(),
@@ -117,14 +118,11 @@ impl Pages {
         if let Ok(page) = &page {
             let total = self.total_pages(page, number);
             let more = number + 1 < total;
-            if !page.devices.is_empty() {
-                self.furthest_content = self.furthest_content.max(number);
+            if !page.devices.is_empty() || more && !page.last {
+                self.furthest = self.furthest.max(number);
+                self.last = self.last.filter(|last| last.page >= number);
             }
-            let goes_on = !page.devices.is_empty() || more && !page.last;
-            if goes_on && self.last.is_some_and(|last| last.page < number) {
-                self.last = None;
-            }
-            if page.last && number >= self.furthest_content {
+            if page.last && number >= self.furthest {
                 // A page that says `last` and more pages in one breath is believed when the next has no devices.
                 let last = Last { page: number, doubtful: more };
                 self.last = Some(self.last.filter(|known| known.page < number).unwrap_or(last));
@@ -513,6 +511,23 @@ mod tests {
         let serve = |number| Page { total_pages: Some(9), ..server.page(number) };
         let (devices, asked) = list(Pages::new(1), |_| 0, serve);
         assert_eq!((devices.unwrap().len(), asked), (45, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn an_empty_page_that_says_more_lets_the_listing_go_on_past_one_that_said_last() {
+        let server = Server::new(40, 4);
+        let serve = |number| {
+            let mut page = server.page(number);
+            page.last |= number == 3;
+            if number == 4 {
+                page.devices.clear();
+            }
+            page
+        };
+        for pick in [|_: usize| 0, |flying: usize| flying - 1] {
+            let (devices, _) = list(Pages::new(2), pick, serve);
+            assert_eq!(devices.unwrap().len(), 36);
+        }
     }
 
     #[test]
