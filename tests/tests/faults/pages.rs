@@ -191,10 +191,13 @@ impl Said {
 }
 
 /// Whether pages that were taken for all show that there are more. What the last of them says goes before what the
-/// others said: a fleet can shrink.
+/// others said: a fleet can shrink. One that is asked for in doubt, has no devices and says `last` ends the doubt.
 fn shows_more(taken: &[Said]) -> bool {
     let Some(said) = taken.last() else { return true };
     let pages = taken.len() as u64;
+    if pages > 1 && said.last && said.devices.is_empty() {
+        return false;
+    }
     let devices = said.total_elements.is_some_and(|total| total > pages * taken[0].size);
     !said.last && !said.devices.is_empty() || devices || said.total_pages.is_some_and(|total| total > pages)
 }
