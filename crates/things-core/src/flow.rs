@@ -881,4 +881,45 @@ mod tests {
         turn.block(&move || deadline);
         assert!(turn.poll(Waker::noop()).is_pending());
     }
+
+    /// What comes of a call with more time that waits for the token of one in a hurry, whose fetch fails like this, so late.
+    fn after_one_in_a_hurry(kind: TransportErrorKind, timeout: u64, failed_after: u64) -> Step {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
+        let config = config.retry(once).attempt_timeout(Duration::from_millis(500)).build().unwrap();
+        let session = Session::new(config, 0);
+        let at = |ms| Moment::new(Duration::from_millis(ms), SystemTime::UNIX_EPOCH);
+        let call = RawCall::new(Method::GET, "/api/things");
+        let hurried = session.with_timeout(Duration::from_millis(timeout));
+        let Step::Send(_, exchange) = hurried.start(&call, at(0)) else { panic!("the first call leads") };
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        let failed = exchange.resume(Err(kind.into()), at(failed_after));
+        assert!(matches!(failed, Step::Done(Err(_))), "{failed:?}");
+        assert!(turn.poll(Waker::noop()).is_ready());
+        turn.resume(at(failed_after))
+    }
+
+    #[test]
+    fn who_runs_out_of_time_fetching_a_token_hands_over_and_who_fails_tells_the_others() {
+        use TransportErrorKind::{Connect, Interrupted, Timeout};
+        // No answer, or not even a connection, in the little time there was.
+        for kind in [Timeout, Connect] {
+            assert!(matches!(after_one_in_a_hurry(kind, 100, 100), Step::Send(..)), "{kind:?}");
+        }
+        // Early; for another reason; or after the time that any attempt has.
+        for (kind, timeout, failed_after) in [
+            (Connect, 100, 99),
+            (Interrupted, 100, 100),
+            (Timeout, 500, 500),
+            (Connect, 500, 500),
+            (Connect, 501, 501),
+            (Timeout, 1_000, 500),
+        ] {
+            let step = after_one_in_a_hurry(kind, timeout, failed_after);
+            assert!(
+                matches!(step, Step::Done(Err(_))),
+                "{kind:?} after {failed_after} of {timeout}: {step:?}"
+            );
+        }
+    }
 }
