@@ -74,8 +74,8 @@ class Connection:
 class Service:
     """GRIP and KPN Things in miniature.
 
-    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`. `leaves` decides
-    after which answers it closes the connection without having said so.
+    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`. `leaves`
+    decides after which answers it closes the connection without having said so.
     """
 
     def __init__(

@@ -22,8 +22,15 @@ LONGEST = 1_000
 
 PAGE = {
     "content": [
-        {"uuid": "one", "name": f"Côté {TOKEN}", "description": None, "metadata": {"floor": [3, -1.5e3, True], "": SECRET},
-         "deviceSpecificationUUID": "d2723e99-1fe4-4d60-9b6d-8061f7414b24", "barcode": "0012", "eui": "0059AC0000181EB6"},
+        {
+            "uuid": "one",
+            "name": f"Côté {TOKEN}",
+            "description": None,
+            "metadata": {"floor": [3, -1.5e3, True], "": SECRET},
+            "deviceSpecificationUUID": "d2723e99-1fe4-4d60-9b6d-8061f7414b24",
+            "barcode": "0012",
+            "eui": "0059AC0000181EB6",
+        },
         {"uuid": "two"},
     ],
     "last": True, "totalPages": 1, "totalElements": 2, "sort": [{"direction": "ASC"}], "first": True,
@@ -74,13 +81,14 @@ def bodies(valid: Any, random: Random, mutations: int) -> Iterator[tuple[str, by
     yield "a byte order mark", b"\xef\xbb\xbf" + data
     for encoding in ("utf-16", "utf-16-le", "utf-32", "latin-1"):
         yield encoding, data.decode().encode(encoding)
-    for name, bad in {"a lone byte": b"\xff", "overlong": b"\xc0\xaf", "cut": b"\xe2\x82", "surrogate": b"\xed\xa0\x80"}.items():
+    for name, bad in [("lone", b"\xff"), ("overlong", b"\xc0\xaf"), ("cut", b"\xe2\x82"), ("half", b"\xed\xa0\x80")]:
         yield f"bad UTF-8, {name}", data.replace(b'": ', bad + b'": ', 1)
         yield f"bad UTF-8 in a value, {name}", data.replace(b": ", b': "' + bad + b'", "": ', 1)
     for name, escape in {"half a surrogate": "\\ud800", "two wrong halves": "\\udc00\\ud800", "NUL": "\\u0000"}.items():
         yield f"{name} in a name", text.replace('": ', f'{escape}": ', 1).encode()
         yield f"{name} in a value", text.replace('": ', f'": "{escape}", "": ', 1).encode()
-    yield "doubled keys", text.replace("{", '{"name": "a", "name": 5, "uuid": "b", "uuid": "c", "number": 1, "number": 0, ').encode()
+    doubled = '{"name": "a", "name": 5, "uuid": "b", "uuid": "c", "number": 1, "number": 0, '
+    yield "doubled keys", text.replace("{", doubled).encode()
     yield "every key twice", f"{text[:-1]}, {text[1:]}".encode()
     yield "two values", data + data
     yield "rubbish behind", data + b"\0"
@@ -105,8 +113,8 @@ def mutated(data: bytes, random: Random) -> bytes:
     for _ in range(random.choice([1, 1, 2, 4, 16])):
         start = random.randrange(len(changed) + 1)
         end = min(start + random.choice([0, 1, 2, 8]), len(changed))
-        put_in = random.choice([b"", bytes([random.randrange(256)]), b'"', b"{", b"]", b",", b"\\u", b"1e9", changed[start:end] * 2])
-        changed[start:end] = put_in
+        byte, twice = bytes([random.randrange(256)]), changed[start:end] * 2
+        changed[start:end] = random.choice([b"", byte, twice, b'"', b"{", b"]", b",", b"\\u", b"1e9"])
     return bytes(changed)
 
 

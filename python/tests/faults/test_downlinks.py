@@ -30,7 +30,7 @@ def accepted(simulator: Simulator) -> Counter[str]:
 
 
 def one_of(faults: Sequence[str], share: float = 100.0) -> Iterable[str]:
-    """Each of them with the same chance, `share` percent together: a rule is asked only if those before it did not hit."""
+    """Each of them with the same chance, `share` percent together: a rule is asked if those before it did not hit."""
     each = share / len(faults)
     for place, fault in enumerate(faults):
         yield f"downlinks@{100 * each / (100 - each * place)}%={fault}"

@@ -84,7 +84,7 @@ def interrupt(program: Program, service: Service, path: str) -> float:
 
 
 def min_of(measure: Callable[[], float], limit: float) -> float:
-    """The seconds of something; of something that takes too long, of the best of some times: the machine may be busy."""
+    """The seconds of something. What takes too long is done again: the machine may be busy."""
     took = measure()
     for _ in range(AGAIN):
         if took <= limit:

@@ -57,7 +57,9 @@ WAITED = {
     "a date that is over": date(-60),
     "a date of last century": date(-CENTURY / 2),
 }
-GARBAGE = {text: seconds(text) for text in ("", "-1", "+3", "1.5", "1e3", "0x10", "soon", "1 s", "Tomorrow, 25 Nov", "\xb2")}
+GARBAGE = {
+    text: seconds(text) for text in ("", "-1", "+3", "1.5", "1e3", "0x10", "soon", "1 s", "Tomorrow, 25 Nov", "\xb2")
+}
 TOO_LONG = {
     "longer than the call may take": seconds("31", 31, timeout=30),
     "121": seconds("121", 121),

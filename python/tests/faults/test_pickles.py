@@ -202,7 +202,9 @@ def test_r24_pickled_client_holds_no_secret_and_works_where_there_is_one(
                         result = again.call(lambda client: client.request("GET", "/devices"))
                     switches = service.asked("/context-switch") - switches
                     trial.holds(
-                        (type(after), repr(after), after.__reduce__()) == (type(before), repr(before), before.__reduce__())
+                        type(after) is type(before)
+                        and repr(after) == repr(before)
+                        and after.__reduce__() == before.__reduce__()
                         and isinstance(result, Response)
                         and switches == (before is not used.client),
                         lambda: f"{name}, protocol {protocol}: {before!r} became {after!r}, told: {result!r}",

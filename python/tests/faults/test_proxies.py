@@ -24,7 +24,8 @@ CREDENTIALS = base64.b64encode(f"{USER}:{PASSWORD}".encode())
 NOWHERE = "http://127.0.0.1:1"
 
 REFUSALS: dict[str, bytes | None] = {
-    "407": b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n',
+    "407": b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+    b'Proxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n',
     "403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     "502": b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
     "302": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
@@ -115,7 +116,7 @@ def test_r19_user_and_password_are_for_the_proxy_and_never_shown(
             else:
                 kept = isinstance(result, ConnectError) and result.outcome == "not_sent" and not service.requests
             trial.holds(
-                kept and given == [True] * len(given) and bool(given), lambda: f"{name}: {proxy.heads}, told: {told(result)}"
+                kept and bool(given) and all(given), lambda: f"{name}: {proxy.heads}, told: {told(result)}"
             )
             everywhere = shown.encode() + pickled + heads
             leaks = [word for word in (b"pa55", CREDENTIALS) if word in everywhere]
@@ -152,7 +153,9 @@ def test_r19_proxy_of_another_kind_is_refused_and_not_passed_by(caller: type[Cal
             for url in ("socks5://user:pa55word@127.0.0.1:1", "ftp://user:pa55word@127.0.0.1:1", "user:pa55word@ :1"):
                 result = call(caller, service, ours, {name: url})
                 trial.holds(
-                    isinstance(result, ConfigError) and "pa55" not in f"{result}{result.__dict__}" and name in str(result),
+                    isinstance(result, ConfigError)
+                    and name in str(result)
+                    and "pa55" not in f"{result}{result.__dict__}",
                     lambda: f"{name}={url}: told: {told(result)}",
                 )
         trial.holds(not service.requests, lambda: f"{len(service.requests)} requests")

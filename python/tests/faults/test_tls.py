@@ -86,8 +86,8 @@ def test_r18_own_authority_is_trusted(
 @either
 def test_r18_secret_goes_over_plain_http_to_this_machine_alone(caller: type[Caller]) -> None:
     with Trial("R18", caller.name) as trial, Service() as service:
-        # The first is an address that nobody has.
-        for host in ("192.0.2.1", "kpnthings.com", "localhost.kpnthings.com", "127.0.0.1.kpnthings.com", "[2001:db8::1]"):
+        # The addresses are nobody's.
+        for host in ("192.0.2.1", "[2001:db8::1]", "kpnthings.com", "localhost.kpnthings.com", "127.0.0.1.kpnthings.com"):
             for name in ("KPN_THINGS_BASE_URL", "KPN_THINGS_GRIP_BASE_URL", "KPN_THINGS_TOKEN_URL"):
                 try:
                     caller({**service.environment(), name: f"http://{host}/"}).close()

@@ -92,7 +92,9 @@ def test_r6_callers_share_the_failure_of_the_identity_service(caller: type[Calle
                 )
 
 
-NO_REFRESH = [*UNAVAILABLE, "status:400", "status:401", "status:404", "truncate:5", "status:200", "status:200,body:<html>"]
+NO_REFRESH = [
+    *UNAVAILABLE, "status:400", "status:401", "status:404", "truncate:5", "status:200", "status:200,body:<html>"
+]
 
 
 @either
