@@ -20,7 +20,7 @@ from .trial import Trial, whole
 OVERSHOOT = 0.1
 """Seconds that a call may take beyond its time."""
 
-AGAIN = 4
+AGAIN = 9
 """Times that a call which was late is made again, alone."""
 
 Call: TypeAlias = Callable[..., Any]

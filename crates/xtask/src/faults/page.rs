@@ -28,7 +28,7 @@ const DOUBTS: &str = "\
 - The service itself was never asked. Where its documentation is silent, the simulator is a guess, and the promise is about what
   the client does with any answer at all.
 - \"Never repeated\" is about this library. A proxy in between that repeats requests is out of its hands.
-- Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to four
+- Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to nine
   times, and counts as broken only if it always is.
 - Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
 - The seed is fixed in CI, so that a change is what turns it red. Other seeds run by hand, and by the simulation of the core
