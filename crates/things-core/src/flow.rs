@@ -922,4 +922,136 @@ mod tests {
             );
         }
     }
+
+    /// One attempt at everything, and a second for a call.
+    fn session_in_a_hurry() -> Session {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
+        Session::new(config.retry(once).timeout(Duration::from_secs(1)).build().unwrap(), 0)
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds), SystemTime::UNIX_EPOCH)
+    }
+
+    fn answered(step: Step, body: &'static [u8], now: Moment) -> Step {
+        let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+        exchange.resume(Ok(Response::new(Bytes::from_static(body))), now)
+    }
+
+    const TOKEN: &[u8] = br#"{"access_token":"canary"}"#;
+
+    #[test]
+    fn an_error_tells_what_was_asked_at_each_stage() {
+        let fails = |step: Step| {
+            let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+            let failed = exchange.resume(Err(TransportErrorKind::Interrupted.into()), at(0));
+            let Step::Done(Err(error)) = failed else { panic!("no error: {failed:?}") };
+            (error.method().cloned().unwrap(), error.url().unwrap().to_owned(), error.stage())
+        };
+        let call = RawCall::new(Method::DELETE, "/api/things").query("a", "b");
+        let begin = || session_in_a_hurry().for_customer("c-1").unwrap().start(&call, at(0));
+        let (method, url, stage) = fails(begin());
+        assert_eq!((method, stage), (Method::POST, Stage::Token));
+        assert_eq!(url, "https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token");
+        let (method, url, stage) = fails(answered(begin(), TOKEN, at(0)));
+        assert_eq!((method, stage), (Method::GET, Stage::ContextSwitch));
+        assert!(url.contains("c-1"), "{url}");
+        let switched = answered(answered(begin(), TOKEN, at(0)), b"", at(0));
+        let (method, url, stage) = fails(switched);
+        assert_eq!((method, stage), (Method::DELETE, Stage::Call));
+        assert_eq!(url, "https://api.kpnthings.com/api/things");
+    }
+
+    #[test]
+    fn a_call_that_runs_out_of_time_tells_what_it_waited_for() {
+        let call = RawCall::new(Method::GET, "/api/things");
+        let told = |step: Step| {
+            let Step::Done(Err(error)) = step else { panic!("no error: {step:?}") };
+            assert_eq!((error.kind(), error.stop()), (ErrorKind::Deadline, Some(Stop::Deadline)));
+            error.message().to_owned()
+        };
+        let session = session_in_a_hurry();
+        let leader = session.start(&call, at(0));
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        assert_eq!(
+            told(turn.resume(at(1))),
+            "the time of the call, 1.0s, ran out before there was an access token"
+        );
+        let late = "the time of the call, 1.0s, ran out before the call could be sent";
+        assert_eq!(told(answered(leader, TOKEN, at(1))), late);
+        let customer = session_in_a_hurry().for_customer("c-1").unwrap();
+        let late = "the time of the call, 1.0s, ran out before the context switch to the customer";
+        assert_eq!(told(answered(customer.start(&call, at(0)), TOKEN, at(1))), late);
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_words_with_what_the_answer_says() {
+        use ErrorKind::{Auth, BadRequest, Forbidden};
+        let told = |status: u16, kind, stage, body: &'static str| {
+            let bytes = Bytes::from_static(body.as_bytes());
+            refusal_message(StatusCode::from_u16(status).unwrap(), kind, stage, &Body::read(&bytes), &bytes)
+        };
+        for (told, expected) in [
+            (
+                told(400, Auth, Stage::Token, r#"{"error":"invalid_client","error_description":"who?"}"#),
+                "400 Bad Request: GRIP refused to give an access token; the answer says: invalid_client (who?)",
+            ),
+            (
+                told(400, BadRequest, Stage::Call, r#"{"error":"bad"}"#),
+                "400 Bad Request; the answer says: bad",
+            ),
+            (
+                told(401, Auth, Stage::Call, "no\nway"),
+                "401 Unauthorized: the access token was rejected; the answer says: no way",
+            ),
+            (told(302, Auth, Stage::Call, "<html>"), "302 Found: the access token was rejected"),
+            (
+                told(403, Forbidden, Stage::ContextSwitch, ""),
+                "403 Forbidden: the context switch to the customer was refused",
+            ),
+            (told(403, Forbidden, Stage::Call, ""), "403 Forbidden"),
+            (told(599, ErrorKind::Server, Stage::Call, ""), "599"),
+        ] {
+            assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn a_hint_says_what_the_user_can_do() {
+        use ErrorKind::*;
+        let unknown = Some(Outcome::Unknown);
+        for (kind, stage, status, outcome, expected) in [
+            (Auth, Stage::Token, Some(404), None, Some("KPN_THINGS_TENANT_ID")),
+            (Auth, Stage::Token, Some(401), None, Some("KPN_THINGS_KEY_SECRET")),
+            (Auth, Stage::Token, Some(400), None, Some("application id")),
+            (Auth, Stage::Call, Some(302), None, Some("the API key has the service")),
+            (Forbidden, Stage::Call, Some(403), None, Some("no authorisation")),
+            (BadRequest, Stage::Call, Some(400), None, Some("the Accept header")),
+            (NotFound, Stage::Call, Some(404), None, Some("the path")),
+            (Server, Stage::Call, Some(500), None, Some("try again later")),
+            (Server, Stage::Call, Some(500), unknown, None),
+            (Connect, Stage::Token, None, None, Some("KPN_THINGS_GRIP_BASE_URL")),
+            (Connect, Stage::Call, None, None, Some("KPN_THINGS_BASE_URL")),
+            (TooLarge, Stage::Call, None, None, Some("smaller pages")),
+            (HeadTooLarge, Stage::Call, None, None, Some("any proxy")),
+            (Deadline, Stage::Call, None, None, Some("more time")),
+            (Deadline, Stage::Call, None, unknown, None),
+            (UnexpectedStatus, Stage::Call, Some(307), None, Some("redirects are never followed")),
+            (UnexpectedStatus, Stage::Call, Some(418), None, None),
+            (Timeout, Stage::Call, None, None, None),
+        ] {
+            let error = Error::new(kind, stage, "").with(|report| {
+                report.status = status.map(|status| StatusCode::from_u16(status).unwrap());
+                report.outcome = outcome;
+                report.hint = hint(report, None);
+            });
+            let fits = error.hint().zip(expected).is_some_and(|(hint, part)| hint.contains(part));
+            assert!(
+                fits || (error.hint(), expected) == (None, None),
+                "{kind:?} {stage:?}: {:?}",
+                error.hint()
+            );
+        }
+    }
 }
