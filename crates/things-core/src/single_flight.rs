@@ -353,6 +353,7 @@ mod tests {
         let slot = Arc::new(Slot::default());
         fill(&slot, "a", 0);
         let refresh = lead(&slot, 80);
+        assert_eq!(refresh.age(at(85)), Duration::from_secs(5));
         assert_eq!(refresh.fallback(at(80)).unwrap().value, "a");
         assert!(refresh.fallback(at(100)).is_none(), "the old value died meanwhile");
         assert_eq!(held(&slot, 80).value, "a");

@@ -499,8 +499,10 @@ mod tests {
                 page
             };
             for window in [1, 2, 4, 8, 64] {
-                let (devices, _) = list(Pages::new(window), |_| 0, serve);
-                assert_eq!(devices.unwrap().len(), 200, "page {wrong}, window {window}");
+                for pick in [|_: usize| 0, |flying: usize| flying - 1] {
+                    let (devices, _) = list(Pages::new(window), pick, serve);
+                    assert_eq!(devices.unwrap().len(), 200, "page {wrong}, window {window}");
+                }
             }
         }
     }

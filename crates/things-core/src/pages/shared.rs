@@ -210,6 +210,7 @@ mod tests {
             shared.stop();
             error
         });
+        assert_eq!(shared.lock().idle, 0, "all have gone");
         (names, error, hired)
     }
 
@@ -279,8 +280,17 @@ mod tests {
     #[test]
     fn a_reader_that_waits_is_told_of_its_page() {
         let shared = SharedPages::new(Pages::new(2));
+        let begun = AtomicUsize::new(0);
         let slow = |number| {
+            begun.fetch_add(1, Ordering::SeqCst);
             while !shared.lock().reading {
+                thread::yield_now();
+            }
+            Ok(page(number, 9))
+        };
+        // Page 0 comes before there is a worker; then the reader leaves one page to it.
+        let quick = |number| {
+            while number > 0 && begun.load(Ordering::SeqCst) == 0 {
                 thread::yield_now();
             }
             Ok(page(number, 9))
@@ -288,7 +298,7 @@ mod tests {
         let mut came = Vec::new();
         thread::scope(|scope| {
             loop {
-                match shared.next(|number| Ok(page(number, 9))) {
+                match shared.next(quick) {
                     Next::Page(page) => came.extend(page.unwrap().number),
                     Next::Hire(more) => (0..more).for_each(|_| drop(scope.spawn(|| shared.work(slow)))),
                     Next::End => break,
@@ -296,6 +306,44 @@ mod tests {
             }
         });
         assert_eq!(came, (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_worker_that_waits_is_woken_when_a_page_is_taken() {
+        let shared = SharedPages::new(Pages::new(2));
+        let fetch = |number| Ok(page(number, 9));
+        while !matches!(shared.next(fetch), Next::Hire(1)) {}
+        let waits_ahead = |pages| {
+            let state = shared.lock();
+            state.pages.next_want == pages && state.idle == 1
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| shared.work(fetch));
+            // Twice a window ahead of page 0, it has nothing to do.
+            while !waits_ahead(4) {
+                thread::yield_now();
+            }
+            assert_eq!(shared.ready().unwrap().unwrap().number, Some(0));
+            while !waits_ahead(5) {
+                thread::yield_now();
+            }
+            shared.stop();
+        });
+        assert_eq!(shared.lock().idle, 0);
+    }
+
+    #[test]
+    fn more_threads_are_asked_for_until_one_cannot_be_had() {
+        // Page 1 tells that there are more pages than page 0 knew.
+        let fetch = |number| Ok(page(number, if number == 0 { 3 } else { 50 }));
+        for (resigned, asked_again) in [(0, true), (1, false)] {
+            let shared = SharedPages::new(Pages::new(8));
+            while !matches!(shared.next(fetch), Next::Hire(1)) {}
+            shared.resign(resigned);
+            assert_eq!(shared.lock().idle, 1 - resigned);
+            let again = (0..3).any(|_| matches!(shared.next(fetch), Next::Hire(_)));
+            assert_eq!(again, asked_again, "{resigned} could not be had");
+        }
     }
 
     #[test]

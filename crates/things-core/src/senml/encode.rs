@@ -269,6 +269,7 @@ mod tests {
             ("[1]", "not an object"),
             (r#"[{"n":1}]"#, r#"wrong type for "n""#),
             (r#"[{"n":"a","v":"1"}]"#, r#"wrong type for "v""#),
+            (r#"[{"n":"a","vb":1}]"#, r#"wrong type for "vb""#),
             (r#"[{"n":"a","v":1,"vs":"1"}]"#, "more than one value"),
             (r#"[{"vs":"1"}]"#, "name is empty"),
             (r#"[{"n":"a b"}]"#, "does not allow"),
