@@ -11,6 +11,10 @@ impl Connector for MarkingConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        // The library would wait a second for a connection if no time is left at all.
+        if details.timeout.after.is_zero() {
+            return Err(not_connected(Error::Timeout(details.timeout.reason)));
+        }
         let details = ConnectionDetails {
             // What requests have of their own is a timeout, not TLS: that is set up once, and sessions are resumed.
             request_level: false,
