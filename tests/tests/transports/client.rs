@@ -67,7 +67,7 @@ pub(crate) fn settings(base_url: &str) -> Builder<Config> {
 /// Little time, for cases that use all of it.
 pub(crate) const SHORT: Duration = Duration::from_millis(500);
 
-pub(crate) fn downlink() -> Downlink {
+fn downlink() -> Downlink {
     Downlink::raw("0059AC0000181EB6".parse().unwrap(), FPort::new(1).unwrap(), [1, 2]).unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use things_core::{ErrorKind, Outcome};
 use tokio::net::TcpSocket;
 
-use crate::client::{Client, SHORT, downlink, fails, settings};
+use crate::client::{SHORT, fails, settings};
 use things_tests::server::{Server, read_request, wait_for_the_end};
 
 #[test]
@@ -58,15 +58,6 @@ fn running_out_of_time_before_a_connection_is_no_doubt() {
         let connection = settings(base_url).connect_timeout(SHORT).build().unwrap();
         fails(case, &connection, ErrorKind::Connect, Outcome::NotSent);
     }
-}
-
-#[test]
-fn a_time_that_is_over_at_once_makes_no_connection() {
-    let server = Server::start(|mut stream| drop(read_request(&mut stream)));
-    let over = settings(&server.http()).attempt_timeout(Duration::from_nanos(1)).build().unwrap();
-    // reqwest may have a connection before it looks at the time, and then there is a doubt.
-    let error = Client::new("ureq", over).unwrap().call(&downlink()).unwrap_err();
-    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Some(Outcome::NotSent)), "{error}");
 }
 
 /// The address of a port whose queue is full, so that it ignores whoever wants to connect, for as long as the rest is kept.
