@@ -70,7 +70,8 @@ pub(crate) fn mutants(arguments: &[String]) -> Outcome {
     let (_, after) = rest.split_once(END).ok_or(format!("{PAGE} has no end of the figures"))?;
     let figures = record.figures()?;
     println!("{figures}");
-    fs::write(path, format!("{before}{BEGIN}{figures}{END}{after}")).map_err(|error| error.to_string())?;
+    fs::write(path, format!("{before}{BEGIN}\n{figures}\n{END}{after}"))
+        .map_err(|error| error.to_string())?;
     record.compare(after)?;
     let caught = record.caught();
     if caught < REQUIRED {
