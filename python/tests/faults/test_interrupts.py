@@ -27,7 +27,8 @@ import asyncio
 import time
 from kpn_things import AsyncClient, Client
 
-client = {client}.from_env()
+# A listing that was interrupted may try a page again, which would look like the next one.
+client = {client}.from_env(max_attempts=1)
 
 async def waited(call):
     return await call
