@@ -134,7 +134,8 @@ def test_any_answer_of_the_service_is_a_result_or_an_error(
 def test_any_answer_of_the_identity_service_is_a_token_or_an_error(
     cls: type[Client], service: Service, status: int, body: bytes, headers: list[str]
 ) -> None:
-    # What it says is no token of ours before it gave one, and may be shown; all that is shown is searched for that of the tests.
+    # What it says is no token of ours before it gave one, and may be shown. But all that is shown is searched for the
+    # token of the tests.
     answer = whole(status, body.replace(TOKEN.encode(), b"some-other-token"), headers)
     came = ask(cls, service, lambda request: answer if is_token(request) else None, hidden=(SECRET,))
     for one in came:
