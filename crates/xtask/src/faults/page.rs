@@ -18,7 +18,7 @@ cargo xtask faults --seed 7       # other cases: other faults, moments, mutation
 cargo xtask faults --whole        # all cases, in release builds; writes faults-whole.md
 ```
 
-A failed case tells its seed, and `--seed` runs it again. The whole takes about an hour on 2 cores; what it came to last is
+A failed case tells its seed, and `--seed` runs it again. The whole takes an hour or two on 2 cores; what it came to last is
 in [faults-whole.md](faults-whole.md). How other libraries fare with the same faults is in [peers.md](peers.md).
 ";
 
