@@ -30,6 +30,9 @@ const DOUBTS: &str = "\
 - \"Never repeated\" is about this library. A proxy in between that repeats requests is out of its hands.
 - Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to nine
   times, and counts as broken only if it always is.
+- Where `localhost` is one address alone, R15 has no second one to try.
+- A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by
+  seconds: hyper reads on without a pause. R16 sends a bounded number of them.
 - Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
 - The seed is fixed in CI, so that a change is what turns it red. Other seeds run by hand, and by the simulation of the core
   (`THINGS_SEEDS=1000000 cargo test --release -p things-tests --test simulation`).
@@ -65,13 +68,13 @@ pub(crate) fn of_ci(report: &Report) -> String {
 /// The page of a whole run: what it came to, and on which machine.
 pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
     let mut page = format!(
-        "# The whole fault matrix\n\nWhat `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}. \
+        "# The whole fault matrix\n\nWhat the trials of `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}. \
          What the rows mean is in [faults.md](faults.md).\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
     );
     for row in proven() {
         for (client, tally) in report.of(row.name) {
             let (cases, violated) = (tally.count(), tally.violated);
-            let measured = tally.measured.join("; ");
+            let measured = tally.measured.join("; ").replace('\n', " ");
             let _ = writeln!(page, "| {} | {client} | {cases} | {violated} | {measured} |", row.name);
         }
     }
