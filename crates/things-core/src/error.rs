@@ -593,8 +593,11 @@ pub(crate) fn redact_json(value: &mut Value, secrets: &[impl AsRef<str>]) -> boo
     match value {
         Value::String(text) => redact_text(text, secrets),
         Value::Array(values) => {
-            let found = values.iter_mut().filter_map(|value| redact_json(value, secrets).then_some(()));
-            found.count() > 0
+            let mut found = false;
+            for value in values {
+                found |= redact_json(value, secrets);
+            }
+            found
         }
         Value::Object(fields) => {
             let mut found = false;
