@@ -11,9 +11,10 @@ mod soak;
 mod transcript;
 mod transports;
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::UNIX_EPOCH;
+use std::{env, fs};
 
 use transcript::Transcript;
 
@@ -124,9 +125,19 @@ fn bench(targets: &[String]) -> Outcome {
 const PUBLISHED: [&str; 5] = ["things-core", "things-ureq", "things-reqwest", "things-sim", "things-cli"];
 
 fn package() -> Outcome {
-    let mut arguments = vec!["package", "--allow-dirty"];
-    PUBLISHED.iter().for_each(|name| arguments.extend(["-p", name]));
-    cargo(&arguments)?;
+    // Where crates depend on each other, cargo unpacks them in its home, in a folder named after the path of this one, and
+    // takes what is there already: at a path that was used before, a crate is built against an older state of another.
+    let packages = root().join("target/packages");
+    let _ = fs::remove_dir_all(&packages);
+    let since_1970 =
+        UNIX_EPOCH.elapsed().map_err(|error| format!("the clock stands before 1970: {error}"))?;
+    let unused = packages.join(since_1970.as_nanos().to_string());
+    let mut command = Command::new("cargo");
+    command.args(["package", "--allow-dirty", "--target-dir"]).arg(unused);
+    PUBLISHED.iter().for_each(|name| {
+        command.args(["-p", name]);
+    });
+    run(&mut command)?;
     python::package()
 }
 
