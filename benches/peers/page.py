@@ -23,7 +23,7 @@ What well-known Python clients do when the server fails, each with its default s
 $ cargo xtask peers
 ```
 
-installs the latest version of each in a virtual environment below `target`, takes a quarter of an hour, and writes this
+installs the latest version of each in a virtual environment below `target`, takes five minutes, and writes this
 page: {day}, {machine}.
 {missing}
 All of it happens on loopback: each case has a client in a fresh process, and a server of its own on a raw socket, which
