@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 use things_core::Secret;
 
@@ -11,12 +12,22 @@ use crate::failure::Failure;
 pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     let bytes = match path {
         "-" => {
+            claim(what)?;
             let mut bytes = Vec::new();
             io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
         }
         path => fs::read(path),
     };
     bytes.map_err(|error| Failure::Usage(format!("{what} cannot be read from {path}: {error}")))
+}
+
+/// Standard input can be read once: whoever comes second would find nothing.
+fn claim(what: &str) -> Result<(), Failure> {
+    static CLAIMED: OnceLock<String> = OnceLock::new();
+    CLAIMED.set(what.to_owned()).map_err(|_| {
+        let first = CLAIMED.get().map_or("something else", String::as_str);
+        Failure::Usage(format!("{what} cannot be read from standard input: {first} is"))
+    })
 }
 
 /// Text as it is given, or with `@FILE` what the file holds, or with `-` what comes on standard input.
@@ -29,8 +40,7 @@ pub(crate) fn content(what: &str, given: String) -> Result<Vec<u8>, Failure> {
 }
 
 /// The secret in a file, without the line end that editors put after it.
-pub(crate) fn secret(path: &str) -> Result<Secret, Failure> {
-    let what = "the key secret";
+pub(crate) fn secret(what: &str, path: &str) -> Result<Secret, Failure> {
     let text = Secret::from(text(what, read(what, path)?)?);
     let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))

@@ -32,9 +32,10 @@ pub(crate) struct Options {
     /// Sub-customer to act for [env: KPN_THINGS_CUSTOMER_ID]
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    /// Sent verbatim as KPN-Things-Security-Context [env: KPN_THINGS_SECURITY_CONTEXT]
-    #[arg(long, value_name = "VALUE")]
-    security_context: Option<String>,
+    /// File that holds the value of KPN-Things-Security-Context; - is standard input [env: KPN_THINGS_SECURITY_CONTEXT,
+    /// the value itself]
+    #[arg(long, value_name = "FILE")]
+    security_context_file: Option<String>,
     /// GRIP, the identity service [env: KPN_THINGS_GRIP_BASE_URL]
     #[arg(long, value_name = "URL")]
     grip_base_url: Option<String>,
@@ -61,14 +62,15 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 impl Options {
     /// Lays the options over the environment, and that over the Postman file.
     pub(crate) fn load(self) -> Result<Layers, Failure> {
+        let secret = |what, path: Option<String>| path.map(|path| input::secret(what, &path)).transpose();
         let mut options = Settings::default();
-        options.key_secret = self.key_secret_file.as_deref().map(input::secret).transpose()?;
+        options.key_secret = secret("the key secret", self.key_secret_file)?;
         options.tenant_id = self.tenant_id;
         options.key_id = self.key_id;
         options.application_id = self.application_id;
         options.postman_environment = self.postman_environment;
         options.customer_id = self.customer;
-        options.security_context = self.security_context.map(Secret::from);
+        options.security_context = secret("the security context", self.security_context_file)?;
         options.grip_base_url = self.grip_base_url;
         options.token_url = self.token_url;
         options.base_url = self.base_url;
@@ -272,7 +274,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "security context",
-        option: "--security-context",
+        option: "--security-context-file",
         variable: "KPN_THINGS_SECURITY_CONTEXT",
         default: None,
         replaced_by_token_url: false,

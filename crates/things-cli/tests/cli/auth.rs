@@ -92,6 +92,7 @@ fn missing_settings_are_named_in_one_message() {
 fn each_setting_is_shown_with_its_source() {
     let sim = simulator().start().unwrap();
     let postman = file("source.json", &sim.postman_environment());
+    let context = file("source.context", "context-4711");
     let mut command = crate::tool::command(&[
         "auth",
         "check",
@@ -101,8 +102,8 @@ fn each_setting_is_shown_with_its_source() {
         "key-1",
         "--key-secret-file",
         "-",
-        "--security-context",
-        "context-4711",
+        "--security-context-file",
+        &context,
     ]);
     command.env("KPN_THINGS_CUSTOMER_ID", DEFAULT_CUSTOMER);
     let ran = run_with_input(command, &format!("{SECRET}\n")).exits(0);
@@ -112,7 +113,7 @@ fn each_setting_is_shown_with_its_source() {
     };
     assert_eq!(source("key id"), "--key-id");
     assert_eq!(source("key secret"), "--key-secret-file");
-    assert_eq!(source("security context"), "--security-context");
+    assert_eq!(source("security context"), "--security-context-file");
     assert_eq!(source("customer id"), "KPN_THINGS_CUSTOMER_ID");
     assert_eq!(source("tenant id"), postman);
     assert!(!ran.out.contains("4711"), "{ran:?}");

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Route, Sim, SortShape};
 
-use crate::tool::{SECRET, Tool, run, simulator};
+use crate::tool::{SECRET, Tool, file, run, simulator};
 
 const LIST: &[&str] = &["devices", "list"];
 
@@ -130,7 +130,8 @@ fn a_customers_devices_are_listed_by_option_and_by_variable() {
 #[test]
 fn the_security_context_goes_out_verbatim() {
     let sim = simulator().start().unwrap();
-    list(&sim, &["--security-context", "as-it-is = 1", "--limit", "1"]).exits(0);
+    let context = file("verbatim.context", "as-it-is = 1\n");
+    list(&sim, &["--security-context-file", &context, "--limit", "1"]).exits(0);
     let header = sim.requests().last().unwrap().header("KPN-Things-Security-Context").unwrap().to_owned();
     assert_eq!(header, "as-it-is = 1");
 }

@@ -149,7 +149,8 @@ fn a_downlink_for_a_customer_goes_out_as_theirs() {
 #[test]
 fn a_dry_run_sends_nothing_and_needs_nothing() {
     let sim = simulator().start().unwrap();
-    let ran = sim.things(&[RAW, &["--dry-run", "--security-context", "context-4711"]].concat()).exits(0);
+    let context = file("dry.context", "context-4711");
+    let ran = sim.things(&[RAW, &["--dry-run", "--security-context-file", &context]].concat()).exits(0);
     assert_eq!(sim.calls_total(), 0);
     assert!(!ran.out.contains("4711"), "{ran:?}");
     let ran =

@@ -11,6 +11,8 @@ use things_tests::canary::{Canary, assert_clean, sightings};
 
 use crate::tool::{SECRET, Tool, file, finish, simulator};
 
+const CONTEXT: &str = "context-4711";
+
 /// A simulator that never answers a listing.
 fn stalled() -> Sim {
     let rule: FaultRule = "devices=stall".parse().unwrap();
@@ -29,11 +31,17 @@ fn told(sim: &Sim, child: &Child, name: &str) -> Vec<u8> {
 fn a_secret_from_a_file_is_in_neither_arguments_nor_environment() {
     let sim = stalled();
     let secret = file("secret-of-a-process", &format!("{SECRET}\n"));
-    let mut command = sim.command(&["devices", "list", "--key-secret-file", &secret]);
+    let context = file("context-of-a-process", CONTEXT);
+    let files = ["--key-secret-file", &secret, "--security-context-file", &context];
+    let mut command = sim.command(&[&["devices", "list"], &files[..]].concat());
     let mut child = command.env_remove("KPN_THINGS_KEY_SECRET").spawn().unwrap();
     for name in ["cmdline", "environ", "comm", "status"] {
-        assert_clean(name, told(&sim, &child, name), &Canary::known());
+        let told = told(&sim, &child, name);
+        assert!(!String::from_utf8_lossy(&told).contains(CONTEXT), "{name}");
+        assert_clean(name, told, &Canary::known());
     }
+    let sent = sim.requests().last().unwrap().header("KPN-Things-Security-Context").unwrap().to_owned();
+    assert_eq!(sent, CONTEXT);
     let children = told(&sim, &child, &format!("task/{}/children", child.id()));
     assert_eq!(String::from_utf8_lossy(&children), "", "it starts no other process that could show it");
     child.kill().unwrap();

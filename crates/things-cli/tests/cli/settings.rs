@@ -55,6 +55,20 @@ fn the_secret_may_come_on_standard_input() {
 }
 
 #[test]
+fn standard_input_is_read_for_one_thing_alone() {
+    let sim = simulator().start().unwrap();
+    let twice = ["--key-secret-file", "-", "--security-context-file", "-"];
+    run_with_input(command(&[LIST, &options(&sim), &twice].concat()), SECRET)
+        .exits(2)
+        .complains("the security context cannot be read from standard input: the key secret is");
+    let post = ["api", "POST", "/x", "--data", "-", "--key-secret-file", "-"];
+    run_with_input(command(&[&post[..], &options(&sim)].concat()), "{}")
+        .exits(2)
+        .complains("the key secret cannot be read from standard input: the body is");
+    assert_eq!(sim.calls_total(), 0);
+}
+
+#[test]
 fn a_postman_file_is_enough_by_option_and_by_variable() {
     let sim = simulator().start().unwrap();
     let postman = file("enough.json", &sim.postman_environment());
