@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource, Step};
-use things_ureq::{Client, PageIter};
+use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource};
+use things_ureq::{Client, PageIter, Stopper};
 
 use crate::arguments::{self, duration, seconds};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
+use crate::interrupt::Wanted;
 use crate::json::body_to_python;
 use crate::log::Note;
 use crate::page::Page;
@@ -52,17 +53,9 @@ impl Caller {
     {
         let client = self.client(py, timeout)?;
         let note = Note::begin(py, what)?;
-        let result = self.connection.block(py, move |wanted| {
-            let mut step = client.start(&operation);
-            loop {
-                match step {
-                    Step::Done(result) => return operation.finish(result),
-                    // What was interrupted sends nothing more, a downlink above all.
-                    _ if !wanted.still() => return Err(Error::config("nobody waits for the call")),
-                    open => step = client.perform(open),
-                }
-            }
-        })?;
+        // What was interrupted sends nothing more, a downlink above all.
+        let job = move |wanted: &Wanted| client.call_while(&operation, || wanted.still());
+        let result = self.connection.block(py, job)?;
         note.end(py, &result)?;
         result.map_err(|error| raise(py, &error))
     }
@@ -103,8 +96,9 @@ impl Caller {
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
         let connection = Arc::clone(&self.connection);
+        let stopper = pages.stopper();
         let reading = Reading { pages, ready: VecDeque::new() };
-        Ok(Pages { connection, reading: Mutex::new(Some(OfProcess::new(reading))) })
+        Ok(Pages { connection, stopper, reading: Mutex::new(Some(OfProcess::new(reading))) })
     }
 
     /// Sends bytes to a LoRa device.
@@ -175,6 +169,7 @@ impl Caller {
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct Pages {
     connection: Arc<Connection<Client>>,
+    stopper: Stopper,
     /// `None` while a page is fetched, and for ever if that was interrupted.
     reading: Mutex<Option<OfProcess<Reading>>>,
 }
@@ -207,11 +202,12 @@ impl Pages {
         let note = Note::begin(py, || "list a page of devices".into())?;
         let mut page = reading.ready.pop_front();
         if page.is_none() {
-            (page, reading) = self.connection.block(py, move |_| {
+            let fetched = self.connection.block(py, move |_| {
                 let page = reading.pages.next();
                 reading.ready.extend(iter::from_fn(|| reading.pages.ready()));
                 (page, reading)
-            })?;
+            });
+            (page, reading) = fetched.inspect_err(|_| self.stopper.stop())?;
         }
         *self.lock() = Some(OfProcess::new(reading));
         let page = page.transpose();

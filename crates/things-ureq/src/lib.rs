@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, thread};
 
-pub use listing::PageIter;
+pub use listing::{PageIter, Stopper};
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, Devices,
     Downlink, Error, ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy,
     Secret, Settings, SortOrder, Stage, Stop, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Step};
+use things_core::{Clock, Config, Moment, Operation, Session, Step, TransportError, TransportErrorKind};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
@@ -89,36 +89,39 @@ impl Client {
 
     /// Makes a call: does what each step says until it is done.
     pub fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        let mut step = self.start(operation);
+        self.call_while(operation, || true)
+    }
+
+    /// Makes a call that another thread can end: `wanted` is asked before each step, and once it says no, nothing more
+    /// is sent and the call fails with [`Interrupted`](things_core::ErrorKind::Interrupted).
+    ///
+    /// A step is never cut short. Whoever says no does not know from that how the request under way went.
+    pub fn call_while<O: Operation>(
+        &self,
+        operation: &O,
+        wanted: impl Fn() -> bool,
+    ) -> Result<O::Output, Error> {
+        let mut step = self.session.start(operation, self.clock.now());
         loop {
-            match step {
+            step = match step {
                 Step::Done(result) => return operation.finish(result),
-                open => step = self.perform(open),
-            }
-        }
-    }
-
-    /// Begins a call, for who performs its steps one by one and may stop between two of them.
-    pub fn start<O: Operation>(&self, operation: &O) -> Step {
-        self.session.start(operation, self.clock.now())
-    }
-
-    /// Does what a step says. One that is done stays so.
-    pub fn perform(&self, step: Step) -> Step {
-        match step {
-            Step::Send(request, exchange) => {
-                let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
-                exchange.resume(reply, self.clock.now())
-            }
-            Step::Sleep(pause) => {
-                thread::sleep(pause.until().since(self.clock.now()));
-                pause.resume(self.clock.now())
-            }
-            Step::Wait(turn) => {
-                turn.block(&*self.clock);
-                turn.resume(self.clock.now())
-            }
-            Step::Done(result) => Step::Done(result),
+                _ if !wanted() => {
+                    let kind = TransportErrorKind::Interrupted;
+                    return Err(TransportError::new(kind, "the call is not wanted any more").into());
+                }
+                Step::Send(request, exchange) => {
+                    let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
+                    exchange.resume(reply, self.clock.now())
+                }
+                Step::Sleep(pause) => {
+                    thread::sleep(pause.until().since(self.clock.now()));
+                    pause.resume(self.clock.now())
+                }
+                Step::Wait(turn) => {
+                    turn.block(&*self.clock);
+                    turn.resume(self.clock.now())
+                }
+            };
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The pages of a listing, fetched on threads of their own.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::Client;
 
 /// The pages of a listing, in order, up to a window of them under way. Ends after an error.
 ///
-/// Dropping it lets the threads under way end by themselves.
+/// Dropping it lets the threads under way end by themselves, each after the request in hand.
 #[derive(Debug)]
 pub struct PageIter(Arc<Work>);
 
@@ -24,7 +24,7 @@ struct Work {
 
 impl Work {
     fn fetch(&self, number: u64) -> Result<Page, Error> {
-        self.client.call(&self.query.clone().page(number))
+        self.client.call_while(&self.query.clone().page(number), || !self.pages.is_stopped())
     }
 }
 
@@ -32,6 +32,11 @@ impl PageIter {
     /// The next page if it is there already: takes what came meanwhile without waiting for more.
     pub fn ready(&mut self) -> Option<Result<Page, Error>> {
         self.0.pages.ready()
+    }
+
+    /// Stops the listing from another thread, such as one that heeds Ctrl-C.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::downgrade(&self.0))
     }
 
     fn start_thread(&self) -> io::Result<JoinHandle<()>> {
@@ -60,6 +65,20 @@ impl Iterator for PageIter {
 impl Drop for PageIter {
     fn drop(&mut self) {
         self.0.pages.stop();
+    }
+}
+
+/// Stops a listing that another thread reads.
+#[derive(Debug, Clone)]
+pub struct Stopper(Weak<Work>);
+
+impl Stopper {
+    /// No request follows those under way, and the listing ends with an error of the kind
+    /// [`Interrupted`](things_core::ErrorKind::Interrupted), unless it was read to its end.
+    pub fn stop(&self) {
+        if let Some(work) = self.0.upgrade() {
+            work.pages.stop();
+        }
     }
 }
 

@@ -254,6 +254,34 @@ def test_an_interrupted_listing_says_that_it_was(service: Service) -> None:
             next(pages)
 
 
+@pytest.mark.parametrize("page", [0, 3], ids=["the first page", "a page of a thread"])
+def test_an_interrupted_listing_asks_for_nothing_more(page: int, service: Service) -> None:
+    go_on = threading.Event()
+
+    def held(request: Request) -> bool:
+        return request.path == "/api/devices" and request.page == page
+
+    def asked() -> int:
+        return sum(held(request) for request in service.requests)
+
+    def interrupt(request: Request) -> None:
+        if held(request) and asked() == 1:
+            ring(request)
+            assert go_on.wait(PATIENCE)
+
+    service.pages = 50
+    service.answers = lambda request: (503, b"") if held(request) else None
+    with handler(rung) as ring, Client(**service.settings()) as client:
+        service.on_request = interrupt
+        with pytest.raises(Rung):
+            client.devices(window=4).collect()
+        go_on.set()
+    # What was interrupted has ended once its connections are closed.
+    service.wait_for(lambda: all(connection.closed_at is not None for connection in service.connections))
+    assert asked() == 1
+    assert service.asked("/api/devices") < service.pages
+
+
 def test_an_interrupt_does_not_open_a_closed_client(service: Service) -> None:
     with handler(rung) as ring:
         client = Client(**service.settings())

@@ -27,8 +27,7 @@ import asyncio
 import time
 from kpn_things import AsyncClient, Client
 
-# A listing that was interrupted may try a page again, which would look like the next one.
-client = {client}.from_env(max_attempts=1)
+client = {client}.from_env()
 
 async def waited(call):
     return await call

@@ -1,7 +1,11 @@
 //! Listings whose threads or tasks do not come to their end.
 
+use std::io::Write;
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+
 use serde_json::json;
-use things_core::ErrorKind;
+use things_core::{ErrorKind, RetryPolicy};
 use things_reqwest::StreamExt;
 
 use crate::client::settings;
@@ -41,6 +45,40 @@ fn pages_lost_with_a_runtime_are_an_error_and_not_the_end() {
     let error = second.block_on(pages.next()).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(second.block_on(pages.next()).is_none());
+}
+
+#[test]
+fn a_listing_stopped_from_another_thread_asks_for_nothing_more() {
+    let (asked, requests) = mpsc::channel();
+    let (held, stopped) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let server = {
+        let (held, stopped) = (Arc::clone(&held), Arc::clone(&stopped));
+        Server::start(move |mut stream| {
+            while let Some(request) = read_request(&mut stream) {
+                asked.send(request.head).unwrap();
+                held.wait();
+                stopped.wait();
+                // A page that breaks off is asked for again, by a listing that is wanted.
+                return stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").unwrap();
+            }
+        })
+    };
+    let config = settings(&server.http()).retry(RetryPolicy::default()).build().unwrap();
+    let mut pages = things_ureq::Client::new(config).unwrap().devices().pages();
+    let stopper = pages.stopper();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            held.wait();
+            stopper.stop();
+            stopped.wait();
+        });
+        let error = pages.next().unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the listing was stopped"));
+    });
+    assert!(pages.next().is_none());
+    drop(pages);
+    stopper.stop();
+    assert_eq!(requests.try_iter().count(), 1);
 }
 
 /// Threads need memory for their stacks: of that there is none left.

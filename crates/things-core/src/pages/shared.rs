@@ -7,7 +7,7 @@ use std::thread;
 
 use super::Pages;
 use crate::devices::Page;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Stage};
 
 /// [`Pages`] behind a lock: workers call [`work`](SharedPages::work), the reader calls [`next`](SharedPages::next).
 ///
@@ -31,6 +31,8 @@ struct State {
     short: bool,
     reading: bool,
     stopped: bool,
+    /// The reader knows that nothing follows.
+    told: bool,
     panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -41,6 +43,15 @@ impl State {
             Ok(page) => self.pages.accept(number, page),
             Err(panic) => self.panic = Some(panic),
         }
+    }
+
+    /// What comes after a stop: one error, for a listing that was cut off must not look like a whole one.
+    fn cut_off(&mut self) -> Next {
+        if self.told || self.pages.is_finished() {
+            return Next::End;
+        }
+        self.told = true;
+        Next::Page(Err(Error::new(ErrorKind::Interrupted, Stage::Call, "the listing was stopped")))
     }
 }
 
@@ -58,7 +69,8 @@ pub enum Next {
 impl SharedPages {
     /// A listing that has not begun.
     pub fn new(pages: Pages) -> Self {
-        let state = State { pages, idle: 0, short: false, reading: false, stopped: false, panic: None };
+        let state =
+            State { pages, idle: 0, short: false, reading: false, stopped: false, told: false, panic: None };
         Self { state: Mutex::new(state), room: Condvar::new(), page: Condvar::new() }
     }
 
@@ -68,13 +80,13 @@ impl SharedPages {
         let mut state = self.lock();
         loop {
             if let Some(panic) = state.panic.take() {
-                state.stopped = true;
+                (state.stopped, state.told) = (true, true);
                 self.room.notify_all();
                 drop(state);
                 resume_unwind(panic);
             }
             if state.stopped {
-                return Next::End;
+                return state.cut_off();
             }
             // The reader fetches too, so one page needs no other thread.
             let hire = state.pages.room().saturating_sub(state.idle + 1);
@@ -143,10 +155,16 @@ impl SharedPages {
         state.idle -= 1;
     }
 
-    /// The reader reads no more: workers end after the page in hand.
+    /// Nothing more is wanted: workers end after the page in hand, and a reader that goes on gets an error.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.room.notify_all();
+        self.page.notify_all();
+    }
+
+    /// Whether it was stopped, for a fetch that could go on for long.
+    pub fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// The next page in order, and work for those who wait for it.
@@ -370,6 +388,51 @@ mod tests {
         });
         assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"broken"));
         assert!(matches!(shared.next(fetch), Next::End), "its page is missing: nothing can follow");
+    }
+
+    #[test]
+    fn a_listing_that_is_stopped_does_not_look_like_a_whole_one() {
+        let fetch = |number| Ok(page(number, 2));
+        let shared = SharedPages::new(Pages::new(1));
+        assert!(matches!(shared.next(fetch), Next::Page(Ok(_))) && !shared.is_stopped());
+        shared.stop();
+        assert!(shared.is_stopped());
+        let Next::Page(Err(error)) = shared.next(fetch) else { panic!("page 1 is missing") };
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the listing was stopped"));
+        assert!(matches!(shared.next(fetch), Next::End));
+
+        let whole = SharedPages::new(Pages::new(1));
+        (0..2).for_each(|_| assert!(matches!(whole.next(fetch), Next::Page(Ok(_)))));
+        whole.stop();
+        assert!(matches!(whole.next(fetch), Next::End), "nothing is missing");
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_told_of_a_stop() {
+        let shared = SharedPages::new(Pages::new(2));
+        let quick = |number| Ok(page(number, 9));
+        while !matches!(shared.next(quick), Next::Hire(1)) {}
+        let held = |number| {
+            while !shared.is_stopped() {
+                thread::yield_now();
+            }
+            Ok(page(number, 9))
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| shared.work(held));
+            // Page 1 is the worker's.
+            while shared.lock().pages.next_want < 2 {
+                thread::yield_now();
+            }
+            scope.spawn(|| {
+                while !shared.lock().reading {
+                    thread::yield_now();
+                }
+                shared.stop();
+            });
+            assert!(matches!(shared.next(quick), Next::Page(Ok(_))));
+            assert!(matches!(shared.next(quick), Next::Page(Err(_))));
+        });
     }
 
     #[test]
