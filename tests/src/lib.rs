@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod canary;
+pub mod client;
 mod driver;
 mod listener;
 mod outcome;

@@ -92,8 +92,7 @@ pub(crate) fn bench(targets: &[String]) -> Outcome {
 
 /// The load through both clients.
 pub(crate) fn soak(release: bool, arguments: &[String], service: &Path) -> Outcome {
-    let environment = Environment::make("python-soak", "python/requirements-build.txt")?;
-    environment.install(if release { &["--release"] } else { &["--profile", "dev"] })?;
+    let environment = Environment::for_tests(if release { &["--release"] } else { &["--profile", "dev"] })?;
     let run = |client| {
         let mut python = environment.python();
         run(python.args(["benches/python/soak.py", client]).args(arguments).arg(service))

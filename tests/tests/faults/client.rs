@@ -1,102 +1,13 @@
-//! Either client, called by many at once.
+//! What the clients of the matrix are made of, and how often they are called.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use things_core::{Builder, Clock, Config, Credentials, Error, Operation, RetryPolicy};
+use things_core::{Builder, Config, Credentials, RetryPolicy};
 use things_sim::Sim;
-use tokio::runtime::Runtime;
-
-#[derive(Clone)]
-pub(crate) enum Client {
-    Ureq(things_ureq::Client),
-    Reqwest(things_reqwest::Client, Arc<Runtime>),
-}
-
-impl Client {
-    pub(crate) const NAMES: [&str; 2] = ["reqwest", "ureq"];
-
-    pub(crate) fn new(name: &str, config: Config) -> Self {
-        if name == "ureq" {
-            return Self::Ureq(things_ureq::Client::new(config).unwrap());
-        }
-        let runtime = Runtime::new().unwrap();
-        Self::Reqwest(things_reqwest::Client::new(config).unwrap(), Arc::new(runtime))
-    }
-
-    /// How many callers are many: tasks are cheaper than threads.
-    pub(crate) fn crowd(name: &str) -> usize {
-        if name == "ureq" { 64 } else { 1_000 }
-    }
-
-    /// The same client by another clock.
-    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        match self {
-            Self::Ureq(client) => Self::Ureq(client.with_clock(clock)),
-            Self::Reqwest(client, runtime) => Self::Reqwest(client.with_clock(clock), runtime),
-        }
-    }
-
-    /// The same client, acting for a sub-customer.
-    pub(crate) fn for_customer(&self, id: &str) -> Result<Self, Error> {
-        match self {
-            Self::Ureq(client) => client.for_customer(id).map(Self::Ureq),
-            Self::Reqwest(client, runtime) => {
-                Ok(Self::Reqwest(client.for_customer(id)?, Arc::clone(runtime)))
-            }
-        }
-    }
-
-    /// Makes a call, and blocks this thread until it is over.
-    pub(crate) fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        match self {
-            Self::Ureq(client) => client.call(operation),
-            Self::Reqwest(client, runtime) => runtime.block_on(client.call(operation)),
-        }
-    }
-
-    /// Makes the same call so many times at once: by as many threads, or by as many tasks.
-    pub(crate) fn together<O>(&self, callers: usize, operation: &O) -> Vec<Result<O::Output, Error>>
-    where
-        O: Operation + Clone + Send + Sync + 'static,
-        O::Output: Send + 'static,
-    {
-        match self {
-            Self::Ureq(client) => {
-                let barrier = Barrier::new(callers);
-                thread::scope(|scope| {
-                    let call = || {
-                        barrier.wait();
-                        client.call(operation)
-                    };
-                    let threads: Vec<_> = (0..callers).map(|_| scope.spawn(call)).collect();
-                    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-                })
-            }
-            Self::Reqwest(client, runtime) => {
-                let barrier = Arc::new(tokio::sync::Barrier::new(callers));
-                let call = || {
-                    let (client, operation, barrier) =
-                        (client.clone(), operation.clone(), Arc::clone(&barrier));
-                    runtime.spawn(async move {
-                        barrier.wait().await;
-                        client.call(&operation).await
-                    })
-                };
-                let tasks: Vec<_> = (0..callers).map(|_| call()).collect();
-                runtime.block_on(async {
-                    let mut results = Vec::with_capacity(callers);
-                    for task in tasks {
-                        results.push(task.await.unwrap());
-                    }
-                    results
-                })
-            }
-        }
-    }
-}
+pub(crate) use things_tests::client::Client;
 
 /// Settings of a client of this simulator.
 pub(crate) fn settings(sim: &Sim) -> Builder<Config> {

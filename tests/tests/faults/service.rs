@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::Method;
-use things_core::{Builder, Config, Credentials, Error, Fleet, ListDevices, RawCall};
+use things_core::{Builder, Config, Credentials, Error, ListDevices, RawCall};
 use things_tests::server::{Request, Server, answer, read_request};
 use tokio::runtime::Runtime;
 
@@ -69,28 +69,6 @@ pub(crate) fn client(name: &str, config: Config) -> Client {
         return Client::Ureq(things_ureq::Client::new(config).unwrap());
     }
     Client::Reqwest(things_reqwest::Client::new(config).unwrap(), Arc::clone(&RUNTIME))
-}
-
-impl Client {
-    pub(crate) fn with_timeout(&self, timeout: Duration) -> Self {
-        match self {
-            Self::Ureq(client) => Self::Ureq(client.with_timeout(timeout)),
-            Self::Reqwest(client, runtime) => {
-                Self::Reqwest(client.with_timeout(timeout), Arc::clone(runtime))
-            }
-        }
-    }
-
-    /// Lists all devices, so many pages at a time.
-    pub(crate) fn collect(&self, window: usize, timeout: Option<Duration>) -> Result<Fleet, Error> {
-        let timeout = timeout.unwrap_or(Duration::MAX);
-        match self {
-            Self::Ureq(client) => client.devices().window(window).timeout(timeout).collect(),
-            Self::Reqwest(client, runtime) => {
-                runtime.block_on(client.devices().window(window).timeout(timeout).collect())
-            }
-        }
-    }
 }
 
 /// The calls that a client offers.

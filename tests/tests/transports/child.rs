@@ -61,7 +61,7 @@ fn post_of_a_child() {
         settings = settings.ca_bundle(variable(CA_BUNDLE));
     }
     let call = RawCall::new(Method::POST, "/");
-    let client = settings.build().and_then(|config| Client::new(&variable(TRANSPORT), config));
+    let client = settings.build().and_then(|config| Client::try_new(&variable(TRANSPORT), config));
     let outcome = client.and_then(|client| client.call(&call));
     tell(&match outcome {
         Ok(answer) => String::from_utf8(answer.body.to_vec()).unwrap(),

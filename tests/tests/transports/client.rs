@@ -1,51 +1,12 @@
-//! Either transport, asked by a thread that waits.
+//! Clients of servers whose every byte a test decides.
 
-use std::fmt;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use things_core::{
-    Builder, Config, Credentials, Downlink, Error, ErrorKind, FPort, Operation, Outcome, RetryPolicy,
-};
-use tokio::runtime::Runtime;
-
+use things_core::{Builder, Config, Credentials, Downlink, ErrorKind, FPort, Outcome, RetryPolicy};
+pub(crate) use things_tests::client::Client;
 use things_tests::server::{Server, answer, read_request};
-
-pub(crate) enum Client {
-    Ureq(things_ureq::Client),
-    Reqwest(things_reqwest::Client, Runtime),
-}
-
-impl Client {
-    /// Both transports, with the same settings.
-    pub(crate) fn both(config: &Config) -> [Self; 2] {
-        ["ureq", "reqwest"].map(|name| Self::new(name, config.clone()).unwrap())
-    }
-
-    pub(crate) fn new(name: &str, config: Config) -> Result<Self, Error> {
-        if name == "ureq" {
-            return things_ureq::Client::new(config).map(Self::Ureq);
-        }
-        Ok(Self::Reqwest(things_reqwest::Client::new(config)?, Runtime::new().unwrap()))
-    }
-
-    pub(crate) fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        match self {
-            Self::Ureq(client) => client.call(operation),
-            Self::Reqwest(client, runtime) => runtime.block_on(client.call(operation)),
-        }
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ureq(client) => write!(f, "ureq {client:?}"),
-            Self::Reqwest(client, _) => write!(f, "reqwest {client:?}"),
-        }
-    }
-}
 
 /// The API at this address, tokens from a server that always has one, and one attempt at everything.
 pub(crate) fn settings(base_url: &str) -> Builder<Config> {
