@@ -477,7 +477,7 @@ class Simulator:
         """The requests it received, oldest first, each a `dict`; secrets are masked."""
 
     def stop(self) -> None:
-        """Closes the listener and every connection."""
+        """Closes the listener and every connection; does nothing in a forked child, whose simulator it is not."""
 
 @final
 class TestClock:

@@ -132,7 +132,8 @@ class Simulator:
     """A service that keeps state, enforces KPN's documentation, and goes wrong when told to.
 
     It runs from its making until `stop`, or the end of `with`, in threads of its own on a port of 127.0.0.1. What it makes
-    up comes from the seed: equal simulators have equal devices.
+    up comes from the seed: equal simulators have equal devices. A forked child can make clients of it; what happened to it
+    only the process that started it can tell, and elsewhere that is a `RuntimeError`.
 
     Args:
         devices: How many devices there are.

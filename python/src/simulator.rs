@@ -3,17 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::{Map, Value};
 use things_sim::{Churn, DeviceSpec, FaultRule, Route, Sim};
 
 use crate::json::to_python;
+use crate::process::OfProcess;
 
 /// GRIP and KPN Things on loopback.
 #[pyclass(frozen, module = "kpn_things._native")]
-pub(crate) struct Simulator(Sim);
+pub(crate) struct Simulator {
+    sim: OfProcess<Sim>,
+    /// What a forked child may know, too: it can call the simulator of its parent.
+    url: String,
+    environment: Vec<(&'static str, String)>,
+    postman_environment: String,
+}
+
+impl Simulator {
+    fn sim(&self) -> PyResult<&Sim> {
+        self.sim.get().ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "the simulator runs in the process that started it: ask it there, or start another one here",
+            )
+        })
+    }
+}
 
 #[pymethods]
 impl Simulator {
@@ -57,71 +74,81 @@ impl Simulator {
         for fault in faults {
             builder = builder.fault(rule(&fault)?);
         }
-        let sim = py.detach(|| builder.start());
-        sim.map(Self).map_err(|error| PyOSError::new_err(format!("the simulator does not start: {error}")))
+        let sim = py
+            .detach(|| builder.start())
+            .map_err(|error| PyOSError::new_err(format!("the simulator does not start: {error}")))?;
+        Ok(Self {
+            url: sim.url().to_owned(),
+            environment: sim.environment(),
+            postman_environment: sim.postman_environment(),
+            sim: OfProcess::new(sim),
+        })
     }
 
     /// Where it is: the base URL of GRIP and of the API alike.
     #[getter]
     fn url(&self) -> &str {
-        self.0.url()
+        &self.url
     }
 
     /// The environment variables that point a client at it, secret included.
     fn environment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        self.0.environment().into_iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        self.environment.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
         Ok(dict)
     }
 
     /// The same as the text of a Postman environment file.
-    fn postman_environment(&self) -> String {
-        self.0.postman_environment()
+    fn postman_environment(&self) -> &str {
+        &self.postman_environment
     }
 
     /// Adds a fault; its calls are counted from now on.
     fn add_fault(&self, fault: &str) -> PyResult<()> {
-        self.0.add_fault(rule(fault)?);
+        self.sim()?.add_fault(rule(fault)?);
         Ok(())
     }
 
     /// Takes every fault away.
-    fn clear_faults(&self) {
-        self.0.clear_faults();
+    fn clear_faults(&self) -> PyResult<()> {
+        self.sim()?.clear_faults();
+        Ok(())
     }
 
     /// Revokes every token issued so far.
-    fn revoke_tokens(&self) {
-        self.0.revoke_tokens();
+    fn revoke_tokens(&self) -> PyResult<()> {
+        self.sim()?.revoke_tokens();
+        Ok(())
     }
 
     /// Forgets every context switch.
-    fn forget_context_switches(&self) {
-        self.0.forget_context_switches();
+    fn forget_context_switches(&self) -> PyResult<()> {
+        self.sim()?.forget_context_switches();
+        Ok(())
     }
 
     /// Adds a device, given as a JSON object under the service's own names. Gives its uuid.
     fn add_device(&self, device: &str) -> PyResult<String> {
         let fields: Map<String, Value> =
             serde_json::from_str(device).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(self.0.add_device(specification(fields)))
+        Ok(self.sim()?.add_device(specification(fields)))
     }
 
     /// Removes a device; `False` when there is none of this uuid.
-    fn remove_device(&self, uuid: &str) -> bool {
-        self.0.remove_device(uuid)
+    fn remove_device(&self, uuid: &str) -> PyResult<bool> {
+        Ok(self.sim()?.remove_device(uuid))
     }
 
     /// How many devices there are now.
     #[getter]
-    fn device_count(&self) -> usize {
-        self.0.device_count()
+    fn device_count(&self) -> PyResult<usize> {
+        Ok(self.sim()?.device_count())
     }
 
     /// The ids of the granted sub-customers.
     #[getter]
-    fn customers(&self) -> Vec<String> {
-        self.0.customers()
+    fn customers(&self) -> PyResult<Vec<String>> {
+        Ok(self.sim()?.customers())
     }
 
     /// How many requests this route received, answered or not: `token`, `devices`, `downlinks`, `context-switch`,
@@ -129,14 +156,14 @@ impl Simulator {
     #[pyo3(signature = (route=None))]
     fn calls(&self, route: Option<&str>) -> PyResult<u64> {
         match route {
-            None => Ok(self.0.calls_total()),
+            None => Ok(self.sim()?.calls_total()),
             Some(name) => {
                 let route: Route = name.parse().map_err(|_| {
                     PyValueError::new_err(format!(
                         "route is {name:?}: give token, devices, downlinks, context-switch or other"
                     ))
                 })?;
-                Ok(self.0.calls(route))
+                Ok(self.sim()?.calls(route))
             }
         }
     }
@@ -144,7 +171,7 @@ impl Simulator {
     /// The downlinks it accepted, oldest first, each a `dict`.
     fn downlinks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for downlink in self.0.downlinks() {
+        for downlink in self.sim()?.downlinks() {
             let dict = PyDict::new(py);
             dict.set_item("records", to_python(py, &downlink.records)?)?;
             dict.set_item("port", downlink.port.and_then(|port| port.parse::<u64>().ok()))?;
@@ -158,7 +185,7 @@ impl Simulator {
     /// The requests it received, oldest first, each a `dict`; secrets are masked.
     fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for request in self.0.requests() {
+        for request in self.sim()?.requests() {
             let dict = PyDict::new(py);
             dict.set_item("method", request.method)?;
             dict.set_item("target", request.target)?;
@@ -168,13 +195,15 @@ impl Simulator {
         Ok(list)
     }
 
-    /// Closes the listener and every connection.
+    /// Closes the listener and every connection; does nothing in a forked child, whose simulator it is not.
     fn stop(&self, py: Python<'_>) {
-        py.detach(|| self.0.stop());
+        if let Some(sim) = self.sim.get() {
+            py.detach(|| sim.stop());
+        }
     }
 
     fn __repr__(&self) -> String {
-        format!("Simulator(url={:?})", self.0.url())
+        format!("Simulator(url={:?})", self.url)
     }
 }
 

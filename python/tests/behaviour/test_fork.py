@@ -201,3 +201,31 @@ def test_a_child_that_ends_as_python_does_ends_well(service: Service) -> None:
     service.pages = 200
     with Program(source, service.environment()) as program:
         program.finish()
+
+
+WITH_A_SIMULATOR = """
+import os, warnings
+from kpn_things.testing import Simulator
+
+# Python 3.12 and later warn of a fork beside threads.
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+with Simulator(devices=3) as simulator:
+    child = os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    else:
+        try:
+            simulator.calls()
+        except RuntimeError as error:
+            print(error)
+    print(len(simulator.client().devices().collect()), flush=True)
+    if child:
+        print(simulator.calls("devices"))
+"""
+
+
+def test_a_child_calls_the_simulator_of_its_parent_and_leaves_it_alone() -> None:
+    with Program(WITH_A_SIMULATOR, {}) as program:
+        why, *lines = program.finish()
+    assert why.startswith("the simulator runs in the process that started it")
+    assert lines == ["3", "0", "3", "2"], "the child's devices, its exit status, the parent's devices, the calls of both"

@@ -31,8 +31,8 @@ const DOUBTS: &str = "\
 - Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to nine
   times, and counts as broken only if it always is.
 - Where `localhost` is one address alone, R15 has no second one to try.
-- A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by
-  seconds: hyper reads on without a pause. R16 sends a bounded number of them.
+- A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by some
+  tenths of a second, and a debug build by seconds: hyper reads on without a pause. R16 sends a bounded number of them.
 - Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
 - The seed is fixed in CI, so that a change is what turns it red. Other seeds run by hand, and by the simulation of the core
   (`THINGS_SEEDS=1000000 cargo test --release -p things-tests --test simulation`).
