@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -94,16 +95,8 @@ impl Config {
         if let Some(environment) = environment {
             settings = settings.or(from_environment(py, environment)?);
         }
-        if let Some(path) = settings.postman_environment.take() {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                raise(
-                    py,
-                    &Error::config(format!("the Postman environment file {path} cannot be read: {error}")),
-                )
-            })?;
-            settings = settings
-                .or(Settings::from_postman(Secret::from(text).expose()).map_err(|error| raise(py, &error))?);
-        }
+        settings =
+            settings.or_postman_file(|path| fs::read_to_string(path)).map_err(|error| raise(py, &error))?;
         if let Some(text) = postman {
             settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);
         }

@@ -47,14 +47,10 @@ impl<C> Builder<C> {
         lookup: impl Fn(&str) -> Option<OsString>,
         read: impl FnOnce(&str) -> io::Result<String>,
     ) -> Result<Self, Error> {
-        self.environment = Settings::from_environment(lookup)?;
-        let path = self.settings.postman_environment.take().or(self.environment.postman_environment.take());
-        if let Some(path) = path {
-            let text = read(&path).map_err(|error| {
-                Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
-            })?;
-            self.environment = self.environment.or(Settings::from_postman(Secret::new(text).expose())?);
-        }
+        let mut environment = Settings::from_environment(lookup)?;
+        let path = self.settings.postman_environment.take();
+        environment.postman_environment = path.or(environment.postman_environment);
+        self.environment = environment.or_postman_file(read)?;
         Ok(self)
     }
 

@@ -1,6 +1,7 @@
 //! What users set, and how it becomes a configuration.
 
 use std::ffi::OsString;
+use std::io;
 
 use super::{BaseUrl, Config, Credentials, Limits};
 use crate::error::Error;
@@ -80,6 +81,15 @@ impl Settings {
             security_context: self.security_context.or(lower.security_context),
             postman_environment: self.postman_environment.or(lower.postman_environment),
         }
+    }
+
+    /// Fills what is missing here from the Postman environment file that these settings name, if they name one.
+    pub fn or_postman_file(mut self, read: impl FnOnce(&str) -> io::Result<String>) -> Result<Self, Error> {
+        let Some(path) = self.postman_environment.take() else { return Ok(self) };
+        let text = read(&path).map_err(|error| {
+            Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
+        })?;
+        Ok(self.or(Self::from_postman(Secret::new(text).expose())?))
     }
 
     /// Checks everything, and says all that is wrong in one message.
