@@ -83,7 +83,7 @@ Settings (an option goes before its variable, that before the Postman file):
   KPN_THINGS_APPLICATION_ID        Application id, if it is not the documented one
   KPN_THINGS_POSTMAN_ENVIRONMENT   A Postman environment file that holds the above
   KPN_THINGS_CUSTOMER_ID           Sub-customer to act for
-  KPN_THINGS_SECURITY_CONTEXT      Sent as KPN-Things-Security-Context; in a file: --security-context-file
+  KPN_THINGS_SECURITY_CONTEXT      Sent as KPN-Things-Security-Context; or --security-context-file
   KPN_THINGS_GRIP_BASE_URL, KPN_THINGS_TOKEN_URL, KPN_THINGS_BASE_URL   Other servers
 
 Exit status:
