@@ -27,7 +27,7 @@ pub enum ErrorKind {
     /// The time of the whole call ran out: token, context switch, attempts and pauses, or all pages of a listing that
     /// has a time of its own.
     Deadline,
-    /// The connection broke before the whole answer was there, or a listing was stopped before its end.
+    /// The connection broke before the whole answer was there; or the caller stopped the call, or the listing.
     Interrupted,
     /// The answer's body is larger than the bound (16 MiB by default).
     TooLarge,

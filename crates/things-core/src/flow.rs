@@ -55,6 +55,22 @@ pub enum Step {
     Done(Result<Answer, Error>),
 }
 
+impl Step {
+    /// Ends a call that is not wanted any more, in place of doing what this step says; one that is done stays so.
+    ///
+    /// The error is of the kind [`Interrupted`](ErrorKind::Interrupted). A call that must not be made twice is
+    /// [`NotSent`](Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service did
+    /// not act on it.
+    pub fn cancel(self, now: Moment) -> Self {
+        match self {
+            Self::Send(_, exchange) => exchange.flow.cancelled(true, now),
+            Self::Sleep(pause) => pause.flow.cancelled(false, now),
+            Self::Wait(turn) => turn.flow.cancelled(false, now),
+            Self::Done(result) => Self::Done(result),
+        }
+    }
+}
+
 /// Shows what is asked of whom: query, headers and body may hold what must not be seen.
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -567,6 +583,17 @@ impl Flow {
         })))
     }
 
+    /// Ends the call; `counted` is one request that it counted and that is not sent.
+    fn cancelled(self: Box<Self>, counted: bool, now: Moment) -> Step {
+        let error = Error::new(ErrorKind::Interrupted, self.stage, "the call was stopped");
+        let outcome = self.outcome(None);
+        Step::Done(Err(error.with(|report| {
+            self.describe(report, now);
+            report.attempts = report.attempts.saturating_sub(u32::from(counted));
+            report.outcome = outcome;
+        })))
+    }
+
     fn out_of_time(self: Box<Self>, now: Moment) -> Step {
         let limit = self.deadline.since(self.started);
         let waited = match (&self.grant, &self.customer, &self.switched) {
@@ -843,6 +870,38 @@ mod tests {
         let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
         let step = exchange.resume(Ok(token), now);
         assert_eq!(format!("{step:?}"), "Send(POST https://api.kpnthings.com/api/actuator/downlinks)");
+    }
+
+    #[test]
+    fn a_downlink_that_is_cancelled_between_two_steps_was_not_sent() {
+        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
+        let session = Session::new(config, 0);
+        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+        let port = FPort::new(1).unwrap();
+        let downlink = Downlink::raw("0059AC0000181EB6".parse().unwrap(), port, [0xde, 0xad]).unwrap();
+        let downlink = downlink.external_reference("valve-42").unwrap();
+        let cancelled = |step: Step, stage: Stage, attempts: u32| {
+            let Step::Done(result) = step.cancel(now).cancel(now) else { panic!("it is over") };
+            let error = downlink.finish(result).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the call was stopped"));
+            assert_eq!((error.stage(), error.attempts()), (stage, attempts));
+            assert_eq!(error.outcome(), Some(Outcome::NotSent));
+            assert_eq!(error.external_reference(), Some("valve-42"));
+        };
+        let leader = session.start(&downlink, now);
+        let follower = session.start(&downlink, now);
+        assert!(matches!(follower, Step::Wait(_)));
+        cancelled(follower, Stage::Prepare, 0);
+        cancelled(leader, Stage::Token, 0);
+        let Step::Send(_, exchange) = session.start(&downlink, now) else { panic!("the next one leads") };
+        let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
+        let Step::Send(_, exchange) = exchange.resume(Ok(token), now) else { panic!("a downlink follows") };
+        let mut busy = Response::new(Bytes::new());
+        *busy.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let pause = exchange.resume(Ok(busy), now);
+        assert!(matches!(pause, Step::Sleep(_)));
+        cancelled(pause, Stage::Call, 1);
+        cancelled(session.start(&downlink, now), Stage::Call, 0);
     }
 
     /// A call that fetches the token, and one that waits for it.

@@ -29,7 +29,7 @@ pub use error::{
 pub use flow::{Exchange, Pause, Step, Turn};
 pub use moment::Moment;
 pub use operation::{Answer, Call, Operation};
-pub use pages::{Fleet, Next, Pages, SharedPages};
+pub use pages::{Fleet, Next, Pages, SharedPages, Stopper};
 pub use raw::RawCall;
 pub use retry::{Decision, Failure, Replay, RetryBudget, RetryPolicy, Stop, may_have_acted, retry_after};
 pub use secret::Secret;

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, thread};
 
-pub use listing::{PageIter, Stopper};
+pub use listing::PageIter;
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, Devices,
     Downlink, Error, ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy,
-    Secret, Settings, SortOrder, Stage, Stop, senml,
+    Secret, Settings, SortOrder, Stage, Stop, Stopper, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Step, TransportError, TransportErrorKind};
+use things_core::{Clock, Config, Moment, Operation, Session, Step};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
@@ -92,10 +92,8 @@ impl Client {
         self.call_while(operation, || true)
     }
 
-    /// Makes a call that another thread can end: `wanted` is asked before each step, and once it says no, nothing more
-    /// is sent and the call fails with [`Interrupted`](things_core::ErrorKind::Interrupted).
-    ///
-    /// A step is never cut short. Whoever says no does not know from that how the request under way went.
+    /// Makes a call that another thread can end: once `wanted` says no, which is asked before each step, nothing more is
+    /// sent, and the call fails with [`Interrupted`](ErrorKind::Interrupted). A step under way goes on to its end.
     pub fn call_while<O: Operation>(
         &self,
         operation: &O,
@@ -105,10 +103,7 @@ impl Client {
         loop {
             step = match step {
                 Step::Done(result) => return operation.finish(result),
-                _ if !wanted() => {
-                    let kind = TransportErrorKind::Interrupted;
-                    return Err(TransportError::new(kind, "the call is not wanted any more").into());
-                }
+                unwanted if !wanted() => unwanted.cancel(self.clock.now()),
                 Step::Send(request, exchange) => {
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
                     exchange.resume(reply, self.clock.now())

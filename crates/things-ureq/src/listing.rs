@@ -1,17 +1,17 @@
 //! The pages of a listing, fetched on threads of their own.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use things_core::{DeviceIter, Error, Fleet, ListDevices, Next, Page, PageSource, SharedPages};
+use things_core::{DeviceIter, Error, Fleet, ListDevices, Next, Page, PageSource, SharedPages, Stopper};
 
 use crate::Client;
 
 /// The pages of a listing, in order, up to a window of them under way. Ends after an error.
 ///
-/// Dropping it lets the threads under way end by themselves, each after the request in hand.
+/// Dropping it lets the threads under way end by themselves, each after the request or the pause in hand.
 #[derive(Debug)]
 pub struct PageIter(Arc<Work>);
 
@@ -19,7 +19,7 @@ pub struct PageIter(Arc<Work>);
 struct Work {
     client: Client,
     query: ListDevices,
-    pages: SharedPages,
+    pages: Arc<SharedPages>,
 }
 
 impl Work {
@@ -36,7 +36,7 @@ impl PageIter {
 
     /// Stops the listing from another thread, such as one that heeds Ctrl-C.
     pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::downgrade(&self.0))
+        self.0.pages.stopper()
     }
 
     fn start_thread(&self) -> io::Result<JoinHandle<()>> {
@@ -68,20 +68,6 @@ impl Drop for PageIter {
     }
 }
 
-/// Stops a listing that another thread reads.
-#[derive(Debug, Clone)]
-pub struct Stopper(Weak<Work>);
-
-impl Stopper {
-    /// No request follows those under way, and the listing ends with an error of the kind
-    /// [`Interrupted`](things_core::ErrorKind::Interrupted), unless it was read to its end.
-    pub fn stop(&self) {
-        if let Some(work) = self.0.upgrade() {
-            work.pages.stop();
-        }
-    }
-}
-
 impl PageSource for Client {
     type Pages = PageIter;
     type Devices = DeviceIter<PageIter>;
@@ -91,7 +77,7 @@ impl PageSource for Client {
         if let Some(timeout) = timeout {
             self.session = self.session.with_deadline(self.clock.now() + timeout);
         }
-        let pages = SharedPages::new(self.session.pages(window));
+        let pages = Arc::new(SharedPages::new(self.session.pages(window)));
         PageIter(Arc::new(Work { client: self, query, pages }))
     }
 

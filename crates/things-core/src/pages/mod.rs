@@ -17,7 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::devices::{Device, Page};
 use crate::error::Error;
 
-pub use shared::{Next, SharedPages};
+pub use shared::{Next, SharedPages, Stopper};
 
 /// Puts the pages of a listing in order, whoever fetches them and however many at a time.
 #[derive(Debug)]

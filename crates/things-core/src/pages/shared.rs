@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 use super::Pages;
@@ -126,9 +126,10 @@ impl SharedPages {
         state.short |= threads > 0;
     }
 
-    /// The next page in order if it is there already: nothing is waited for, and nothing fetched.
+    /// The next page in order if it is there already: nothing is waited for, and nothing fetched. None after a stop.
     pub fn ready(&self) -> Option<Result<Page, Error>> {
-        self.take(&mut self.lock())
+        let mut state = self.lock();
+        if state.stopped { None } else { self.take(&mut state) }
     }
 
     /// Fetches pages until there are no more, or [`stop`](SharedPages::stop).
@@ -162,6 +163,11 @@ impl SharedPages {
         self.page.notify_all();
     }
 
+    /// Stops it from wherever.
+    pub fn stopper(self: &Arc<Self>) -> Stopper {
+        Stopper(Arc::downgrade(self))
+    }
+
     /// Whether it was stopped, for a fetch that could go on for long.
     pub fn is_stopped(&self) -> bool {
         self.lock().stopped
@@ -189,6 +195,20 @@ impl SharedPages {
     }
 }
 
+/// Stops a listing that another thread reads.
+#[derive(Debug, Clone)]
+pub struct Stopper(Weak<SharedPages>);
+
+impl Stopper {
+    /// Lets the requests under way be the last. The listing ends with an error of the kind
+    /// [`Interrupted`](ErrorKind::Interrupted), unless it was read to its end.
+    pub fn stop(&self) {
+        if let Some(pages) = self.0.upgrade() {
+            pages.stop();
+        }
+    }
+}
+
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
     condition.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
@@ -196,7 +216,7 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     fn page(number: u64, total: u64) -> Page {
         let json = serde_json::json!({"content": [{"uuid": format!("d{number}")}], "number": number, "size": 1,
@@ -412,8 +432,9 @@ mod tests {
         let shared = SharedPages::new(Pages::new(2));
         let quick = |number| Ok(page(number, 9));
         while !matches!(shared.next(quick), Next::Hire(1)) {}
+        let ended = AtomicBool::new(false);
         let held = |number| {
-            while !shared.is_stopped() {
+            while !ended.load(Ordering::SeqCst) {
                 thread::yield_now();
             }
             Ok(page(number, 9))
@@ -430,9 +451,11 @@ mod tests {
                 }
                 shared.stop();
             });
-            assert!(matches!(shared.next(quick), Next::Page(Ok(_))));
-            assert!(matches!(shared.next(quick), Next::Page(Err(_))));
+            let came = [shared.next(quick), shared.next(quick)];
+            ended.store(true, Ordering::SeqCst);
+            assert!(matches!(came, [Next::Page(Ok(_)), Next::Page(Err(_))]));
         });
+        assert!(shared.ready().is_none(), "page 1 comes too late");
     }
 
     #[test]
