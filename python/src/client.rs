@@ -96,7 +96,7 @@ impl Caller {
         let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
         let pages = self.client(py, None)?.pages(query, window, timeout);
         let connection = Arc::clone(&self.connection);
-        let stopper = pages.stopper();
+        let stopper = OfProcess::new(pages.stopper());
         let reading = Reading { pages, ready: VecDeque::new() };
         Ok(Pages { connection, stopper, reading: Mutex::new(Some(OfProcess::new(reading))) })
     }
@@ -169,7 +169,7 @@ impl Caller {
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct Pages {
     connection: Arc<Connection<Client>>,
-    stopper: Stopper,
+    stopper: OfProcess<Stopper>,
     /// `None` while a page is fetched, and for ever if that was interrupted.
     reading: Mutex<Option<OfProcess<Reading>>>,
 }
@@ -207,11 +207,14 @@ impl Pages {
                 reading.ready.extend(iter::from_fn(|| reading.pages.ready()));
                 (page, reading)
             });
-            (page, reading) = fetched.inspect_err(|_| self.stopper.stop())?;
+            // A signal handler may have forked: the listing goes on where it began.
+            let stop = |_: &PyErr| self.stopper.get().map_or((), Stopper::stop);
+            (page, reading) = fetched.inspect_err(stop)?;
         }
-        *self.lock() = Some(OfProcess::new(reading));
         let page = page.transpose();
+        // If that fails a page is lost, and no other may come in its place.
         note.end(py, &page)?;
+        *self.lock() = Some(OfProcess::new(reading));
         page.map(|page| page.map(Page::new)).map_err(|error| raise(py, &error))
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -38,7 +38,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
         // Nobody waits any more after an interrupt.
         let _ = done.send(job(&wanted));
     });
-    let worker = give(job)?;
+    let (worker, began) = (give(job)?, process::id());
     loop {
         let waiting = &mut result;
         match py.detach(move || waiting.recv_timeout(LOOK)) {
@@ -47,7 +47,14 @@ pub(crate) fn interruptible<T: Send + 'static>(
                 return Ok(value);
             }
             // A signal handler may make calls of its own; they get another worker.
-            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Timeout) => {
+                py.check_signals()?;
+                if process::id() != began {
+                    return Err(PyRuntimeError::new_err(
+                        "the call goes on in the process that made it, not in its fork",
+                    ));
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the call panicked: please report this as a bug"));
             }

@@ -11,13 +11,13 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, KpnThingsError
+from kpn_things import AsyncClient, KpnThingsError, NotFoundError
 from kpn_things._native import Simulator
 
 from .program import Program
@@ -86,8 +86,8 @@ def test_methods_are_coroutines(service: Service) -> None:
     assert all(inspect.iscoroutine(coroutine) for coroutine in coroutines)
     for coroutine in coroutines:
         coroutine.close()
-    assert inspect.isasyncgen(client.devices().pages())
-    assert inspect.isasyncgen(aiter(client.devices()))
+    assert isinstance(client.devices().pages(), AsyncIterator)
+    assert isinstance(aiter(client.devices()), AsyncIterator)
     assert service.requests == []
 
 
@@ -266,6 +266,44 @@ def test_leaving_a_listing_ends_its_fetching(way: str, run: Run, service: Servic
 
     run(main())
     assert max(request.page for request in service.requests) <= 12
+
+
+@pytest.mark.parametrize("pages", [False, True], ids=["devices", "pages"])
+def test_a_listing_that_was_cancelled_does_not_look_like_a_whole_one(pages: bool, run: Run, service: Service) -> None:
+    service.pages, service.stalled = 50, lambda request: request.page == 2
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            listing = client.devices(window=1)
+            items = listing.pages() if pages else aiter(listing)
+            for _ in range(2):
+                await anext(items)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(anext(items), 0.01)
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="cancelled.*list again"):
+                    await anext(items)
+
+    run(main())
+
+
+def test_a_listing_that_ended_stays_so(run: Run, service: Service) -> None:
+    service.pages, service.answers = 3, lambda request: (404, b"") if request.page == 2 and failing else None
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            items = aiter(client.devices(window=2))
+            read = 0
+            with pytest.raises(NotFoundError) if failing else contextlib.nullcontext():
+                async for _ in items:
+                    read += 1
+            assert read == (2 if failing else 3)
+            for _ in range(2):
+                with pytest.raises(StopAsyncIteration):
+                    await anext(items)
+
+    for failing in (False, True):
+        run(main())
 
 
 def test_a_listing_goes_on_after_its_reader_was_cancelled_elsewhere(run: Run, service: Service) -> None:

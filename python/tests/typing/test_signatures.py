@@ -15,7 +15,7 @@ from kpn_things._options import Options
 from kpn_things.testing import Simulator
 
 ASYNC_NAMES = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
-ASYNC_TYPES = {"Devices": "AsyncDevices", "Iterator[Device]": "AsyncGenerator[Device, None]", "Iterator[Page]": "AsyncGenerator[Page, None]"}
+ASYNC_TYPES = {"Devices": "AsyncDevices", "Iterator[Device]": "AsyncListing[Device]", "Iterator[Page]": "AsyncListing[Page]"}
 
 PAIRS = pytest.mark.parametrize(("sync", "asynchronous"), [(Client, AsyncClient), (Devices, AsyncDevices)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from typing_extensions import assert_never, assert_type
 from kpn_things import (
     AsyncClient,
     AsyncDevices,
+    AsyncListing,
     AuthError,
     Client,
     ConnectError,
@@ -65,7 +66,7 @@ def test_an_async_client(simulator: Simulator) -> None:
             assert_type(client.for_customer(simulator.customers[0]), AsyncClient)
             assert_type(client.devices(), AsyncDevices)
             assert_type(await client.devices().collect(), Fleet)
-            assert_type(client.devices().pages(), AsyncGenerator[Page, None])
+            assert_type(client.devices().pages(), AsyncListing[Page])
             async for device in client.devices():
                 assert_type(device, Device)
             sending = client.send_downlink(DEV_EUI, b"\x01", port=1)
