@@ -229,3 +229,32 @@ def test_a_child_calls_the_simulator_of_its_parent_and_leaves_it_alone() -> None
         why, *lines = program.finish()
     assert why.startswith("the simulator runs in the process that started it")
     assert lines == ["3", "0", "3", "2"], "the child's devices, its exit status, the parent's devices, the calls of both"
+
+
+FORKED_BY_A_HANDLER = """
+import os, signal, warnings
+from kpn_things import Client
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+children = []
+signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+client = Client.from_env()
+try:
+    print(client.request("GET", "/slow").status, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+except RuntimeError as error:
+    print(error, client.request("GET", "/after").status)
+"""
+
+
+def test_a_child_forked_during_a_call_does_not_wait_for_it(service: Service) -> None:
+    go_on = threading.Event()
+    service.on_request = lambda request: request.path == "/slow" and go_on.wait(PATIENCE)
+    with Program(FORKED_BY_A_HANDLER, service.environment()) as program:
+        service.wait_until_asked("/slow")
+        os.kill(program.pid, signal.SIGUSR1)
+        line = program.line()
+        go_on.set()
+        assert program.finish() == ["200", "0"]
+    assert line == "the call goes on in the process that made it, not in its fork 200"
+    assert service.asked("/slow") == 1

@@ -18,7 +18,8 @@ cargo xtask faults --seed 7       # other cases: other faults, moments, mutation
 cargo xtask faults --whole        # all cases, in release builds; writes faults-whole.md
 ```
 
-A failed case tells its seed, and `--seed` runs it again. The whole takes an hour or two on 2 cores; what it came to last is
+A failed case tells its seed, and `--seed` draws the same faults again; where many calls are under way at a time, which of
+them meets which fault is up to the machine. The whole takes an hour or two on 2 cores; what it came to last is
 in [faults-whole.md](faults-whole.md). How other libraries fare with the same faults is in [peers.md](peers.md).
 ";
 
@@ -28,9 +29,14 @@ const DOUBTS: &str = "\
 - The service itself was never asked. Where its documentation is silent, the simulator is a guess, and the promise is about what
   the client does with any answer at all.
 - \"Never repeated\" is about this library. A proxy in between that repeats requests is out of its hands.
+- A case is a call, or what else can keep the promise or break it. Where the server draws by chance what it refuses or closes
+  (R2, R20, R28), most calls meet no fault.
 - Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to nine
-  times, and counts as broken only if it always is.
-- Where `localhost` is one address alone, R15 has no second one to try.
+  times, and counts as broken only if it always is. The lateness that the whole run tells is that of the last tries.
+- Where `localhost` is one address alone, R15 has no second one to try, and its cases of that are plain calls.
+- R6 cannot count what comes to a closed port; a port that closes the handshake (no TLS) stands for it.
+- R16 pours one answer at a time. A listing has up to `window` pages under way and as many waiting, each within the bound. One
+  that is allowed, and a single text of 16 MiB, takes up to four times that while it is read.
 - A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by some
   tenths of a second, and a debug build by seconds: hyper reads on without a pause. R16 sends a bounded number of them.
 - Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
@@ -68,8 +74,8 @@ pub(crate) fn of_ci(report: &Report) -> String {
 /// The page of a whole run: what it came to, and on which machine.
 pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
     let mut page = format!(
-        "# The whole fault matrix\n\nWhat the trials of `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}. \
-         What the rows mean is in [faults.md](faults.md).\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
+        "# The whole fault matrix\n\nWhat the trials of `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}; \
+         what is counted in tests runs in debug builds. What the rows mean is in [faults.md](faults.md).\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
     );
     for row in proven() {
         for (client, tally) in report.of(row.name) {

@@ -57,7 +57,7 @@ pub(crate) const ROWS: [Row; 31] = [
     ),
     row(
         "R2",
-        "A downlink is refused before it is processed: closed port, DNS, TLS, a rejected token (302, 401), 429, 503 with Retry-After",
+        "A downlink is refused before it is processed: closed port, a name that has no address, TLS, a rejected token (302, 401), 429, 503 with Retry-After",
         "Never `Unknown`: `NotSent`, or repeated and accepted exactly once when the fault is over",
         Proof::Trials,
     ),
@@ -81,7 +81,7 @@ pub(crate) const ROWS: [Row; 31] = [
     ),
     row(
         "R6",
-        "The identity service is down: closed port, 500, drop, stall; 1,000 callers",
+        "The identity service is down: closed port, no TLS, 500, drop, stall; 64 threads or 1,000 tasks call",
         "One failure for all who wait, then a pause: at most 3 token requests, and none while it lasts",
         Proof::Trials,
     ),
@@ -133,13 +133,13 @@ pub(crate) const ROWS: [Row; 31] = [
     row(
         "R15",
         "Slow headers, a byte a second, a half-open socket, a stalled handshake, an IPv6 address that answers nothing",
-        "The deadline holds within 100 ms, and the other address is tried",
+        "The deadline holds within 100 ms; where a name has a second address, that is tried",
         Proof::Trials,
     ),
     row(
         "R16",
         "A compressed bomb of 300 MB, a body of 1 GB, a head of 10 MB, JSON nested 100,000 deep",
-        "A typed error; memory grows by 32 MiB at most",
+        "A typed error, or the bytes as they came where nobody reads them; memory grows by 32 MiB at most",
         Proof::Trials,
     ),
     row(
@@ -193,7 +193,7 @@ pub(crate) const ROWS: [Row; 31] = [
     row(
         "R25",
         "A canary secret and a canary token, through every output there is",
-        "In none of them, in any encoding, and in no memory that this library frees",
+        "In none of them, in any encoding, and in no memory that this library frees; but in what ureq itself logs of the wire at TRACE, as `SECURITY.md` says",
         Proof::Tests(&[
             Suite { clients: &["tool"], package: "things-cli", target: "cli", names: "secrets::" },
             Suite { clients: &["freed memory"], package: "things-memory", target: "secrets", names: "" },
