@@ -429,7 +429,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_waits_is_told_of_a_stop() {
-        let shared = SharedPages::new(Pages::new(2));
+        let shared = Arc::new(SharedPages::new(Pages::new(2)));
+        let stopper = shared.stopper();
         let quick = |number| Ok(page(number, 9));
         while !matches!(shared.next(quick), Next::Hire(1)) {}
         let ended = AtomicBool::new(false);
@@ -449,7 +450,7 @@ mod tests {
                 while !shared.lock().reading {
                     thread::yield_now();
                 }
-                shared.stop();
+                stopper.stop();
             });
             let came = [shared.next(quick), shared.next(quick)];
             ended.store(true, Ordering::SeqCst);
