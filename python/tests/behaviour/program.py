@@ -26,12 +26,16 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, path)), **(settings or {})}
 
 
+HEED_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""What was started in the background of a shell without job control ignores Ctrl-C, and so do its children."""
+
+
 class Program:
     """It runs in Python's development mode, where warnings are errors, and must not write to stderr."""
 
     def __init__(self, source: str, settings: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(source)],
+            [sys.executable, "-X", "dev", "-W", "error", "-c", HEED_SIGINT + textwrap.dedent(source)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
