@@ -11,7 +11,8 @@
 your tests in `kpn_things.testing`.
 """
 
-from ._async_client import AsyncClient, AsyncDevices, AsyncListing
+from ._async_client import AsyncClient, AsyncDevices
+from ._async_listing import AsyncListing
 from ._client import Client, Devices
 from ._native import VERSION as __version__
 from ._native import Device, Fleet, Page, Receipt, Response

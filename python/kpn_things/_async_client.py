@@ -5,33 +5,20 @@ from __future__ import annotations
 from itertools import chain
 
 from ._arguments import body, pairs, payload_bytes, to_json, whole
+from ._async_listing import AsyncListing
 from ._base import BaseClient
 from ._client import fleet
 from ._native import AsyncCaller, Fleet, Receipt, Response
-from .errors import KpnThingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
-    from typing import Any, Generic, TypeVar
+    from typing import Any
 
     from typing_extensions import Self
 
     from ._native import AsyncPages, Device, Page
     from ._options import Pairs, Payload, Records
-
-    T_co = TypeVar("T_co", covariant=True)
-else:
-    T_co = None
-
-    class Generic:
-        """Stands for that of `typing`, whose import takes longer than ours."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, _: object) -> type:
-            return cls
 
 
 class AsyncClient(BaseClient):
@@ -211,52 +198,3 @@ class AsyncDevices:
     async def collect(self) -> Fleet:
         """All devices at once, and how many the service told."""
         return fleet([page async for page in self.pages()])
-
-
-class AsyncListing(Generic[T_co]):
-    """The pages of a listing, or its devices, one after the other.
-
-    One that was cancelled in the middle is cut off: it raises `RuntimeError` from then on, where a generator would look as
-    if it had come to its end.
-    """
-
-    __module__ = "kpn_things"
-    __slots__ = ("_cut", "_of", "_pages", "_ready")
-
-    def __init__(self, pages: AsyncPages, of: Callable[[list[Page]], Iterable[T_co]]) -> None:
-        self._pages: AsyncPages | None = pages
-        self._of = of
-        self._ready: Iterator[T_co] = iter(())
-        self._cut = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T_co:
-        while True:
-            for item in self._ready:
-                return item
-            batch = await self._next_batch()
-            if batch is None:
-                raise StopAsyncIteration
-            self._ready = iter(self._of(batch))
-
-    async def aclose(self) -> None:
-        """Ends it, and the fetching of its pages."""
-        self._pages, self._ready = None, iter(())
-
-    async def _next_batch(self) -> list[Page] | None:
-        if self._cut:
-            raise RuntimeError("the listing is read by another task, or was cancelled: list again")
-        if self._pages is None:
-            return None
-        self._cut = True
-        try:
-            batch = await self._pages.next_batch()
-        except KpnThingsError:
-            self._cut, self._pages = False, None
-            raise
-        self._cut = False
-        if batch is None:
-            self._pages = None
-        return batch

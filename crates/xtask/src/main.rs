@@ -39,7 +39,7 @@ cargo xtask fuzz [TARGET ...] [--seconds N]
                             the fuzz targets: their corpora, and N seconds further (10) for each
 cargo xtask mutants [--list | --iterate] [FILE ...]
                             what could be changed in the core without a test noticing: 95 % are caught, and
-                            docs/mutants.md, which it writes, says why the rest is not; takes an hour or two
+                            docs/mutants.md, which it writes, says why the rest is not; takes an hour
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
