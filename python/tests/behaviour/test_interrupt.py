@@ -152,8 +152,8 @@ def test_ctrl_c_ends_an_attempt_to_connect() -> None:
             assert program.finish() == ["200"]
 
 
-class Rung(Exception):
-    """Raised by a signal handler."""
+class Rung(BaseException):
+    """Raised by a signal handler, wherever it comes: `logging` ignores an `Exception` in some places."""
 
 
 @contextmanager
