@@ -860,14 +860,18 @@ mod tests {
     use crate::downlinks::{Downlink, FPort};
     use crate::raw::RawCall;
 
-    #[test]
-    fn debug_of_a_step_shows_no_secret_token_or_payload() {
+    fn session_and_downlink() -> (Session, Downlink, Moment) {
         let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
-        let session = Session::new(config, 0);
-        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
         let port = FPort::new(1).unwrap();
         let downlink = Downlink::raw("0059AC0000181EB6".parse().unwrap(), port, [0xde, 0xad]).unwrap();
-        let step = session.start(&downlink.external_reference("valve-42").unwrap(), now);
+        let downlink = downlink.external_reference("valve-42").unwrap();
+        (Session::new(config, 0), downlink, Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+    }
+
+    #[test]
+    fn debug_of_a_step_shows_no_secret_token_or_payload() {
+        let (session, downlink, now) = session_and_downlink();
+        let step = session.start(&downlink, now);
         assert_eq!(format!("{step:?}"), "Send(POST https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token)");
         let Step::Send(_, exchange) = step else { panic!("the token comes first") };
         let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
@@ -877,12 +881,7 @@ mod tests {
 
     #[test]
     fn a_downlink_that_is_cancelled_between_two_steps_was_not_sent() {
-        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
-        let session = Session::new(config, 0);
-        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
-        let port = FPort::new(1).unwrap();
-        let downlink = Downlink::raw("0059AC0000181EB6".parse().unwrap(), port, [0xde, 0xad]).unwrap();
-        let downlink = downlink.external_reference("valve-42").unwrap();
+        let (session, downlink, now) = session_and_downlink();
         let cancelled = |step: Step, stage: Stage, attempts: u32| {
             let Step::Done(result) = step.cancel(now).cancel(now) else { panic!("it is over") };
             let error = downlink.finish(result).unwrap_err();
