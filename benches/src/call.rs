@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Builder, Config, Credentials, ListDevices, Moment, Operation, Session, Step};
+use things_core::{Builder, Config, Credentials, ListDevices, Moment, Session, Step, finish};
 
 use crate::report::Report;
 use crate::{by_hand, decode};
@@ -79,7 +79,7 @@ fn through_the_flow(session: &Session, body: &Bytes, number: u64) -> usize {
                 black_box(request);
                 exchange.resume(Ok(Response::new(body)), now)
             }
-            Step::Done(result) => return operation.finish(result).unwrap().devices.len(),
+            Step::Done(result) => return finish(&operation, result).unwrap().devices.len(),
             _ => panic!("nothing to wait for"),
         };
     }

@@ -17,18 +17,18 @@
 //!
 //! - [`Step::Send`]: send this request, and resume with the answer or with why there is none.
 //! - [`Step::Sleep`]: let the time come that the step names. A retry comes after it.
-//! - [`Step::Wait`]: another call is fetching the token, or the context switch: there is nothing to send. [`Turn::block`]
-//!   blocks the thread until it is there; an async driver awaits [`Turn::poll`] instead, up to [`Turn::deadline`].
-//! - [`Step::Done`]: the call is over, and [`Operation::finish`] reads what came.
+//! - [`Step::Wait`]: another call is fetching the token, or the context switch: there is nothing to send. await
+//!   [`Turn::poll`], up to [`Turn::deadline`].
+//! - [`Step::Done`]: the call is over, and [`finish`] reads what came.
 //!
 //! hyper is async, so this client has a runtime of its own and blocks on it, as `reqwest::blocking` does. Call it from
 //! threads, not from async code. `tests/third_transport.rs` tries all of this against the simulator: let it try yours.
 //!
-//! [`Turn::block`]: things_core::Turn::block
 //! [`Turn::poll`]: things_core::Turn::poll
 //! [`Turn::deadline`]: things_core::Turn::deadline
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -44,7 +44,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use things_core::{
     Builder, Config, Error, Fleet, ListDevices, Moment, Operation, Session, Settings, Step, TransportError,
-    TransportErrorKind,
+    TransportErrorKind, finish,
 };
 use tokio::runtime::{self, Runtime};
 use tokio::time::{error::Elapsed, timeout};
@@ -97,10 +97,12 @@ impl Client {
                     pause.resume(clock())
                 }
                 Step::Wait(turn) => {
-                    turn.block(&clock);
+                    let left = turn.deadline().since(clock());
+                    let settled = poll_fn(|context| turn.poll(context.waker()));
+                    let _ = self.runtime.block_on(async { timeout(left, settled).await });
                     turn.resume(clock())
                 }
-                Step::Done(result) => return operation.finish(result),
+                Step::Done(result) => return finish(operation, result),
             };
         }
     }

@@ -31,6 +31,11 @@ pub(crate) fn session() -> Session {
     Session::new(CONFIG.clone(), 0)
 }
 
+/// A session with this policy.
+pub(crate) fn session_with(policy: RetryPolicy) -> Session {
+    Session::new(config(policy, Duration::from_secs(15)), 0)
+}
+
 /// So long after the start of all clocks.
 pub(crate) fn moment(since_start: Duration) -> Moment {
     let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use things_core::{
-    Answer, Body, Config, Downlink, Error, FPort, ListDevices, Operation, RawCall, RetryPolicy, Session,
-    Stage, Step,
+    Answer, Body, Config, Downlink, Error, FPort, ListDevices, RawCall, RetryPolicy, Session, Stage, Step,
+    finish,
 };
 
 use crate::account::{SECRET, TOKEN, answer, assert_hidden, config, escaped, start, token_body};
@@ -91,12 +91,12 @@ fn has_quotes(body: &[u8]) -> bool {
 fn accepted(body: &Bytes) {
     let devices = ListDevices::new();
     let step = answer(once().start(&devices, start()), 200, token_body(TOKEN));
-    let result = devices.finish(done(answer(step, 200, body.clone())));
+    let result = finish(&devices, done(answer(step, 200, body.clone())));
     if let Err(error) = result {
         reads_well(&error, &[SECRET, TOKEN]);
     }
     let step = answer(once().start(&downlink(), start()), 200, token_body(TOKEN));
-    let receipt = downlink().finish(done(answer(step, 201, body.clone()))).unwrap();
+    let receipt = finish(&downlink(), done(answer(step, 201, body.clone()))).unwrap();
     assert_eq!(receipt.body == Body::Empty, body.is_empty());
 }
 

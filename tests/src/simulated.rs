@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
     Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Pages, Session, Step,
-    TransportError, TransportErrorKind,
+    TransportError, TransportErrorKind, finish,
 };
 
 use crate::Failure;
@@ -167,7 +167,7 @@ impl Client {
 
     async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         let step = self.session.start(operation, self.timeline.now());
-        operation.finish(driver::drive(&self.timeline, self, step).await)
+        finish(operation, driver::drive(&self.timeline, self, step).await)
     }
 }
 

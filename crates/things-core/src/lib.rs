@@ -1,36 +1,47 @@
 #![doc = include_str!("../README.md")]
 
-mod clock;
+mod answer;
+mod asked;
+mod body;
+mod client;
 mod config;
 mod customers;
 mod devices;
 mod downlinks;
 mod error;
 mod flow;
+mod input;
+mod listing;
 mod moment;
 mod operation;
-mod pages;
 mod raw;
+mod redaction;
 mod retry;
 mod secret;
 pub mod senml;
 mod session;
-mod single_flight;
+mod slot;
+mod stage;
+mod status;
 mod token;
+mod transport;
 
-pub use clock::Clock;
-pub use config::{Builder, Config, Credentials, Limits, Proxy, Settings};
+pub use answer::Answer;
+pub use body::Body;
+pub use client::{Builder, Clock, DeviceIter, Devices, PageSource, Proxy, Settings};
+pub use config::{Config, Credentials, Limits};
 pub use customers::{ContextSwitch, CustomerId};
-pub use devices::{Device, DeviceIter, Devices, Extra, ListDevices, Page, PageSource, SortOrder};
+pub use devices::{Device, Extra, Fleet, ListDevices, Page, SortOrder};
 pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};
-pub use error::{
-    Body, DecodeError, Error, ErrorKind, InputError, Outcome, Stage, TransportError, TransportErrorKind,
-};
+pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use flow::{Exchange, Pause, Step, Turn};
+pub use input::InputError;
+pub use listing::{Next, Pages, SharedPages, Stopper};
 pub use moment::Moment;
-pub use operation::{Answer, Call, Operation};
-pub use pages::{Fleet, Next, Pages, SharedPages, Stopper};
+pub use operation::{Call, Operation, finish};
 pub use raw::RawCall;
-pub use retry::{Decision, Failure, Replay, RetryBudget, RetryPolicy, Stop, may_have_acted, retry_after};
+pub use retry::{Replay, RetryPolicy, Stop};
 pub use secret::Secret;
 pub use session::Session;
+pub use stage::Stage;
+pub use transport::{TransportError, TransportErrorKind};

@@ -1,14 +1,15 @@
 //! The typed skin of a call: what an endpoint asks, and how its answer reads.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::utf8_percent_encode;
 
-use crate::error::{DecodeError, Error, InputError};
-use crate::flow::{self, Flow};
+use crate::answer::Answer;
+use crate::error::{DecodeError, Error};
+use crate::input::{COMPONENT, InputError};
 use crate::retry::Replay;
 
 /// An endpoint: a request and how to read its answer. One file per endpoint, all of this shape.
@@ -23,11 +24,6 @@ pub trait Operation {
 
     /// Reads an answer with a 2xx status.
     fn decode(&self, answer: Answer) -> Result<Self::Output, DecodeError>;
-
-    /// Reads the result of [`Step::Done`](crate::Step::Done), and says what was asked of whom if it cannot be read.
-    fn finish(&self, result: Result<Answer, Error>) -> Result<Self::Output, Error> {
-        result.and_then(|answer| flow::finish(self, answer))
-    }
 }
 
 /// A request without host, token and customer.
@@ -38,6 +34,7 @@ pub struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) replay: Replay,
+    pub(crate) external_reference: Option<Arc<str>>,
 }
 
 impl Call {
@@ -51,7 +48,14 @@ impl Call {
             Method::PUT | Method::DELETE => Replay::Idempotent,
             _ => Replay::Never,
         };
-        Self { method, target: path.into(), headers: HeaderMap::with_capacity(8), body: Bytes::new(), replay }
+        Self {
+            method,
+            target: path.into(),
+            headers: HeaderMap::with_capacity(8),
+            body: Bytes::new(),
+            replay,
+            external_reference: None,
+        }
     }
 
     /// Adds a query parameter; name and value are percent-encoded.
@@ -81,6 +85,12 @@ impl Call {
         self
     }
 
+    /// Sets the caller's own reference for the call, which its error repeats. It is not sent: add it to the query as well.
+    pub fn external_reference(mut self, reference: impl Into<Arc<str>>) -> Self {
+        self.external_reference = Some(reference.into());
+        self
+    }
+
     /// The path without its query.
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
@@ -94,80 +104,24 @@ impl fmt::Debug for Call {
     }
 }
 
-/// An answer with a 2xx status.
-#[non_exhaustive]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body as it came, within the size bound.
-    pub body: Bytes,
-    /// How many requests were sent for it, token requests not counted.
-    pub attempts: u32,
-    /// How long the whole call took, token and pauses included.
-    pub elapsed: Duration,
-    /// The call it answers, for the error if it cannot be read.
-    pub(crate) origin: Option<Box<Flow>>,
-}
-
-impl Answer {
-    /// An answer that belongs to no call, to try an operation's [`decode`](Operation::decode).
-    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
-        Self { status, headers, body: body.into(), attempts: 1, elapsed: Duration::ZERO, origin: None }
-    }
-}
-
-/// Shows the status and the size of the body.
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
-    }
-}
-
-/// Everything but the unreserved characters of RFC 3986 is encoded, in a path segment and in a query alike.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Percent-encodes one path segment.
-pub(crate) fn encode_segment(text: &str) -> impl fmt::Display + '_ {
-    utf8_percent_encode(text, COMPONENT)
-}
-
-/// Refuses what cannot be an id of the service: empty, blank at an end, or with control characters.
+/// Reads the result of [`Step::Done`](crate::Step::Done). The error of a body that cannot be read says what was requested of
+/// whom.
 ///
-/// Ids are opaque otherwise: nothing is assumed of their alphabet or length.
-pub(crate) fn check_opaque(what: &'static str, text: &str) -> Result<(), InputError> {
-    if text.is_empty() {
-        return Err(InputError::new(what, "is empty"));
-    }
-    if text.ends_with(['\n', '\r']) {
-        return Err(InputError::new(
-            what,
-            "ends in a line break: was it read from a file with its last line end?",
-        ));
-    }
-    if let Some(at) = text.chars().position(char::is_control) {
-        return Err(InputError::new(what, format!("has a control character at position {}", at + 1)));
-    }
-    if text.trim() != text {
-        return Err(InputError::new(what, "starts or ends with a blank"));
-    }
-    Ok(())
-}
-
-/// Refuses, beyond [`check_opaque`], what would not stay inside its path segment or its header value.
-pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputError> {
-    check_opaque(what, text)?;
-    if text == "." || text == ".." {
-        return Err(InputError::new(what, "is a relative path, not an id"));
-    }
-    let stray = |char: char| !char.is_ascii_graphic() || matches!(char, '/' | '\\' | '?' | '#' | '%');
-    match text.chars().find(|char| stray(*char)) {
-        Some(char) => {
-            Err(InputError::new(what, format!("holds {char:?}, which an id cannot hold: copy the bare id")))
-        }
-        None => Ok(()),
-    }
+/// # Errors
+///
+/// Returns the call's own error, or an error of the kind [`Decode`](crate::ErrorKind::Decode) or
+/// [`TooDeep`](crate::ErrorKind::TooDeep) if the operation cannot read the response.
+pub fn finish<O: Operation + ?Sized>(
+    operation: &O,
+    result: Result<Answer, Error>,
+) -> Result<O::Output, Error> {
+    let mut answer = result?;
+    let asked = answer.asked.take();
+    let (status, body, elapsed) = (answer.status, answer.body.clone(), answer.elapsed);
+    operation.decode(answer).map_err(|error| match asked {
+        Some(asked) => asked.undecodable(&error, status, &body, asked.started + elapsed),
+        None => error.into(),
+    })
 }
 
 #[cfg(test)]
@@ -198,23 +152,6 @@ mod tests {
         assert_eq!(format!("{call:?}"), "Call(POST /x, 4 bytes)");
     }
 
-    #[test]
-    fn segments_cannot_leave_their_place() {
-        for bad in
-            ["", ".", "..", "a/b", "../a", "a\\b", "a?b", "a#b", "a%2Fb", "a b", "é", "a\r\nb", "a\n", " a"]
-        {
-            assert!(check_segment("customer id", bad).is_err(), "{bad:?}");
-        }
-        for good in [
-            "79658ca8-f1ba-4c25-b824-93813e9fba76",
-            "rjsfm52t",
-            "4dc82561-f65f-523g-dek9-6c79ec314f02",
-            "a..b",
-        ] {
-            assert_eq!(check_segment("customer id", good), Ok(()), "{good:?}");
-        }
-    }
-
     proptest! {
         #[test]
         fn every_query_reads_back_as_it_was(name in "\\PC{1,10}", value in any::<String>()) {
@@ -224,16 +161,6 @@ mod tests {
             let (encoded_name, encoded_value) = query.split_once('=').unwrap();
             prop_assert_eq!((path, read(encoded_name), read(encoded_value)), ("/x", name, value));
             prop_assert!(call.target.parse::<http::uri::PathAndQuery>().is_ok());
-        }
-
-        #[test]
-        fn what_passes_as_a_segment_is_one(text in "\\PC{0,20}") {
-            if check_segment("id", &text).is_ok() {
-                let target = format!("/a/{}/b", encode_segment(&text));
-                let path = target.parse::<http::uri::PathAndQuery>().unwrap();
-                prop_assert_eq!(path.path().split('/').count(), 4);
-                prop_assert!(path.query().is_none() && text != "." && text != "..");
-            }
         }
     }
 }

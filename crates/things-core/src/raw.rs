@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::error::{DecodeError, InputError};
-use crate::operation::{Answer, Call, Operation};
+use crate::answer::Answer;
+use crate::error::DecodeError;
+use crate::input::{InputError, header_value};
+use crate::operation::{Call, Operation};
 use crate::retry::Replay;
 
 /// A call to any method and path of the API, with the same token, customer, retries and errors as the rest.
@@ -170,21 +172,6 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
     }
     let value = header_value(what, value)?;
     Ok((parsed, value))
-}
-
-/// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread.
-pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InputError> {
-    header_value_of(what, Bytes::copy_from_slice(value.as_bytes()))
-}
-
-/// The same of bytes that are not copied.
-pub(crate) fn header_value_of(what: &'static str, value: Bytes) -> Result<HeaderValue, InputError> {
-    let plain = value.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
-    let blank_end = [value.first(), value.last()].iter().any(|end| end.is_none_or(|byte| *byte == b' '));
-    let parsed = HeaderValue::from_maybe_shared(value).ok();
-    parsed.filter(|_| plain && !blank_end).ok_or_else(|| {
-        InputError::new(what, "value is empty, blank at an end, or holds a control or non-ASCII character")
-    })
 }
 
 #[cfg(test)]

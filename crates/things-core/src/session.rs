@@ -11,12 +11,10 @@ use bytes::Bytes;
 use crate::config::Config;
 use crate::customers::CustomerId;
 use crate::error::Error;
-use crate::flow::{self, Step};
 use crate::moment::Moment;
-use crate::operation::Operation;
-use crate::pages::Pages;
 use crate::retry::RetryBudget;
-use crate::single_flight::Slot;
+use crate::secret::Secret;
+use crate::slot::Slot;
 use crate::token;
 
 /// The state behind a client. Clones share it; scopes made by [`for_customer`](Session::for_customer) and
@@ -34,6 +32,8 @@ pub struct Session {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) token_body: Bytes,
+    /// What no error may show: the secret of the key, and the security context.
+    pub(crate) secrets: Arc<[Secret]>,
     pub(crate) token: Arc<Slot>,
     pub(crate) budget: RetryBudget,
     switches: Mutex<HashMap<CustomerId, Arc<Slot>>>,
@@ -47,6 +47,7 @@ impl Session {
         let timeout = config.limits.timeout;
         let shared = Shared {
             token_body: token::request_body(&config.credentials),
+            secrets: config.secrets().into(),
             config,
             token: Arc::default(),
             budget: RetryBudget::default(),
@@ -72,11 +73,6 @@ impl Session {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
-    /// The pages of a listing, with up to `window` of them in flight, within the bound of the configuration.
-    pub fn pages(&self, window: usize) -> Pages {
-        Pages::new(window).at_most(self.shared.config.limits.max_pages)
-    }
-
     /// The checked configuration.
     pub fn config(&self) -> &Config {
         &self.shared.config
@@ -85,11 +81,6 @@ impl Session {
     /// The sub-customer that calls are made for.
     pub fn customer(&self) -> Option<&CustomerId> {
         self.customer.as_ref()
-    }
-
-    /// Begins a call. Do what the step says and resume it, until it is [`Step::Done`].
-    pub fn start<O: Operation>(&self, operation: &O, now: Moment) -> Step {
-        flow::start(self, operation.encode(), now)
     }
 }
 
@@ -122,7 +113,8 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Builder, Credentials};
+    use crate::client::Builder;
+    use crate::config::Credentials;
 
     fn session() -> Session {
         let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();

@@ -15,7 +15,7 @@ use crate::config::Credentials;
 use crate::error::DecodeError;
 use crate::moment::Moment;
 use crate::secret::secret_bytes;
-use crate::single_flight::Life;
+use crate::slot::Life;
 
 /// A token lives one hour (KPN's documentation), where the answer does not say.
 const DOCUMENTED_LIFE: Duration = Duration::from_secs(3600);

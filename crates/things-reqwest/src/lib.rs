@@ -18,7 +18,7 @@ pub use things_core::{
     ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy, Secret, Settings,
     SortOrder, Stage, Stop, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Step, Turn};
+use things_core::{Clock, Config, Moment, Operation, Session, Step, Turn, finish};
 use transport::Transport;
 
 /// An async client. Clones share connections, token and retry budget, and may go to other tasks.
@@ -107,7 +107,7 @@ impl Client {
                     self.wait(&turn).await;
                     turn.resume(self.clock.now())
                 }
-                Step::Done(result) => return operation.finish(result),
+                Step::Done(result) => return finish(operation, result),
             };
         }
     }

@@ -4,6 +4,7 @@ mod connector;
 mod listing;
 mod resolver;
 mod transport;
+mod turn;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub use things_core::{
     Downlink, Error, ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy,
     Secret, Settings, SortOrder, Stage, Stop, Stopper, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Step};
+use things_core::{Clock, Config, Moment, Operation, Session, Step, finish};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
@@ -102,7 +103,7 @@ impl Client {
         let mut step = self.session.start(operation, self.clock.now());
         loop {
             step = match step {
-                Step::Done(result) => return operation.finish(result),
+                Step::Done(result) => return finish(operation, result),
                 unwanted if !wanted() => unwanted.cancel(self.clock.now()),
                 Step::Send(request, exchange) => {
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
@@ -113,7 +114,7 @@ impl Client {
                     pause.resume(self.clock.now())
                 }
                 Step::Wait(turn) => {
-                    turn.block(&*self.clock);
+                    turn::block(&turn, &*self.clock);
                     turn.resume(self.clock.now())
                 }
             };

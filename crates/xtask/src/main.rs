@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod faults;
+mod floors;
 mod fuzz;
 mod mutants;
 mod peers;
@@ -106,6 +107,7 @@ fn lint() -> Outcome {
 }
 
 fn guard() -> Outcome {
+    floors::guard()?;
     dependencies::guard()?;
     transports::guard()?;
     public_api::guard()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Outcome, root};
 
 /// Most lines of code of a transport crate, tests, comments and blank lines not counted.
-const MOST_LINES: usize = 320;
+const MOST_LINES: usize = 440;
 
 /// What only the core may know: paths, headers and statuses of the API, and JSON.
 const PROTOCOL: &[&str] = &[

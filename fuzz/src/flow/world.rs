@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use things_core::{
     Answer, Downlink, Error, Exchange, FPort, ListDevices, Moment, Next, Operation, Page, Pages, Pause,
-    RawCall, RetryPolicy, Session, SharedPages, Step, TransportError, TransportErrorKind, Turn,
+    RawCall, RetryPolicy, Session, SharedPages, Step, TransportError, TransportErrorKind, Turn, finish,
 };
 
 use super::oracle::{Call, Endpoint, Oracle};
@@ -304,7 +304,7 @@ impl<'a> World<'a> {
     fn end(&self, of: Of, call: &Call, result: Result<Answer, Error>) {
         self.oracle.borrow_mut().ends(call, result.as_ref().err(), self.now.get());
         let Some(number) = of.page else { return };
-        let page = ListDevices::new().page(number).finish(result);
+        let page = finish(&ListDevices::new().page(number), result);
         if let Err(error) = &page {
             self.oracle.borrow().shows_nothing(error);
         }

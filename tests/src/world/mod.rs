@@ -21,6 +21,7 @@ use bytes::Bytes;
 use http::Response;
 use things_core::{
     Builder, Error, ListDevices, Operation, Pages, RawCall, RetryPolicy, Session, Step, TransportError,
+    finish,
 };
 
 use crate::driver::{self, Network};
@@ -169,7 +170,7 @@ impl Scene {
         let step = plan.session.start(operation, now);
         let result = driver::drive(&self.timeline, &Line { scene: self, call }, step).await;
         unfinished.finish();
-        operation.finish(result)
+        finish(operation, result)
     }
 }
 

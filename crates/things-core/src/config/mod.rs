@@ -1,13 +1,6 @@
-//! Everything that a client is told once: credentials, addresses, bounds.
-//!
-//! [`Settings`] are what users write (arguments, environment, Postman file), each perhaps missing; [`Config`] is
-//! what came of them, checked; [`Builder`] leads from one to the other.
+//! The checked configuration of a client: credentials, addresses, limits.
 
 mod address;
-mod builder;
-mod postman;
-mod proxy;
-mod settings;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,14 +10,10 @@ use http::{HeaderValue, Uri};
 use rustls_pki_types::CertificateDer;
 
 use crate::customers::CustomerId;
-use crate::pages::Pages;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
 pub(crate) use address::BaseUrl;
-pub use builder::Builder;
-pub use proxy::Proxy;
-pub use settings::Settings;
 
 /// The API key of GRIP that a client works with, and the service it is for.
 ///
@@ -105,12 +94,12 @@ impl Default for Limits {
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             max_body: 16 << 20,
-            max_pages: Pages::DEFAULT_MOST,
+            max_pages: 100_000,
         }
     }
 }
 
-/// The checked configuration of a client, from [`Builder`] or [`Settings::resolve`].
+/// The checked configuration of a client, from [`Builder`](crate::Builder) or [`Settings::resolve`](crate::Settings::resolve).
 #[derive(Clone)]
 pub struct Config {
     pub(crate) credentials: Credentials,
@@ -146,6 +135,13 @@ impl Config {
     /// The sub-customer that calls are made for.
     pub fn customer(&self) -> Option<&CustomerId> {
         self.customer.as_ref()
+    }
+
+    /// What no error and no log may show.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let context = self.security_context.as_ref().and_then(|context| context.to_str().ok());
+        let context = context.map(Secret::from);
+        [self.credentials.key_secret.clone()].into_iter().chain(context).collect()
     }
 
     /// Certificates to trust instead of the platform's: at least one, if there is a list.

@@ -5,8 +5,11 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 
 use super::CustomerId;
-use crate::error::{Body, DecodeError, InputError};
-use crate::operation::{Answer, Call, Operation, encode_segment};
+use crate::answer::Answer;
+use crate::body::Body;
+use crate::error::DecodeError;
+use crate::input::{InputError, encode_segment};
+use crate::operation::{Call, Operation};
 
 /// The context switch to a sub-customer.
 ///

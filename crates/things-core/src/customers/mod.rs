@@ -4,22 +4,27 @@ mod context_switch;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::error::InputError;
-use crate::operation::check_segment;
+use crate::input::{InputError, check_segment};
 
 pub use context_switch::ContextSwitch;
 
 /// The Customer ID of a sub-customer: opaque text that stays inside its path segment and its header value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CustomerId(String);
+pub struct CustomerId(Arc<str>);
 
 impl CustomerId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The value of `x-client-id`.
@@ -33,7 +38,7 @@ impl FromStr for CustomerId {
 
     fn from_str(text: &str) -> Result<Self, InputError> {
         check_segment("customer id", text)?;
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

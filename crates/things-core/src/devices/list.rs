@@ -4,8 +4,10 @@ use http::header::ACCEPT;
 use http::{HeaderValue, Method};
 
 use super::Page;
-use crate::error::{DecodeError, InputError};
-use crate::operation::{Answer, Call, Operation};
+use crate::answer::Answer;
+use crate::error::DecodeError;
+use crate::input::InputError;
+use crate::operation::{Call, Operation};
 
 /// The direction of a listing's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

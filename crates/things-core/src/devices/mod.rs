@@ -2,12 +2,12 @@
 
 mod device;
 mod extra;
+mod fleet;
 mod list;
-mod listing;
 mod page;
 
 pub use device::Device;
 pub use extra::Extra;
+pub use fleet::Fleet;
 pub use list::{ListDevices, SortOrder};
-pub use listing::{DeviceIter, Devices, PageSource};
 pub use page::Page;

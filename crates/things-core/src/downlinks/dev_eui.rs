@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::InputError;
+use crate::input::InputError;
 
 /// The EUI-64 of a LoRaWAN device: 8 bytes, most significant first.
 ///

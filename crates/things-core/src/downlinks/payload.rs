@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::InputError;
-use crate::operation::check_opaque;
+use crate::input::{InputError, check_opaque};
 
 /// The bytes of a raw downlink: 1 to 242, the LoRaWAN limit of the fastest EU868 data rates.
 ///

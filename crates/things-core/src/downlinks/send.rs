@@ -8,9 +8,11 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::{DevEui, ExternalReference, FPort, Payload};
-use crate::error::{Body, DecodeError, Error, InputError};
-use crate::flow;
-use crate::operation::{Answer, Call, Operation};
+use crate::answer::Answer;
+use crate::body::Body;
+use crate::error::DecodeError;
+use crate::input::InputError;
+use crate::operation::{Call, Operation};
 use crate::retry::Replay;
 use crate::senml::{BaseName, Pack, Record};
 
@@ -82,17 +84,9 @@ impl Operation for Downlink {
             call = call.query("port", port);
         }
         if let Some(reference) = &self.external_reference {
-            call = call.query("externalReference", reference);
+            call = call.query("externalReference", reference).external_reference(reference.as_str());
         }
         Ok(call)
-    }
-
-    fn finish(&self, result: Result<Answer, Error>) -> Result<Receipt, Error> {
-        let finished = result.and_then(|answer| flow::finish(self, answer));
-        finished.map_err(|error| {
-            let reference = self.external_reference.as_ref().map(|reference| reference.as_str().to_owned());
-            error.with(|report| report.external_reference = reference)
-        })
     }
 
     fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::downlinks::DevEui;
-use crate::error::InputError;
+use crate::input::InputError;
 
 /// The base name of a pack, the URN of a device.
 ///

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::BaseName;
 use super::base_name::check_name;
-use crate::error::InputError;
+use crate::input::InputError;
 
 /// One SenML record: a name with at most one value.
 #[derive(Clone, PartialEq)]

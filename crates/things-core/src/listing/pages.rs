@@ -1,4 +1,4 @@
-//! The pages of a listing: which to ask for, in which order they come out, and when they end. No IO, no clock.
+//! Numbered pages: which to ask for, in which order they come out, and when they end. No IO, no clock.
 //!
 //! ```text
 //!   want() ──► page number to ask for: at most `window` under way, and twice as many ahead of the next to come out
@@ -9,15 +9,13 @@
 //! Page 0 goes alone, for it tells the total. The end is where the server says `last`, or where its total says. If
 //! the two contradict each other one more page is asked for, so that nothing is cut off silently.
 
-mod shared;
-
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::config::Limits;
 use crate::devices::{Device, Page};
 use crate::error::Error;
-
-pub use shared::{Next, SharedPages, Stopper};
+use crate::session::Session;
 
 /// Puts the pages of a listing in order, whoever fetches them and however many at a time.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ pub struct Pages {
     window: u64,
     /// Most pages that are taken.
     most: u64,
-    next_want: u64,
+    pub(super) next_want: u64,
     next_take: u64,
     /// Pages that there are, as far as the server told: the largest number it gave.
     bound: u64,
@@ -33,7 +31,7 @@ pub struct Pages {
     last: Option<Last>,
     /// The highest page that has devices, or says that others follow.
     furthest: u64,
-    ready: BTreeMap<u64, Result<Page, Error>>,
+    pub(super) ready: BTreeMap<u64, Result<Page, Error>>,
     size: Option<u64>,
     fingerprints: HashSet<u64>,
     empty_in_a_row: u32,
@@ -60,9 +58,6 @@ impl Pages {
     /// Pages in flight by default.
     pub const DEFAULT_WINDOW: usize = 8;
 
-    /// Most pages of a listing by default.
-    pub const DEFAULT_MOST: u64 = 100_000;
-
     /// Most pages in flight.
     pub const MAX_WINDOW: usize = 64;
 
@@ -74,7 +69,7 @@ impl Pages {
     pub fn new(window: usize) -> Self {
         Self {
             window: window.clamp(1, Self::MAX_WINDOW) as u64,
-            most: Self::DEFAULT_MOST,
+            most: Limits::default().max_pages,
             next_want: 0,
             next_take: 0,
             bound: 1,
@@ -231,6 +226,13 @@ impl Pages {
     }
 }
 
+impl Session {
+    /// The pages of a listing, with up to `window` of them in flight, within the limit of the configuration.
+    pub fn pages(&self, window: usize) -> Pages {
+        Pages::new(window).at_most(self.config().limits().max_pages)
+    }
+}
+
 /// Tells a page from the others without keeping it.
 fn fingerprint(devices: &[Device]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -243,45 +245,12 @@ fn fingerprint(devices: &[Device]) -> u64 {
     hasher.finish()
 }
 
-/// All devices of a listing.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Fleet {
-    /// The devices, in the order of the listing.
-    pub devices: Vec<Device>,
-    /// How many pages they came in.
-    pub pages: u64,
-    /// How many devices the server told there are, on the last page. Other than `devices.len()` if devices came or
-    /// went meanwhile; that both are equal does not prove that none did.
-    pub total_elements: Option<u64>,
-}
-
-impl Fleet {
-    /// Puts pages together, in order.
-    pub fn collect(pages: impl IntoIterator<Item = Result<Page, Error>>) -> Result<Self, Error> {
-        let mut fleet = Self::default();
-        pages.into_iter().try_for_each(|page| page.map(|page| fleet.add(page)))?;
-        Ok(fleet)
-    }
-
-    /// Adds the next page.
-    pub fn add(&mut self, page: Page) {
-        if self.pages == 0 {
-            // The total is the server's word: room is made for what it could plausibly be, and no more.
-            let total = page.total_elements.unwrap_or(0).min(1_000_000);
-            self.devices.reserve(usize::try_from(total).unwrap_or(0));
-        }
-        self.pages += 1;
-        self.total_elements = page.total_elements.or(self.total_elements);
-        self.devices.extend(page.devices);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::devices::Fleet;
     use crate::error::ErrorKind;
 
     /// A server that has `fleet` devices and pages them as Spring does, with faults on request.

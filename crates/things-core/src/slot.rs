@@ -251,7 +251,8 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::error::{ErrorKind, Stage};
+    use crate::error::ErrorKind;
+    use crate::stage::Stage;
 
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds), SystemTime::UNIX_EPOCH)

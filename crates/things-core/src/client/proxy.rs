@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::Scheme;
 
-use super::Config;
+use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -86,7 +86,8 @@ fn contains(network: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Builder, Credentials};
+    use crate::client::Builder;
+    use crate::config::Credentials;
 
     const PROXY: &str = "http://proxy.example:3128";
 

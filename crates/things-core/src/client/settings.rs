@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 use std::io;
 
-use super::{BaseUrl, Config, Credentials, Limits};
+use crate::config::{BaseUrl, Config, Credentials, Limits};
 use crate::error::Error;
-use crate::operation::{check_opaque, check_segment};
-use crate::raw::header_value_of;
+use crate::input::{check_opaque, check_segment, header_value_of};
 use crate::secret::{Secret, secret_bytes};
 
 /// Settings, each perhaps missing. Layers of them are laid over each other with [`Settings::or`].

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::{Config, Credentials, Limits, Settings};
+use super::Settings;
+use crate::config::{Config, Credentials, Limits};
 use crate::error::Error;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 use std::vec;
 
-use super::{Device, ListDevices, Page, SortOrder};
+use crate::devices::{Device, ListDevices, Page, SortOrder};
 use crate::error::Error;
-use crate::pages::Pages;
+use crate::listing::Pages;
 
 /// A client that can fetch the pages of a listing. Transports implement it, users do not call it.
 pub trait PageSource: Sized {

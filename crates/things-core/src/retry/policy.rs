@@ -1,13 +1,9 @@
-//! When a call is repeated, after how long, and when not: pure decisions.
+//! When a call is retried, after how long, and when not: pure decisions.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
-
-use crate::error::TransportErrorKind;
-use crate::moment::Moment;
+use crate::status::{Meaning, Retry};
+use crate::transport::TransportErrorKind;
 
 /// What repeating a call can do to the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,16 +18,26 @@ pub enum Replay {
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// There was no usable answer.
+pub(crate) enum Failure {
+    /// There was no usable response.
     Transport(TransportErrorKind),
-    /// There was an answer with this status, and perhaps a `Retry-After`.
-    Status(StatusCode, Option<Duration>),
+    /// There was a response with this meaning, and perhaps a `Retry-After`.
+    Status(Meaning, Option<Duration>),
+}
+
+impl Failure {
+    /// Whether the service may have acted on the request. Proven not to have: nothing could be sent, or the status says so.
+    pub(crate) fn may_have_acted(self) -> bool {
+        match self {
+            Self::Transport(kind) => kind != TransportErrorKind::Connect,
+            Self::Status(meaning, _) => meaning.may_have_acted(),
+        }
+    }
 }
 
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Repeat after this long.
     After(Duration),
     /// Do not repeat.
@@ -50,7 +56,7 @@ pub enum Stop {
     AttemptsExhausted,
     /// The server asks to wait longer than [`RetryPolicy::max_retry_after`].
     RetryAfterTooLong,
-    /// The session has spent its retries; see [`RetryBudget`].
+    /// The session has spent its retries; one retry per six calls.
     BudgetExhausted,
     /// The deadline comes before the next attempt could start.
     Deadline,
@@ -95,8 +101,8 @@ impl RetryPolicy {
     /// | 429, 503 with `Retry-After` | repeat | repeat: refused before processing |
     /// | 408, 500, 502, 503, 504 | repeat | stop: it may have arrived |
     /// | any other status | stop | stop |
-    pub fn decide(&self, replay: Replay, attempt: u32, failure: Failure, jitter: f64) -> Decision {
-        if let Some(stop) = no_repeat(replay, failure) {
+    pub(crate) fn decide(&self, replay: Replay, attempt: u32, failure: Failure, jitter: f64) -> Decision {
+        if let Some(stop) = no_retry(replay, failure) {
             return Decision::Stop(stop);
         }
         let asked = match failure {
@@ -122,101 +128,28 @@ impl RetryPolicy {
     }
 }
 
-/// Why a failure is never followed by a repeat, whatever the number of attempts.
-fn no_repeat(replay: Replay, failure: Failure) -> Option<Stop> {
+/// Why a failure is never followed by a retry, whatever the number of attempts.
+fn no_retry(replay: Replay, failure: Failure) -> Option<Stop> {
     use TransportErrorKind::{Connect, HeadTooLarge, Interrupted, Other, Timeout, TooLarge};
-    match (failure, replay) {
-        (Failure::Transport(Connect), _) => None,
-        (Failure::Transport(Timeout | Interrupted), Replay::Safe | Replay::Idempotent) => None,
-        (Failure::Transport(TooLarge | HeadTooLarge | Other), Replay::Safe | Replay::Idempotent) => {
-            Some(Stop::Final)
-        }
-        (Failure::Transport(_), Replay::Never) => Some(Stop::MayHaveArrived),
-        (Failure::Status(status, retry_after), _) => match (status.as_u16(), replay) {
-            (429, _) => None,
-            (503, _) if retry_after.is_some() => None,
-            (408 | 500 | 502 | 503 | 504, Replay::Safe | Replay::Idempotent) => None,
-            (_, Replay::Never) if may_have_processed(status, retry_after) => Some(Stop::MayHaveArrived),
-            _ => Some(Stop::Final),
-        },
-    }
-}
-
-/// Whether the failure leaves open that the service acted on the call.
-///
-/// Proven not to have acted: nothing could be sent; the documented rejection of a token (302); a client error,
-/// for HTTP says that the request was refused (408 excepted, which gateways answer after forwarding); and 503
-/// that says when to come back.
-pub fn may_have_acted(failure: Failure) -> bool {
-    match failure {
-        Failure::Transport(kind) => kind != TransportErrorKind::Connect,
-        Failure::Status(status, retry_after) => may_have_processed(status, retry_after),
-    }
-}
-
-fn may_have_processed(status: StatusCode, retry_after: Option<Duration>) -> bool {
-    match status.as_u16() {
-        302 => false,
-        408 => true,
-        400..=499 => false,
-        503 => retry_after.is_none(),
-        _ => true,
-    }
-}
-
-/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
-///
-/// A date is measured against the answer's own `Date`, so that a wrong local clock does no harm, and against
-/// `now` if there is none. What is neither is ignored; a date in the past is zero.
-pub fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    let sent = headers.get(DATE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
-    Some(date.duration_since(sent.unwrap_or(now.wall())).unwrap_or_default())
-}
-
-/// Keeps the retries of a whole session below a sixth of its calls while the service is down.
-///
-/// Every call puts one unit in, every retry takes six out. A session starts with enough for 20 retries and
-/// never saves up more than 100.
-#[derive(Debug)]
-pub struct RetryBudget(AtomicU32);
-
-const RETRY_COST: u32 = 6;
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        Self(AtomicU32::new(20 * RETRY_COST))
-    }
-}
-
-impl RetryBudget {
-    /// Counts one call.
-    pub fn deposit(&self) {
-        self.update(|units| (units < 100 * RETRY_COST).then_some(units + 1));
-    }
-
-    /// Takes one retry out, if there is one.
-    pub fn withdraw(&self) -> bool {
-        self.update(|units| units.checked_sub(RETRY_COST))
-    }
-
-    fn update(&self, change: impl FnMut(u32) -> Option<u32>) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
+    let retry = match failure {
+        Failure::Transport(Connect | Timeout | Interrupted) => Retry::Useful,
+        Failure::Transport(TooLarge | HeadTooLarge | Other) => Retry::Useless,
+        Failure::Status(meaning, _) => meaning.retry(),
+    };
+    match replay {
+        Replay::Never if failure.may_have_acted() => Some(Stop::MayHaveArrived),
+        _ if retry == Retry::Useless => Some(Stop::Final),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
-    use http::HeaderValue;
+    use http::StatusCode;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stage::Stage;
 
     const POLICY: RetryPolicy = RetryPolicy {
         max_attempts: 3,
@@ -226,7 +159,9 @@ mod tests {
     };
 
     fn status(code: u16, retry_after: Option<u64>) -> Failure {
-        Failure::Status(StatusCode::from_u16(code).unwrap(), retry_after.map(Duration::from_secs))
+        let status = StatusCode::from_u16(code).unwrap();
+        let meaning = Meaning::of(status, Stage::Call, retry_after.is_some());
+        Failure::Status(meaning, retry_after.map(Duration::from_secs))
     }
 
     fn repeats(replay: Replay, failure: Failure) -> bool {
@@ -273,7 +208,7 @@ mod tests {
     fn whatever_may_have_acted_is_never_repeated_for_a_downlink() {
         for code in 100..600 {
             for failure in [status(code, None), status(code, Some(1))] {
-                if may_have_acted(failure) {
+                if failure.may_have_acted() {
                     assert!(!repeats(Replay::Never, failure), "{failure:?}");
                 }
             }
@@ -283,17 +218,17 @@ mod tests {
     #[test]
     fn only_what_was_refused_before_it_was_processed_did_not_act() {
         use TransportErrorKind::*;
-        assert!(!may_have_acted(Failure::Transport(Connect)));
+        assert!(!Failure::Transport(Connect).may_have_acted());
         for kind in [Timeout, Interrupted, TooLarge, Other] {
-            assert!(may_have_acted(Failure::Transport(kind)), "{kind:?}");
+            assert!(Failure::Transport(kind).may_have_acted(), "{kind:?}");
         }
         for code in [302, 400, 401, 403, 404, 409, 429] {
-            assert!(!may_have_acted(status(code, None)), "{code}");
+            assert!(!status(code, None).may_have_acted(), "{code}");
         }
         for code in [200, 301, 307, 408, 500, 502, 503, 504] {
-            assert!(may_have_acted(status(code, None)), "{code}");
+            assert!(status(code, None).may_have_acted(), "{code}");
         }
-        assert!(!may_have_acted(status(503, Some(1))));
+        assert!(!status(503, Some(1)).may_have_acted());
     }
 
     #[test]
@@ -321,56 +256,6 @@ mod tests {
         assert_eq!(zero, Decision::After(Duration::from_millis(200)));
     }
 
-    fn headers(pairs: &[(http::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
-    }
-
-    #[test]
-    fn retry_after_reads_seconds_and_dates() {
-        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
-        let read = |value| retry_after(&headers(&[(RETRY_AFTER, value)]), now);
-        assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert_eq!(read(" 7 "), Some(Duration::from_secs(7)));
-        assert_eq!(read("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
-        for garbage in ["", "-1", "soon", "1.5", "+3", "0x10"] {
-            assert_eq!(read(garbage), None, "{garbage:?}");
-        }
-    }
-
-    #[test]
-    fn retry_after_measures_a_date_by_the_answers_own_clock() {
-        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
-        let answer = headers(&[
-            (RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT"),
-            (DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
-        ]);
-        assert_eq!(retry_after(&answer, now), Some(Duration::from_secs(10)));
-    }
-
-    #[test]
-    fn the_budget_holds_retries_under_a_fifth_of_the_calls() {
-        let budget = RetryBudget::default();
-        let mut retries = 0;
-        for _ in 0..10_000 {
-            budget.deposit();
-            retries += u32::from(budget.withdraw());
-        }
-        assert!((1_600..=2_000).contains(&retries), "{retries}");
-    }
-
-    #[test]
-    fn the_budget_saves_up_no_more_than_a_hundred_retries() {
-        let budget = RetryBudget::default();
-        (0..100_000).for_each(|_| budget.deposit());
-        assert_eq!((0..1_000).filter(|_| budget.withdraw()).count(), 100);
-        (0..5).for_each(|_| budget.deposit());
-        assert!(!budget.withdraw(), "a retry costs six calls");
-        budget.deposit();
-        assert!(budget.withdraw());
-    }
-
     #[test]
     fn a_policy_of_endless_delays_waits_without_end() {
         let policy = RetryPolicy { base_delay: Duration::MAX, max_delay: Duration::MAX, ..POLICY };
@@ -388,12 +273,6 @@ mod tests {
                 prop_assert!(wait >= Duration::from_secs(asked));
                 prop_assert!(wait <= POLICY.max_retry_after);
             }
-        }
-
-        #[test]
-        fn any_header_value_is_read_without_a_panic(value in "[ -~]{0,40}") {
-            let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
-            let _ = retry_after(&headers(&[(RETRY_AFTER, &value), (DATE, &value)]), now);
         }
     }
 }

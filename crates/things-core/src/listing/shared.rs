@@ -1,5 +1,7 @@
 //! The pages of a listing that several threads fetch and one thread takes.
 
+#![allow(clippy::disallowed_types, reason = "this module leaves the crate")]
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,7 +9,8 @@ use std::thread;
 
 use super::Pages;
 use crate::devices::Page;
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind};
+use crate::stage::Stage;
 
 /// [`Pages`] behind a lock: workers call [`work`](SharedPages::work), the reader calls [`next`](SharedPages::next).
 ///

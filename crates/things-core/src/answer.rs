@@ -1,0 +1,40 @@
+//! The response to a finished call.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::asked::Asked;
+
+/// A response with a 2xx status.
+#[non_exhaustive]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came, within the size bound.
+    pub body: Bytes,
+    /// The number of requests that were sent for it, without token requests.
+    pub attempts: u32,
+    /// The time that the whole call took, token and pauses included.
+    pub elapsed: Duration,
+    /// The request, for the error of a body that cannot be read.
+    pub(crate) asked: Option<Box<Asked>>,
+}
+
+impl Answer {
+    /// A response that belongs to no call, to test an operation's [`decode`](crate::Operation::decode).
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        Self { status, headers, body: body.into(), attempts: 1, elapsed: Duration::ZERO, asked: None }
+    }
+}
+
+/// Shows the status and the size of the body.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
+}

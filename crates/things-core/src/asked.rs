@@ -1,0 +1,267 @@
+//! What was requested of whom, and the error of a request that failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, Uri};
+use zeroize::Zeroizing;
+
+use crate::body::Body;
+use crate::error::{DecodeError, Error, ErrorKind, Outcome, Report, excerpt, hint, shorten};
+use crate::moment::Moment;
+use crate::redaction::{redact, redact_json, redact_text};
+use crate::retry::{Failure, Replay, Stop, retry_after};
+use crate::secret::{Secret, overwrite, secret_json};
+use crate::stage::Stage;
+use crate::status::Meaning;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// A refusal that is longer than this is not read as JSON: as values it could take ten times its size.
+const MOST_PARSED: usize = 64 << 10;
+
+/// One request of a call, and what its error has to say about the call.
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    /// What the request is for.
+    pub(crate) stage: Stage,
+    /// The number of requests that were sent for this stage.
+    pub(crate) attempts: u32,
+    /// When the call began.
+    pub(crate) started: Moment,
+    /// How much time the call has in all.
+    pub(crate) limit: Duration,
+    pub(crate) replay: Replay,
+    pub(crate) external_reference: Option<Arc<str>>,
+    /// The sub-customer that the call is made for.
+    pub(crate) customer: Option<Arc<str>>,
+    /// The secrets of the session.
+    pub(crate) secrets: Arc<[Secret]>,
+    /// The access token that the request carried.
+    pub(crate) token: Option<HeaderValue>,
+}
+
+impl Asked {
+    /// The error of an exchange without a usable response. `out_of_time` means that the exchange had all the time that
+    /// the call had left.
+    pub(crate) fn unanswered(
+        &self,
+        error: TransportError,
+        out_of_time: bool,
+        now: Moment,
+    ) -> (Failure, Error) {
+        let failure = Failure::Transport(error.kind());
+        let timed_out = error.kind() == TransportErrorKind::Timeout;
+        let mut error = Error::from(error);
+        if out_of_time && timed_out {
+            error = error.with(|report| {
+                report.kind = ErrorKind::Deadline;
+                report.message =
+                    format!("the time of the call, {:.1?}, ran out before the answer was there", self.limit);
+            });
+        }
+        (failure, self.failed(error, failure, now))
+    }
+
+    /// The error of a response that is not a success.
+    pub(crate) fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
+        let (parts, body) = response.into_parts();
+        let wait = retry_after(&parts.headers, now);
+        let secrets = self.secrets();
+        let mut bytes = redact(&body, &secrets);
+        // Overwrite the original if redaction made a copy.
+        overwrite(body);
+        let mut body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
+        // JSON has more than one way to write a text, so the texts are searched as well.
+        if let Body::Json(value) = &mut body
+            && redact_json(value, &secrets)
+        {
+            bytes = value.to_string().into();
+        }
+        let meaning = Meaning::of(parts.status, self.stage, wait.is_some());
+        let kind = ErrorKind::of(meaning);
+        let mut message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
+        // Dropping control characters can join the halves of a secret, so redact once more.
+        redact_text(&mut message, &secrets);
+        let error = Error::new(kind, self.stage, message).with(|report| {
+            report.status = Some(parts.status);
+            report.headers = parts.headers;
+            report.body = body;
+            report.retry_after = wait;
+        });
+        let failure = Failure::Status(meaning, wait);
+        (failure, self.failed(error, failure, now))
+    }
+
+    /// The error of a 2xx response whose body cannot be read. A token's response is not shown, because it may hold a token.
+    pub(crate) fn undecodable(
+        &self,
+        error: &DecodeError,
+        status: StatusCode,
+        body: &Bytes,
+        now: Moment,
+    ) -> Error {
+        let secrets = self.secrets();
+        // Whole secrets are cut out before a text is cut short.
+        let mut message = error.to_string();
+        redact_text(&mut message, &secrets);
+        let mut message = shorten(message);
+        if self.stage == Stage::Call {
+            message.push_str(&format!("; the answer starts with {:?}", excerpt(&redact(body, &secrets))));
+        }
+        redact_text(&mut message, &secrets);
+        Error::new(error.kind(), self.stage, message).with(|report| {
+            self.describe(report, now);
+            report.status = Some(status);
+            report.outcome = (self.replay == Replay::Never).then_some(if self.stage == Stage::Call {
+                Outcome::Unknown
+            } else {
+                Outcome::NotSent
+            });
+            report.hint = Some(
+                "the answer is not what KPN documents: check the address, and any proxy in between".into(),
+            );
+        })
+    }
+
+    /// The error of a call that the caller stopped. `unsent` is true if the step in hand was counted as an attempt but not
+    /// performed.
+    pub(crate) fn cancelled(&self, unsent: bool, now: Moment) -> Error {
+        Error::new(ErrorKind::Interrupted, self.stage, "the call was stopped").with(|report| {
+            self.describe(report, now);
+            report.attempts = report.attempts.saturating_sub(u32::from(unsent));
+            report.outcome = self.outcome(None);
+        })
+    }
+
+    /// The error of a call whose time ran out between two requests. `waited` says before what.
+    pub(crate) fn out_of_time(&self, waited: &str, now: Moment) -> Error {
+        let message = format!("the time of the call, {:.1?}, ran out {waited}", self.limit);
+        Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
+            report.stop = Some(Stop::Deadline);
+            self.describe(report, now);
+            report.outcome = self.outcome(None);
+            report.hint = hint(report, self.customer.as_deref());
+        })
+    }
+
+    /// The failure of a fetch that this call shares with others, as this call's own error.
+    pub(crate) fn shared(&self, error: Error, now: Moment) -> Error {
+        error.with(|report| {
+            report.outcome = self.outcome(None);
+            report.external_reference = self.external_reference.as_deref().map(str::to_owned);
+            report.elapsed = now.since(self.started);
+        })
+    }
+
+    fn failed(&self, error: Error, failure: Failure, now: Moment) -> Error {
+        error.with(|report| {
+            self.describe(report, now);
+            report.outcome = self.outcome(Some(failure));
+            report.hint = hint(report, self.customer.as_deref());
+        })
+    }
+
+    /// Reports what was requested of whom, how often and how long.
+    fn describe(&self, report: &mut Report, now: Moment) {
+        report.stage = self.stage;
+        report.asked = Some((self.method.clone(), without_query(&self.uri)));
+        report.attempts = self.attempts;
+        report.elapsed = now.since(self.started);
+        report.external_reference = self.external_reference.as_deref().map(str::to_owned);
+    }
+
+    /// The outcome of a call that must not be made twice.
+    fn outcome(&self, failure: Option<Failure>) -> Option<Outcome> {
+        if self.replay != Replay::Never {
+            return None;
+        }
+        let unknown = self.stage == Stage::Call && failure.is_some_and(Failure::may_have_acted);
+        Some(if unknown { Outcome::Unknown } else { Outcome::NotSent })
+    }
+
+    /// The secrets that no error may show, as they are and as JSON writes them.
+    fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let token = self.token.as_ref().and_then(|token| token.to_str().ok()?.strip_prefix("Bearer "));
+        let texts = self.secrets.iter().map(Secret::expose).chain(token);
+        let written = |text| {
+            let json = secret_json(text);
+            let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+            Zeroizing::new(String::from_utf8_lossy(inner.unwrap_or_default()).into_owned())
+        };
+        texts.flat_map(|text| [Zeroizing::new(text.to_owned()), written(text)]).collect()
+    }
+}
+
+/// A URL for an error or a log: its query may hold what must not be seen.
+pub(crate) fn without_query(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    format!("{scheme}://{authority}{}", uri.path())
+}
+
+fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, body: &Body, bytes: &[u8]) -> String {
+    let mut message = status.as_u16().to_string();
+    if let Some(reason) = status.canonical_reason() {
+        message.push(' ');
+        message.push_str(reason);
+    }
+    message.push_str(match (kind, stage) {
+        (ErrorKind::Auth, Stage::Token) => ": GRIP refused to give an access token",
+        (ErrorKind::Auth, _) => ": the access token was rejected",
+        (ErrorKind::Forbidden, Stage::ContextSwitch) => ": the context switch to the customer was refused",
+        _ => "",
+    });
+    // A redirect's body is a page for people, and its target is never asked.
+    if status.is_redirection() {
+        return message;
+    }
+    let told = match (body.field("error"), body.field("error_description")) {
+        (Some(error), Some(description)) => excerpt(format!("{error} ({description})").as_bytes()),
+        (Some(error), None) => excerpt(error.as_bytes()),
+        _ => excerpt(bytes),
+    };
+    if !told.is_empty() {
+        message.push_str("; the answer says: ");
+        message.push_str(&told);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_words_with_what_the_answer_says() {
+        use ErrorKind::{Auth, BadRequest, Forbidden};
+        let told = |status: u16, kind, stage, body: &'static str| {
+            let bytes = Bytes::from_static(body.as_bytes());
+            refusal_message(StatusCode::from_u16(status).unwrap(), kind, stage, &Body::read(&bytes), &bytes)
+        };
+        for (told, expected) in [
+            (
+                told(400, Auth, Stage::Token, r#"{"error":"invalid_client","error_description":"who?"}"#),
+                "400 Bad Request: GRIP refused to give an access token; the answer says: invalid_client (who?)",
+            ),
+            (
+                told(400, BadRequest, Stage::Call, r#"{"error":"bad"}"#),
+                "400 Bad Request; the answer says: bad",
+            ),
+            (
+                told(401, Auth, Stage::Call, "no\nway"),
+                "401 Unauthorized: the access token was rejected; the answer says: no way",
+            ),
+            (told(302, Auth, Stage::Call, "<html>"), "302 Found: the access token was rejected"),
+            (
+                told(403, Forbidden, Stage::ContextSwitch, ""),
+                "403 Forbidden: the context switch to the customer was refused",
+            ),
+            (told(403, Forbidden, Stage::Call, ""), "403 Forbidden"),
+            (told(599, ErrorKind::Server, Stage::Call, ""), "599"),
+        ] {
+            assert_eq!(told, expected);
+        }
+    }
+}

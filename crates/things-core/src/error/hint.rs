@@ -1,0 +1,102 @@
+//! What the user can do about an error.
+
+use super::{ErrorKind, Outcome, Report};
+use crate::stage::Stage;
+
+/// What the user can do, where the documentation or HTTP tells.
+pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
+    let status = report.status.map(|status| status.as_u16());
+    let hint = match (report.kind, report.stage, status) {
+        (ErrorKind::Auth, Stage::Token, Some(404)) => {
+            "check the tenant id and GRIP's base URL (KPN_THINGS_TENANT_ID, KPN_THINGS_GRIP_BASE_URL)"
+        }
+        (ErrorKind::Auth, Stage::Token, Some(401)) => {
+            "check the key id and the key secret (KPN_THINGS_KEY_ID, KPN_THINGS_KEY_SECRET)"
+        }
+        (ErrorKind::Auth, Stage::Token, _) => {
+            "check tenant id, key id, key secret and application id (KPN_THINGS_*)"
+        }
+        (ErrorKind::Auth, _, _) => "check in GRIP that the API key has the service \"KPN Things\"",
+        (ErrorKind::Forbidden, _, _) => {
+            let Some(customer) = customer else {
+                return Some("the token is right and has no authorisation for this".into());
+            };
+            return Some(format!(
+                "check that this key may act for customer {}, and that the customer has this resource",
+                customer
+            ));
+        }
+        (ErrorKind::BadRequest, _, _) => {
+            "the service did not take the body, the Accept header or a query parameter"
+        }
+        (ErrorKind::NotFound, _, _) => "check the base URL and the path (KPN_THINGS_BASE_URL)",
+        // To try again would be to send it twice.
+        (ErrorKind::RateLimited | ErrorKind::Server, _, _) if report.outcome == Some(Outcome::Unknown) => {
+            return None;
+        }
+        (ErrorKind::RateLimited | ErrorKind::Server, _, _) => match report.retry_after {
+            Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
+            None => "try again later",
+        },
+        (ErrorKind::Connect, Stage::Token, _) => {
+            "check the network, the proxy and GRIP's address (KPN_THINGS_GRIP_BASE_URL)"
+        }
+        (ErrorKind::Connect, _, _) => "check the network, the proxy and the address (KPN_THINGS_BASE_URL)",
+        (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
+        (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
+        // To try again would be to send it twice.
+        (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
+        (ErrorKind::Deadline, _, _) => "give the call more time, or try again later",
+        (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
+            "redirects are never followed: set the address that is meant"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn a_hint_says_what_the_user_can_do() {
+        use ErrorKind::*;
+        let unknown = Some(Outcome::Unknown);
+        for (kind, stage, status, outcome, expected) in [
+            (Auth, Stage::Token, Some(404), None, Some("KPN_THINGS_TENANT_ID")),
+            (Auth, Stage::Token, Some(401), None, Some("KPN_THINGS_KEY_SECRET")),
+            (Auth, Stage::Token, Some(400), None, Some("application id")),
+            (Auth, Stage::Call, Some(302), None, Some("the API key has the service")),
+            (Forbidden, Stage::Call, Some(403), None, Some("no authorisation")),
+            (BadRequest, Stage::Call, Some(400), None, Some("the Accept header")),
+            (NotFound, Stage::Call, Some(404), None, Some("the path")),
+            (Server, Stage::Call, Some(500), None, Some("try again later")),
+            (Server, Stage::Call, Some(500), unknown, None),
+            (Connect, Stage::Token, None, None, Some("KPN_THINGS_GRIP_BASE_URL")),
+            (Connect, Stage::Call, None, None, Some("KPN_THINGS_BASE_URL")),
+            (TooLarge, Stage::Call, None, None, Some("smaller pages")),
+            (HeadTooLarge, Stage::Call, None, None, Some("any proxy")),
+            (Deadline, Stage::Call, None, None, Some("more time")),
+            (Deadline, Stage::Call, None, unknown, None),
+            (UnexpectedStatus, Stage::Call, Some(307), None, Some("redirects are never followed")),
+            (UnexpectedStatus, Stage::Call, Some(418), None, None),
+            (Timeout, Stage::Call, None, None, None),
+        ] {
+            let error = Error::new(kind, stage, "").with(|report| {
+                report.status = status.map(|status| StatusCode::from_u16(status).unwrap());
+                report.outcome = outcome;
+                report.hint = hint(report, None);
+            });
+            let fits = error.hint().zip(expected).is_some_and(|(hint, part)| hint.contains(part));
+            assert!(
+                fits || (error.hint(), expected) == (None, None),
+                "{kind:?} {stage:?}: {:?}",
+                error.hint()
+            );
+        }
+    }
+}

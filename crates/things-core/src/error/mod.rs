@@ -1,0 +1,278 @@
+//! What can go wrong, as values: one error type, its kinds, and what each says about a downlink.
+
+mod decode;
+mod excerpt;
+mod hint;
+mod kind;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::body::Body;
+use crate::input::InputError;
+use crate::retry::Stop;
+use crate::stage::Stage;
+use crate::transport::{TransportError, TransportErrorKind};
+
+pub use decode::DecodeError;
+pub(crate) use excerpt::{excerpt, shorten};
+pub(crate) use hint::hint;
+pub use kind::{ErrorKind, Outcome};
+
+/// Why a call failed, what was asked of whom, after how many attempts, and what to do.
+///
+/// Holds no secret and no token: where an answer repeats one, it is cut out.
+#[derive(Clone)]
+pub struct Error(Box<Report>);
+
+/// Everything an [`Error`] can tell.
+#[derive(Clone)]
+pub(crate) struct Report {
+    pub(crate) kind: ErrorKind,
+    pub(crate) stage: Stage,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) asked: Option<(Method, String)>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) external_reference: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, stage: Stage, message: impl Into<String>) -> Self {
+        Self(Box::new(Report {
+            kind,
+            stage,
+            message: message.into(),
+            hint: None,
+            asked: None,
+            status: None,
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            retry_after: None,
+            stop: None,
+            outcome: None,
+            external_reference: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            source: None,
+        }))
+    }
+
+    /// Settings that cannot make a client.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, Stage::Prepare, message)
+    }
+
+    /// The pages of a listing contradict each other.
+    pub(crate) fn listing(message: impl Into<String>) -> Self {
+        let hint = "the fleet may be changing, or the server pages in an unexpected way: list again, or with a window of 1";
+        Self::new(ErrorKind::Listing, Stage::Call, message).with(|report| report.hint = Some(hint.into()))
+    }
+
+    /// A listing that does not end within its bound.
+    pub(crate) fn too_many_pages(message: impl Into<String>) -> Self {
+        let hint =
+            "allow more pages, or ask for larger ones; a server that always has one more would never end";
+        Self::new(ErrorKind::TooManyPages, Stage::Call, message)
+            .with(|report| report.hint = Some(hint.into()))
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Report)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Which part of the call failed.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// What was found, without the request, the counts and the hint that `Display` adds.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What you can do about it, where we know.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The method of the request that failed.
+    pub fn method(&self) -> Option<&Method> {
+        self.0.asked.as_ref().map(|(method, _)| method)
+    }
+
+    /// The URL of the request that failed, without its query.
+    pub fn url(&self) -> Option<&str> {
+        self.0.asked.as_ref().map(|(_, url)| url.as_str())
+    }
+
+    /// The status of the last answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The headers of the last answer: among them what a service desk may ask for, such as a request id.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &Body {
+        &self.0.body
+    }
+
+    /// How long the server asks to wait (`Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Why it was not tried again.
+    pub fn stop(&self) -> Option<Stop> {
+        self.0.stop
+    }
+
+    /// For a call that must not be made twice (a downlink): whether it can have arrived. `None` for reads.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.outcome
+    }
+
+    /// Your own name for the downlink that failed, if it has one.
+    pub fn external_reference(&self) -> Option<&str> {
+        self.0.external_reference.as_deref()
+    }
+
+    /// How many requests were sent for the failed part of the call.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the call took until it failed.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+}
+
+impl From<InputError> for Error {
+    fn from(input: InputError) -> Self {
+        Self::new(ErrorKind::Input, Stage::Prepare, input.to_string())
+            .with(|report| report.source = Some(Arc::new(input)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.0;
+        if let Some((method, url)) = &report.asked {
+            write!(f, "{method} {url}: ")?;
+        }
+        f.write_str(&report.message)?;
+        if report.attempts > 0 {
+            let plural = if report.attempts == 1 { "" } else { "s" };
+            write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;
+        }
+        let outcome = report.outcome.map(|outcome| match outcome {
+            Outcome::Unknown => "may have arrived and was not repeated",
+            Outcome::NotSent => "was not sent",
+        });
+        match (outcome, &report.external_reference) {
+            (Some(outcome), Some(reference)) => write!(f, "; downlink {reference:?} {outcome}")?,
+            (Some(outcome), None) => write!(f, "; it {outcome}")?,
+            (None, _) => {}
+        }
+        if let Some(hint) = &report.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("stage", &self.0.stage)
+            .field("message", &self.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::new(error.kind(), Stage::Call, shorten(error.to_string()))
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        let kind = match error.kind() {
+            TransportErrorKind::Connect => ErrorKind::Connect,
+            TransportErrorKind::Timeout => ErrorKind::Timeout,
+            TransportErrorKind::Interrupted => ErrorKind::Interrupted,
+            TransportErrorKind::TooLarge => ErrorKind::TooLarge,
+            TransportErrorKind::HeadTooLarge => ErrorKind::HeadTooLarge,
+            TransportErrorKind::Other => ErrorKind::Transport,
+        };
+        Self::new(kind, Stage::Call, error.to_string()).with(|report| report.source = error.into_source())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_says_what_was_asked_of_whom_and_what_to_do() {
+        let error = Error::new(ErrorKind::Auth, Stage::Call, "302 Found: the access token was rejected")
+            .with(|report| {
+                report.asked = Some((Method::GET, "https://api.kpnthings.com/api/devices".into()));
+                report.attempts = 2;
+                report.elapsed = Duration::from_millis(1300);
+                report.hint = Some("give the key the service \"KPN Things\" in GRIP".into());
+            });
+        assert_eq!(
+            error.to_string(),
+            "GET https://api.kpnthings.com/api/devices: 302 Found: the access token was rejected \
+             (after 2 attempts, 1.3s); give the key the service \"KPN Things\" in GRIP"
+        );
+    }
+
+    #[test]
+    fn display_names_the_downlink_that_may_have_arrived() {
+        let error = Error::new(ErrorKind::Server, Stage::Call, "500 Internal Server Error");
+        let error = error.with(|report| report.outcome = Some(Outcome::Unknown));
+        assert!(error.to_string().ends_with("; it may have arrived and was not repeated"), "{error}");
+        let error = error.with(|report| report.external_reference = Some("valve 42".into()));
+        assert!(error.to_string().ends_with("; downlink \"valve 42\" may have arrived and was not repeated"));
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let io = std::io::Error::other("connection refused");
+        let error = Error::from(TransportError::new(TransportErrorKind::Connect, io));
+        assert_eq!(error.message(), "no connection: connection refused");
+    }
+}

@@ -1,0 +1,477 @@
+//! The steps of a call: token, context switch, the call itself, and what to do when one of them fails.
+//!
+//! ```text
+//!   start ──► grant? ──no──► lead: Send(token) ──► settle ─┐      follow: Wait ──► grant?
+//!               │ yes ◄──────────────────────────────────┘
+//!               ▼
+//!           customer? ──switch not done──► lead: Send(switch) ──► settle ─┐      follow: Wait ──► customer?
+//!               │ none, or done ◄──────────────────────────────────────────┘
+//!               ▼
+//!           Send(call) ──2xx──► Done(answer)
+//!               ├──302, 401──► drop the token, once ──► grant?
+//!               ├──403 for a customer──► drop the switch, once ──► customer?
+//!               ├──may be repeated──► Sleep ──► grant?
+//!               └──anything else──► Done(error)
+//! ```
+//!
+//! A step owns the call. It can only be resumed with what it asked for, and dropping it cancels the call: if the
+//! call was fetching the token for others, the next of them takes over.
+
+mod reply;
+mod request;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Uri};
+
+use crate::asked::Asked;
+use crate::customers::{ContextSwitch, CustomerId};
+use crate::error::{Error, ErrorKind};
+use crate::input::InputError;
+use crate::moment::Moment;
+use crate::operation::{Call, Operation};
+use crate::retry::{Decision, Failure, Replay, Stop};
+use crate::session::{Session, Shared};
+use crate::slot::{Acquired, Grant, Lease, PAUSE};
+use crate::stage::Stage;
+use crate::transport::TransportError;
+
+use request::X_CLIENT_ID;
+pub use step::{Exchange, Pause, Step, Turn};
+
+impl Session {
+    /// Begins a call. Do what the step says and resume it, until it is [`Step::Done`].
+    pub fn start<O: Operation>(&self, operation: &O, now: Moment) -> Step {
+        start(self, operation.encode(), now)
+    }
+}
+
+fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step {
+    let shared = &session.shared;
+    let prepared = call.and_then(|call| {
+        let join = |target: &str| {
+            shared
+                .config
+                .base_url
+                .join(target.to_owned())
+                .map_err(|_| InputError::new("path", "does not make a URL"))
+        };
+        let customer = match &session.customer {
+            None => None,
+            Some(id) => {
+                let switch = ContextSwitch::to(id.clone()).encode()?;
+                let uri = join(&switch.target)?;
+                Some(Customer { header: id.header_value()?, id: id.clone(), switch, uri })
+            }
+        };
+        Ok((join(&call.target)?, customer, call))
+    });
+    let (uri, customer, call) = match prepared {
+        Ok(prepared) => prepared,
+        Err(input) => return Step::Done(Err(input.into())),
+    };
+    shared.budget.deposit();
+    let flow = Flow {
+        session: session.clone(),
+        uri,
+        call,
+        customer,
+        started: now,
+        deadline: session
+            .deadline
+            .map_or(now + session.timeout, |deadline| deadline.min(now + session.timeout)),
+        stage: Stage::Prepare,
+        attempts: Attempts::default(),
+        grant: None,
+        token_lease: None,
+        token_renewed: false,
+        switched: None,
+        switch_lease: None,
+        switch_renewed: false,
+        out_of_time: false,
+    };
+    Box::new(flow).advance(now)
+}
+
+/// The sub-customer of a call, and the context switch to it.
+struct Customer {
+    id: CustomerId,
+    header: HeaderValue,
+    switch: Call,
+    uri: Uri,
+}
+
+/// How many requests were sent: for the fetch in hand of the token, for that of the switch, and for the call.
+#[derive(Clone, Copy, Default)]
+struct Attempts {
+    token: u32,
+    switch: u32,
+    call: u32,
+}
+
+impl Attempts {
+    fn of(self, stage: Stage) -> u32 {
+        match stage {
+            Stage::Token => self.token,
+            Stage::ContextSwitch => self.switch,
+            Stage::Prepare | Stage::Call => self.call,
+        }
+    }
+
+    fn count(&mut self, stage: Stage) {
+        match stage {
+            Stage::Token => self.token += 1,
+            Stage::ContextSwitch => self.switch += 1,
+            Stage::Prepare | Stage::Call => self.call += 1,
+        }
+    }
+}
+
+/// A call under way.
+pub(crate) struct Flow {
+    session: Session,
+    call: Call,
+    uri: Uri,
+    customer: Option<Customer>,
+    started: Moment,
+    deadline: Moment,
+    /// What the exchange in hand is for.
+    stage: Stage,
+    attempts: Attempts,
+    grant: Option<Grant>,
+    token_lease: Option<Lease>,
+    token_renewed: bool,
+    switched: Option<Grant>,
+    switch_lease: Option<Lease>,
+    switch_renewed: bool,
+    /// The exchange that failed had all the time that was left.
+    out_of_time: bool,
+}
+
+/// A transport that counts in whole milliseconds ends that much before its time.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+impl Flow {
+    fn shared(&self) -> &Shared {
+        &self.session.shared
+    }
+
+    /// Takes the next step from what is there and what is not.
+    fn advance(mut self: Box<Self>, now: Moment) -> Step {
+        if now >= self.deadline {
+            return self.out_of_time(now);
+        }
+        if self.grant.is_none() {
+            if self.token_lease.is_none() {
+                match self.shared().token.acquire(now, self.deadline) {
+                    Acquired::Use(grant) => self.grant = Some(grant),
+                    Acquired::Lead(lease) => {
+                        self.attempts.token = 0;
+                        self.token_lease = Some(lease);
+                    }
+                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Refused(error) => return self.refused(error, now),
+                }
+            }
+            if self.token_lease.is_some() {
+                return self.send_token(now);
+            }
+        }
+        if let (Some(customer), None) = (&self.customer, &self.switched) {
+            if self.switch_lease.is_none() {
+                match self.shared().switch(&customer.id).acquire(now, self.deadline) {
+                    Acquired::Use(grant) => self.switched = Some(grant),
+                    Acquired::Lead(lease) => {
+                        self.attempts.switch = 0;
+                        self.switch_lease = Some(lease);
+                    }
+                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Refused(error) => return self.refused(error, now),
+                }
+            }
+            if self.switch_lease.is_some() {
+                return self.send_switch(now);
+            }
+        }
+        self.send_call(now)
+    }
+
+    fn send_token(self: Box<Self>, now: Moment) -> Step {
+        let request = self.token_request();
+        self.send(Stage::Token, request, now)
+    }
+
+    fn send_switch(self: Box<Self>, now: Moment) -> Step {
+        let Some(customer) = &self.customer else { return self.send_call(now) };
+        let request = self.api_request(&customer.switch, &customer.uri);
+        self.send(Stage::ContextSwitch, request, now)
+    }
+
+    fn send_call(self: Box<Self>, now: Moment) -> Step {
+        let mut request = self.api_request(&self.call, &self.uri);
+        if let Some(switched) = &self.switched {
+            request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());
+        }
+        self.send(Stage::Call, request, now)
+    }
+
+    fn send(mut self: Box<Self>, stage: Stage, request: Request<Bytes>, now: Moment) -> Step {
+        self.stage = stage;
+        self.attempts.count(stage);
+        let left = self.deadline.since(now);
+        // A refresh leaves time for the call itself, which can still go out with the old token.
+        let refresh = stage == Stage::Token
+            && self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
+        let attempt_timeout = self.shared().config.limits.attempt_timeout;
+        let timeout = attempt_timeout.min(if refresh { left / 2 } else { left });
+        Step::Send(request, Exchange { flow: self, timeout, last: timeout == left })
+    }
+
+    /// When the exchange in hand may be repeated, or why it may not.
+    fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, Stop> {
+        let shared = self.shared();
+        match shared.config.limits.retry.decide(
+            replay,
+            self.attempts.of(self.stage),
+            failure,
+            shared.jitter(),
+        ) {
+            Decision::Stop(stop) => Err(stop),
+            Decision::After(wait) if now + wait >= self.deadline => Err(Stop::Deadline),
+            Decision::After(_) if !shared.budget.withdraw() => Err(Stop::BudgetExhausted),
+            Decision::After(wait) => Ok(now + wait),
+        }
+    }
+
+    /// Ends a fetch that failed. A caller in a hurry whose own time ran out hands over instead: others have more.
+    fn fail_lease(&self, lease: Lease, error: &Error, now: Moment) {
+        let short = error.kind() == ErrorKind::Deadline
+            || (error.kind() == ErrorKind::Connect && now + ROUNDING >= self.deadline);
+        let hurried = short && lease.age(now) < self.shared().config.limits.attempt_timeout;
+        if hurried {
+            drop(lease);
+        } else {
+            let longest = self.shared().config.limits.retry.max_retry_after;
+            let pause = error.retry_after().unwrap_or_default().min(longest).max(PAUSE);
+            lease.fail(error.clone(), now + pause);
+        }
+    }
+
+    /// Ends the call with the failure of a fetch that it shares with others.
+    fn refused(self: Box<Self>, error: Error, now: Moment) -> Step {
+        Step::Done(Err(self.asked().shared(error, now)))
+    }
+
+    /// Ends the call. `unsent` is true if the step in hand was counted as an attempt but not performed.
+    fn cancelled(self: Box<Self>, unsent: bool, now: Moment) -> Step {
+        Step::Done(Err(self.asked().cancelled(unsent, now)))
+    }
+
+    fn out_of_time(self: Box<Self>, now: Moment) -> Step {
+        let waited = match (&self.grant, &self.customer, &self.switched) {
+            (None, _, _) => "before there was an access token",
+            (_, Some(_), None) => "before the context switch to the customer",
+            _ => "before the call could be sent",
+        };
+        Step::Done(Err(self.asked().out_of_time(waited, now)))
+    }
+
+    /// The failure by which the policy decides, and the error for the caller, of a reply that is not a success.
+    fn failed(&self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> (Failure, Error) {
+        match reply {
+            Err(error) => self.asked().unanswered(error, self.out_of_time, now),
+            Ok(response) => self.asked().refusal(response, now),
+        }
+    }
+
+    /// What was requested of whom in the stage at hand.
+    fn asked(&self) -> Asked {
+        let shared = self.shared();
+        let (method, uri) = match (self.stage, &self.customer) {
+            (Stage::Token, _) => (Method::POST, shared.config.token_url.clone()),
+            (Stage::ContextSwitch, Some(customer)) => (customer.switch.method.clone(), customer.uri.clone()),
+            _ => (self.call.method.clone(), self.uri.clone()),
+        };
+        Asked {
+            method,
+            uri,
+            stage: self.stage,
+            attempts: self.attempts.of(self.stage),
+            started: self.started,
+            limit: self.deadline.since(self.started),
+            replay: self.call.replay,
+            external_reference: self.call.external_reference.clone(),
+            customer: self.customer.as_ref().map(|customer| customer.id.shared()),
+            secrets: Arc::clone(&shared.secrets),
+            token: self.grant.as_ref().map(|grant| grant.value.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::StatusCode;
+
+    use super::*;
+    use crate::client::Builder;
+    use crate::config::{Config, Credentials};
+    use crate::downlinks::{Downlink, FPort};
+    use crate::error::Outcome;
+    use crate::operation::finish;
+    use crate::raw::RawCall;
+    use crate::transport::TransportErrorKind;
+
+    fn session_and_downlink() -> (Session, Downlink, Moment) {
+        let config: Config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok).build().unwrap();
+        let port = FPort::new(1).unwrap();
+        let downlink = Downlink::raw("0059AC0000181EB6".parse().unwrap(), port, [0xde, 0xad]).unwrap();
+        let downlink = downlink.external_reference("valve-42").unwrap();
+        (Session::new(config, 0), downlink, Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+    }
+
+    #[test]
+    fn debug_of_a_step_shows_no_secret_token_or_payload() {
+        let (session, downlink, now) = session_and_downlink();
+        let step = session.start(&downlink, now);
+        assert_eq!(format!("{step:?}"), "Send(POST https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token)");
+        let Step::Send(_, exchange) = step else { panic!("the token comes first") };
+        let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
+        let step = exchange.resume(Ok(token), now);
+        assert_eq!(format!("{step:?}"), "Send(POST https://api.kpnthings.com/api/actuator/downlinks)");
+    }
+
+    #[test]
+    fn a_downlink_that_is_cancelled_between_two_steps_was_not_sent() {
+        let (session, downlink, now) = session_and_downlink();
+        let cancelled = |step: Step, stage: Stage, attempts: u32| {
+            let Step::Done(result) = step.cancel(now).cancel(now) else { panic!("it is over") };
+            let error = finish(&downlink, result).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the call was stopped"));
+            assert_eq!((error.stage(), error.attempts()), (stage, attempts));
+            assert_eq!(error.outcome(), Some(Outcome::NotSent));
+            assert_eq!(error.external_reference(), Some("valve-42"));
+        };
+        let leader = session.start(&downlink, now);
+        let follower = session.start(&downlink, now);
+        assert!(matches!(follower, Step::Wait(_)));
+        cancelled(follower, Stage::Prepare, 0);
+        cancelled(leader, Stage::Token, 0);
+        let Step::Send(_, exchange) = session.start(&downlink, now) else { panic!("the next one leads") };
+        let token = Response::new(Bytes::from_static(br#"{"access_token":"canary"}"#));
+        let Step::Send(_, exchange) = exchange.resume(Ok(token), now) else { panic!("a downlink follows") };
+        let mut busy = Response::new(Bytes::new());
+        *busy.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let pause = exchange.resume(Ok(busy), now);
+        assert!(matches!(pause, Step::Sleep(_)));
+        cancelled(pause, Stage::Call, 1);
+        cancelled(session.start(&downlink, now), Stage::Call, 0);
+    }
+
+    /// What comes of a call with more time that waits for the token of one in a hurry, whose fetch fails like this, so late.
+    fn after_one_in_a_hurry(kind: TransportErrorKind, timeout: u64, failed_after: u64) -> Step {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
+        let config = config.retry(once).attempt_timeout(Duration::from_millis(500)).build().unwrap();
+        let session = Session::new(config, 0);
+        let at = |ms| Moment::new(Duration::from_millis(ms), SystemTime::UNIX_EPOCH);
+        let call = RawCall::new(Method::GET, "/api/things");
+        let hurried = session.with_timeout(Duration::from_millis(timeout));
+        let Step::Send(_, exchange) = hurried.start(&call, at(0)) else { panic!("the first call leads") };
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        let failed = exchange.resume(Err(kind.into()), at(failed_after));
+        assert!(matches!(failed, Step::Done(Err(_))), "{failed:?}");
+        assert!(turn.poll(std::task::Waker::noop()).is_ready());
+        turn.resume(at(failed_after))
+    }
+
+    #[test]
+    fn who_runs_out_of_time_fetching_a_token_hands_over_and_who_fails_tells_the_others() {
+        use TransportErrorKind::{Connect, Interrupted, Timeout};
+        // No answer, or not even a connection, in the little time there was.
+        for (kind, failed_after) in [(Timeout, 100), (Connect, 100), (Connect, 98)] {
+            assert!(matches!(after_one_in_a_hurry(kind, 100, failed_after), Step::Send(..)), "{kind:?}");
+        }
+        // Early; for another reason; or after the time that any attempt has.
+        for (kind, timeout, failed_after) in [
+            (Connect, 100, 97),
+            (Interrupted, 100, 100),
+            (Timeout, 500, 500),
+            (Connect, 500, 500),
+            (Connect, 501, 501),
+            (Timeout, 1_000, 500),
+        ] {
+            let step = after_one_in_a_hurry(kind, timeout, failed_after);
+            assert!(
+                matches!(step, Step::Done(Err(_))),
+                "{kind:?} after {failed_after} of {timeout}: {step:?}"
+            );
+        }
+    }
+
+    /// One attempt at everything, and a second for a call.
+    fn session_in_a_hurry() -> Session {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
+        Session::new(config.retry(once).timeout(Duration::from_secs(1)).build().unwrap(), 0)
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds), SystemTime::UNIX_EPOCH)
+    }
+
+    fn answered(step: Step, body: &'static [u8], now: Moment) -> Step {
+        let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+        exchange.resume(Ok(Response::new(Bytes::from_static(body))), now)
+    }
+
+    const TOKEN: &[u8] = br#"{"access_token":"canary"}"#;
+
+    #[test]
+    fn an_error_tells_what_was_asked_at_each_stage() {
+        let fails = |step: Step| {
+            let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+            let failed = exchange.resume(Err(TransportErrorKind::Interrupted.into()), at(0));
+            let Step::Done(Err(error)) = failed else { panic!("no error: {failed:?}") };
+            (error.method().cloned().unwrap(), error.url().unwrap().to_owned(), error.stage())
+        };
+        let call = RawCall::new(Method::DELETE, "/api/things").query("a", "b");
+        let begin = || session_in_a_hurry().for_customer("c-1").unwrap().start(&call, at(0));
+        let (method, url, stage) = fails(begin());
+        assert_eq!((method, stage), (Method::POST, Stage::Token));
+        assert_eq!(url, "https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token");
+        let (method, url, stage) = fails(answered(begin(), TOKEN, at(0)));
+        assert_eq!((method, stage), (Method::GET, Stage::ContextSwitch));
+        assert!(url.contains("c-1"), "{url}");
+        let switched = answered(answered(begin(), TOKEN, at(0)), b"", at(0));
+        let (method, url, stage) = fails(switched);
+        assert_eq!((method, stage), (Method::DELETE, Stage::Call));
+        assert_eq!(url, "https://api.kpnthings.com/api/things");
+    }
+
+    #[test]
+    fn a_call_that_runs_out_of_time_tells_what_it_waited_for() {
+        let call = RawCall::new(Method::GET, "/api/things");
+        let told = |step: Step| {
+            let Step::Done(Err(error)) = step else { panic!("no error: {step:?}") };
+            assert_eq!((error.kind(), error.stop()), (ErrorKind::Deadline, Some(Stop::Deadline)));
+            error.message().to_owned()
+        };
+        let session = session_in_a_hurry();
+        let leader = session.start(&call, at(0));
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        assert_eq!(
+            told(turn.resume(at(1))),
+            "the time of the call, 1.0s, ran out before there was an access token"
+        );
+        let late = "the time of the call, 1.0s, ran out before the call could be sent";
+        assert_eq!(told(answered(leader, TOKEN, at(1))), late);
+        let customer = session_in_a_hurry().for_customer("c-1").unwrap();
+        let late = "the time of the call, 1.0s, ran out before the context switch to the customer";
+        assert_eq!(told(answered(customer.start(&call, at(0)), TOKEN, at(1))), late);
+    }
+}

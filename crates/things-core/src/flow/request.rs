@@ -1,0 +1,46 @@
+//! The requests of a call: what the client adds to an operation.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+
+use super::Flow;
+use crate::operation::Call;
+
+pub(super) const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
+const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
+const OUR_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("kpn-things-sdk/", env!("CARGO_PKG_VERSION")));
+
+impl Flow {
+    /// The request for an access token.
+    pub(super) fn token_request(&self) -> Request<Bytes> {
+        let shared = self.shared();
+        let mut request = Request::new(shared.token_body.clone());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = shared.config.token_url.clone();
+        let json = HeaderValue::from_static("application/json");
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, json.clone());
+        headers.insert(CONTENT_TYPE, json);
+        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        request
+    }
+
+    /// A request to the API, with the token and the security context.
+    pub(super) fn api_request(&self, call: &Call, uri: &Uri) -> Request<Bytes> {
+        let mut request = Request::new(call.body.clone());
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        *headers = call.headers.clone();
+        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        if let Some(grant) = &self.grant {
+            headers.insert(AUTHORIZATION, grant.value.clone());
+        }
+        if let Some(context) = &self.shared().config.security_context {
+            headers.insert(SECURITY_CONTEXT, context.clone());
+        }
+        request
+    }
+}

@@ -1,0 +1,154 @@
+//! The steps of a call, as a driver sees them.
+
+use std::fmt;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::Flow;
+use crate::answer::Answer;
+use crate::asked::without_query;
+use crate::error::Error;
+use crate::moment::Moment;
+use crate::slot::Ticket;
+use crate::stage::Stage;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// What a driver does next.
+#[must_use]
+pub enum Step {
+    /// Send this request and resume with the answer, or with what kept it from coming.
+    Send(Request<Bytes>, Exchange),
+    /// Wait until a point in time, and resume.
+    Sleep(Pause),
+    /// Wait until another call's fetch has settled or the turn's deadline has come, and resume.
+    Wait(Turn),
+    /// The call is over.
+    Done(Result<Answer, Error>),
+}
+
+impl Step {
+    /// Ends a call that is not wanted any more, in place of doing what this step says; one that is done stays so.
+    ///
+    /// The error is of the kind [`Interrupted`](ErrorKind::Interrupted). A call that must not be made twice is
+    /// [`NotSent`](Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service did
+    /// not act on it.
+    pub fn cancel(self, now: Moment) -> Self {
+        match self {
+            Self::Send(_, exchange) => exchange.flow.cancelled(true, now),
+            Self::Sleep(pause) => pause.flow.cancelled(false, now),
+            Self::Wait(turn) => turn.flow.cancelled(false, now),
+            Self::Done(result) => Self::Done(result),
+        }
+    }
+}
+
+/// Shows what is asked of whom: query, headers and body may hold what must not be seen.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(request, _) => {
+                write!(f, "Send({} {})", request.method(), without_query(request.uri()))
+            }
+            Self::Sleep(pause) => write!(f, "Sleep(until {:?})", pause.until.monotonic()),
+            Self::Wait(_) => f.write_str("Wait"),
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+        }
+    }
+}
+
+/// An HTTP exchange under way.
+#[must_use]
+pub struct Exchange {
+    pub(super) flow: Box<Flow>,
+    pub(super) timeout: Duration,
+    /// It has all the time that the call has left.
+    pub(super) last: bool,
+}
+
+impl Exchange {
+    /// Time from now to the last byte of the answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Most bytes of the answer's body; more is [`TooLarge`](crate::TransportErrorKind::TooLarge).
+    pub fn limit(&self) -> usize {
+        self.flow.shared().config.limits.max_body
+    }
+
+    /// Goes on with the answer, whatever its status, or with the transport's error.
+    pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
+        let mut flow = self.flow;
+        flow.out_of_time =
+            self.last && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
+        match flow.stage {
+            Stage::Token => flow.token_reply(reply, now),
+            Stage::ContextSwitch => flow.switch_reply(reply, now),
+            Stage::Prepare | Stage::Call => flow.call_reply(reply, now),
+        }
+    }
+}
+
+/// A wait for a point in time.
+#[must_use]
+pub struct Pause {
+    pub(super) flow: Box<Flow>,
+    pub(super) until: Moment,
+}
+
+impl Pause {
+    /// When to go on.
+    pub fn until(&self) -> Moment {
+        self.until
+    }
+
+    /// Goes on.
+    pub fn resume(self, now: Moment) -> Step {
+        self.flow.advance(now)
+    }
+}
+
+/// A wait for what another call is fetching.
+#[must_use]
+pub struct Turn {
+    pub(super) flow: Box<Flow>,
+    pub(super) ticket: Ticket,
+}
+
+impl Turn {
+    /// Ready once the fetch has ended; else `waker` is woken when it does.
+    pub fn poll(&self, waker: &Waker) -> Poll<()> {
+        self.ticket.poll(waker)
+    }
+
+    /// The latest time to go on.
+    pub fn deadline(&self) -> Moment {
+        self.ticket.until()
+    }
+
+    /// Goes on.
+    pub fn resume(mut self, now: Moment) -> Step {
+        // The token may have expired, or been rejected, while the call waited for a context switch.
+        self.flow.grant = None;
+        match self.ticket.failure() {
+            Some(error) => self.flow.refused(error, now),
+            None => self.flow.advance(now),
+        }
+    }
+}
+
+/// The steps show nothing of the call: it may hold what must not be seen.
+macro_rules! opaque_debug {
+    ($($step:ident),+) => {
+        $(impl fmt::Debug for $step {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($step)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+opaque_debug!(Exchange, Pause, Turn);
