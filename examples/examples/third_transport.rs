@@ -43,8 +43,8 @@ use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use things_core::{
-    Builder, Config, Error, Fleet, ListDevices, Moment, Operation, Session, Settings, Step, TransportError,
-    TransportErrorKind, finish,
+    Builder, Config, DeviceFeed, Error, Feed, Fleet, ListDevices, Moment, Operation, Session, Settings, Step,
+    TransportError, TransportErrorKind, Want, finish,
 };
 use tokio::runtime::{self, Runtime};
 use tokio::time::{error::Elapsed, timeout};
@@ -84,39 +84,42 @@ impl Client {
 
     /// Makes a call: does what each step says until it is done.
     pub fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        let clock = || Moment::new(self.start.elapsed(), SystemTime::now());
-        let mut step = self.session.start(operation, clock());
+        let mut step = self.session.start(operation, self.now());
         loop {
             step = match step {
                 Step::Send(request, exchange) => {
                     let reply = self.send(request, exchange.timeout(), exchange.limit());
-                    exchange.resume(reply, clock())
+                    exchange.resume(reply, self.now())
                 }
                 Step::Sleep(pause) => {
-                    thread::sleep(pause.until().since(clock()));
-                    pause.resume(clock())
+                    thread::sleep(pause.until().since(self.now()));
+                    pause.resume(self.now())
                 }
                 Step::Wait(turn) => {
-                    let left = turn.deadline().since(clock());
+                    let left = turn.deadline().since(self.now());
                     let settled = poll_fn(|context| turn.poll(context.waker()));
                     let _ = self.runtime.block_on(async { timeout(left, settled).await });
-                    turn.resume(clock())
+                    turn.resume(self.now())
                 }
                 Step::Done(result) => return finish(operation, result),
             };
         }
     }
 
-    /// All devices of a listing, one page after the other. [`Pages`](things_core::Pages) knows which page comes next, and when it ends.
-    pub fn devices(&self, query: &ListDevices) -> Result<Fleet, Error> {
-        let (mut pages, mut fleet) = (self.session.pages(1), Fleet::default());
-        while let Some(number) = pages.want() {
-            pages.accept(number, self.call(&query.clone().page(number)));
-            while let Some(page) = pages.take() {
-                fleet.add(page?);
+    /// All devices of a listing, one call after the other. The [`Feed`] knows which call comes next, and when it ends.
+    pub fn devices(&self, query: ListDevices) -> Result<Fleet, Error> {
+        let (mut feed, mut devices) = (self.session.pages(query, 1), Vec::new());
+        while let Want::Call(ticket, operation) = feed.want(self.now()) {
+            feed.accept(ticket, self.call(&operation));
+            while let Some(item) = feed.take() {
+                devices.extend(item?);
             }
         }
-        Ok(fleet)
+        Ok(feed.fleet(devices))
+    }
+
+    fn now(&self) -> Moment {
+        Moment::new(self.start.elapsed(), SystemTime::now())
     }
 
     /// One exchange. Time runs out for connecting, sending and reading together.
@@ -167,7 +170,7 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
 
 fn main() -> Result<(), Error> {
     let client = Client::from_env()?;
-    for device in client.devices(&ListDevices::new().page_size(100))?.devices {
+    for device in client.devices(ListDevices::new())?.devices {
         println!("{}", device.name());
     }
     Ok(())

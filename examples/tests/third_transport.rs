@@ -40,7 +40,7 @@ fn client(sim: &Sim) -> Client {
 }
 
 fn list(client: &Client) -> Result<Vec<String>, Error> {
-    let fleet = client.devices(&ListDevices::new().page_size(20))?;
+    let fleet = client.devices(ListDevices::new().page_size(20))?;
     Ok(fleet.devices.into_iter().map(|device| device.uuid().to_owned()).collect())
 }
 

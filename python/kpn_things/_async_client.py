@@ -69,19 +69,22 @@ class AsyncClient(BaseClient):
         page_size: int | None = None,
         window: int = 8,
         timeout: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncDevices:
         """All devices: `async for` over it, or over its `pages()`, or await `collect()`. Nothing is asked before that.
 
         Args:
             search: Only devices that match this text: partial, and **case-sensitive**.
-            sort_by: The field to order by; the service's default is `name`.
+            sort_by: The field to order by. The default is `uuid`, because names repeat: the service may order equal names
+                differently in each request, and then pages overlap and skip devices.
             descending: Whether in descending order; the service's default is ascending.
-            page_size: Devices a page; the service's default is 20, and it may answer smaller pages.
-            window: Pages under way at a time, 1 to 64.
-            timeout: Seconds for all pages together; by default each page has the time of a call.
+            page_size: Devices per page; the default is 100. The service may return smaller pages.
+            window: Pages in flight at a time, 1 to 64.
+            timeout: Seconds for one page, with its token and its retries; the default is the client's.
+            deadline: Seconds for all pages together, from the first request. By default there is no such limit.
         """
         size, window = whole("page_size", page_size), whole("window", window)
-        return AsyncDevices(self._caller, (search, sort_by, descending, size, window, timeout))
+        return AsyncDevices(self._caller, (search, sort_by, descending, size, window, timeout, deadline))
 
     async def send_downlink(
         self,

@@ -313,6 +313,7 @@ class Caller:
         page_size: int | None,
         window: int,
         timeout: float | None,
+        deadline: float | None,
     ) -> Pages:
         """The pages of a listing."""
 
@@ -371,6 +372,7 @@ class AsyncCaller:
         page_size: int | None,
         window: int,
         timeout: float | None,
+        deadline: float | None,
     ) -> AsyncPages:
         """The pages of a listing."""
 

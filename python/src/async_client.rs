@@ -6,7 +6,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
-use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage, PageSource};
+use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage};
 use things_reqwest::Client;
 
 use crate::arguments::{self, duration, seconds};
@@ -91,10 +91,14 @@ impl AsyncCaller {
         page_size: Option<u32>,
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
     ) -> PyResult<AsyncPages> {
         let query = arguments::listing(search, sort_by, descending, page_size);
-        let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
-        let pages = self.client(py, None)?.pages(query, window, timeout);
+        let mut devices = self.client(py, timeout)?.devices().query(query).window(window);
+        if let Some(seconds) = deadline {
+            devices = devices.deadline(duration("deadline", seconds)?);
+        }
+        let pages = devices.pages();
         let batches = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
         Ok(AsyncPages { batches: OfProcess::new(Arc::new(Mutex::new(Some(batches)))) })
     }

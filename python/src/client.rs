@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage, PageSource};
+use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage};
 use things_ureq::{Client, PageIter, Stopper};
 
 use crate::arguments::{self, duration, seconds};
@@ -91,10 +91,14 @@ impl Caller {
         page_size: Option<u32>,
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
     ) -> PyResult<Pages> {
         let query = arguments::listing(search, sort_by, descending, page_size);
-        let timeout = timeout.map(|seconds| duration("timeout", seconds)).transpose()?;
-        let pages = self.client(py, None)?.pages(query, window, timeout);
+        let mut devices = self.client(py, timeout)?.devices().query(query).window(window);
+        if let Some(seconds) = deadline {
+            devices = devices.deadline(duration("deadline", seconds)?);
+        }
+        let pages = devices.pages();
         let connection = Arc::clone(&self.connection);
         let stopper = OfProcess::new(pages.stopper());
         let reading = Reading { pages, ready: VecDeque::new() };

@@ -75,13 +75,13 @@ impl Client {
         }
     }
 
-    /// Lists all devices, so many pages at a time.
-    pub fn collect(&self, window: usize, timeout: Option<Duration>) -> Result<Fleet, Error> {
-        let timeout = timeout.unwrap_or(Duration::MAX);
+    /// Lists all devices, with up to `window` pages in flight.
+    pub fn collect(&self, window: usize, deadline: Option<Duration>) -> Result<Fleet, Error> {
+        let deadline = deadline.unwrap_or(Duration::MAX);
         match self {
-            Self::Ureq(client) => client.devices().window(window).timeout(timeout).collect(),
+            Self::Ureq(client) => client.devices().window(window).deadline(deadline).collect(),
             Self::Reqwest(client, runtime) => {
-                runtime.block_on(client.devices().window(window).timeout(timeout).collect())
+                runtime.block_on(client.devices().window(window).deadline(deadline).collect())
             }
         }
     }

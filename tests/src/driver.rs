@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Answer, Error, Page, Pages, Step, TransportError, TransportErrorKind};
+use things_core::{Answer, Error, Feed, Operation, Step, TransportError, TransportErrorKind, Want};
 
 use crate::timeline::Timeline;
 
@@ -53,25 +53,30 @@ pub(crate) async fn drive(
     }
 }
 
-/// The pages of a listing, up to its end or to an error. `fetch` makes the call for one page.
-pub(crate) async fn list<F: Future<Output = Result<Page, Error>>>(
-    mut pages: Pages,
-    fetch: impl Fn(u64) -> F,
-) -> (Vec<Page>, Option<Error>) {
+/// The items of a feed, up to its end or to an error. `call` makes one of its calls.
+pub(crate) async fn feed<F, C>(
+    timeline: &Timeline,
+    feed: &mut F,
+    call: impl Fn(F::Operation) -> C,
+) -> (Vec<F::Item>, Option<Error>)
+where
+    F: Feed,
+    C: Future<Output = Result<<F::Operation as Operation>::Output, Error>>,
+{
     let mut flying = Vec::new();
     let mut taken = Vec::new();
     loop {
-        while let Some(number) = pages.want() {
-            let page = fetch(number);
-            flying.push(Box::pin(async move { (number, page.await) }));
+        while let Want::Call(ticket, operation) = feed.want(timeline.now()) {
+            let result = call(operation);
+            flying.push(Box::pin(async move { (ticket, result.await) }));
         }
-        match pages.take() {
-            Some(Ok(page)) => taken.push(page),
+        match feed.take() {
+            Some(Ok(item)) => taken.push(item),
             Some(Err(error)) => return (taken, Some(error)),
-            None if pages.is_finished() => return (taken, None),
+            None if feed.is_finished() => return (taken, None),
             None => {
-                let (number, page) = first_of(&mut flying).await;
-                pages.accept(number, page);
+                let (ticket, result) = first_of(&mut flying).await;
+                feed.accept(ticket, result);
             }
         }
     }

@@ -166,7 +166,7 @@ pub(crate) struct Call {
     pub(crate) sort_order: Option<SortOrder>,
     pub(crate) page_size: Option<u32>,
     pub(crate) window: Option<usize>,
-    pub(crate) listing_timeout_ms: Option<u64>,
+    pub(crate) listing_deadline_ms: Option<u64>,
     pub(crate) dev_eui: Option<String>,
     pub(crate) port: Option<u64>,
     pub(crate) payload: Option<String>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, ContextSwitch, Device, Error, Fleet, ListDevices, Operation, Pages, Session, Step,
+    Builder, ContextSwitch, Device, DeviceFeed, Error, ListDevices, Operation, Pages, Session, Step,
     TransportError, TransportErrorKind, finish,
 };
 
@@ -140,7 +140,7 @@ impl Client {
         if let Some(timeout) = call.timeout_ms {
             client.session = client.session.with_timeout(ms(timeout));
         }
-        if let Some(timeout) = call.listing_timeout_ms {
+        if let Some(timeout) = call.listing_deadline_ms {
             client.session = client.session.with_deadline(self.timeline.now() + ms(timeout));
         }
         Ok(client)
@@ -149,15 +149,13 @@ impl Client {
     async fn list(&self, call: &Call) -> Outcome {
         let query = list_devices(call);
         let window = call.window.unwrap_or(Pages::DEFAULT_WINDOW);
-        let (pages, error) = driver::list(self.session.pages(window), |number| {
-            let query = query.clone().page(number);
-            async move { self.call(&query).await }
-        })
-        .await;
+        let mut feed = self.session.pages(query, window);
+        let fetch = |query: ListDevices| async move { self.call(&query).await };
+        let (pages, error) = driver::feed(&self.timeline, &mut feed, fetch).await;
         match (call.action, error) {
             (Action::Pages, error) => outcome::pages(&pages, error.as_ref()),
             (Action::Collect, Some(error)) => outcome::fleet(Err(error)),
-            (Action::Collect, None) => outcome::fleet(Fleet::collect(pages.into_iter().map(Ok))),
+            (Action::Collect, None) => outcome::fleet(Ok(feed.fleet(pages.into_iter().flatten().collect()))),
             (_, error) => {
                 let devices: Vec<Device> = pages.into_iter().flat_map(|page| page.devices).collect();
                 outcome::devices(&devices, error.as_ref())

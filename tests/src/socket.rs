@@ -140,8 +140,8 @@ macro_rules! devices {
         if let Some(window) = $call.window {
             devices = devices.window(window);
         }
-        if let Some(timeout) = $call.listing_timeout_ms {
-            devices = devices.timeout(ms(timeout));
+        if let Some(deadline) = $call.listing_deadline_ms {
+            devices = devices.deadline(ms(deadline));
         }
         devices
     }};

@@ -63,8 +63,8 @@ struct Format {
     csv: bool,
 }
 
-/// What the service gives where no page size is asked for.
-const PAGE_SIZE: u32 = 20;
+/// Devices per page where the user names no page size.
+const PAGE_SIZE: u32 = 100;
 
 /// Most devices to ask for at a time: more would cost memory and gain nothing.
 const UNDER_WAY: u32 = 2_000;

@@ -28,7 +28,7 @@ mod transport;
 
 pub use answer::Answer;
 pub use body::Body;
-pub use client::{Builder, Clock, DeviceIter, Devices, PageSource, Proxy, Settings};
+pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Proxy, Settings};
 pub use config::{Config, Credentials, Limits};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{Device, Extra, Fleet, ListDevices, Page, SortOrder};
@@ -36,7 +36,7 @@ pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use flow::{Exchange, Pause, Step, Turn};
 pub use input::InputError;
-pub use listing::{Next, Pages, SharedPages, Stopper};
+pub use listing::{DeviceFeed, Feed, Pages, Ticket, Want};
 pub use moment::Moment;
 pub use operation::{Call, Operation, finish};
 pub use raw::RawCall;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) secrets: Arc<[Secret]>,
     pub(crate) token: Arc<Slot>,
     pub(crate) budget: RetryBudget,
+    /// The defaults of a listing that the service refused.
+    pub(crate) refused_defaults: Arc<AtomicU8>,
     switches: Mutex<HashMap<CustomerId, Arc<Slot>>>,
     jitter: AtomicU64,
 }
@@ -51,6 +53,7 @@ impl Session {
             config,
             token: Arc::default(),
             budget: RetryBudget::default(),
+            refused_defaults: Arc::default(),
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
         };

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod listing;
+mod feed;
 mod transport;
 
 use std::future::poll_fn;
@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs};
 
+pub use feed::{DeviceStream, FeedStream, PageStream};
 /// The methods of a listing's stream, `next` among them.
 pub use futures_util::{StreamExt, TryStreamExt};
-pub use listing::{DeviceStream, PageStream};
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, Devices, Downlink, Error,

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connector;
-mod listing;
+mod feed;
 mod resolver;
 mod transport;
 mod turn;
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, thread};
 
-pub use listing::PageIter;
+pub use feed::{FeedIter, PageIter, Stopper};
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, Devices,
     Downlink, Error, ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy,
-    Secret, Settings, SortOrder, Stage, Stop, Stopper, senml,
+    Secret, Settings, SortOrder, Stage, Stop, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Session, Step, finish};
+use things_core::{Clock, Config, Moment, Operation, Pause, Session, Step, finish};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
@@ -110,7 +110,7 @@ impl Client {
                     exchange.resume(reply, self.clock.now())
                 }
                 Step::Sleep(pause) => {
-                    thread::sleep(pause.until().since(self.clock.now()));
+                    self.sleep(&pause, &wanted);
                     pause.resume(self.clock.now())
                 }
                 Step::Wait(turn) => {
@@ -118,6 +118,19 @@ impl Client {
                     turn.resume(self.clock.now())
                 }
             };
+        }
+    }
+}
+
+impl Client {
+    /// Sleeps until the pause is over, or not much longer than until the call is not wanted any more.
+    fn sleep(&self, pause: &Pause, wanted: impl Fn() -> bool) {
+        const LOOK: Duration = Duration::from_millis(50);
+        let mut left = pause.until().since(self.clock.now());
+        while !left.is_zero() && wanted() {
+            let slice = left.min(LOOK);
+            thread::sleep(slice);
+            left -= slice;
         }
     }
 }

@@ -47,7 +47,7 @@ def listing(call: Call) -> dict[str, Any]:
         descending={"ASC": False, "DESC": True, None: None}[call.sort_order],
         page_size=call.page_size,
         window=call.window,
-        timeout=_seconds(call.listing_timeout_ms),
+        deadline=_seconds(call.listing_deadline_ms),
     )
 
 

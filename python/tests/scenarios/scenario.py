@@ -84,7 +84,7 @@ class Call:
     sort_order: str | None = None
     page_size: int | None = None
     window: int | None = None
-    listing_timeout_ms: int | None = None
+    listing_deadline_ms: int | None = None
     dev_eui: str | None = None
     payload: str | None = None
     senml: Any = None

@@ -20,8 +20,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::Response;
 use things_core::{
-    Builder, Error, ListDevices, Operation, Pages, RawCall, RetryPolicy, Session, Step, TransportError,
-    finish,
+    Builder, Error, ListDevices, Operation, RawCall, RetryPolicy, Session, Step, TransportError, finish,
 };
 
 use crate::driver::{self, Network};
@@ -149,11 +148,12 @@ impl Scene {
             Action::Downlink(downlink) => drop(self.call(plan.call(None), &plan, downlink).await),
             Action::List { page_size, window, .. } => {
                 let query = ListDevices::new().page_size(*page_size);
-                let (pages, error) = driver::list(Pages::new(*window), |number| {
-                    let (plan, query) = (&plan, query.clone().page(number));
-                    async move { self.call(plan.call(Some(number)), plan, &query).await }
-                })
-                .await;
+                let mut pages = plan.session.pages(query, *window);
+                let call = |query: ListDevices| {
+                    let plan = &plan;
+                    async move { self.call(plan.call(Some(query.number())), plan, &query).await }
+                };
+                let (pages, error) = driver::feed(&self.timeline, &mut pages, call).await;
                 let devices = pages.into_iter().flat_map(|page| page.devices);
                 let devices = devices.filter_map(|device| device.uuid().parse().ok()).collect();
                 let error = error.map(|error| error.kind());

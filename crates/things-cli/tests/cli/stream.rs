@@ -63,5 +63,5 @@ fn a_large_fleet_is_listed_whole() {
     let sim = simulator().devices(100_000).start().unwrap();
     let ran = sim.things(&["devices", "list", "--ndjson"]).exits(0);
     assert_eq!(ran.out.lines().count(), 100_000);
-    assert_eq!(ran.err, "100,000 devices on 5,000 pages\n");
+    assert_eq!(ran.err, "100,000 devices on 1,000 pages\n");
 }

@@ -1,32 +1,39 @@
-//! A listing of devices as a client offers it: what is asked, and in which form the answer is wanted.
+//! A listing of devices as a client offers it: what to list, and in which form.
 
 use std::time::Duration;
 use std::vec;
 
-use crate::devices::{Device, ListDevices, Page, SortOrder};
+use crate::devices::{Device, ListDevices, SortOrder};
 use crate::error::Error;
-use crate::listing::Pages;
+use crate::listing::{DeviceFeed, Feed, Pages};
+use crate::session::Session;
 
-/// A client that can fetch the pages of a listing. Transports implement it, users do not call it.
-pub trait PageSource: Sized {
-    /// The pages: an iterator or a stream.
-    type Pages;
-    /// The devices one by one: an iterator or a stream.
-    type Devices;
-    /// All devices at once: a `Result<Fleet, Error>`, or a future of it.
+/// A client that can drive a feed. Transports implement it, users do not call it.
+pub trait FeedClient: Sized {
+    /// The items of a feed: an iterator or a stream.
+    type Items<F: Feed>;
+    /// The devices of a feed, one by one: an iterator or a stream.
+    type Devices<F: DeviceFeed>;
+    /// All devices of a feed: a `Result<Fleet, Error>`, or a future of it.
     type Collected;
 
-    /// Begins a listing. `timeout` is for all pages together.
-    fn pages(self, query: ListDevices, window: usize, timeout: Option<Duration>) -> Self::Pages;
+    /// The session of the client.
+    fn session(&self) -> &Session;
 
-    /// Takes the devices out of their pages.
-    fn devices(pages: Self::Pages) -> Self::Devices;
+    /// The same client with another time for each call, and with a deadline for all of its calls together, counted from now.
+    fn with_times(self, timeout: Option<Duration>, deadline: Option<Duration>) -> Self;
 
-    /// Fetches all pages.
-    fn collect(pages: Self::Pages) -> Self::Collected;
+    /// Begins a feed.
+    fn items<F: Feed>(self, feed: F) -> Self::Items<F>;
+
+    /// Takes the devices out of the items.
+    fn devices<F: DeviceFeed>(items: Self::Items<F>) -> Self::Devices<F>;
+
+    /// Takes all devices of the items.
+    fn collect<F: DeviceFeed>(items: Self::Items<F>) -> Self::Collected;
 }
 
-/// Which devices to list, and how. Nothing is asked of the service before one of [`stream`](Devices::stream),
+/// Which devices to list, and how. Nothing is requested before one of [`stream`](Devices::stream),
 /// [`pages`](Devices::pages), [`collect`](Devices::collect) or a `for` loop.
 #[must_use]
 #[derive(Debug, Clone)]
@@ -35,12 +42,25 @@ pub struct Devices<C> {
     query: ListDevices,
     window: usize,
     timeout: Option<Duration>,
+    deadline: Option<Duration>,
 }
 
-impl<C: PageSource> Devices<C> {
+impl<C: FeedClient> Devices<C> {
     /// All devices that `client` can list.
     pub fn new(client: C) -> Self {
-        Self { client, query: ListDevices::new(), window: Pages::DEFAULT_WINDOW, timeout: None }
+        Self {
+            client,
+            query: ListDevices::new(),
+            window: Pages::DEFAULT_WINDOW,
+            timeout: None,
+            deadline: None,
+        }
+    }
+
+    /// Lists what this query names. Its page number is ignored.
+    pub fn query(mut self, query: ListDevices) -> Self {
+        self.query = query;
+        self
     }
 
     /// Only devices that match this text: partial, and **case-sensitive**.
@@ -49,7 +69,8 @@ impl<C: PageSource> Devices<C> {
         self
     }
 
-    /// Orders by this property of a device; the service's default is `name`.
+    /// Orders by this property of a device. The default is `uuid`, because names repeat: the service may order equal names
+    /// differently in each request, and then pages overlap and skip devices.
     pub fn sort_by(mut self, property: impl Into<String>) -> Self {
         self.query = self.query.sort_by(property);
         self
@@ -61,67 +82,84 @@ impl<C: PageSource> Devices<C> {
         self
     }
 
-    /// Devices a page, at least 1; the service's default is 20.
+    /// Devices per page, at least 1. The default is 100; the service may return smaller pages.
     pub fn page_size(mut self, devices: u32) -> Self {
         self.query = self.query.page_size(devices);
         self
     }
 
-    /// Pages under way at a time: 1 to 64, by default 8.
+    /// Pages in flight at a time: 1 to 64, by default 8.
     pub fn window(mut self, pages: usize) -> Self {
         self.window = pages;
         self
     }
 
-    /// Time for all pages together; by default each page has the time of a call, and the listing no end.
+    /// Time for one page, with its token and its retries. The default is the client's time for a call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
+    /// Time for all pages together, counted from the beginning of the listing. By default there is no such limit.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
     /// The devices one by one, in order. A `for` loop over a blocking client's listing does the same.
-    pub fn stream(self) -> C::Devices {
+    pub fn stream(self) -> C::Devices<Pages> {
         C::devices(self.pages())
     }
 
     /// The pages themselves, in order.
-    pub fn pages(self) -> C::Pages {
-        self.client.pages(self.query, self.window, self.timeout)
+    pub fn pages(self) -> C::Items<Pages> {
+        let client = self.client.with_times(self.timeout, self.deadline);
+        let pages = client.session().pages(self.query, self.window);
+        client.items(pages)
     }
 
-    /// All devices at once, and how many the server told.
+    /// All devices at once, and how many the service counted.
     pub fn collect(self) -> C::Collected {
         C::collect(self.pages())
     }
 }
 
-impl<C: PageSource> IntoIterator for Devices<C>
+impl<C: FeedClient> IntoIterator for Devices<C>
 where
-    C::Devices: Iterator<Item = Result<Device, Error>>,
+    C::Devices<Pages>: Iterator<Item = Result<Device, Error>>,
 {
     type Item = Result<Device, Error>;
-    type IntoIter = C::Devices;
+    type IntoIter = C::Devices<Pages>;
 
-    fn into_iter(self) -> C::Devices {
+    fn into_iter(self) -> Self::IntoIter {
         self.stream()
     }
 }
 
-/// The devices of pages that come from an iterator, in order. Ends after an error.
+/// The devices of items that come from an iterator, in order. Ends after an error.
 #[derive(Debug)]
-pub struct DeviceIter<P> {
-    pages: P,
+pub struct DeviceIter<I> {
+    items: I,
     ready: vec::IntoIter<Device>,
 }
 
-impl<P> DeviceIter<P> {
-    /// The devices of these pages.
-    pub fn new(pages: P) -> Self {
-        Self { pages, ready: Vec::new().into_iter() }
+impl<I> DeviceIter<I> {
+    /// The devices of these items.
+    pub fn new(items: I) -> Self {
+        Self { items, ready: Vec::new().into_iter() }
+    }
+
+    /// The items that the devices come in.
+    pub fn items(&self) -> &I {
+        &self.items
     }
 }
 
-impl<P: Iterator<Item = Result<Page, Error>>> Iterator for DeviceIter<P> {
+impl<I, T> Iterator for DeviceIter<I>
+where
+    I: Iterator<Item = Result<T, Error>>,
+    T: IntoIterator<Item = Device, IntoIter = vec::IntoIter<Device>>,
+{
     type Item = Result<Device, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -129,8 +167,8 @@ impl<P: Iterator<Item = Result<Page, Error>>> Iterator for DeviceIter<P> {
             if let Some(device) = self.ready.next() {
                 return Some(Ok(device));
             }
-            match self.pages.next()? {
-                Ok(page) => self.ready = page.devices.into_iter(),
+            match self.items.next()? {
+                Ok(item) => self.ready = item.into_iter(),
                 Err(error) => return Some(Err(error)),
             }
         }

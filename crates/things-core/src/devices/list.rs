@@ -60,10 +60,25 @@ impl ListDevices {
         self
     }
 
+    pub(crate) fn names_order(&self) -> bool {
+        self.sort_by.is_some() || self.sort_order.is_some()
+    }
+
+    pub(crate) fn names_page_size(&self) -> bool {
+        self.page_size.is_some()
+    }
+
     /// The number of the page, from 0.
     pub fn page(mut self, number: u64) -> Self {
         self.page = number;
         self
+    }
+}
+
+impl ListDevices {
+    /// The number of the page, from 0.
+    pub fn number(&self) -> u64 {
+        self.page
     }
 }
 

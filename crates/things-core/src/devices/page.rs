@@ -1,6 +1,7 @@
 //! A page of devices, read field by field: known fields into their places, unknown ones kept.
 
 use std::fmt;
+use std::vec;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -41,6 +42,16 @@ impl Page {
         let parsed =
             std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
         parsed.map_err(|error| DecodeError::json("a page of devices", &error))
+    }
+}
+
+/// The devices of the page, in order.
+impl IntoIterator for Page {
+    type Item = Device;
+    type IntoIter = vec::IntoIter<Device>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.devices.into_iter()
     }
 }
 

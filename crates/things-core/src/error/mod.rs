@@ -75,6 +75,11 @@ impl Error {
         Self::new(ErrorKind::Config, Stage::Prepare, message)
     }
 
+    /// A call or a listing that the caller stopped.
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Interrupted, Stage::Call, message)
+    }
+
     /// The pages of a listing contradict each other.
     pub(crate) fn listing(message: impl Into<String>) -> Self {
         let hint = "the fleet may be changing, or the server pages in an unexpected way: list again, or with a window of 1";

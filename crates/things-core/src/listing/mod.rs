@@ -1,7 +1,8 @@
 //! Listings: which pages to request, in which order they come out, and when they end. No IO, no clock.
 
+mod defaults;
+mod feed;
 mod pages;
-mod shared;
 
+pub use feed::{DeviceFeed, Feed, Ticket, Want};
 pub use pages::Pages;
-pub use shared::{Next, SharedPages, Stopper};

@@ -1,0 +1,258 @@
+//! Drives a feed: threads make its calls, and the reader takes its items.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use things_core::{
+    DeviceFeed, DeviceIter, Error, Feed, FeedClient, Fleet, Operation, Pages, Session, Ticket, Want,
+};
+
+use crate::Client;
+
+type Job<F> = (Ticket, <F as Feed>::Operation);
+type Output<F> = Result<<<F as Feed>::Operation as Operation>::Output, Error>;
+
+/// What arrives at the reader.
+enum Arrival<F: Feed> {
+    Result(Ticket, thread::Result<Output<F>>),
+    /// Nothing but a reason to look whether the feed was stopped.
+    Wake,
+}
+
+/// The items of a feed, in order. Ends after an error.
+///
+/// Calls are made on threads of the iterator's own. They wait for work on one channel and put results into another. A call
+/// that is alone needs no thread: the reader makes it. Dropping the iterator ends each thread after the request or the
+/// pause in hand.
+pub struct FeedIter<F: Feed> {
+    client: Client,
+    feed: F,
+    jobs: Sender<Job<F>>,
+    waiting: Arc<Mutex<Receiver<Job<F>>>>,
+    arrivals: Receiver<Arrival<F>>,
+    sender: Sender<Arrival<F>>,
+    stopper: Stopper,
+    /// Calls that the reader makes itself when the next item is requested: one that is alone, or all if no thread can be had.
+    own: VecDeque<Job<F>>,
+    /// Calls that threads make.
+    flying: usize,
+    threads: usize,
+    ended: bool,
+}
+
+/// The pages of a listing, in order.
+pub type PageIter = FeedIter<Pages>;
+
+impl<F: Feed> FeedIter<F> {
+    fn new(client: Client, feed: F) -> Self {
+        let (jobs, waiting) = mpsc::channel();
+        let (sender, arrivals) = mpsc::channel();
+        let wake = sender.clone();
+        // A reader that is gone needs no waking.
+        let wake = move || drop(wake.send(Arrival::Wake));
+        Self {
+            client,
+            feed,
+            jobs,
+            waiting: Arc::new(Mutex::new(waiting)),
+            arrivals,
+            sender,
+            stopper: Stopper(Arc::new(Stop { stopped: AtomicBool::new(false), wake: Box::new(wake) })),
+            own: VecDeque::new(),
+            flying: 0,
+            threads: 0,
+            ended: false,
+        }
+    }
+
+    /// The feed: what it knows of its items.
+    pub fn feed(&self) -> &F {
+        &self.feed
+    }
+
+    /// Stops the feed from another thread, such as one that handles Ctrl-C.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Returns the next item if it has arrived already, without waiting for more.
+    pub fn ready(&mut self) -> Option<Result<F::Item, Error>> {
+        if self.ended || self.feed.is_finished() || self.stopper.is_stopped() {
+            return None;
+        }
+        self.take()
+    }
+
+    /// Takes in all that arrived, begins what is wanted, and takes the next item.
+    fn take(&mut self) -> Option<Result<F::Item, Error>> {
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            self.accept(arrival);
+        }
+        let item = self.feed.take();
+        while let Want::Call(ticket, operation) = self.feed.want(self.client.clock.now()) {
+            let alone = self.own.is_empty() && self.flying == 0;
+            self.own.push_back((ticket, operation));
+            if !alone {
+                self.hand_out();
+            }
+        }
+        self.ended = item.as_ref().is_some_and(Result::is_err);
+        if self.feed.is_finished()
+            && let Some(warning) = self.feed.warning()
+        {
+            log::warn!("{warning}");
+        }
+        item
+    }
+
+    fn accept(&mut self, arrival: Arrival<F>) {
+        let Arrival::Result(ticket, result) = arrival else { return };
+        self.flying -= 1;
+        match result {
+            Ok(result) => self.feed.accept(ticket, result),
+            Err(panic) => {
+                self.ended = true;
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// Hands the reader's calls to threads, and starts one where there are fewer threads than calls.
+    fn hand_out(&mut self) {
+        while !self.own.is_empty() {
+            if self.threads <= self.flying && self.start_thread().is_ok() {
+                self.threads += 1;
+            }
+            if self.threads == 0 {
+                return;
+            }
+            self.flying += 1;
+            // The receiver lives as long as this iterator.
+            self.own.pop_front().map(|job| self.jobs.send(job));
+        }
+    }
+
+    fn start_thread(&self) -> std::io::Result<()> {
+        let (client, jobs, sender) = (self.client.clone(), Arc::clone(&self.waiting), self.sender.clone());
+        let stopper = self.stopper.clone();
+        let work = move || {
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok((ticket, operation)) = job else { return };
+                let call = || client.call_while(&operation, || !stopper.is_stopped());
+                let result = catch_unwind(AssertUnwindSafe(call));
+                if sender.send(Arrival::Result(ticket, result)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().spawn(work).map(drop)
+    }
+}
+
+impl<F: Feed> Iterator for FeedIter<F> {
+    type Item = Result<F::Item, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended && !self.feed.is_finished() {
+            if self.stopper.is_stopped() {
+                // A listing that was cut off must not look like a whole one.
+                self.ended = true;
+                return Some(Err(Error::cancelled("the listing was stopped")));
+            }
+            if let Some(item) = self.take() {
+                return Some(item);
+            }
+            if let Some((ticket, operation)) = self.own.pop_front() {
+                let result = self.client.call_while(&operation, || !self.stopper.is_stopped());
+                self.feed.accept(ticket, result);
+            } else if let Ok(arrival) = self.arrivals.recv() {
+                self.accept(arrival);
+            }
+        }
+        None
+    }
+}
+
+impl<F: Feed> Drop for FeedIter<F> {
+    fn drop(&mut self) {
+        self.stopper.stop();
+    }
+}
+
+impl<F: Feed> fmt::Debug for FeedIter<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FeedIter").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// Stops a feed that another thread reads.
+#[derive(Clone)]
+pub struct Stopper(Arc<Stop>);
+
+struct Stop {
+    stopped: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Stopper {
+    /// Lets the requests in flight be the last. The feed ends with an error of the kind
+    /// [`Interrupted`](things_core::ErrorKind::Interrupted), unless it was read to its end.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Relaxed);
+        (self.0.wake)();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stopper").field(&self.is_stopped()).finish()
+    }
+}
+
+impl FeedClient for Client {
+    type Items<F: Feed> = FeedIter<F>;
+    type Devices<F: DeviceFeed> = DeviceIter<FeedIter<F>>;
+    type Collected = Result<Fleet, Error>;
+
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn with_times(mut self, timeout: Option<Duration>, deadline: Option<Duration>) -> Self {
+        if let Some(timeout) = timeout {
+            self.session = self.session.with_timeout(timeout);
+        }
+        if let Some(deadline) = deadline {
+            self.session = self.session.with_deadline(self.clock.now() + deadline);
+        }
+        self
+    }
+
+    fn items<F: Feed>(self, feed: F) -> FeedIter<F> {
+        FeedIter::new(self, feed)
+    }
+
+    fn devices<F: DeviceFeed>(items: FeedIter<F>) -> DeviceIter<FeedIter<F>> {
+        DeviceIter::new(items)
+    }
+
+    fn collect<F: DeviceFeed>(mut items: FeedIter<F>) -> Result<Fleet, Error> {
+        let mut devices = Vec::new();
+        while let Some(item) = items.next() {
+            devices.reserve(items.feed.expected().saturating_sub(devices.len()));
+            devices.extend(item?);
+        }
+        Ok(items.feed.fleet(devices))
+    }
+}
