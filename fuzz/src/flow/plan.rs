@@ -49,10 +49,6 @@ pub(super) enum What {
         window: u8,
         timeout: Option<Span>,
     },
-    /// A listing through `SharedPages`, by a reader that can have no threads.
-    SharedListing {
-        window: u8,
-    },
 }
 
 /// A length of time.

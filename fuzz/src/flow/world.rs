@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use things_core::{
-    Answer, Downlink, Error, Exchange, FPort, ListDevices, Moment, Next, Operation, Page, Pages, Pause,
-    RawCall, RetryPolicy, Session, SharedPages, Step, TransportError, TransportErrorKind, Turn, finish,
+    Answer, Downlink, Error, Exchange, FPort, Feed, ListDevices, Moment, Operation, Page, Pages, Pause,
+    RawCall, RetryPolicy, Session, Step, Ticket, TransportError, TransportErrorKind, Turn, Want, finish,
 };
 
 use super::oracle::{Call, Endpoint, Oracle};
@@ -27,8 +27,6 @@ pub(super) struct World<'a> {
     agenda: RefCell<BTreeSet<(Duration, Happening)>>,
     running: RefCell<BTreeMap<u64, Running<'a>>>,
     listings: RefCell<BTreeMap<usize, Listing>>,
-    /// Pages that a reader of `SharedPages` waits for.
-    fetched: RefCell<BTreeMap<u64, Result<Page, Error>>>,
     oracle: RefCell<Oracle>,
     calls: Cell<u64>,
     steps: Cell<u64>,
@@ -48,12 +46,10 @@ struct Running<'a> {
     doing: Doing<'a>,
 }
 
-/// Whose call it is, and what becomes of its result.
-#[derive(Clone, Copy)]
+/// The caller of a call, and what its result is for.
 struct Of {
     caller: usize,
-    page: Option<u64>,
-    shared: bool,
+    page: Option<Ticket>,
 }
 
 enum Doing<'a> {
@@ -81,6 +77,11 @@ struct Listing {
     taken: Vec<String>,
     failed: bool,
     pumping: bool,
+}
+
+/// A listing that names order and page size: no default of the library is tried in its place.
+fn query() -> ListDevices {
+    ListDevices::new().sort_by("uuid").page_size(20)
 }
 
 /// What comes when the replies of the plan are used up.
@@ -113,7 +114,6 @@ impl<'a> World<'a> {
             agenda: RefCell::new(agenda),
             running: RefCell::default(),
             listings: RefCell::default(),
-            fetched: RefCell::default(),
             oracle: RefCell::new(Oracle::new(policy.max_attempts, attempt_timeout)),
             calls: Cell::default(),
             steps: Cell::default(),
@@ -179,7 +179,7 @@ impl<'a> World<'a> {
             customer: customer.clone(),
             timeout,
             until: until.unwrap_or(Duration::MAX),
-            pages: Pages::new(window.into()),
+            pages: Pages::new(query(), window.into()),
             window: usize::from(window).clamp(1, 64),
             asked: BTreeSet::new(),
             landed: 0,
@@ -187,7 +187,7 @@ impl<'a> World<'a> {
             failed: false,
             pumping: false,
         };
-        let of = Of { caller: place, page: None, shared: false };
+        let of = Of { caller: place, page: None };
         let deadline = self.now.get().saturating_add(timeout);
         match caller.what {
             What::Read => self.start(of, &session, self.call(false, customer, deadline), &RawCall::get("/x")),
@@ -210,7 +210,6 @@ impl<'a> World<'a> {
                 self.listings.borrow_mut().insert(place, listing(window, until));
                 self.pump(place);
             }
-            What::SharedListing { window } => self.list_shared(place, listing(window, None)),
         }
     }
 
@@ -303,18 +302,14 @@ impl<'a> World<'a> {
 
     fn end(&self, of: Of, call: &Call, result: Result<Answer, Error>) {
         self.oracle.borrow_mut().ends(call, result.as_ref().err(), self.now.get());
-        let Some(number) = of.page else { return };
-        let page = finish(&ListDevices::new().page(number), result);
+        let Some(ticket) = of.page else { return };
+        let page = finish(&query(), result);
         if let Err(error) = &page {
             self.oracle.borrow().shows_nothing(error);
         }
-        if of.shared {
-            self.fetched.borrow_mut().insert(call.id, page);
-            return;
-        }
         let mut listings = self.listings.borrow_mut();
         let Some(listing) = listings.get_mut(&of.caller) else { return };
-        listing.pages.accept(number, page);
+        listing.pages.accept(ticket, page);
         listing.landed += 1;
         let pumping = listing.pumping;
         drop(listings);
@@ -332,47 +327,17 @@ impl<'a> World<'a> {
             while let Some(page) = listing.pages.take() {
                 listing.read(page);
             }
-            let Some(number) = listing.pages.want() else {
+            let Want::Call(ticket, operation) = listing.pages.want(self.moment()) else {
                 listing.pumping = false;
                 return;
             };
-            listing.asks(number, self.plan);
+            listing.asks(operation.number(), self.plan);
             let (session, customer) = (listing.session.clone(), listing.customer.clone());
             let deadline = listing.deadline(self.now.get());
             drop(listings);
-            let of = Of { caller, page: Some(number), shared: false };
-            self.start(of, &session, self.call(false, customer, deadline), &ListDevices::new().page(number));
+            let of = Of { caller, page: Some(ticket) };
+            self.start(of, &session, self.call(false, customer, deadline), &operation);
         }
-    }
-
-    /// The reader fetches all pages itself; meanwhile all other calls go on.
-    fn list_shared(&self, caller: usize, mut listing: Listing) {
-        let pages = std::mem::replace(&mut listing.pages, Pages::new(1));
-        let shared = SharedPages::new(pages);
-        let listing = RefCell::new(listing);
-        let fetch = |number| {
-            listing.borrow_mut().asks(number, self.plan);
-            let (session, customer) = (listing.borrow().session.clone(), listing.borrow().customer.clone());
-            let call = self.call(false, customer, listing.borrow().deadline(self.now.get()));
-            let id = call.id;
-            let of = Of { caller, page: Some(number), shared: true };
-            self.start(of, &session, call, &ListDevices::new().page(number));
-            loop {
-                if let Some(page) = self.fetched.borrow_mut().remove(&id) {
-                    listing.borrow_mut().landed += 1;
-                    return page;
-                }
-                assert!(self.go_on(), "nothing ends the call that the reader waits for");
-            }
-        };
-        loop {
-            match shared.next(fetch) {
-                Next::Hire(threads) => shared.resign(threads),
-                Next::Page(page) => listing.borrow_mut().read(page),
-                Next::End => break,
-            }
-        }
-        self.is_whole(&listing.borrow());
     }
 
     /// Where the server told the truth all along, a listing that ended well has all that there is, in order.
@@ -389,11 +354,11 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Drops what a caller has under way. A reader that blocks cannot be cancelled.
+    /// Drops what a caller has in flight.
     fn cancel(&self, caller: usize) {
         self.trace(|| format!("caller {caller} is cancelled"));
         self.listings.borrow_mut().remove(&caller);
-        let is_its = |_: &u64, running: &mut Running<'_>| running.of.caller == caller && !running.of.shared;
+        let is_its = |_: &u64, running: &mut Running<'_>| running.of.caller == caller;
         let dropped: BTreeMap<_, _> = self.running.borrow_mut().extract_if(.., is_its).collect();
         dropped.values().for_each(|running| self.oracle.borrow_mut().dropped(&running.call));
     }
