@@ -19,9 +19,10 @@ def query(client: Client, simulator: Simulator, **given: Any) -> dict[str, str]:
 
 
 def test_what_is_not_given_is_not_sent(client: Client, simulator: Simulator) -> None:
-    assert query(client, simulator) == {"currentPage": "0"}
-    given = {"search": None, "sort_by": None, "descending": None, "page_size": None, "timeout": None}
-    assert query(client, simulator, **given) == {"currentPage": "0"}
+    assert query(client, simulator) == {"currentPage": "0", "pageSize": "100", "sortBy": "uuid"}
+    given = {"search": None, "sort_by": None, "descending": None, "page_size": None, "timeout": None,
+             "deadline": None}
+    assert query(client, simulator, **given) == {"currentPage": "0", "pageSize": "100", "sortBy": "uuid"}
 
 
 def test_what_is_given_is_sent(client: Client, simulator: Simulator) -> None:

@@ -36,8 +36,8 @@ CALLS: dict[str, Call] = {
     "send_senml": lambda client, timeout: client.send_senml([{"n": "on", "vb": True}], device=DEV_EUI, timeout=timeout),
     "context_switch": lambda client, timeout: client.context_switch("a", timeout=timeout),
     "for_customer": lambda client, timeout: client.for_customer("a").request("GET", "/devices", timeout=timeout),
-    "devices": lambda client, timeout: client.devices(timeout=timeout).collect(),
-    "devices, one page at a time": lambda client, timeout: client.devices(window=1, timeout=timeout).collect(),
+    "devices": lambda client, timeout: client.devices(deadline=timeout).collect(),
+    "devices, one page at a time": lambda client, timeout: client.devices(window=1, deadline=timeout).collect(),
 }
 
 

@@ -113,7 +113,7 @@ def test_r12_lie_that_can_be_seen_through_cuts_nothing_off(caller: type[Caller])
             expected = [device["uuid"] for number in range(PAGES) for device in lie(number)["content"]]
             for window in WINDOWS:
                 before = service.asked("/api/devices")
-                result = client.call(lambda client: client.devices(window=window, timeout=20).collect())
+                result = client.call(lambda client: client.devices(window=window, deadline=20).collect())
                 asked = service.asked("/api/devices") - before
                 found = [device.uuid for device in result] if isinstance(result, Fleet) else []
                 trial.holds(
@@ -130,7 +130,7 @@ def test_r12_lie_that_hides_the_fleet_is_an_error(caller: type[Caller]) -> None:
             service.answers = serve(lie)
             for window in WINDOWS:
                 before = service.asked("/api/devices")
-                result = client.call(lambda client: client.devices(window=window, timeout=20).collect())
+                result = client.call(lambda client: client.devices(window=window, deadline=20).collect())
                 asked = service.asked("/api/devices") - before
                 trial.holds(
                     isinstance(result, (ListingError, DecodeError)) and asked <= 70 + 2 * window,
@@ -157,5 +157,5 @@ def test_r12_listing_without_end_ends_with_its_time(caller: type[Caller]) -> Non
     with Trial("R12", caller.name) as trial, Service(answers=serve(others)) as service:
         with caller(service.environment()) as client:
             for window in WINDOWS:
-                result = client.call(lambda client: client.devices(window=window, timeout=0.2).collect())
+                result = client.call(lambda client: client.devices(window=window, deadline=0.2).collect())
                 trial.holds(isinstance(result, DeadlineError), lambda: f"window {window}, told: {told(result)}")

@@ -86,7 +86,7 @@ def test_any_raw_call_is_made_or_refused(
 @examples
 @given(
     st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(["search", "sort_by", "descending", "page_size", "window", "timeout"], ANYTHING)
+        {}, optional=dict.fromkeys(["search", "sort_by", "descending", "page_size", "window", "timeout", "deadline"], ANYTHING)
     )
 )
 @example({"timeout": 10**400})

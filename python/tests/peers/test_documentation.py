@@ -49,7 +49,7 @@ def test_listing(service: Service, client: Either) -> None:
 
 def test_listing_without_parameters(service: Service, client: Either) -> None:
     result(client.devices().collect())
-    assert service.received[-1].line == "GET /api/devices?currentPage=0 HTTP/1.1"
+    assert service.received[-1].line == "GET /api/devices?currentPage=0&pageSize=100&sortBy=uuid HTTP/1.1"
 
 
 def test_downlink(service: Service, client: Either) -> None:

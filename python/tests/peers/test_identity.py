@@ -50,7 +50,7 @@ def test_a_token_is_granted_and_opens_the_api(library: Any, simulator: Simulator
         answer = session.get(f"{environment['KPN_THINGS_BASE_URL']}/api/devices", headers={"Accept": ACCEPT})
     assert answer.status_code == 200
     with Client.from_env(environment) as client:
-        assert answer.json()["content"] == [device.to_dict() for device in client.devices()]
+        assert answer.json()["content"] == [device.to_dict() for device in client.devices(sort_by="name")]
 
 
 @pytest.mark.parametrize("library", [OAuth2Session, OAuth2Client])

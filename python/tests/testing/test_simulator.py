@@ -122,7 +122,7 @@ def test_requests_are_kept_in_their_order_with_secrets_masked(simulator: Simulat
     token, page = simulator.requests
     assert (token.method, token.header("content-type")) == ("POST", "application/json")
     assert (page.method, page.path) == ("GET", "/api/devices")
-    assert page.query == {"currentPage": "0", "pageSize": "2", "search": "Café & more"}
+    assert page.query == {"currentPage": "0", "pageSize": "2", "search": "Café & more", "sortBy": "uuid"}
     assert page.header("AUTHORIZATION") == "Bearer ***"
     assert page.header("x-client-id") is None
     assert page == ReceivedRequest("GET", page.target, page.headers)

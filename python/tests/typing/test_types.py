@@ -51,7 +51,7 @@ def test_a_client(simulator: Simulator, tmp_path: Path) -> None:
         assert_type(client.devices(), Devices)
         assert_type(client.devices().collect(), Fleet)
         assert_type(client.devices().pages(), Iterator[Page])
-        for device in client.devices(search="a", sort_by="name", descending=True, page_size=2, window=1, timeout=5):
+        for device in client.devices(search="a", sort_by="name", descending=True, page_size=2, window=1, timeout=5, deadline=60):
             assert_type(device, Device)
         assert_type(client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference="a", timeout=5), Receipt)
         assert_type(client.send_senml([{"n": "a", "v": 1}], device=DEV_EUI), Receipt)
