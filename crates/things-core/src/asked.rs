@@ -155,6 +155,24 @@ impl Asked {
         })
     }
 
+    /// The error of a call that may not be sent in time, because the service asked the session to wait that long.
+    pub(crate) fn held_back(&self, asked: Option<Error>, wait: Duration, stop: Stop, now: Moment) -> Error {
+        let error = asked.unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::RateLimited,
+                self.stage,
+                "the session sends one request at a time, because the service asked it to wait",
+            )
+        });
+        error.with(|report| {
+            self.describe(report, now);
+            report.retry_after = Some(wait);
+            report.stop = Some(stop);
+            report.outcome = self.outcome(None);
+            report.hint = hint(report, self.customer.as_deref());
+        })
+    }
+
     fn failed(&self, error: Error, failure: Failure, now: Moment) -> Error {
         error.with(|report| {
             self.describe(report, now);

@@ -14,6 +14,7 @@ mod input;
 mod listing;
 mod moment;
 mod operation;
+mod pace;
 mod raw;
 mod redaction;
 mod retry;

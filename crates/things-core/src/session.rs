@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::customers::CustomerId;
 use crate::error::Error;
 use crate::moment::Moment;
+use crate::pace::Pace;
 use crate::retry::RetryBudget;
 use crate::secret::Secret;
 use crate::slot::Slot;
@@ -36,11 +37,17 @@ pub(crate) struct Shared {
     pub(crate) secrets: Arc<[Secret]>,
     pub(crate) token: Arc<Slot>,
     pub(crate) budget: RetryBudget,
+    /// How fast to send to GRIP, and to the API.
+    pub(crate) grip_pace: Pace,
+    pub(crate) api_pace: Pace,
     /// The defaults of a listing that the service refused.
     pub(crate) refused_defaults: Arc<AtomicU8>,
     switches: Mutex<HashMap<CustomerId, Arc<Slot>>>,
     jitter: AtomicU64,
 }
+
+/// Most sub-customers whose context switch is remembered.
+const MOST_CUSTOMERS: usize = 1_000;
 
 impl Session {
     /// A session of its own. `seed` feeds the jitter of pauses and should differ from process to process.
@@ -53,6 +60,8 @@ impl Session {
             config,
             token: Arc::default(),
             budget: RetryBudget::default(),
+            grip_pace: Pace::without_gap(),
+            api_pace: Pace::one_by_one(),
             refused_defaults: Arc::default(),
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
@@ -98,8 +107,20 @@ impl fmt::Debug for Session {
 
 impl Shared {
     /// The context switch of a customer.
-    pub(crate) fn switch(&self, customer: &CustomerId) -> Arc<Slot> {
+    ///
+    /// Ids can come from outside, so their number is bounded: where there are many, those that are of no use go first, and
+    /// then any that no call holds. A context switch that was forgotten is done again.
+    pub(crate) fn switch(&self, customer: &CustomerId, now: Moment) -> Arc<Slot> {
         let mut switches = self.switches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = switches.get(customer) {
+            return Arc::clone(slot);
+        }
+        if switches.len() >= MOST_CUSTOMERS {
+            switches.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.is_idle(now));
+        }
+        if switches.len() >= MOST_CUSTOMERS {
+            switches.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
         Arc::clone(switches.entry(customer.clone()).or_default())
     }
 

@@ -2,12 +2,26 @@
 //!
 //! ```text
 //!            acquire ──► Use      there is a value: take it
-//!               │    ──► Lead     there is none, or it is due: fetch it, then settle, fail or drop the lease
+//!               │    ──► Lead     there is none, or it is due: fetch it, then settle, fail, hand over or release the lease
 //!               │    ──► Follow   another caller is fetching: wait until the ticket settles, then acquire again
+//!               │    ──► Later    no fetch may start yet: wait until then, then acquire again
 //!               └────► Refused  the last fetch failed a moment ago: share its error
 //! ```
 //!
 //! The session keeps its access token in one such slot, and the context switch of each sub-customer in another.
+//!
+//! # Time rules
+//!
+//! | situation | rule |
+//! |---|---|
+//! | a fetch failed | all callers share the failure for [`PAUSE`], or for as long as the service asked; then the next caller leads |
+//! | a leader's own time was too short for its fetch | the fetch goes to a caller that has strictly more time than the failed try had; all others share the failure and pause |
+//! | a leader's time ends between two tries | it releases the fetch with a not-before time; the others wait for it and go on |
+//! | a refresh fails while the old value lives | no refresh starts for a tenth of the remaining life, 30 s at most |
+//! | the old value dies during that pause | the next caller leads at once: nobody is refused because of a refresh |
+//! | a lease | lasts as long as the step in hand can take, and [`GRACE`]; it is renewed at each step. A leader that nobody drives is replaced then |
+//! | a new value did not help against a rejection | the next rejection costs no fetch: for 1 s with a token, for [`MEANT`] with a context switch |
+//! | a kept failure | holds kind, status, message and times, never a body |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +33,17 @@ use http::HeaderValue;
 use crate::error::Error;
 use crate::moment::Moment;
 
-/// After a failed fetch, callers share its error for this long before the next one tries.
+/// How long callers share the error of a failed fetch before the next one tries.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+
+/// How much longer a lease lasts than its step can take, for a driver that resumes slightly late.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a rejection that a new context switch did not lift is taken for what it says.
+const MEANT: Duration = Duration::from_secs(300);
+
+/// The longest pause after a failed refresh.
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// A value of a slot: a header value that authenticates a call or names its customer.
 #[derive(Clone)]
@@ -51,11 +74,13 @@ pub(crate) struct Slot(Mutex<State>);
 struct State {
     held: Option<(Grant, Option<Life>)>,
     generation: u64,
-    /// The number of the newest fetch, and if it still runs, when it must have ended.
+    /// The number of the newest fetch, and while it runs, when it must have ended or renewed its lease.
     fetch: u64,
     fetching: Option<Moment>,
     rejected: bool,
     failure: Option<FailedFetch>,
+    /// A new value does not lift a rejection before this.
+    meant_until: Option<Moment>,
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
 }
@@ -64,18 +89,32 @@ struct FailedFetch {
     fetch: u64,
     error: Error,
     until: Moment,
+    then: Then,
+}
+
+/// Who may fetch after a failed fetch, before its pause is over.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    /// Nobody: all share the failure.
+    Share,
+    /// A caller with strictly more time than this.
+    MoreTimeThan(Duration),
+    /// Nobody, but whoever has the time waits for the end of the pause.
+    Wait,
+    /// Whoever finds no living value: the fetch was a refresh.
+    Refresh,
 }
 
 pub(crate) enum Acquired {
     Use(Grant),
     Lead(Lease),
     Follow(Ticket),
+    Later(Moment),
     Refused(Error),
 }
 
 impl Slot {
-    /// `deadline` is that of the caller. Who leads and has not ended by its own deadline, or soon after, is not driven any
-    /// more, and the next caller takes over.
+    /// `deadline` is that of the caller.
     pub(crate) fn acquire(self: &Arc<Self>, now: Moment, deadline: Moment) -> Acquired {
         let mut state = self.lock();
         state.fetching = state.fetching.filter(|until| now < *until);
@@ -86,7 +125,7 @@ impl Slot {
             if !due || state.fetching.is_some() || paused.is_some() {
                 return Acquired::Use(grant.clone());
             }
-            return Acquired::Lead(self.lead(&mut state, now, deadline));
+            return Acquired::Lead(self.lead(&mut state, now));
         }
         if let Some(until) = state.fetching {
             state.tickets += 1;
@@ -98,22 +137,28 @@ impl Slot {
             });
         }
         if let Some(failure) = paused {
-            return Acquired::Refused(failure.error.clone());
+            match failure.then {
+                Then::Refresh => {}
+                Then::MoreTimeThan(had) if deadline.since(now) > had => {}
+                Then::Wait if failure.until < deadline => return Acquired::Later(failure.until),
+                Then::Share | Then::MoreTimeThan(_) | Then::Wait => {
+                    return Acquired::Refused(failure.error.clone());
+                }
+            }
         }
-        Acquired::Lead(self.lead(&mut state, now, deadline))
+        Acquired::Lead(self.lead(&mut state, now))
     }
 
-    fn lead(self: &Arc<Self>, state: &mut State, now: Moment, deadline: Moment) -> Lease {
+    fn lead(self: &Arc<Self>, state: &mut State, now: Moment) -> Lease {
         state.fetch += 1;
-        // A driver may be a little late: its exchange ends at the deadline, and then it has to get to it.
-        state.fetching = Some(deadline + PAUSE);
-        Lease { slot: Arc::clone(self), fetch: state.fetch, started: now, ended: false }
+        state.fetching = Some(now + GRACE);
+        Lease { slot: Arc::clone(self), fetch: state.fetch, ended: false }
     }
 
     /// Drops a value that the service rejected, unless a newer one is there already.
     ///
-    /// Returns whether acquiring anew is worth a try. It is not for a value that was fetched less than a second
-    /// ago to replace a rejected one: the trouble is not the value, and one request a second is enough to see it end.
+    /// Returns whether acquiring again is worth a try. It is not if this value itself replaced a rejected one less than 1 s
+    /// ago: another fetch would not help, and one request per second is enough to see the trouble end.
     pub(crate) fn invalidate(&self, grant: &Grant, now: Moment) -> bool {
         let mut state = self.lock();
         let current = state.held.as_ref().is_some_and(|(held, _)| held.generation == grant.generation);
@@ -121,7 +166,7 @@ impl Slot {
             return true;
         }
         let young = now.since(grant.fetched_at) < PAUSE;
-        if young && grant.replaces_rejected {
+        if young && grant.replaces_rejected || state.meant_until.is_some_and(|until| now < until) {
             return false;
         }
         state.held = None;
@@ -129,11 +174,24 @@ impl Slot {
         true
     }
 
+    /// The rejection came again with a new value: the service means it.
+    pub(crate) fn is_meant(&self, now: Moment) {
+        self.lock().meant_until = Some(now + MEANT);
+    }
+
+    /// Whether there is nothing in the slot that is worth keeping.
+    pub(crate) fn is_idle(&self, now: Moment) -> bool {
+        let state = self.lock();
+        state.held.is_none()
+            && state.fetching.is_none_or(|until| until <= now)
+            && state.failure.as_ref().is_none_or(|failure| failure.until <= now)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends a fetch and wakes everybody who waits. One that was taken over changes nothing any more.
+    /// Ends a fetch and wakes all callers that wait for it. A fetch that was taken over changes nothing any more.
     fn end_fetch(&self, fetch: u64, change: impl FnOnce(&mut State)) {
         let waiting = {
             let mut state = self.lock();
@@ -152,20 +210,22 @@ impl Slot {
 pub(crate) struct Lease {
     slot: Arc<Slot>,
     fetch: u64,
-    started: Moment,
     ended: bool,
 }
 
 impl Lease {
-    /// The old value, while it lives and nobody rejected it: what to use if the fetch fails.
+    /// The old value, while it lives and was not rejected: the value to use if the fetch fails.
     pub(crate) fn fallback(&self, now: Moment) -> Option<Grant> {
         let state = self.slot.lock();
         state.held.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant.clone())
     }
 
-    /// How long the fetch has been going on.
-    pub(crate) fn age(&self, now: Moment) -> Duration {
-        now.since(self.started)
+    /// Keeps the lease for a step that ends at `until`.
+    pub(crate) fn renew(&self, until: Moment) {
+        let mut state = self.slot.lock();
+        if state.fetch == self.fetch {
+            state.fetching = Some(until + GRACE);
+        }
     }
 
     /// The fetch brought a value.
@@ -186,11 +246,41 @@ impl Lease {
         grant
     }
 
-    /// The fetch failed: all who wait share the error, and the next one starts no earlier than `until`.
-    pub(crate) fn fail(mut self, error: Error, until: Moment) {
+    /// The fetch failed: all that wait share the error, and the next fetch starts no earlier than after `pause`.
+    ///
+    /// If the fetch was a refresh of a value that lives, that value goes on being used, and the pause is a tenth of its
+    /// remaining life, 30 s at most.
+    pub(crate) fn fail(self, error: &Error, pause: Duration, now: Moment) {
+        self.end(error, now, |held| match held.filter(|held| lives(held, now)) {
+            None => (pause, Then::Share),
+            Some((_, life)) => {
+                let left = life.map_or(Duration::MAX, |life| life.expires_at.since(now));
+                ((left / 10).min(REFRESH_PAUSE).max(pause), Then::Refresh)
+            }
+        });
+    }
+
+    /// The fetch failed because the leader had no more than `had` for it.
+    pub(crate) fn hand_over(self, error: &Error, had: Duration, now: Moment) {
+        self.end(error, now, |_| (PAUSE, Then::MoreTimeThan(had)));
+    }
+
+    /// The leader's time ends before the next try: whoever has more waits for `wait`, and then one of them leads.
+    pub(crate) fn release(self, error: &Error, wait: Duration, now: Moment) {
+        self.end(error, now, |_| (wait, Then::Wait));
+    }
+
+    fn end(
+        mut self,
+        error: &Error,
+        now: Moment,
+        pause: impl FnOnce(Option<&(Grant, Option<Life>)>) -> (Duration, Then),
+    ) {
         self.ended = true;
+        let error = error.kept();
         self.slot.end_fetch(self.fetch, |state| {
-            state.failure = Some(FailedFetch { fetch: state.fetch, error, until });
+            let (pause, then) = pause(state.held.as_ref());
+            state.failure = Some(FailedFetch { fetch: state.fetch, error, until: now + pause, then });
         });
     }
 }
@@ -218,29 +308,33 @@ impl Ticket {
         if state.fetching.is_none() || state.fetch != self.fetch {
             return Poll::Ready(());
         }
-        state.waiting.insert(self.number, waker.clone());
+        let before = state.waiting.insert(self.number, waker.clone());
+        // A waker may own the last reference to a task with a ticket of its own: drop it outside the lock.
+        drop(state);
+        drop(before);
         Poll::Pending
     }
 
-    /// The latest time to wait: the caller's deadline, or the time by which the fetch must have ended.
+    /// The latest time to wait: the caller's deadline, or the time by which the fetch must have ended or renewed its lease.
     pub(crate) fn until(&self) -> Moment {
         self.until
     }
 
-    /// The error of the awaited fetch, if it failed.
+    /// The error of the awaited fetch, if it failed and all share it.
     pub(crate) fn failure(&self) -> Option<Error> {
         let state = self.slot.lock();
         state
             .failure
             .as_ref()
-            .filter(|failure| failure.fetch == self.fetch)
+            .filter(|failure| failure.fetch == self.fetch && failure.then == Then::Share)
             .map(|failure| failure.error.clone())
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.slot.lock().waiting.remove(&self.number);
+        let waker = self.slot.lock().waiting.remove(&self.number);
+        drop(waker);
     }
 }
 
@@ -322,20 +416,37 @@ mod tests {
         lead(&slot, 0);
     }
 
+    fn error(message: &str) -> Error {
+        Error::new(ErrorKind::Server, Stage::Token, message).with(|report| {
+            report.body = crate::body::Body::Raw(vec![0; 100_000].into());
+        })
+    }
+
     #[test]
-    fn a_lease_that_nobody_drives_is_taken_over_at_its_deadline() {
+    fn a_lease_that_nobody_drives_is_taken_over_when_its_step_must_have_ended() {
         let slot = Arc::new(Slot::default());
         let forgotten = lead(&slot, 0);
-        let ticket = follow(&slot, 20);
-        assert_eq!(ticket.until(), at(31), "waiting longer is in vain");
-        follow(&slot, 30);
-        let lease = lead(&slot, 31);
+        forgotten.renew(at(15));
+        let ticket = follow(&slot, 2);
+        assert_eq!(ticket.until(), at(16), "waiting longer is in vain");
+        follow(&slot, 15);
+        let lease = lead(&slot, 16);
         assert!(ticket.poll(Waker::noop()).is_ready());
-        forgotten.fail(Error::new(ErrorKind::Timeout, Stage::Token, "late"), at(31));
+        forgotten.renew(at(100));
+        forgotten.fail(&error("late"), PAUSE, at(16));
         assert!(ticket.failure().is_none());
-        assert!(follow(&slot, 31).poll(Waker::noop()).is_pending(), "the late one ends nothing");
-        lease.settle(HeaderValue::from_static("a"), life(80, 100), at(32));
-        assert_eq!(held(&slot, 32).value, "a");
+        lease.renew(at(30));
+        assert!(follow(&slot, 16).poll(Waker::noop()).is_pending(), "the late one ends nothing");
+        lease.settle(HeaderValue::from_static("a"), life(80, 100), at(17));
+        assert_eq!(held(&slot, 17).value, "a");
+    }
+
+    #[test]
+    fn a_lease_that_was_not_renewed_lasts_a_second() {
+        let slot = Arc::new(Slot::default());
+        let _lease = lead(&slot, 0);
+        follow(&slot, 0);
+        lead(&slot, 1);
     }
 
     #[test]
@@ -343,10 +454,50 @@ mod tests {
         let slot = Arc::new(Slot::default());
         let lease = lead(&slot, 0);
         let ticket = follow(&slot, 0);
-        lease.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(1));
+        lease.fail(&error("down"), PAUSE, at(0));
         assert_eq!(ticket.failure().unwrap().message(), "down");
         assert!(matches!(slot.acquire(at(0), at(30)), Acquired::Refused(_)));
         lead(&slot, 1);
+    }
+
+    #[test]
+    fn a_kept_failure_holds_no_body() {
+        let slot = Arc::new(Slot::default());
+        lead(&slot, 0).fail(&error("down"), PAUSE, at(0));
+        let Acquired::Refused(shared) = slot.acquire(at(0), at(30)) else { panic!("it is shared") };
+        assert_eq!(shared.body(), &crate::body::Body::Empty);
+        assert_eq!((shared.message(), shared.kind()), ("down", ErrorKind::Server));
+    }
+
+    #[test]
+    fn a_fetch_is_handed_over_only_to_a_caller_with_strictly_more_time() {
+        let slot = Arc::new(Slot::default());
+        let lease = lead(&slot, 0);
+        let ticket = follow(&slot, 0);
+        lease.hand_over(&error("too slow"), Duration::from_secs(5), at(5));
+        assert!(ticket.poll(Waker::noop()).is_ready() && ticket.failure().is_none());
+        for less in [6, 10] {
+            assert!(matches!(slot.acquire(at(5), at(less)), Acquired::Refused(_)), "{less}");
+        }
+        let next = match slot.acquire(at(5), at(11)) {
+            Acquired::Lead(lease) => lease,
+            _ => panic!("6 s are more than 5"),
+        };
+        next.hand_over(&error("too slow"), Duration::from_secs(6), at(11));
+        assert!(matches!(slot.acquire(at(11), at(17)), Acquired::Refused(_)));
+        assert!(matches!(slot.acquire(at(12), at(13)), Acquired::Lead(_)), "after the pause anybody leads");
+    }
+
+    #[test]
+    fn a_released_fetch_is_waited_for() {
+        let slot = Arc::new(Slot::default());
+        let lease = lead(&slot, 0);
+        let ticket = follow(&slot, 0);
+        lease.release(&error("no time"), Duration::from_secs(3), at(1));
+        assert!(ticket.poll(Waker::noop()).is_ready() && ticket.failure().is_none());
+        assert!(matches!(slot.acquire(at(1), at(30)), Acquired::Later(until) if until == at(4)));
+        assert!(matches!(slot.acquire(at(1), at(4)), Acquired::Refused(_)), "it has no time to wait");
+        lead(&slot, 4);
     }
 
     #[test]
@@ -354,15 +505,56 @@ mod tests {
         let slot = Arc::new(Slot::default());
         fill(&slot, "a", 0);
         let refresh = lead(&slot, 80);
-        assert_eq!(refresh.age(at(85)), Duration::from_secs(5));
         assert_eq!(refresh.fallback(at(80)).unwrap().value, "a");
         assert!(refresh.fallback(at(100)).is_none(), "the old value died meanwhile");
         assert_eq!(held(&slot, 80).value, "a");
-        refresh.fail(Error::new(ErrorKind::Server, Stage::Token, "down"), at(81));
-        assert_eq!(held(&slot, 80).value, "a", "no second refresh during the pause");
-        let again = lead(&slot, 81);
-        again.settle(HeaderValue::from_static("b"), life(160, 180), at(81));
-        assert_eq!(held(&slot, 81).value, "b");
+        refresh.fail(&error("down"), PAUSE, at(80));
+        assert_eq!(held(&slot, 81).value, "a", "no second refresh for a tenth of the remaining life");
+        let again = lead(&slot, 82);
+        again.settle(HeaderValue::from_static("b"), life(160, 180), at(82));
+        assert_eq!(held(&slot, 82).value, "b");
+    }
+
+    #[test]
+    fn the_pause_after_a_failed_refresh_is_30_seconds_at_most() {
+        let slot = Arc::new(Slot::default());
+        lead(&slot, 0).settle(HeaderValue::from_static("a"), life(2_600, 3_600), at(0));
+        lead(&slot, 2_600).fail(&error("down"), PAUSE, at(2_600));
+        held(&slot, 2_629);
+        lead(&slot, 2_630).fail(&error("down"), Duration::from_secs(100), at(2_630));
+        held(&slot, 2_729);
+        lead(&slot, 2_730);
+    }
+
+    #[test]
+    fn nobody_is_refused_because_of_a_refresh() {
+        let slot = Arc::new(Slot::default());
+        fill(&slot, "a", 0);
+        lead(&slot, 99).fail(&error("down"), Duration::from_secs(10), at(99));
+        held(&slot, 99);
+        lead(&slot, 100);
+    }
+
+    #[test]
+    fn a_rejection_that_is_meant_is_remembered_for_minutes() {
+        let slot = Arc::new(Slot::default());
+        let grant = lead(&slot, 0).settle(HeaderValue::from_static("a"), None, at(0));
+        slot.is_meant(at(1));
+        assert!(!slot.invalidate(&grant, at(300)));
+        assert_eq!(held(&slot, 300).value, "a");
+        assert!(slot.invalidate(&grant, at(301)));
+    }
+
+    #[test]
+    fn a_slot_is_idle_when_it_holds_nothing() {
+        let slot = Arc::new(Slot::default());
+        assert!(slot.is_idle(at(0)));
+        let lease = lead(&slot, 0);
+        assert!(!slot.is_idle(at(0)));
+        lease.fail(&error("down"), PAUSE, at(0));
+        assert!(!slot.is_idle(at(0)) && slot.is_idle(at(1)));
+        fill(&slot, "a", 1);
+        assert!(!slot.is_idle(at(1)));
     }
 
     #[test]

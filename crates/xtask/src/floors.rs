@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["operation"],
     &["raw", "customers", "devices", "downlinks"],
     &["config"],
-    &["slot"],
+    &["slot", "pace"],
     &["token"],
     &["session"],
     &["flow"],

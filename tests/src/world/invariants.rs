@@ -24,8 +24,12 @@ const INVARIANTS: &[fn(&Story<'_>) -> Violations] = &[
     tokens_are_fetched_only_where_needed,
     context_switches_are_done_only_where_needed,
     calls_act_for_their_customer_once_it_was_switched_to,
-    no_request_is_earlier_than_its_server_asks,
-    repeats_stay_within_the_budget,
+    no_request_of_the_session_is_earlier_than_the_service_asks,
+    retries_stay_within_the_budget,
+    token_requests_stay_within_a_rate,
+    no_call_with_a_good_token_waits_long_for_a_refresh,
+    nobody_is_refused_because_of_a_refresh,
+    a_forbidden_that_is_meant_costs_no_more_context_switches,
     attempts_stay_within_the_policy,
     calls_wait_only_while_another_fetches,
     listings_are_in_order_and_whole,
@@ -184,38 +188,123 @@ fn calls_act_for_their_customer_once_it_was_switched_to(story: &Story<'_>) -> Vi
     wrong.collect()
 }
 
-/// As far as the policy waits at all.
-fn no_request_is_earlier_than_its_server_asks(story: &Story<'_>) -> Violations {
+/// A 429 or 503 asks the whole session, any other status the call that got it; as far as the policy waits at all.
+fn no_request_of_the_session_is_earlier_than_the_service_asks(story: &Story<'_>) -> Violations {
     let longest = story.world.policy.max_retry_after;
+    let service = |exchange: &Exchange| exchange.request.endpoint == Endpoint::Token;
     let mut violations = Vec::new();
-    for course in story.calls.values() {
-        let mut asked = Vec::new();
-        for exchange in &course.exchanges {
-            let endpoint = exchange.request.endpoint;
-            if asked.iter().any(|(known, until)| *known == endpoint && exchange.sent.at < *until) {
-                violations.push(format!("{exchange}, earlier than the server asked"));
-            }
-            if let (Some(over), Some(reply)) = (exchange.over, exchange.reply) {
-                asked.extend(reply.not_before.map(|until| (endpoint, until.min(over.at + longest))));
-            }
+    for exchange in &story.exchanges {
+        let asked = story.exchanges.iter().any(|one| {
+            let Some((over, reply)) = one.over.zip(one.reply) else { return false };
+            let until = reply.not_before.map(|until| until.min(over.at + longest));
+            // Nobody is refused a token because of what a refresh was told with another status.
+            let own = one.call == exchange.call
+                && one.request.endpoint == exchange.request.endpoint
+                && one.request.endpoint != Endpoint::Token;
+            over < exchange.sent
+                && (own || one.is_answered(&[429, 503]) && service(one) == service(exchange))
+                && until.is_some_and(|until| exchange.sent.at < until)
+        });
+        if asked {
+            violations.push(format!("{exchange}, earlier than the service asked the session"));
         }
     }
     violations
 }
 
-/// Twenty repeats, and one more with every sixth call.
-fn repeats_stay_within_the_budget(story: &Story<'_>) -> Violations {
-    let (mut calls, mut repeats) = (0, 0);
+/// Twenty retries, one more with every sixth call, and one per ten seconds.
+fn retries_stay_within_the_budget(story: &Story<'_>) -> Violations {
+    let begun = |place: Place| story.calls.values().filter(|course| course.begun <= place).count();
+    let mut retries: Vec<_> = story.calls.values().flat_map(Course::retries).collect();
+    retries.sort();
+    let excessive = retries
+        .iter()
+        .enumerate()
+        .filter(|(nth, place)| // Twenty retries are worth 120 calls, and so is 200 s.
+            6 * (nth + 1) > 120 + begun(**place) + (place.at.as_secs_f64() * 0.6) as usize);
+    excessive.map(|(nth, place)| format!("retry number {} at {:?}", nth + 1, place.at)).collect()
+}
+
+/// All tries of a fetch are followed by a pause of a second, whatever time the callers have. Dropped leaders, rejected
+/// tokens and tokens that came to their end cost a fetch each, and so does a leader whose own time was too short.
+fn token_requests_stay_within_a_rate(story: &Story<'_>) -> Violations {
+    let fetches: Vec<_> =
+        story.exchanges.iter().filter(|exchange| exchange.request.endpoint == Endpoint::Token).collect();
+    let Some(last) = fetches.last() else { return Violations::new() };
+    let tries = story.world.policy.max_attempts as usize;
+    let seconds = last.sent.at.as_secs() as usize;
+    let dropped = story.calls.values().filter(|course| course.ending.is_none()).count();
+    // A fetch is handed over only to a caller with more time, and there are few times of a call in a world.
+    let times: BTreeSet<_> = story.calls.values().map(|course| course.deadline - course.begun.at).collect();
+    let most = tries * (2 + seconds) + dropped + story.tokens.len() + 2 * times.len();
+    let excessive = fetches.len() > most;
+    excessive
+        .then(|| format!("{} token requests in {seconds} s, more than {most}", fetches.len()))
+        .into_iter()
+        .collect()
+}
+
+/// A refresh may delay the call it goes with by the refresh timeout.
+fn no_call_with_a_good_token_waits_long_for_a_refresh(story: &Story<'_>) -> Violations {
+    let most = Duration::from_millis(3_002);
+    let slow = story.exchanges.iter().filter(|fetch| {
+        let Some(over) = fetch.over.filter(|_| fetch.request.endpoint == Endpoint::Token) else {
+            return false;
+        };
+        let good = story.has_good_token(fetch.sent) && story.has_good_token(over);
+        good && over.at - fetch.sent.at > most
+    });
+    slow.map(|fetch| format!("{fetch}, until {:?}, with a good token", fetch.over.map(|over| over.at)))
+        .collect()
+}
+
+/// A call that fails with the fetch of another shares one that was made because there was no good token.
+fn nobody_is_refused_because_of_a_refresh(story: &Story<'_>) -> Violations {
+    let refused = story.calls.values().filter(|course| {
+        let Some((ending, over)) = course.ending.zip(course.over) else { return false };
+        let Err(failure) = ending.result else { return false };
+        let own = course.exchanges.iter().any(|exchange| exchange.request.endpoint == Endpoint::Token);
+        if failure.stage != Stage::Token || own {
+            return false;
+        }
+        let mut fetches = story.exchanges.iter().rev();
+        let shared = fetches.find(|one| one.request.endpoint == Endpoint::Token && one.is_over_before(over));
+        shared.is_some_and(|fetch| {
+            let asked_to_wait = fetch.reply.is_some_and(|reply| reply.not_before.is_some());
+            !asked_to_wait && story.has_good_token(fetch.over.unwrap_or(fetch.sent))
+        })
+    });
+    refused.map(|course| format!("{course} shared the failure of a refresh")).collect()
+}
+
+/// After a 403 that a new context switch did not lift there is none for minutes, unless another call dropped that switch.
+fn a_forbidden_that_is_meant_costs_no_more_context_switches(story: &Story<'_>) -> Violations {
     let mut violations = Vec::new();
-    for entry in &story.world.trace {
-        match entry.event {
-            Event::Begins { .. } => calls += 1,
-            Event::Pauses { .. } => repeats += 1,
-            _ => continue,
-        }
-        if repeats > 20 + calls / 6 {
-            violations.push(format!("repeat number {repeats} at {:?}, after {calls} calls", entry.at));
-        }
+    for course in story.calls.values() {
+        let Some(customer) = course.customer else { continue };
+        let mut refusals = course.own().filter(|exchange| exchange.is_answered(&[403]));
+        let (Some(_), Some(meant)) = (refusals.next(), refusals.next().and_then(|exchange| exchange.over))
+        else {
+            continue;
+        };
+        let again = story.exchanges.iter().filter(|exchange| {
+            exchange.request.endpoint == Endpoint::Switch(customer)
+                && exchange.sent > meant
+                && exchange.sent.at < meant.at + Duration::from_secs(300)
+                && story.switch_before(exchange, customer).is_some_and(|switch| {
+                    let dropped = story.exchanges.iter().any(|one| {
+                        one.call != course.call
+                            && one.request.customer == Some(customer)
+                            && one.is_answered(&[403])
+                            && one.over > Some(switch.sent)
+                            && one.over < Some(exchange.sent)
+                    });
+                    switch.is_over_before(meant) && !dropped
+                })
+        });
+        violations.extend(
+            again.map(|exchange| format!("{exchange}, though the service meant its 403 at {:?}", meant.at)),
+        );
     }
     violations
 }
@@ -259,11 +348,18 @@ fn calls_wait_only_while_another_fetches(story: &Story<'_>) -> Violations {
             Event::Waits => drop(waiting.insert(*call)),
             _ => drop(waiting.remove(call)),
         }
-        if let Event::Sends(Request {
-            endpoint: endpoint @ (Endpoint::Token | Endpoint::Switch(_)), ..
-        }) = event
-        {
-            fetching.insert((*call, *endpoint));
+        match event {
+            Event::Sends(Request {
+                endpoint: endpoint @ (Endpoint::Token | Endpoint::Switch(_)), ..
+            }) => {
+                fetching.extend([(*call, *endpoint)]);
+            }
+            // A leader that the session holds back has sent nothing yet.
+            Event::Pauses { stage: Stage::Token, .. } => fetching.extend([(*call, Endpoint::Token)]),
+            Event::Pauses { stage: Stage::ContextSwitch, .. } => {
+                fetching.extend(switch(call).map(|one| (*call, one)))
+            }
+            _ => {}
         }
     }
     violations

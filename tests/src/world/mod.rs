@@ -147,7 +147,7 @@ impl Scene {
             Action::Read => drop(self.call(plan.call(None), &plan, &RawCall::get("/api/things")).await),
             Action::Downlink(downlink) => drop(self.call(plan.call(None), &plan, downlink).await),
             Action::List { page_size, window, .. } => {
-                let query = ListDevices::new().page_size(*page_size);
+                let query = ListDevices::new().page_size(*page_size).sort_by("uuid");
                 let mut pages = plan.session.pages(query, *window);
                 let call = |query: ListDevices| {
                     let plan = &plan;

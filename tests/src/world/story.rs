@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use things_core::Stage;
+
 use super::World;
 use super::trace::{Call, Customer, Ending, Endpoint, Event, Reply, Request, Token, What};
 
@@ -26,9 +28,10 @@ pub(super) struct Place {
 
 /// The course of a call.
 pub(super) struct Course {
-    call: Call,
+    pub(super) call: Call,
     what: What,
     pub(super) customer: Option<Customer>,
+    pub(super) begun: Place,
     pub(super) deadline: Duration,
     pub(super) exchanges: Vec<Exchange>,
     /// When it ended, or was dropped.
@@ -42,7 +45,7 @@ pub(super) struct Course {
 /// A request, and what came of it.
 #[derive(Clone, Copy)]
 pub(super) struct Exchange {
-    call: Call,
+    pub(super) call: Call,
     pub(super) request: Request,
     pub(super) sent: Place,
     /// Whether the call waited for another before.
@@ -79,6 +82,7 @@ impl<'a> Story<'a> {
                 call,
                 what,
                 customer,
+                begun: place,
                 deadline,
                 exchanges: Vec::new(),
                 over: None,
@@ -108,6 +112,15 @@ impl<'a> Story<'a> {
             (Event::LetsGo, Some(exchange)) => exchange.over = Some(place),
             (Event::Ends(ending), _) => (course.over, course.ending) = (Some(place), Some(*ending)),
             (Event::Waits, _) => course.waited = true,
+            // The session holds it back from something else than it did last.
+            (Event::Pauses { stage, .. }, Some(exchange)) => {
+                let of = match exchange.request.endpoint {
+                    Endpoint::Token => Stage::Token,
+                    Endpoint::Switch(_) => Stage::ContextSwitch,
+                    _ => Stage::Call,
+                };
+                course.waited |= *stage != of;
+            }
             (Event::Dropped, _) => course.over = Some(place),
             _ => {}
         }
@@ -123,6 +136,16 @@ impl<'a> Story<'a> {
         })
     }
 
+    /// Whether the newest token at this place lived and was not rejected.
+    pub(super) fn has_good_token(&self, place: Place) -> bool {
+        let newest = self.tokens.iter().rev().find(|(_, grant)| grant.fetched < place);
+        newest.is_some_and(|(token, grant)| {
+            let mut carriers = self.exchanges.iter().filter(|one| one.request.token == Some(*token));
+            let rejected = carriers.any(|one| one.is_rejected() && one.is_over_before(place));
+            place.at < grant.fetched.at + grant.life && !rejected
+        })
+    }
+
     pub(super) fn downlinks(&self) -> impl Iterator<Item = &Course> {
         self.calls.values().filter(|course| course.what == What::Downlink)
     }
@@ -133,6 +156,14 @@ impl Course {
     pub(super) fn own(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         let own = |endpoint| !matches!(endpoint, Endpoint::Token | Endpoint::Switch(_));
         self.exchanges.iter().filter(move |exchange| own(exchange.request.endpoint))
+    }
+
+    /// When it sent a request again that had failed, other than for its token or its context switch.
+    pub(super) fn retries(&self) -> impl Iterator<Item = Place> {
+        self.exchanges.iter().zip(self.exchanges.iter().skip(1)).filter_map(|(one, next)| {
+            let again = next.goes_on_fetching_after(one) && !one.is_answered(&[302, 401, 403]);
+            again.then_some(next.sent)
+        })
     }
 
     /// How often the server did what the call asked.

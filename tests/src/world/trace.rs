@@ -41,6 +41,7 @@ pub(super) enum Event {
     /// Waits before a repeat.
     Pauses {
         until: Duration,
+        stage: Stage,
     },
     Sends(Request),
     /// The server does what the request asks.
@@ -122,7 +123,9 @@ impl Event {
         match step {
             Step::Send(..) => None,
             Step::Wait(_) => Some(Self::Waits),
-            Step::Sleep(pause) => Some(Self::Pauses { until: pause.until().monotonic() }),
+            Step::Sleep(pause) => {
+                Some(Self::Pauses { until: pause.until().monotonic(), stage: pause.stage() })
+            }
             Step::Done(Ok(answer)) => {
                 let result = Ok(answer.status.as_u16());
                 Some(Self::Ends(Ending { attempts: answer.attempts, result }))
@@ -219,7 +222,7 @@ impl fmt::Display for Event {
                 write!(f, ", to end by {:.4} s", deadline.as_secs_f64())
             }
             Self::Waits => f.write_str("waits for another"),
-            Self::Pauses { until } => write!(f, "pauses until {:.4} s", until.as_secs_f64()),
+            Self::Pauses { until, .. } => write!(f, "pauses until {:.4} s", until.as_secs_f64()),
             Self::Sends(request) => write!(f, "──► {request}"),
             Self::Acts => f.write_str("  ■ the server does it"),
             Self::Receives(reply) => write!(f, "◄── {reply}"),

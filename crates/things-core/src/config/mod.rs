@@ -78,6 +78,8 @@ pub struct Limits {
     pub attempt_timeout: Duration,
     /// Time for a whole call, token, retries and pauses included: 30 s by default.
     pub timeout: Duration,
+    /// Time that the refresh of a token may delay the call that it goes with, while the old token lives: 3 s by default.
+    pub refresh_timeout: Duration,
     /// How often and when a failed attempt is repeated.
     pub retry: RetryPolicy,
     /// Most bytes of an answer's body: 16 MiB by default.
@@ -92,6 +94,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(15),
             timeout: Duration::from_secs(30),
+            refresh_timeout: Duration::from_secs(3),
             retry: RetryPolicy::default(),
             max_body: 16 << 20,
             max_pages: 100_000,

@@ -94,6 +94,18 @@ impl Error {
             .with(|report| report.hint = Some(hint.into()))
     }
 
+    /// What is kept of a failure that later calls share: not its body, its headers or its source, which can be large.
+    pub(crate) fn kept(&self) -> Self {
+        let report = &self.0;
+        Self::new(report.kind, report.stage, report.message.clone()).with(|kept| {
+            kept.hint.clone_from(&report.hint);
+            kept.asked.clone_from(&report.asked);
+            kept.status = report.status;
+            kept.retry_after = report.retry_after;
+            kept.stop = report.stop;
+        })
+    }
+
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Report)) -> Self {
         change(&mut self.0);
         self

@@ -33,10 +33,12 @@ use crate::error::{Error, ErrorKind};
 use crate::input::InputError;
 use crate::moment::Moment;
 use crate::operation::{Call, Operation};
+use crate::pace::{self, Pace};
 use crate::retry::{Decision, Failure, Replay, Stop};
 use crate::session::{Session, Shared};
-use crate::slot::{Acquired, Grant, Lease, PAUSE};
+use crate::slot::{Acquired, Grant, Lease, PAUSE, Ticket};
 use crate::stage::Stage;
+use crate::status::Meaning;
 use crate::transport::TransportError;
 
 use request::X_CLIENT_ID;
@@ -73,7 +75,7 @@ fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step
         Ok(prepared) => prepared,
         Err(input) => return Step::Done(Err(input.into())),
     };
-    shared.budget.deposit();
+    shared.budget.deposit(now);
     let flow = Flow {
         session: session.clone(),
         uri,
@@ -91,7 +93,9 @@ fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step
         switched: None,
         switch_lease: None,
         switch_renewed: false,
+        led: now,
         out_of_time: false,
+        turn: None,
     };
     Box::new(flow).advance(now)
 }
@@ -147,8 +151,12 @@ pub(crate) struct Flow {
     switched: Option<Grant>,
     switch_lease: Option<Lease>,
     switch_renewed: bool,
+    /// When the call began to lead the fetch in hand.
+    led: Moment,
     /// The exchange that failed had all the time that was left.
     out_of_time: bool,
+    /// The place that the next request has in the pace of the session.
+    turn: Option<Moment>,
 }
 
 /// A transport that counts in whole milliseconds ends that much before its time.
@@ -169,10 +177,11 @@ impl Flow {
                 match self.shared().token.acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.grant = Some(grant),
                     Acquired::Lead(lease) => {
-                        self.attempts.token = 0;
+                        (self.attempts.token, self.led) = (0, now);
                         self.token_lease = Some(lease);
                     }
-                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Follow(ticket) => return self.wait(ticket),
+                    Acquired::Later(until) => return self.sleep(until),
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
             }
@@ -182,13 +191,14 @@ impl Flow {
         }
         if let (Some(customer), None) = (&self.customer, &self.switched) {
             if self.switch_lease.is_none() {
-                match self.shared().switch(&customer.id).acquire(now, self.deadline) {
+                match self.shared().switch(&customer.id, now).acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.switched = Some(grant),
                     Acquired::Lead(lease) => {
-                        self.attempts.switch = 0;
+                        (self.attempts.switch, self.led) = (0, now);
                         self.switch_lease = Some(lease);
                     }
-                    Acquired::Follow(ticket) => return Step::Wait(Turn { flow: self, ticket }),
+                    Acquired::Follow(ticket) => return self.wait(ticket),
+                    Acquired::Later(until) => return self.sleep(until),
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
             }
@@ -199,39 +209,116 @@ impl Flow {
         self.send_call(now)
     }
 
-    fn send_token(self: Box<Self>, now: Moment) -> Step {
-        let request = self.token_request();
-        self.send(Stage::Token, request, now)
+    fn send_token(mut self: Box<Self>, now: Moment) -> Step {
+        self.stage = Stage::Token;
+        let refresh = self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
+        if refresh && self.pace().is_closed(now) {
+            // The old token does as well, and no call waits for a refresh that the service does not want now.
+            if let Some(lease) = self.token_lease.take() {
+                let error = self.asked().held_back(None, Duration::ZERO, Stop::Deadline, now);
+                return self.token_failed(lease, error, None, now);
+            }
+        }
+        let this = match self.take_turn(now) {
+            Ok(this) => this,
+            Err(step) => return step,
+        };
+        let request = this.token_request();
+        // A refresh leaves time for the call itself, which can still go out with the old token.
+        let most = if refresh {
+            this.shared().config.limits.refresh_timeout.min(this.deadline.since(now) / 2)
+        } else {
+            Duration::MAX
+        };
+        this.send(request, most, now)
     }
 
-    fn send_switch(self: Box<Self>, now: Moment) -> Step {
-        let Some(customer) = &self.customer else { return self.send_call(now) };
-        let request = self.api_request(&customer.switch, &customer.uri);
-        self.send(Stage::ContextSwitch, request, now)
+    fn send_switch(mut self: Box<Self>, now: Moment) -> Step {
+        self.stage = Stage::ContextSwitch;
+        let this = match self.take_turn(now) {
+            Ok(this) => this,
+            Err(step) => return step,
+        };
+        let Some(customer) = &this.customer else { return this.send_call(now) };
+        let request = this.api_request(&customer.switch, &customer.uri);
+        this.send(request, Duration::MAX, now)
     }
 
-    fn send_call(self: Box<Self>, now: Moment) -> Step {
-        let mut request = self.api_request(&self.call, &self.uri);
-        if let Some(switched) = &self.switched {
+    fn send_call(mut self: Box<Self>, now: Moment) -> Step {
+        self.stage = Stage::Call;
+        let this = match self.take_turn(now) {
+            Ok(this) => this,
+            Err(step) => return step,
+        };
+        let mut request = this.api_request(&this.call, &this.uri);
+        if let Some(switched) = &this.switched {
             request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());
         }
-        self.send(Stage::Call, request, now)
+        this.send(request, Duration::MAX, now)
     }
 
-    fn send(mut self: Box<Self>, stage: Stage, request: Request<Bytes>, now: Moment) -> Step {
-        self.stage = stage;
-        self.attempts.count(stage);
+    fn send(mut self: Box<Self>, request: Request<Bytes>, most: Duration, now: Moment) -> Step {
+        self.attempts.count(self.stage);
         let left = self.deadline.since(now);
-        // A refresh leaves time for the call itself, which can still go out with the old token.
-        let refresh = stage == Stage::Token
-            && self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
-        let attempt_timeout = self.shared().config.limits.attempt_timeout;
-        let timeout = attempt_timeout.min(if refresh { left / 2 } else { left });
+        let timeout = self.shared().config.limits.attempt_timeout.min(left).min(most);
+        self.renew_leases(now + timeout);
         Step::Send(request, Exchange { flow: self, timeout, last: timeout == left })
     }
 
-    /// When the exchange in hand may be repeated, or why it may not.
-    fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, Stop> {
+    /// Waits until the session may send another request to the service of this stage.
+    fn take_turn(mut self: Box<Self>, now: Moment) -> Result<Box<Self>, Step> {
+        let place = self.turn.take();
+        if place.is_some_and(|place| place <= now) && !self.pace().is_closed(now) {
+            return Ok(self);
+        }
+        let longest = self.shared().config.limits.retry.max_retry_after;
+        match self.pace().take_turn(now, self.deadline.min(now + longest)) {
+            pace::Turn::Now => Ok(self),
+            pace::Turn::At(place) => {
+                self.turn = Some(place);
+                Err(self.sleep(place))
+            }
+            pace::Turn::TooLate(earliest, error) => {
+                let wait = earliest.since(now);
+                let stop = if earliest < self.deadline { Stop::RetryAfterTooLong } else { Stop::Deadline };
+                let error = self.asked().held_back(error, wait, stop, now);
+                let lease = match self.stage {
+                    Stage::Token => self.token_lease.take(),
+                    _ => self.switch_lease.take(),
+                };
+                if let Some(lease) = lease {
+                    lease.release(&error, wait, now);
+                }
+                Err(Step::Done(Err(error)))
+            }
+        }
+    }
+
+    fn pace(&self) -> &Pace {
+        if self.stage == Stage::Token { &self.shared().grip_pace } else { &self.shared().api_pace }
+    }
+
+    fn sleep(mut self: Box<Self>, until: Moment) -> Step {
+        // The token may expire, or be rejected, while the call waits.
+        self.grant = None;
+        self.renew_leases(until);
+        Step::Sleep(Pause { flow: self, until })
+    }
+
+    fn wait(self: Box<Self>, ticket: Ticket) -> Step {
+        self.renew_leases(ticket.until());
+        Step::Wait(Turn { flow: self, ticket })
+    }
+
+    /// Keeps what this call is fetching for others until the step in hand must have ended.
+    fn renew_leases(&self, until: Moment) {
+        for lease in [&self.token_lease, &self.switch_lease].into_iter().flatten() {
+            lease.renew(until);
+        }
+    }
+
+    /// When the exchange in hand may be retried; or why it may not, and how long the wait would be.
+    fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, (Stop, Duration)> {
         let shared = self.shared();
         match shared.config.limits.retry.decide(
             replay,
@@ -239,24 +326,27 @@ impl Flow {
             failure,
             shared.jitter(),
         ) {
-            Decision::Stop(stop) => Err(stop),
-            Decision::After(wait) if now + wait >= self.deadline => Err(Stop::Deadline),
-            Decision::After(_) if !shared.budget.withdraw() => Err(Stop::BudgetExhausted),
+            Decision::Stop(stop) => Err((stop, Duration::ZERO)),
+            Decision::After(wait) if now + wait >= self.deadline => Err((Stop::Deadline, wait)),
+            Decision::After(wait) if !shared.budget.withdraw(now) => Err((Stop::BudgetExhausted, wait)),
             Decision::After(wait) => Ok(now + wait),
         }
     }
 
-    /// Ends a fetch that failed. A caller in a hurry whose own time ran out hands over instead: others have more.
-    fn fail_lease(&self, lease: Lease, error: &Error, now: Moment) {
-        let short = error.kind() == ErrorKind::Deadline
+    /// Ends a fetch that failed, by the time rules of the slot. `stop` says why it is not tried again.
+    fn fail_lease(&self, lease: Lease, error: &Error, stop: Option<(Stop, Duration)>, now: Moment) {
+        let limits = &self.shared().config.limits;
+        let had = now.since(self.led);
+        let ran_out = error.kind() == ErrorKind::Deadline
             || (error.kind() == ErrorKind::Connect && now + ROUNDING >= self.deadline);
-        let hurried = short && lease.age(now) < self.shared().config.limits.attempt_timeout;
-        if hurried {
-            drop(lease);
-        } else {
-            let longest = self.shared().config.limits.retry.max_retry_after;
-            let pause = error.retry_after().unwrap_or_default().min(longest).max(PAUSE);
-            lease.fail(error.clone(), now + pause);
+        let refresh = lease.fallback(now).is_some();
+        match stop {
+            _ if !refresh && ran_out && had < limits.attempt_timeout => lease.hand_over(error, had, now),
+            Some((Stop::Deadline, wait)) if !refresh && !ran_out => lease.release(error, wait, now),
+            _ => {
+                let asked = error.retry_after().unwrap_or_default().min(limits.retry.max_retry_after);
+                lease.fail(error, asked.max(PAUSE), now);
+            }
         }
     }
 
@@ -281,10 +371,16 @@ impl Flow {
 
     /// The failure by which the policy decides, and the error for the caller, of a reply that is not a success.
     fn failed(&self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> (Failure, Error) {
-        match reply {
+        let (failure, error) = match reply {
             Err(error) => self.asked().unanswered(error, self.out_of_time, now),
             Ok(response) => self.asked().refusal(response, now),
+        };
+        if let Failure::Status(Meaning::RateLimited | Meaning::Busy, Some(wait)) = failure {
+            let shared = self.shared();
+            let longest = shared.config.limits.retry.max_retry_after;
+            self.pace().refused(&error, wait.min(longest), shared.jitter(), now);
         }
+        (failure, error)
     }
 
     /// What was requested of whom in the stage at hand.

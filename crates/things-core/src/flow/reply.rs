@@ -1,13 +1,15 @@
 //! What comes back: how a call goes on after a reply at each of its stages.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Response;
 
-use super::{Flow, Pause, Step};
+use super::{Flow, Step};
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::moment::Moment;
-use crate::retry::Replay;
+use crate::retry::{Replay, Stop};
 use crate::secret::overwrite;
 use crate::slot::Lease;
 use crate::stage::Stage;
@@ -39,28 +41,37 @@ impl Flow {
                     reply.map_or_else(|_| Default::default(), |reply| (reply.status(), reply.into_body()));
                 let error = self.asked().undecodable(&error, status, &body, now);
                 overwrite(body);
-                self.token_failed(lease, error, now)
+                self.token_failed(lease, error, None, now)
             }
             None => {
                 let (failure, error) = self.failed(reply, now);
                 if lease.fallback(now).is_some() {
-                    return self.token_failed(lease, error, now);
+                    return self.token_failed(lease, error, None, now);
                 }
                 match self.pause(Replay::Idempotent, failure, now) {
                     Ok(until) => {
                         self.token_lease = Some(lease);
-                        Step::Sleep(Pause { flow: self, until })
+                        self.sleep(until)
                     }
-                    Err(stop) => self.token_failed(lease, error.with(|report| report.stop = Some(stop)), now),
+                    Err(stop) => {
+                        let error = error.with(|report| report.stop = Some(stop.0));
+                        self.token_failed(lease, error, Some(stop), now)
+                    }
                 }
             }
         }
     }
 
     /// Shares the failure of a fetch; the call goes on if the old token still lives.
-    fn token_failed(mut self: Box<Self>, lease: Lease, error: Error, now: Moment) -> Step {
+    pub(super) fn token_failed(
+        mut self: Box<Self>,
+        lease: Lease,
+        error: Error,
+        stop: Option<(Stop, Duration)>,
+        now: Moment,
+    ) -> Step {
         let fallback = lease.fallback(now);
-        self.fail_lease(lease, &error, now);
+        self.fail_lease(lease, &error, stop, now);
         match fallback {
             Some(grant) => {
                 self.grant = Some(grant);
@@ -91,12 +102,11 @@ impl Flow {
         match self.pause(Replay::Safe, failure, now) {
             Ok(until) => {
                 self.switch_lease = Some(lease);
-                self.grant = None;
-                Step::Sleep(Pause { flow: self, until })
+                self.sleep(until)
             }
             Err(stop) => {
-                let error = error.with(|report| report.stop = Some(stop));
-                self.fail_lease(lease, &error, now);
+                let error = error.with(|report| report.stop = Some(stop.0));
+                self.fail_lease(lease, &error, Some(stop), now);
                 Step::Done(Err(error))
             }
         }
@@ -111,6 +121,13 @@ impl Flow {
             if self.rejected(response, now) {
                 return self.renew_token(now);
             }
+            if self.switch_renewed
+                && self.meaning(response) == Meaning::Forbidden
+                && let Some(customer) = &self.customer
+            {
+                // A new context switch did not help: the service means its 403.
+                self.shared().switch(&customer.id, now).is_meant(now);
+            }
             if self.switch_forgotten(response, now) {
                 self.switch_renewed = true;
                 self.switched = None;
@@ -123,11 +140,8 @@ impl Flow {
             reply => {
                 let (failure, error) = self.failed(reply, now);
                 match self.pause(self.call.replay, failure, now) {
-                    Ok(until) => {
-                        self.grant = None;
-                        Step::Sleep(Pause { flow: self, until })
-                    }
-                    Err(stop) => Step::Done(Err(error.with(|report| report.stop = Some(stop)))),
+                    Ok(until) => self.sleep(until),
+                    Err((stop, _)) => Step::Done(Err(error.with(|report| report.stop = Some(stop)))),
                 }
             }
         }
@@ -160,7 +174,7 @@ impl Flow {
         let (Some(customer), Some(switched)) = (&self.customer, &self.switched) else { return false };
         self.meaning(response) == Meaning::Forbidden
             && !self.switch_renewed
-            && self.shared().switch(&customer.id).invalidate(switched, now)
+            && self.shared().switch(&customer.id, now).invalidate(switched, now)
     }
 
     /// What a response of the API means; whether it has a `Retry-After` makes no difference to what is looked for here.

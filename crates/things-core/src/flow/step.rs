@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::moment::Moment;
 use crate::slot::Ticket;
 use crate::stage::Stage;
+use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What a driver does next.
@@ -79,11 +80,29 @@ impl Exchange {
         self.flow.shared().config.limits.max_body
     }
 
+    /// What the request is for. A log, or a ledger, can tell the request that acts from those that prepare it.
+    pub fn stage(&self) -> Stage {
+        self.flow.stage
+    }
+
+    /// Which attempt at this stage the request is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.flow.attempts.of(self.flow.stage)
+    }
+
     /// Goes on with the answer, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
         let mut flow = self.flow;
         flow.out_of_time =
             self.last && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
+        if let Ok(response) = &reply
+            && !matches!(
+                Meaning::of(response.status(), flow.stage, true),
+                Meaning::RateLimited | Meaning::Busy
+            )
+        {
+            flow.pace().succeeded(now);
+        }
         match flow.stage {
             Stage::Token => flow.token_reply(reply, now),
             Stage::ContextSwitch => flow.switch_reply(reply, now),
@@ -100,6 +119,11 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// What the call waits to do: the next request is for this. [`Stage::Prepare`] before the first request.
+    pub fn stage(&self) -> Stage {
+        self.flow.stage
+    }
+
     /// When to go on.
     pub fn until(&self) -> Moment {
         self.until
