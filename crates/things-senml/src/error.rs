@@ -1,0 +1,113 @@
+//! Errors: what is wrong, in which record, and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// An error in SenML.
+///
+/// The message says what is wrong, where, and what to do. It never shows a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    what: &'static str,
+    why: String,
+    record: Option<usize>,
+    field: Option<String>,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text is not JSON.
+    Syntax,
+    /// The JSON is not an array.
+    NotAnArray,
+    /// The pack has no records.
+    Empty,
+    /// An item of the array is not an object.
+    NotAnObject,
+    /// A field has a value of another type than RFC 8428 says.
+    FieldType,
+    /// A record has a field twice.
+    DuplicateField,
+    /// A record has more than one value.
+    SeveralValues,
+    /// A name, or base name and name together, breaks the rules of RFC 8428, section 4.5.1.
+    Name,
+    /// An IMEI does not have 14 to 16 digits.
+    Imei,
+    /// A text is not a number, or a number is beyond the range of a double.
+    Number,
+    /// A data value is not base64url.
+    Data,
+    /// A string escapes half of a surrogate pair.
+    HalfSurrogate,
+    /// The JSON of a pack has more than [`Pack::MAX_BYTES`](crate::Pack::MAX_BYTES).
+    TooLarge,
+    /// The JSON of a pack has more levels than [`Pack::MAX_DEPTH`](crate::Pack::MAX_DEPTH).
+    TooDeep,
+    /// A record has more fields than [`Record::MAX_FIELDS`](crate::Record::MAX_FIELDS).
+    TooManyFields,
+}
+
+impl Error {
+    /// `what` names the thing, `why` is a clause such as "is empty: give at least one record".
+    pub(crate) fn new(kind: ErrorKind, what: &'static str, why: impl Into<String>) -> Self {
+        Self { kind, what, why: why.into(), record: None, field: None }
+    }
+
+    /// An error in a record whose place is added by [`at`](Self::at).
+    pub(crate) fn in_record(kind: ErrorKind, why: impl Into<String>) -> Self {
+        Self::new(kind, RECORD, why)
+    }
+
+    /// Adds the label of the field.
+    pub(crate) fn of_field(mut self, label: &str) -> Self {
+        self.field = Some(label.to_owned());
+        self
+    }
+
+    /// Adds the place of the record, from 0. The message counts from 1.
+    pub(crate) fn at(mut self, record: usize) -> Self {
+        self.record = Some(record);
+        self.what = RECORD;
+        self.why = format!("{} {}", record + 1, self.why);
+        self
+    }
+
+    /// What is wrong, to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The thing that is wrong, such as `SenML record`. The message begins with it.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// The rest of the message, such as `2 has more than one value: ...`.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The place of the record in the pack, from 0. `None` if the error is not in a record of a pack.
+    pub fn record(&self) -> Option<usize> {
+        self.record
+    }
+
+    /// The label of the field, such as `vs`, if the error is in one.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+const RECORD: &str = "SenML record";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.why)
+    }
+}
+
+impl StdError for Error {}

@@ -1,0 +1,155 @@
+//! Reads records from JSON, and checks them.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::scan;
+use crate::error::{Error, ErrorKind};
+use crate::pack::Pack;
+use crate::record::Record;
+use crate::value::{Data, Number, Value};
+
+/// The JSON of a pack without blanks: an array, whose items are not checked yet.
+pub(crate) fn array(json: &str) -> Result<String, Error> {
+    // Editors on Windows put a byte order mark in front.
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+    check_size(json)?;
+    let json = serde_json::from_str::<&RawValue>(json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let why = format!(
+            "is not JSON at line {line}, column {column}: give an array of records, such as {EXAMPLE}"
+        );
+        Error::new(ErrorKind::Syntax, "SenML pack", why)
+    })?;
+    let why = match json.get().get(..1) {
+        Some("[") => return Ok(scan::compact(json.get())),
+        Some("{") => "is not a JSON array of records: put [ and ] around it".to_owned(),
+        _ => format!("is not a JSON array of records: give one, such as {EXAMPLE}"),
+    };
+    Err(Error::new(ErrorKind::NotAnArray, "SenML pack", why))
+}
+
+const EXAMPLE: &str = r#"[{"n":"setpoint","v":21.5}]"#;
+
+/// Refuses JSON of more bytes than a pack has.
+pub(crate) fn check_size(json: &str) -> Result<(), Error> {
+    if json.len() <= Pack::MAX_BYTES {
+        return Ok(());
+    }
+    let (bytes, most) = (json.len(), Pack::MAX_BYTES);
+    let why = format!("has {bytes} bytes of JSON, more than {most}: split it into several");
+    Err(Error::new(ErrorKind::TooLarge, "SenML pack", why))
+}
+
+/// A record of valid JSON without blanks. The error does not know the place of the record.
+pub(crate) fn record(json: &str) -> Result<Record, Error> {
+    if !json.starts_with('{') {
+        return Err(Error::in_record(ErrorKind::NotAnObject, "is not an object: give fields in { and }"));
+    }
+    // The array around the record is one level more.
+    let depth = scan::depth(json) + 1;
+    if depth > Pack::MAX_DEPTH {
+        let why = format!("is {depth} levels deep: a pack has at most {}", Pack::MAX_DEPTH);
+        return Err(Error::in_record(ErrorKind::TooDeep, why));
+    }
+    if scan::has_half_surrogate(json) {
+        let why =
+            "has half of a surrogate pair in a JSON string: escape both halves, as in \"\\ud83d\\ude00\"";
+        return Err(Error::in_record(ErrorKind::HalfSurrogate, why));
+    }
+    let mut record = Record::default();
+    for (label, json) in fields(json)? {
+        let label = &*label;
+        match label {
+            "bn" => record.base_name = Some(string(label, json)?),
+            "bu" => record.base_unit = Some(string(label, json)?),
+            "bt" => record.base_time = Some(number(label, json)?),
+            "bv" => record.base_value = Some(number(label, json)?),
+            "bs" => record.base_sum = Some(number(label, json)?),
+            "bver" => record.base_version = Some(number(label, json)?),
+            "n" => record.name = string(label, json)?,
+            "u" => record.unit = Some(string(label, json)?),
+            "s" => record.sum = Some(number(label, json)?),
+            "t" => record.time = Some(number(label, json)?),
+            "ut" => record.update_time = Some(number(label, json)?),
+            "v" | "vs" | "vb" | "vd" => {
+                if record.value.is_some() {
+                    let why = r#"has more than one value: keep one of "v", "vs", "vb" and "vd""#;
+                    return Err(Error::in_record(ErrorKind::SeveralValues, why).of_field(label));
+                }
+                record.value = Some(value(label, json)?);
+            }
+            _ => record.extra.push((label.to_owned(), json.to_owned())),
+        }
+    }
+    Ok(record)
+}
+
+/// Labels and JSON of the fields of a record, none of them twice.
+fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
+    let mut fields = Vec::new();
+    for member in scan::items(json) {
+        if fields.len() == Record::MAX_FIELDS {
+            let why = format!("has more than {} fields: split it into several", Record::MAX_FIELDS);
+            return Err(Error::in_record(ErrorKind::TooManyFields, why));
+        }
+        let (key, value) = scan::member(member);
+        fields.push((unescape(key).unwrap_or_default(), value));
+    }
+    let mut labels: Vec<&str> = fields.iter().map(|(label, _)| &**label).collect();
+    labels.sort_unstable();
+    match labels.windows(2).find_map(|pair| pair.first().filter(|label| pair.last() == Some(label))) {
+        Some(label) => {
+            let why = format!("has the field {label:?} twice: keep one");
+            Err(Error::in_record(ErrorKind::DuplicateField, why).of_field(label))
+        }
+        None => Ok(fields),
+    }
+}
+
+fn value(label: &str, json: &str) -> Result<Value, Error> {
+    Ok(match label {
+        "v" => Value::Number(number(label, json)?),
+        "vs" => Value::String(string(label, json)?),
+        "vb" => Value::Boolean(match json {
+            "true" => true,
+            "false" => false,
+            _ => return Err(wrong_type(label, "true or false without quotes")),
+        }),
+        _ => {
+            let data = Data::from_base64(string(label, json)?);
+            Value::Data(data.map_err(|error| in_field(label, "data", &error))?)
+        }
+    })
+}
+
+fn string(label: &str, json: &str) -> Result<String, Error> {
+    unescape(json).map(Cow::into_owned).ok_or_else(|| wrong_type(label, "a text in quotes"))
+}
+
+fn number(label: &str, json: &str) -> Result<Number, Error> {
+    match Number::from_valid_json(json) {
+        Some(number) => number.map_err(|error| in_field(label, "a number", &error)),
+        None => Err(wrong_type(label, "a number without quotes")),
+    }
+}
+
+/// The text of a JSON string. `None` if it is no string.
+fn unescape(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
+}
+
+fn wrong_type(label: &str, give: &str) -> Error {
+    let why = format!("has a value of the wrong type in {label:?}: give {give}");
+    Error::in_record(ErrorKind::FieldType, why).of_field(label)
+}
+
+fn in_field(label: &str, thing: &str, error: &Error) -> Error {
+    Error::in_record(error.kind(), format!("has {thing} in {label:?} that {}", error.why())).of_field(label)
+}

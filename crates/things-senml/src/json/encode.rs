@@ -1,0 +1,73 @@
+//! Writes records as JSON without blanks.
+
+use std::fmt::{Display, Write};
+
+use crate::record::Record;
+use crate::value::{Number, Value};
+
+/// Appends a record, its fields in the order of RFC 8428's examples, unknown ones last.
+pub(crate) fn record(record: &Record, json: &mut String) {
+    let mut object = Object { json, is_empty: true };
+    object.json.push('{');
+    object.number("bver", record.base_version());
+    object.string("bn", record.base_name());
+    object.number("bt", record.base_time());
+    object.string("bu", record.base_unit());
+    object.number("bv", record.base_value());
+    object.number("bs", record.base_sum());
+    object.string("n", Some(record.name()).filter(|name| !name.is_empty()));
+    object.string("u", record.unit());
+    match record.value() {
+        Some(Value::Number(number)) => object.number("v", Some(number)),
+        Some(Value::String(text)) => object.string("vs", Some(text)),
+        Some(Value::Boolean(boolean)) => object.field("vb", boolean),
+        Some(Value::Data(data)) => object.string("vd", Some(data.as_str())),
+        None => {}
+    }
+    object.number("s", record.sum());
+    object.number("t", record.time());
+    object.number("ut", record.update_time());
+    for (label, value) in record.extra() {
+        object.field(label, value);
+    }
+    object.json.push('}');
+}
+
+/// The base name as the first field of an object that follows.
+pub(crate) fn base_name(name: &str) -> String {
+    format!("{}:{}", string("bn"), string(name))
+}
+
+/// A JSON object while it is written.
+struct Object<'a> {
+    json: &'a mut String,
+    is_empty: bool,
+}
+
+impl Object<'_> {
+    fn field(&mut self, label: &str, value: impl Display) {
+        if !self.is_empty {
+            self.json.push(',');
+        }
+        self.is_empty = false;
+        // Writing to a string does not fail.
+        let _ = write!(self.json, "{}:{value}", string(label));
+    }
+
+    fn string(&mut self, label: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.field(label, string(text));
+        }
+    }
+
+    fn number(&mut self, label: &str, number: Option<&Number>) {
+        if let Some(number) = number {
+            self.field(label, number);
+        }
+    }
+}
+
+/// A JSON string with its quotes.
+fn string(text: &str) -> impl Display {
+    serde_json::Value::from(text)
+}

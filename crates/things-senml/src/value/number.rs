@@ -1,0 +1,198 @@
+//! Numbers that keep their digits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind};
+
+/// A number as it is written in JSON, digit for digit.
+///
+/// Two numbers are equal if they are written in the same way: `1.0` is not equal to `1`.
+///
+/// ```
+/// use things_senml::Number;
+///
+/// let iccid: Number = "89314404000123456789".parse()?;
+/// assert_eq!(iccid.as_str(), "89314404000123456789");
+/// let time: Number = "1.7657E9".parse()?;
+/// assert_eq!(time.to_f64(), 1_765_700_000.0);
+/// assert_eq!(Number::try_from(21.5)?.as_str(), "21.5");
+/// assert_eq!(Number::from(42).as_str(), "42");
+/// # Ok::<(), things_senml::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Number {
+    text: Box<str>,
+    double: f64,
+}
+
+impl Number {
+    /// The number as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The nearest double, which is finite. Digits beyond the 17th are lost.
+    pub fn to_f64(&self) -> f64 {
+        self.double
+    }
+
+    /// A number of valid JSON. `None` if the JSON is not a number.
+    pub(crate) fn from_valid_json(text: &str) -> Option<Result<Self, Error>> {
+        text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
+            match text.parse::<f64>() {
+                Ok(double) if double.is_finite() => Ok(Self { text: text.into(), double }),
+                _ => {
+                    Err(error("is beyond the range of a double: give a number between -1.7e308 and 1.7e308"))
+                }
+            }
+        })
+    }
+}
+
+/// Reads a JSON number.
+impl FromStr for Number {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let json = serde_json::from_str::<&RawValue>(text).map(RawValue::get).ok();
+        // JSON allows blanks around the number.
+        let number = json.filter(|json| *json == text).and_then(Self::from_valid_json);
+        number.unwrap_or_else(|| {
+            Err(error("is not a JSON number: give digits, such as 21.5 or 1.7E9, without blanks"))
+        })
+    }
+}
+
+impl TryFrom<f64> for Number {
+    type Error = Error;
+
+    fn try_from(number: f64) -> Result<Self, Error> {
+        match serde_json::Number::from_f64(number) {
+            Some(json) => Ok(Self { text: json.to_string().into(), double: number }),
+            None => Err(error("is not finite: JSON has no NaN and no infinity")),
+        }
+    }
+}
+
+/// Numbers that are always finite.
+macro_rules! from_integers {
+    ($($integer:ty)*) => {$(
+        impl From<$integer> for Number {
+            fn from(number: $integer) -> Self {
+                Self { text: number.to_string().into(), double: number as f64 }
+            }
+        }
+    )*};
+}
+
+from_integers!(i8 u8 i16 u16 i32 u32 i64 u64);
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Number {}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Number({})", self.text)
+    }
+}
+
+fn error(why: &str) -> Error {
+    Error::new(ErrorKind::Number, "SenML number", why)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for (text, double) in [
+            ("89314404000123456789", 89_314_404_000_123_456_789.0),
+            ("1.7657E9", 1_765_700_000.0),
+            ("1.0", 1.0),
+            ("-0", 0.0),
+            ("-0.50e+01", -5.0),
+            ("1e-400", 0.0),
+            ("0.1000000000000000055511151231257827021181583404541015625", 0.1),
+        ] {
+            let number: Number = text.parse().unwrap();
+            assert_eq!((number.as_str(), number.to_f64()), (text, double));
+            assert_eq!(format!("{number} {number:?}"), format!("{text} Number({text})"));
+        }
+    }
+
+    #[test]
+    fn numbers_are_equal_if_they_are_written_alike() {
+        let number = |text: &str| text.parse::<Number>().unwrap();
+        assert_eq!(number("1"), Number::from(1));
+        assert_ne!(number("1.0"), number("1"));
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_refused() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let error = Number::try_from(number).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Number);
+            assert_eq!(error.to_string(), "SenML number is not finite: JSON has no NaN and no infinity");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_number_is_refused() {
+        for text in [
+            "", " 1", "1 ", "+1", ".5", "1.", "01", "0x10", "1_000", "1,5", "NaN", "inf", "true", "\"1\"",
+            "[1]", "--1",
+        ] {
+            let error = text.parse::<Number>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Number, "{text:?}");
+            assert!(error.to_string().contains("is not a JSON number"), "{error}");
+        }
+        for text in ["1e309", "-1e309", "1e999999999"] {
+            let error = text.parse::<Number>().unwrap_err();
+            assert!(error.to_string().contains("beyond the range of a double"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_finite_double_comes_back(number in proptest::num::f64::ANY) {
+            match Number::try_from(number) {
+                Ok(written) => {
+                    prop_assert_eq!(written.to_f64(), number);
+                    let read: Number = written.as_str().parse().unwrap();
+                    prop_assert_eq!(read.to_f64().to_bits(), number.to_bits());
+                }
+                Err(_) => prop_assert!(!number.is_finite()),
+            }
+        }
+
+        #[test]
+        fn every_integer_is_written_in_full(number: i64, unsigned: u64) {
+            prop_assert_eq!(Number::from(number).as_str().parse(), Ok(number));
+            prop_assert_eq!(Number::from(unsigned).as_str().parse(), Ok(unsigned));
+            prop_assert_eq!(Number::from(unsigned).to_f64(), unsigned as f64);
+        }
+
+        #[test]
+        fn any_text_is_a_number_or_an_error(text in "[-+0-9.eE ]{0,12}") {
+            let json = serde_json::from_str::<f64>(&text).is_ok() && text.trim() == text;
+            prop_assert_eq!(text.parse::<Number>().is_ok(), json);
+        }
+    }
+}
