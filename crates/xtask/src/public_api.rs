@@ -1,4 +1,4 @@
-//! Guards the public API of things-core: no type of a crate that is still at 0.x, which could change under its users.
+//! Guards the public API of things-core and things-senml: no type of a crate that is still at 0.x, which could change under its users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -7,25 +7,33 @@ use serde_json::Value;
 
 use crate::{Outcome, output, root};
 
+/// The crates whose types are in the API of others.
+const GUARDED: [&str; 2] = ["things-core", "things-senml"];
+
 pub(crate) fn guard() -> Outcome {
+    let unstable = unstable_crates()?;
+    GUARDED.iter().try_for_each(|package| guard_package(package, &unstable))
+}
+
+fn guard_package(package: &str, unstable: &BTreeSet<String>) -> Outcome {
     // rustdoc's JSON is not stable; the switch makes a stable toolchain print it, and only names and ids are read.
     let mut rustdoc = Command::new("cargo");
     rustdoc
-        .args(["rustdoc", "--quiet", "-p", "things-core", "--lib", "--target-dir", "target/public-api"])
+        .args(["rustdoc", "--quiet", "-p", package, "--lib", "--target-dir", "target/public-api"])
         .args(["--", "-Z", "unstable-options", "--output-format", "json"])
         .env("RUSTC_BOOTSTRAP", "1");
     output(&mut rustdoc)?;
-    let path = root().join("target/public-api/doc/things_core.json");
+    let path = root().join(format!("target/public-api/doc/{}.json", package.replace('-', "_")));
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let api: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let used = crates_in(&api)?;
-    let unstable = unstable_crates()?;
     if let Some(name) = used.iter().find(|name| unstable.contains(*name)) {
-        return Err(format!("the public API of things-core shows a type of {name}, which is at 0.x"));
+        return Err(format!("the public API of {package} shows a type of {name}, which is at 0.x"));
     }
     let ours: Vec<_> =
         used.iter().map(String::as_str).filter(|name| !["core", "alloc", "std"].contains(name)).collect();
-    println!("guard: the public API of things-core shows types of {} and none at 0.x", ours.join(", "));
+    let ours = if ours.is_empty() { "std alone".to_owned() } else { ours.join(", ") };
+    println!("guard: the public API of {package} shows types of {ours} and none at 0.x");
     Ok(())
 }
 
