@@ -3,11 +3,15 @@
 mod device;
 mod extra;
 mod fleet;
+mod identity;
 mod list;
 mod page;
+mod sort_echo;
 
 pub use device::Device;
 pub use extra::Extra;
 pub use fleet::Fleet;
+pub(crate) use identity::{Identities, Identity};
 pub use list::{ListDevices, SortOrder};
 pub use page::Page;
+pub(crate) use sort_echo::SortEcho;

@@ -7,12 +7,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use super::device::ReadDevice;
 use super::extra::field_names;
-use super::{Device, Extra};
+use super::{Device, Extra, SortEcho};
 use crate::error::DecodeError;
 
 /// A page of devices: Spring Data's envelope, as documented.
 ///
-/// Only `content` must be there. The shape of `sort` differs by version of the service, and is not read.
+/// Only `content` must be there. The shape of `sort` differs by version of the service, and any shape is accepted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Page {
@@ -32,6 +32,15 @@ pub struct Page {
     pub last: bool,
     /// Fields that this library does not know.
     pub extra: Extra,
+    pub(crate) said: Said,
+}
+
+/// What only a proof of completeness asks for: it must tell a field that says no from a field that is not there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) first: Option<bool>,
+    pub(crate) last: Option<bool>,
+    pub(crate) sort: SortEcho,
 }
 
 impl Page {
@@ -73,7 +82,7 @@ impl<'de> Visitor<'de> for PageVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {
         let mut content = None;
         let (mut number, mut size, mut total_pages, mut total_elements) = (None, None, None, None);
-        let (mut first, mut last) = (None, None);
+        let mut said = Said::default();
         let mut extra = Extra::default();
         while let Some(key) = map.next_key::<PageKey>()? {
             match key {
@@ -85,8 +94,9 @@ impl<'de> Visitor<'de> for PageVisitor {
                 PageKey::Size => size = map.next_value()?,
                 PageKey::TotalPages => total_pages = map.next_value()?,
                 PageKey::TotalElements => total_elements = map.next_value()?,
-                PageKey::First => first = map.next_value::<Option<bool>>()?,
-                PageKey::Last => last = map.next_value::<Option<bool>>()?,
+                PageKey::First => said.first = map.next_value()?,
+                PageKey::Last => said.last = map.next_value()?,
+                PageKey::Sort => said.sort = map.next_value()?,
                 PageKey::Derived => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -94,8 +104,8 @@ impl<'de> Visitor<'de> for PageVisitor {
             }
         }
         let devices = content.ok_or_else(|| serde::de::Error::missing_field("content"))?;
-        let (first, last) = (first.unwrap_or(false), last.unwrap_or(false));
-        Ok(Page { devices, number, size, total_pages, total_elements, first, last, extra })
+        let (first, last) = (said.first.unwrap_or(false), said.last.unwrap_or(false));
+        Ok(Page { devices, number, size, total_pages, total_elements, first, last, extra, said })
     }
 }
 
@@ -142,7 +152,8 @@ field_names!(PageKey, PageKeyVisitor {
     TotalElements = "totalElements",
     First = "first",
     Last = "last",
-    Derived = "numberOfElements" | "sort",
+    Sort = "sort",
+    Derived = "numberOfElements",
 });
 
 #[cfg(test)]
@@ -185,6 +196,14 @@ mod tests {
         for sort in [json!([]), json!(null), json!({"sorted": true, "unsorted": false}), json!("name")] {
             assert!(page(json!({"content": [], "sort": sort})).is_ok());
         }
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_taken_for_a_no() {
+        let said = |value| page(value).unwrap().said;
+        assert_eq!(said(json!({"content": []})), Said::default());
+        let full = said(json!({"content": [], "first": true, "last": false, "sort": [{"property": "uuid"}]}));
+        assert_eq!(full, Said { first: Some(true), last: Some(false), sort: SortEcho::By("uuid".into()) });
     }
 
     #[test]

@@ -340,6 +340,7 @@ mod tests {
                 first: number == 0,
                 last: self.says_last && number + 1 >= self.total_pages(),
                 extra: Default::default(),
+                said: Default::default(),
             }
         }
     }
@@ -815,7 +816,7 @@ mod tests {
             let serve = |number: u64| {
                 let (last, total_pages, devices, named) = lies[number as usize % lies.len()];
                 let devices = (0..devices).map(|nth| device(number * 10 + nth)).collect();
-                Page { devices, number: named.map(|_| number), size: None, total_pages, total_elements: total_pages, first: false, last, extra: Default::default() }
+                Page { devices, number: named.map(|_| number), size: None, total_pages, total_elements: total_pages, first: false, last, extra: Default::default(), said: Default::default() }
             };
             let mut turn = 0;
             let pick = |flying: usize| { turn += 1; picks[turn % picks.len()] % flying };
