@@ -103,6 +103,12 @@ impl<C> Builder<C> {
         self
     }
 
+    /// Time that the refresh of a token may delay a call while the old token lives: 3 s by default.
+    pub fn refresh_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.refresh_timeout = timeout;
+        self
+    }
+
     /// Time to make a connection: 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;

@@ -139,6 +139,7 @@ impl Settings {
             ("connect timeout", limits.connect_timeout),
             ("attempt timeout", limits.attempt_timeout),
             ("timeout", limits.timeout),
+            ("refresh timeout", limits.refresh_timeout),
         ] {
             if duration.is_zero() {
                 problems.add(format!("{name} is zero: nothing could be sent"));

@@ -266,6 +266,10 @@ impl Flow {
     }
 
     /// Waits until the session may send another request to the service of this stage.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the error is the next step, and a step is handed on by value anyway"
+    )]
     fn take_turn(mut self: Box<Self>, now: Moment) -> Result<Box<Self>, Step> {
         let place = self.turn.take();
         if place.is_some_and(|place| place <= now) && !self.pace().is_closed(now) {
