@@ -1,8 +1,10 @@
 //! The beta API of KPN Things: devices, downlinks and context switches.
 
+use crate::behaviour::{DownlinkAnswer, SwitchAnswer};
 use crate::fleet::{Fleet, Listing, Property};
-use crate::http::{Request, Response, names_media_type, query_pairs, reason};
 use crate::record::ReceivedDownlink;
+use crate::request::{Request, names_media_type, query_pairs};
+use crate::response::{Response, reason};
 use crate::route::Endpoint;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -15,35 +17,7 @@ const JSON: &str = "application/json";
 const DEVICES: &str = "application/vnd.kpnthings.device.v1.response+json";
 const DOWNLINKS: &str = "application/vnd.kpnthings.actuator.v1.response+json";
 
-/// How an accepted downlink is answered; what KPN answers is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DownlinkAnswer {
-    /// 201 and an object.
-    #[default]
-    CreatedObject,
-    /// 200 and an object.
-    OkObject,
-    /// 201 and an empty body.
-    CreatedEmpty,
-    /// 204.
-    NoContent,
-    /// 202 and the plain text `Accepted`.
-    AcceptedText,
-}
-
-/// How a context switch is answered; what KPN answers is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SwitchAnswer {
-    /// 200 and an object.
-    #[default]
-    OkObject,
-    /// 200 and an empty body.
-    OkEmpty,
-    /// 204.
-    NoContent,
-}
-
-/// Answers a call of the API.
+/// Responds to a call of the API.
 pub(crate) fn answer(world: &World, endpoint: &Endpoint<'_>, request: &Request<'_>, response: &mut Response) {
     let answered = authenticate(world, request).and_then(|()| match endpoint {
         Endpoint::Devices => list_devices(world, request, response),
@@ -56,13 +30,13 @@ pub(crate) fn answer(world: &World, endpoint: &Endpoint<'_>, request: &Request<'
     }
 }
 
-/// Answers a path outside of both services.
+/// Responds to a path that belongs to neither service.
 pub(crate) fn not_found(world: &World, request: &Request<'_>, response: &mut Response) {
     write_refusal(world, &Refusal::Status(404, "no such path"), request, response);
 }
 
 enum Refusal {
-    /// The token is not good for KPN Things.
+    /// The token is missing, wrong or expired, or its key has no access to KPN Things.
     Token,
     Method(&'static str),
     Status(u16, &'static str),
@@ -82,7 +56,7 @@ fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// The fleet that a call acts on: the key's own, or that of the sub-customer it names.
+/// The fleet that a call acts on: the account's, or the fleet of the sub-customer that the call names.
 fn fleet<'w>(world: &'w World, customer: Option<&str>) -> Result<&'w Fleet, Refusal> {
     let Some(id) = customer else {
         return Ok(&world.fleet);
@@ -138,7 +112,7 @@ fn list_devices(world: &World, request: &Request<'_>, response: &mut Response) -
     Ok(())
 }
 
-/// A number of the query: what a 32-bit signed integer holds, from 0.
+/// A number in the query, from 0 to the largest 32-bit signed integer.
 fn number(text: &str) -> Option<usize> {
     let number: i32 = text.parse().ok()?;
     usize::try_from(number).ok()

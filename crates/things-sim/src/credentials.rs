@@ -1,10 +1,10 @@
-//! The API key that the simulator knows.
+//! The API key that the simulator accepts.
 
 use crate::random::Random;
 use serde_json::json;
 use std::fmt;
 
-/// An API key, its tenant, and the application it asks for. `Debug` does not show the secret.
+/// An API key, its tenant, and the application it requests. `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SimCredentials {
     /// The GRIP tenant id.
@@ -18,8 +18,8 @@ pub struct SimCredentials {
 }
 
 impl SimCredentials {
-    /// Credentials made up from a seed. The secret holds characters that a form or a URL would have to escape, and begins
-    /// so that it is recognised wherever it turns up.
+    /// Credentials generated from a seed. The secret contains characters that a form or a URL would have to escape, and
+    /// it begins with a text that is easy to find wherever it appears.
     pub(crate) fn from_seed(seed: u64) -> Self {
         const SLUG: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
         let mut random = Random::new(seed);

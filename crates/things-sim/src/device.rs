@@ -1,13 +1,13 @@
-//! One device, as a test describes it and as the simulator makes it up.
+//! A device, as a test describes it and as the simulator generates it.
 
 use crate::random::Random;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// A device to put into the simulator. The default has an empty name, no metadata and no barcode.
+/// A device of the simulator. The default has an empty name, no metadata and no barcode.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DeviceSpec {
-    /// The id; `None` has one made up. Any text goes, for ids are opaque.
+    /// The id; `None` has one generated. Any text is allowed because ids are opaque.
     pub uuid: Option<String>,
     /// The name; it need not be unique.
     pub name: String,
@@ -20,19 +20,19 @@ pub struct DeviceSpec {
     pub device_specification_uuid: Option<String>,
     /// The barcode; `None` is sent as null.
     pub barcode: Option<String>,
-    /// Further fields, sent as they are beside the documented ones.
+    /// More fields, sent as they are in addition to the documented ones.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl DeviceSpec {
-    /// A device of this name, and of nothing else.
+    /// A device with only a name.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 }
 
-/// Makes up devices, one after the other, from a seed.
+/// Generates devices from a seed.
 #[derive(Debug)]
 pub(crate) struct Generator {
     random: Random,
@@ -45,7 +45,7 @@ impl Generator {
         Self { random: Random::new(seed), made: 0, with_eui }
     }
 
-    /// A whole fleet. The kinds share it evenly, and it comes out in the order of its names.
+    /// A whole fleet, sorted by name, with about as many devices of each kind.
     pub(crate) fn fleet(&mut self, count: usize) -> impl Iterator<Item = DeviceSpec> {
         (0..count).map(move |index| {
             let kind = KINDS.get(index * KINDS.len() / count).copied().unwrap_or_default();
@@ -53,7 +53,7 @@ impl Generator {
         })
     }
 
-    /// One more device of a kind taken at random.
+    /// One more device, of a random kind.
     pub(crate) fn another(&mut self) -> DeviceSpec {
         let kind = self.random.pick(&KINDS);
         self.device(kind)
@@ -76,7 +76,7 @@ impl Generator {
         let specification = random.pick(&SPECIFICATIONS).to_owned();
         let barcode = random.chance(0.5).then(|| format!("87{:011}", random.below(100_000_000_000)));
         let mut extra = Map::new();
-        // Drawn in any case, so that the switch changes no other field.
+        // Drawn in any case, so that the switch does not change the fields of later devices.
         let (some, eui) = (random.chance(0.5), random.next());
         if some && self.with_eui {
             extra.insert("eui".to_owned(), Value::String(format!("{eui:016X}")));
@@ -93,7 +93,7 @@ impl Generator {
     }
 }
 
-/// In alphabetical order; some hold what URLs and JSON have to escape.
+/// In alphabetical order. Some contain characters that URLs and JSON have to escape.
 const KINDS: [&str; 12] = [
     "Asset \"tracker\"",
     "Café thermostat",

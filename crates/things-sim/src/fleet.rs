@@ -1,8 +1,9 @@
-//! The devices of one account: kept in the order of their names, already written as JSON, so that a page is
-//! a run of slices put one after the other.
+//! The devices of one account. They are kept sorted by name and already written as JSON, so that a page is a row of
+//! slices.
 
+use crate::behaviour::SortShape;
 use crate::device::{DeviceSpec, Generator};
-use crate::http::Response;
+use crate::response::Response;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,18 +18,6 @@ pub struct Churn {
     pub add: usize,
     /// How many devices are removed each time.
     pub remove: usize,
-}
-
-/// The shape of the `sort` field of a page, which differs by version of Spring Data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SortShape {
-    /// An array of orders, as in KPN's sample.
-    #[default]
-    Array,
-    /// `null`.
-    Null,
-    /// `{"sorted":true,"unsorted":false,"empty":false}`, as newer versions of Spring Data write it.
-    Object,
 }
 
 /// The fields that a listing can be sorted by.
@@ -53,7 +42,7 @@ impl Property {
     }
 }
 
-/// What a caller asks of a listing.
+/// The parameters of a listing.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     pub(crate) page: usize,
@@ -85,7 +74,7 @@ impl Fleet {
         self.read().by_name.iter().map(|device| device.uuid.to_string()).collect()
     }
 
-    /// Adds the device, in place of one of the same id, and answers its id.
+    /// Adds the device and returns its id. A device with the same id is replaced.
     pub(crate) fn add(&self, spec: DeviceSpec) -> String {
         let mut stock = self.write();
         if let Some(uuid) = &spec.uuid {
@@ -127,7 +116,7 @@ impl Fleet {
 
 type View = Arc<Vec<Arc<Device>>>;
 
-/// How many searches and orders are kept ready; a listing asks for the same one page after page.
+/// The number of searches and orders to keep, because a listing requests the same one page after page.
 const VIEWS: usize = 16;
 
 struct Stock {
@@ -208,7 +197,7 @@ impl Device {
         })
     }
 
-    /// The order by a property; the id decides between equals, so that pages are cut from one fixed order.
+    /// The order by a property. The id decides between equals, so that all pages are cut from one fixed order.
     fn order(&self, other: &Self, by: Property) -> std::cmp::Ordering {
         let order = match by {
             Property::Name => self.name.cmp(&other.name),

@@ -1,4 +1,4 @@
-//! A small seeded generator (splitmix64): the same seed gives the same fleet and the same faults everywhere.
+//! A small seeded generator (splitmix64). The same seed produces the same fleet and the same faults on every machine.
 
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
@@ -23,7 +23,7 @@ impl Random {
 
     /// True with probability `p`.
     pub(crate) fn chance(&mut self, p: f64) -> bool {
-        // 53 bits are what an f64 holds exactly.
+        // An f64 holds exactly 53 bits.
         ((self.next() >> 11) as f64) < p * (1u64 << 53) as f64
     }
 
@@ -52,9 +52,9 @@ impl Random {
     }
 }
 
-/// A seed made of a seed and a name, so that every fleet has a sequence of its own.
+/// A seed derived from a seed and a name, so that every fleet has its own sequence.
 pub(crate) fn seed_for(seed: u64, name: &str) -> u64 {
-    // FNV-1a: the standard library's hashers give no promise across versions.
+    // FNV-1a, because the hashers of the standard library may change between versions.
     name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
     })

@@ -1,4 +1,4 @@
-//! What the simulator received, kept for tests to look at.
+//! The requests and downlinks that the simulator received, kept for tests to inspect.
 
 use httparse::{EMPTY_HEADER, Header};
 use serde_json::Value;
@@ -9,17 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A downlink that was accepted. `Debug` shows no payload.
 #[derive(Clone, PartialEq)]
 pub struct ReceivedDownlink {
-    /// The sub-customer it was sent for, by `x-client-id`.
+    /// The sub-customer in `x-client-id`.
     pub customer: Option<String>,
-    /// `port` of the query, as sent.
+    /// `port` in the query, as sent.
     pub port: Option<String>,
-    /// `externalReference` of the query, decoded.
+    /// `externalReference` in the query, decoded.
     pub external_reference: Option<String>,
     /// The body as JSON: an array of SenML records.
     pub records: Value,
-    /// The body as it came.
+    /// The body as it was received.
     pub body: Vec<u8>,
-    /// Its place among all accepted downlinks; the first is 1.
+    /// The number of the downlink among all accepted ones. The first is 1.
     pub number: u64,
 }
 
@@ -35,29 +35,28 @@ impl fmt::Debug for ReceivedDownlink {
     }
 }
 
-/// A request that was received, whether it was answered or not. Tokens and the key's secret are masked.
+/// A request that was received, whether it got a response or not. Tokens and the key's secret are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRequest {
     /// The method.
     pub method: String,
-    /// The target as it came: path and query, still percent-encoded.
+    /// The target as received: path and query, still percent-encoded.
     pub target: String,
-    /// The headers in the order of their coming, their names as sent. What follows the scheme in
-    /// `Authorization` is `***`.
+    /// The headers as received, in order. The credentials in `Authorization` are `***`.
     pub headers: Vec<(String, String)>,
-    /// The length of the body in bytes, without the framing of chunks.
+    /// The length of the body in bytes, without chunk framing.
     pub body_length: usize,
 }
 
 impl ReceivedRequest {
-    /// The value of the first header of this name, in any case.
+    /// The value of the first header with this name. Upper and lower case are equal.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// The newest downlinks, and how many there were.
+/// The newest downlinks, and the number of all downlinks.
 pub(crate) struct Downlinks {
     keep: usize,
     log: Mutex<DownlinkLog>,
@@ -74,7 +73,7 @@ impl Downlinks {
         Self { keep, log: Mutex::default() }
     }
 
-    /// Numbers a downlink and keeps it. Its records are read from its body when somebody looks at them.
+    /// Numbers a downlink and keeps it. Its records are parsed when somebody reads them.
     pub(crate) fn keep(&self, mut downlink: ReceivedDownlink) {
         let mut log = self.log();
         log.received += 1;
@@ -102,7 +101,7 @@ impl Downlinks {
     }
 }
 
-/// The newest requests: their heads are copied, and taken apart when somebody looks at them.
+/// The newest requests. Their heads are kept as bytes, and parsed when somebody reads them.
 pub(crate) struct Requests {
     keep: usize,
     newest: Mutex<VecDeque<(Vec<u8>, usize)>>,

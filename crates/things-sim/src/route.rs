@@ -1,12 +1,12 @@
-//! What a path asks for.
+//! Routes and endpoints: the meaning of a path.
 
-use crate::http::decode;
+use crate::request::decode;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The routes of the simulator, as counters and faults tell them apart.
+/// The routes that counters and faults distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Route {
     /// `POST /v2/{tenant}/oidc/idp/c1/token` and `POST /api/v3/idp/oidc/token`.
@@ -65,11 +65,11 @@ impl fmt::Display for UnknownRoute {
 
 impl std::error::Error for UnknownRoute {}
 
-/// What a request is for, with what its path holds.
+/// The endpoint that a path leads to, with the parameters in the path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint<'a> {
     Token {
-        /// `None` on the path that names no tenant.
+        /// `None` on the path without a tenant.
         tenant: Option<Cow<'a, str>>,
     },
     Login,
@@ -78,7 +78,7 @@ pub(crate) enum Endpoint<'a> {
     ContextSwitch {
         customer: Cow<'a, str>,
     },
-    /// A path of the API that is not simulated.
+    /// A path below `/api` that is not simulated.
     UnknownApi,
     Unknown,
 }
@@ -90,7 +90,7 @@ impl<'a> Endpoint<'a> {
             "/api/actuator/downlinks" => return Self::Downlinks,
             _ => {}
         }
-        // Split first, so that an escaped slash stays inside its segment.
+        // Split before decoding, so that an escaped slash stays in its segment.
         let segments: Option<Vec<Cow<'a, str>>> =
             path.split('/').skip(1).map(|segment| decode(segment, false)).collect();
         let mut segments = segments.unwrap_or_default();
@@ -120,7 +120,7 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// How many requests each route received.
+/// The number of requests per route.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     token: AtomicU64,

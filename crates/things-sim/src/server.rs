@@ -1,8 +1,12 @@
-//! The listener and its connections, a thread for each.
+//! The listener and its connections, with one thread per connection.
 
-use crate::fault::{Fault, Verdict};
-use crate::http::{Broken, Frame, Inbox, Request, Response};
+use crate::fault::Fault;
+use crate::faults::Verdict;
+use crate::inbox::{Broken, Frame, Inbox};
+use crate::request::Request;
+use crate::response::Response;
 use crate::route::Endpoint;
+use crate::service;
 use crate::world::World;
 use httparse::EMPTY_HEADER;
 use std::collections::HashMap;
@@ -12,16 +16,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Small, for there may be thousands of connections; JSON of the deepest kind that is read fits in.
+/// Small because there may be thousands of connections. The deepest JSON that serde_json accepts still fits.
 const STACK: usize = 256 * 1024;
 
-/// How long a sleeping connection takes at most to notice that the server stops.
+/// The longest time that a sleeping connection needs to notice that the server stops.
 const NOTICE: Duration = Duration::from_millis(25);
 
-/// How much later than asked a sleeping thread wakes up, about; the rest of a latency is waited for awake.
+/// A sleeping thread wakes up about this much too late, so the end of a latency is waited for awake.
 const OVERSLEEP: Duration = Duration::from_micros(150);
 
-/// How long a client that was refused may go on sending, so that it gets to read why.
+/// A refused client may keep sending for this long, so that it gets to read the reason.
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Server {
@@ -65,7 +69,7 @@ impl Server {
         let Some(acceptor) = acceptor else {
             return;
         };
-        // Wakes the acceptor; when no connection can be made, it is not waiting for one either.
+        // Wakes the acceptor. If no connection can be made, the acceptor is not waiting for one either.
         drop(TcpStream::connect_timeout(&self.addr, LINGER));
         join(acceptor);
         let connections = std::mem::take(&mut self.state().connections);
@@ -87,18 +91,18 @@ impl Server {
             }
             match accepted {
                 Ok((stream, _)) => self.adopt(number, stream),
-                // Out of descriptors, most likely: some will be free again.
+                // Most likely out of file descriptors: try again when some are free.
                 Err(_) => thread::sleep(NOTICE),
             }
         }
     }
 
     fn adopt(self: &Arc<Self>, number: u64, stream: TcpStream) {
-        // Without it the answers to small requests come late, and nothing else changes.
+        // If this fails, responses to small requests come late, and nothing else changes.
         let _ = stream.set_nodelay(true);
         let stream = Arc::new(stream);
         let (server, socket) = (Arc::clone(self), Arc::clone(&stream));
-        // Held until the connection is listed, so that its end does not come before.
+        // Locked until the connection is listed, so that it cannot end before that.
         let mut state = self.state();
         let thread =
             thread::Builder::new().name(format!("things-sim-{number}")).stack_size(STACK).spawn(move || {
@@ -108,13 +112,13 @@ impl Server {
                 let ended = server.state().connections.remove(&number);
                 drop(ended);
             });
-        // Without a thread the connection is closed.
+        // Without a thread, dropping the stream closes the connection.
         if let Ok(thread) = thread {
             state.connections.insert(number, (stream, thread));
         }
     }
 
-    /// Serves the requests of a connection, one after the other, until either side ends it.
+    /// Serves the requests of a connection in turn, until either side closes it.
     fn serve(&self, stream: &TcpStream) {
         let mut inbox = Inbox::new(stream);
         let mut response = Response::new();
@@ -157,7 +161,7 @@ impl Server {
             Some(Fault::DropBefore) => return End::Close,
             Some(Fault::Stall) => return End::Stall,
             Some(Fault::Status { processed: false, .. }) => {}
-            _ => self.world.answer(&endpoint, request, response),
+            _ => service::answer(&self.world, &endpoint, request, response),
         }
         let mut body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
         let mut keep_alive = frame.keep_alive;
@@ -191,7 +195,7 @@ impl Server {
         }
     }
 
-    /// Sleeps to the end, unless the server stops before.
+    /// Sleeps. Returns false if the server stopped in the meantime.
     fn sleep(&self, latency: Duration) -> bool {
         if latency.is_zero() {
             return true;
@@ -221,7 +225,7 @@ impl Server {
     }
 }
 
-/// How a connection goes on after a call.
+/// The state of a connection after a call.
 enum End {
     KeepAlive,
     Close,
@@ -232,7 +236,7 @@ fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, st
     response.begin(status, Some("text/plain;charset=UTF-8"));
     response.push(why.as_bytes());
     let mut writer = stream;
-    // A socket closed with unread bytes is reset, and the answer may be lost: let the client finish.
+    // Closing a socket with unread bytes resets it, and the response may be lost: let the client finish first.
     if writer.write_all(response.bytes(true, usize::MAX)).is_ok()
         && stream.shutdown(Shutdown::Write).is_ok()
         && stream.set_read_timeout(Some(LINGER)).is_ok()
@@ -242,6 +246,6 @@ fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, st
 }
 
 fn join(thread: JoinHandle<()>) {
-    // A connection that panicked has said so already, and the others are not affected.
+    // A panic of a connection was already printed, and the other connections are not affected.
     let _ = thread.join();
 }

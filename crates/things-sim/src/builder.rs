@@ -1,0 +1,233 @@
+//! The settings of a simulator before it starts.
+
+use crate::behaviour::{Behaviour, DownlinkAnswer, ExpiresIn, SortShape, SwitchAnswer};
+use crate::credentials::SimCredentials;
+use crate::device::{DeviceSpec, Generator};
+use crate::faults::Faults;
+use crate::fleet::{Churn, Fleet};
+use crate::random::{Random, seed_for};
+use crate::record::{Downlinks, Requests};
+use crate::route::Calls;
+use crate::rule::FaultRule;
+use crate::server::Server;
+use crate::sim::{DEFAULT_CUSTOMER, DEFAULT_CUSTOMER_DEVICES, Sim};
+use crate::tokens::Tokens;
+use crate::world::{Customer, World};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+impl Sim {
+    /// A builder with the default settings.
+    pub fn builder() -> SimBuilder {
+        SimBuilder::default()
+    }
+}
+
+/// Sets up a [`Sim`].
+#[derive(Debug, Clone)]
+pub struct SimBuilder {
+    devices: usize,
+    added: Vec<DeviceSpec>,
+    eui: bool,
+    seed: u64,
+    port: u16,
+    credentials: Option<SimCredentials>,
+    customers: Vec<(String, usize)>,
+    churn: Option<Churn>,
+    faults: Vec<FaultRule>,
+    keep_requests: usize,
+    keep_downlinks: usize,
+    behaviour: Behaviour,
+}
+
+impl Default for SimBuilder {
+    fn default() -> Self {
+        Self {
+            devices: 100,
+            added: Vec::new(),
+            eui: true,
+            seed: 0,
+            port: 0,
+            credentials: None,
+            customers: vec![(DEFAULT_CUSTOMER.to_owned(), DEFAULT_CUSTOMER_DEVICES)],
+            churn: None,
+            faults: Vec::new(),
+            keep_requests: 1000,
+            keep_downlinks: 1_000_000,
+            behaviour: Behaviour::default(),
+        }
+    }
+}
+
+impl SimBuilder {
+    /// Sets the number of generated devices of the account. Default: 100.
+    #[must_use]
+    pub fn devices(mut self, count: usize) -> Self {
+        self.devices = count;
+        self
+    }
+
+    /// Adds this device to the account, in addition to the generated ones.
+    #[must_use]
+    pub fn device(mut self, device: DeviceSpec) -> Self {
+        self.added.push(device);
+        self
+    }
+
+    /// Sets whether about half of the generated devices have the undocumented field `eui`. Default: true.
+    #[must_use]
+    pub fn eui(mut self, some_have_it: bool) -> Self {
+        self.eui = some_have_it;
+        self
+    }
+
+    /// Sets the seed of devices, credentials, changes and chance. Default: 0.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the port on 127.0.0.1. Default: 0, any free port.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets the API key to accept. Default: a key generated from the seed.
+    #[must_use]
+    pub fn credentials(mut self, credentials: SimCredentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Removes the key's access to KPN Things: it still gets tokens, but every call of the API gets a 302.
+    #[must_use]
+    pub fn without_access(mut self) -> Self {
+        self.behaviour.access = false;
+        self
+    }
+
+    /// Grants a sub-customer with this number of generated devices, in addition to the default sub-customer.
+    #[must_use]
+    pub fn customer(mut self, id: impl Into<String>, devices: usize) -> Self {
+        self.customers.push((id.into(), devices));
+        self
+    }
+
+    /// Removes the sub-customers granted so far, including the default one.
+    #[must_use]
+    pub fn no_customers(mut self) -> Self {
+        self.customers.clear();
+        self
+    }
+
+    /// Sets the lifetime of a token. Default: 3600 s, as documented. A token with a lifetime of zero is expired on arrival.
+    #[must_use]
+    pub fn token_life(mut self, life: Duration) -> Self {
+        self.behaviour.token_life = life;
+        self
+    }
+
+    /// Sets the form of `expires_in` in a token response. Default: [`ExpiresIn::Number`].
+    #[must_use]
+    pub fn expires_in(mut self, expires_in: ExpiresIn) -> Self {
+        self.behaviour.expires_in = expires_in;
+        self
+    }
+
+    /// Sets the most devices per page, at least 1. A request for more gets this many, and `size` says so. Default: no cap.
+    #[must_use]
+    pub fn page_size_cap(mut self, devices: usize) -> Self {
+        self.behaviour.page_size_cap = Some(devices.max(1));
+        self
+    }
+
+    /// Sets the shape of the field `sort`. Default: [`SortShape::Array`].
+    #[must_use]
+    pub fn sort_shape(mut self, shape: SortShape) -> Self {
+        self.behaviour.sort_shape = shape;
+        self
+    }
+
+    /// Sets the response to a downlink. Default: [`DownlinkAnswer::CreatedObject`].
+    #[must_use]
+    pub fn downlink_answer(mut self, answer: DownlinkAnswer) -> Self {
+        self.behaviour.downlink_answer = answer;
+        self
+    }
+
+    /// Sets the response to a context switch. Default: [`SwitchAnswer::OkObject`].
+    #[must_use]
+    pub fn switch_answer(mut self, answer: SwitchAnswer) -> Self {
+        self.behaviour.switch_answer = answer;
+        self
+    }
+
+    /// Adds and removes devices of the account between pages. Default: no changes.
+    #[must_use]
+    pub fn churn(mut self, churn: Churn) -> Self {
+        self.churn = Some(churn);
+        self
+    }
+
+    /// Adds a fault.
+    #[must_use]
+    pub fn fault(mut self, rule: FaultRule) -> Self {
+        self.faults.push(rule);
+        self
+    }
+
+    /// Sets how many of the newest requests [`Sim::requests`] keeps. Default: 1000.
+    #[must_use]
+    pub fn keep_requests(mut self, count: usize) -> Self {
+        self.keep_requests = count;
+        self
+    }
+
+    /// Sets how many of the newest downlinks [`Sim::downlinks`] keeps. Default: 1,000,000.
+    #[must_use]
+    pub fn keep_downlinks(mut self, count: usize) -> Self {
+        self.keep_downlinks = count;
+        self
+    }
+
+    /// Binds the port and starts to serve.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken, or no thread can be started.
+    pub fn start(self) -> io::Result<Sim> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        let addr = listener.local_addr()?;
+        let fleet = |name: &str, count, churn| {
+            Fleet::new(count, Generator::new(seed_for(self.seed, name), self.eui), churn)
+        };
+        let account = fleet("devices", self.devices, self.churn);
+        for device in self.added {
+            account.add(device);
+        }
+        let customers = self.customers.into_iter().map(|(id, count)| {
+            let customer = Customer { fleet: fleet(&id, count, None), switched: AtomicBool::new(false) };
+            (id, customer)
+        });
+        let world = World {
+            url: format!("http://{addr}"),
+            credentials: self
+                .credentials
+                .unwrap_or_else(|| SimCredentials::from_seed(seed_for(self.seed, "credentials"))),
+            behaviour: self.behaviour,
+            tokens: Tokens::new(),
+            fleet: account,
+            customers: customers.collect(),
+            faults: Faults::new(self.faults, Random::new(seed_for(self.seed, "faults"))),
+            calls: Calls::default(),
+            requests: Requests::new(self.keep_requests),
+            downlinks: Downlinks::new(self.keep_downlinks),
+        };
+        Ok(Sim::new(Server::start(listener, addr, world)?))
+    }
+}

@@ -1,0 +1,74 @@
+//! The text form that rules share: numbers, durations and comma lists, and the error when a text is none.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The text is not a rule. The message says what is allowed instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseRuleError(String);
+
+impl fmt::Display for ParseRuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseRuleError {}
+
+pub(crate) fn error<T>(message: impl Into<String>) -> Result<T, ParseRuleError> {
+    Err(ParseRuleError(message.into()))
+}
+
+/// A whole number from 1.
+pub(crate) fn positive(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number > 0)
+}
+
+/// The units of a duration in nanoseconds, largest first.
+const UNITS: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, ParseRuleError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let nanos = UNITS
+        .into_iter()
+        .find(|(name, _)| *name == unit)
+        .and_then(|(_, nanos)| number.parse::<u64>().ok()?.checked_mul(nanos));
+    match nanos {
+        Some(nanos) => Ok(Duration::from_nanos(nanos)),
+        None => {
+            error(format!("`{text}` is not a duration: use a whole number of s, ms, us or ns, as in 20ms"))
+        }
+    }
+}
+
+pub(crate) fn write_duration(duration: Duration, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let nanos = duration.as_nanos();
+    let (unit, size) = UNITS
+        .into_iter()
+        .find(|(_, size)| nanos.is_multiple_of(u128::from(*size)))
+        .filter(|_| nanos > 0)
+        .unwrap_or(("ms", 1));
+    write!(f, "{}{unit}", nanos / u128::from(size))
+}
+
+/// Splits at each comma without a backslash in front, and removes the backslashes.
+pub(crate) fn split_unescaped(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => part.extend(letters.next()),
+            ',' => parts.push(std::mem::take(&mut part)),
+            letter => part.push(letter),
+        }
+    }
+    parts.push(part);
+    parts
+}
+
+/// Puts a backslash in front of commas and backslashes.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(',', "\\,")
+}
