@@ -110,6 +110,7 @@ impl List {
             count.pages += 1;
             count.told = page.total_elements.or(count.told);
         }
+        count.doubles = pages.feed().report().doubles;
         sheet.end()?;
         drop(sheet);
         console.say(count.in_words(left == 0))?;
@@ -124,6 +125,8 @@ pub(crate) struct Count {
     pub(crate) pages: u64,
     /// How many devices there are by the server's own word.
     pub(crate) told: Option<u64>,
+    /// How often a device came again on a later page.
+    pub(crate) doubles: u64,
 }
 
 impl Count {
@@ -131,6 +134,10 @@ impl Count {
         let mut words = format!("{} on {}", number(self.devices, "device"), number(self.pages, "page"));
         if let Some(told) = self.told.filter(|told| *told != self.devices) {
             words.push_str(&format!("; the service counts {}", number(told, "device")));
+        }
+        if self.doubles > 0 {
+            let doubles = number(self.doubles, "device");
+            words.push_str(&format!("; {doubles} came twice, so others may be missing"));
         }
         if limited {
             words.push_str("; stopped at the limit");
@@ -272,12 +279,17 @@ mod tests {
 
     #[test]
     fn counts_read_well() {
-        let count = |devices, pages, told| Count { devices, pages, told };
+        let count = |devices, pages, told| Count { devices, pages, told, doubles: 0 };
         assert_eq!(count(100_000, 5_000, Some(100_000)).in_words(false), "100,000 devices on 5,000 pages");
         assert_eq!(count(1, 1, None).in_words(false), "1 device on 1 page");
         assert_eq!(
             count(1_234_567, 1, Some(2)).in_words(true),
             "1,234,567 devices on 1 page; the service counts 2 devices; stopped at the limit"
+        );
+        let doubles = Count { doubles: 12, ..count(48, 3, Some(60)) };
+        assert_eq!(
+            doubles.in_words(false),
+            "48 devices on 3 pages; the service counts 60 devices; 12 devices came twice, so others may be missing"
         );
     }
 }

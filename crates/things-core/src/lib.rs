@@ -32,7 +32,7 @@ pub use body::Body;
 pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Proxy, Settings};
 pub use config::{Config, Credentials, Limits};
 pub use customers::{ContextSwitch, CustomerId};
-pub use devices::{Device, Extra, Fleet, ListDevices, Page, SortOrder};
+pub use devices::{Device, Extra, Fleet, ListDevices, ListingReport, Page, SortOrder};
 pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use flow::{Exchange, Pause, Step, Turn};

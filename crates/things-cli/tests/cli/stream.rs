@@ -54,7 +54,8 @@ fn memory_does_not_grow_with_the_fleet() {
         (20_000, &["--ndjson", "--page-size", "1000"]),
     ] {
         let (small, large) = (peak_memory(few, args), peak_memory(100_000, args));
-        assert!(large < small + 3 * 1024, "{args:?}: {small} KiB for {few} devices, {large} KiB for 100,000");
+        // A listing remembers 16 bytes of each device, in a set that is up to half empty.
+        assert!(large < small + 6 * 1024, "{args:?}: {small} KiB for {few} devices, {large} KiB for 100,000");
     }
 }
 

@@ -43,6 +43,7 @@ pub struct Devices<C> {
     window: usize,
     timeout: Option<Duration>,
     deadline: Option<Duration>,
+    strict: bool,
 }
 
 impl<C: FeedClient> Devices<C> {
@@ -54,6 +55,7 @@ impl<C: FeedClient> Devices<C> {
             window: Pages::DEFAULT_WINDOW,
             timeout: None,
             deadline: None,
+            strict: false,
         }
     }
 
@@ -106,6 +108,13 @@ impl<C: FeedClient> Devices<C> {
         self
     }
 
+    /// Ends the listing with an error where it notices that pages do not fit together; see
+    /// [`ListingReport`](crate::ListingReport). By default it reports that at its end.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
     /// The devices one by one, in order. A `for` loop over a blocking client's listing does the same.
     pub fn stream(self) -> C::Devices<Pages> {
         C::devices(self.pages())
@@ -114,7 +123,7 @@ impl<C: FeedClient> Devices<C> {
     /// The pages themselves, in order.
     pub fn pages(self) -> C::Items<Pages> {
         let client = self.client.with_times(self.timeout, self.deadline);
-        let pages = client.session().pages(self.query, self.window);
+        let pages = client.session().pages(self.query, self.window).strict(self.strict);
         client.items(pages)
     }
 

@@ -1,6 +1,6 @@
 //! All devices of a listing at once.
 
-use super::Device;
+use super::{Device, ListingReport};
 
 /// All devices of a listing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,7 +10,9 @@ pub struct Fleet {
     pub devices: Vec<Device>,
     /// How many pages they came in.
     pub pages: u64,
-    /// How many devices the server told there are, on the last page. Other than `devices.len()` if devices came or
-    /// went meanwhile; that both are equal does not prove that none did.
+    /// The number of devices that the service counted, on the last page that gave a total. That it equals `devices.len()` does
+    /// not prove that the listing is complete.
     pub total_elements: Option<u64>,
+    /// What the listing noticed about its own completeness.
+    pub report: ListingReport,
 }

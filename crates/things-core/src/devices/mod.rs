@@ -6,6 +6,7 @@ mod fleet;
 mod identity;
 mod list;
 mod page;
+mod report;
 mod sort_echo;
 
 pub use device::Device;
@@ -14,4 +15,5 @@ pub use fleet::Fleet;
 pub(crate) use identity::{Identities, Identity};
 pub use list::{ListDevices, SortOrder};
 pub use page::Page;
+pub use report::ListingReport;
 pub(crate) use sort_echo::SortEcho;

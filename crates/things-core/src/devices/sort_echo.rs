@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn the_first_order_of_an_array_decides() {
-        let documented = r#"[{"direction":"ASC","property":"name","ignoreCase":false,"nullHandling":"NATIVE"}]"#;
+        let documented =
+            r#"[{"direction":"ASC","property":"name","ignoreCase":false,"nullHandling":"NATIVE"}]"#;
         assert_eq!(read(documented), SortEcho::By("name".into()));
         assert_eq!(read(r#"[{"property":"uuid"},{"property":"name"}]"#), SortEcho::By("uuid".into()));
         assert_eq!(read(r#"{"property":"uuid","unsorted":false}"#), SortEcho::By("uuid".into()));
@@ -189,9 +190,23 @@ mod tests {
     #[test]
     fn any_other_shape_says_nothing() {
         for json in [
-            "null", "[]", "{}", "\"uuid\"", "7", "-7", "1.5", "true", "[null]", "[[{\"property\":\"name\"}]]",
-            r#"[{"property":7}]"#, r#"[{"property":-7}]"#, r#"[{"property":1.5}]"#, r#"[{"property":null}]"#,
-            r#"[{"property":["uuid"]}]"#, r#"[{"property":{"a":1}}]"#, r#"{"unsorted":"yes"}"#,
+            "null",
+            "[]",
+            "{}",
+            "\"uuid\"",
+            "7",
+            "-7",
+            "1.5",
+            "true",
+            "[null]",
+            "[[{\"property\":\"name\"}]]",
+            r#"[{"property":7}]"#,
+            r#"[{"property":-7}]"#,
+            r#"[{"property":1.5}]"#,
+            r#"[{"property":null}]"#,
+            r#"[{"property":["uuid"]}]"#,
+            r#"[{"property":{"a":1}}]"#,
+            r#"{"unsorted":"yes"}"#,
         ] {
             assert_eq!(read(json), SortEcho::Silent, "{json}");
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::defaults::Defaults;
 use super::feed::{DeviceFeed, Feed, Ticket, Want};
 use crate::config::Limits;
-use crate::devices::{Device, Fleet, ListDevices, Page};
+use crate::devices::{Device, Fleet, Identities, Identity, ListDevices, ListingReport, Page};
 use crate::error::Error;
 use crate::moment::Moment;
 use crate::session::Session;
@@ -50,7 +50,12 @@ pub struct Pages {
     fingerprints: HashSet<u64>,
     empty_in_a_row: u32,
     finished: bool,
-    total_elements: Option<u64>,
+    /// The devices that were handed out.
+    seen: Identities,
+    report: ListingReport,
+    strict: bool,
+    /// The error that follows the last page.
+    failure: Option<Error>,
 }
 
 /// How many pages there seem to be: this decides what to fetch ahead, and nothing else.
@@ -94,7 +99,10 @@ impl Pages {
             fingerprints: HashSet::new(),
             empty_in_a_row: 0,
             finished: false,
-            total_elements: None,
+            seen: Identities::default(),
+            report: ListingReport::default(),
+            strict: false,
+            failure: None,
         }
     }
 
@@ -104,14 +112,21 @@ impl Pages {
         self
     }
 
-    /// Returns the total of devices that the service gave on the page taken last.
-    pub fn total_elements(&self) -> Option<u64> {
-        self.total_elements
+    /// Ends the listing with an error as soon as it notices that pages do not fit together: a device that comes twice, a total
+    /// that moves, fewer devices than the service counts. See [`ListingReport`].
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Returns what the listing noticed so far about its own completeness.
+    pub fn report(&self) -> &ListingReport {
+        &self.report
     }
 
     /// Whether a page may be requested now: it is needed next, or worth fetching ahead.
     fn has_room(&self) -> bool {
-        if self.finished {
+        if self.finished || self.failure.is_some() {
             return false;
         }
         // Numbers below `next_take` were taken; the others that were wanted are in flight or ready.
@@ -182,7 +197,10 @@ impl Pages {
                 return Err(Error::listing(format!("page {asked} has the same devices as a page before")));
             }
         }
-        self.total_elements = page.total_elements.or(self.total_elements);
+        if let Some(total) = page.total_elements {
+            self.report.count(total);
+            self.seen.reserve(total);
+        }
         Ok(())
     }
 
@@ -199,13 +217,26 @@ impl Pages {
     }
 
     /// Judges the next page in order, and decides whether it is the last.
-    fn next_page(&mut self, page: Page) -> Result<Page, Error> {
+    fn next_page(&mut self, mut page: Page) -> Result<Page, Error> {
         self.judge(&page)?;
         let goes_on = self.goes_on(&page);
         if self.next_take >= self.most && (goes_on || !page.devices.is_empty()) {
             return Err(Error::too_many_pages(format!("no end after {} pages", self.most)));
         }
-        self.finished = !goes_on;
+        // Doubles are judged above: an empty page ends a listing, a page of doubles does not.
+        let before = page.devices.len();
+        page.devices.retain(|device| self.seen.insert(Identity::of(device.uuid())));
+        self.report.devices += page.devices.len() as u64;
+        self.report.doubles += (before - page.devices.len()) as u64;
+        let noticed = self.report.doubles > 0 || self.report.moved_totals.is_some();
+        if self.strict && (noticed || !goes_on && !self.report.is_clean()) {
+            let error = Error::listing(format!("the pages do not fit together: {}", self.report));
+            if noticed {
+                return Err(error);
+            }
+            self.failure = Some(error);
+        }
+        self.finished = !goes_on && self.failure.is_none();
         self.next_take += 1;
         // The page that said `last` was passed: it is no reason any more to fetch nothing ahead.
         self.ahead.last = self.ahead.last.filter(|last| *last >= self.next_take);
@@ -243,8 +274,10 @@ impl Feed for Pages {
         if self.finished {
             return None;
         }
-        let page = self.ready.remove(&self.next_take)?;
-        let page = page.and_then(|page| self.next_page(page));
+        let page = match self.failure.take() {
+            Some(error) => Err(error),
+            None => self.ready.remove(&self.next_take)?.and_then(|page| self.next_page(page)),
+        };
         self.finished |= page.is_err();
         if self.finished {
             self.ready.clear();
@@ -254,6 +287,12 @@ impl Feed for Pages {
 
     fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    fn warning(&self) -> Option<String> {
+        let noticed =
+            format!("a listing of devices may be incomplete: {}; list with verified()", self.report);
+        (!self.report.is_clean()).then_some(noticed)
     }
 }
 
@@ -272,11 +311,16 @@ impl Pages {
 impl DeviceFeed for Pages {
     fn expected(&self) -> usize {
         // The total is the service's word: room is made for what it could plausibly be, and no more.
-        usize::try_from(self.total_elements.unwrap_or(0).min(1_000_000)).unwrap_or(0)
+        usize::try_from(self.report.total_elements.unwrap_or(0).min(1_000_000)).unwrap_or(0)
     }
 
     fn fleet(&self, devices: Vec<Device>) -> Fleet {
-        Fleet { devices, pages: self.next_take, total_elements: self.total_elements }
+        Fleet {
+            devices,
+            pages: self.next_take,
+            total_elements: self.report.total_elements,
+            report: self.report.clone(),
+        }
     }
 }
 
@@ -435,7 +479,7 @@ mod tests {
     #[test]
     fn the_total_is_what_the_last_page_told_that_told_one() {
         let mut pages = pages_of(1);
-        assert_eq!(pages.total_elements(), None);
+        assert_eq!(pages.report().total_elements, None);
         for (number, told, total) in [(0, Some(45), 45), (1, None, 45), (2, Some(46), 46)] {
             assert_eq!(wanted(&mut pages), [number]);
             pages.accept(
@@ -443,7 +487,7 @@ mod tests {
                 Ok(Page { total_elements: told, ..Server::new(60, 20).page(number) }),
             );
             assert!(pages.take().unwrap().is_ok());
-            assert_eq!(pages.total_elements(), Some(total));
+            assert_eq!(pages.report().total_elements, Some(total));
         }
     }
 
@@ -767,6 +811,68 @@ mod tests {
         assert!(targets[0].contains("pageSize=100&sortBy=uuid"), "{targets:?}");
         assert!(!targets[1].contains("sortBy") && !targets[2].contains("pageSize"), "{targets:?}");
         assert_eq!(targets.len(), 3);
+    }
+
+    /// A fleet whose pages 1 and 2 overlap: device 20 comes twice, device 40 never.
+    fn overlapping(number: u64) -> Page {
+        let server = Server::new(60, 20);
+        let mut page = server.page(number);
+        if number == 2 {
+            page.devices[0] = device(20);
+        }
+        page
+    }
+
+    #[test]
+    fn no_device_is_handed_out_twice_and_the_report_says_what_was_noticed() {
+        for window in [1, 8] {
+            let mut pages = pages_of(window);
+            let mut devices = Vec::new();
+            while !pages.is_finished() {
+                for number in wanted(&mut pages) {
+                    pages.accept(Ticket::new(number), Ok(overlapping(number)));
+                }
+                devices.extend(pages.take().into_iter().flat_map(|page| page.unwrap()));
+            }
+            assert_eq!(devices.len(), 59);
+            let report = pages.fleet(devices).report;
+            assert_eq!((report.devices, report.doubles, report.missing()), (59, 1, 1));
+            let warning = pages.warning().unwrap();
+            assert!(warning.contains("1 device came twice") && warning.contains("verified()"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn a_listing_that_fits_together_has_nothing_to_warn_of() {
+        let mut pages = pages_of(1);
+        assert_eq!(wanted(&mut pages), [0]);
+        pages.accept(Ticket::new(0), Ok(Server::new(3, 20).page(0)));
+        assert!(pages.take().unwrap().is_ok() && pages.is_finished());
+        assert_eq!(pages.warning(), None);
+    }
+
+    #[test]
+    fn a_strict_listing_ends_with_an_error_where_pages_do_not_fit_together() {
+        let strict = || pages_of(8).strict(true);
+        assert!(message(list(strict(), |_| 0, overlapping).0).contains("1 device came twice"));
+        let moving = |number| Server::new(if number == 0 { 60 } else { 59 }, 20).page(number);
+        assert!(message(list(strict(), |_| 0, moving).0).contains("the total moved between 59 and 60"));
+        let fewer = |number| Page { total_elements: Some(61), ..Server::new(60, 20).page(number) };
+        let mut devices = 0;
+        let mut pages = strict();
+        let end = loop {
+            for number in wanted(&mut pages) {
+                pages.accept(Ticket::new(number), Ok(fewer(number)));
+            }
+            match pages.take().unwrap() {
+                Ok(page) => devices += page.devices.len(),
+                Err(error) => break error,
+            }
+        };
+        assert!(end.message().contains("1 fewer came than the 61"), "{end}");
+        assert_eq!((devices, end.kind()), (60, ErrorKind::Listing));
+        assert!(pages.is_finished() && pages.take().is_none());
+        assert_eq!(list(strict(), |_| 0, |number| Server::new(60, 20).page(number)).0.unwrap().len(), 60);
     }
 
     #[test]

@@ -1,0 +1,91 @@
+//! What a plain listing noticed about its own completeness.
+
+use std::fmt;
+
+/// What a plain listing noticed. Pages that do not fit together show as doubles, as a total that moves, or as fewer devices
+/// than the service counted.
+///
+/// On a fleet that changes during the listing, doubles and moved totals are normal. A report without a notice does not prove
+/// that the listing is complete: devices can be missed without any of these signs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListingReport {
+    /// Devices that were handed out, each once.
+    pub devices: u64,
+    /// How often a device came again on a later page. It was not handed out again.
+    pub doubles: u64,
+    /// The number of devices that the service counted, on the last page that gave a total.
+    pub total_elements: Option<u64>,
+    /// The smallest and the largest total that the service gave, if it gave more than one.
+    pub moved_totals: Option<(u64, u64)>,
+}
+
+impl ListingReport {
+    /// Returns how many devices fewer came than the service counted; 0 if it counted none.
+    pub fn missing(&self) -> u64 {
+        self.total_elements.unwrap_or(0).saturating_sub(self.devices)
+    }
+
+    /// Whether nothing was noticed.
+    pub fn is_clean(&self) -> bool {
+        self.doubles == 0 && self.moved_totals.is_none() && self.missing() == 0
+    }
+
+    /// Takes in the total of a page.
+    pub(crate) fn count(&mut self, total: u64) {
+        if let Some(known) = self.total_elements.filter(|known| *known != total) {
+            let (least, most) = self.moved_totals.unwrap_or((known, known));
+            self.moved_totals = Some((least.min(total), most.max(total)));
+        }
+        self.total_elements = Some(total);
+    }
+}
+
+/// Says what was noticed, in one sentence; nothing if nothing was.
+impl fmt::Display for ListingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut notices = Vec::new();
+        if self.doubles > 0 {
+            let plural = if self.doubles == 1 { "device" } else { "devices" };
+            notices.push(format!("{} {plural} came twice", self.doubles));
+        }
+        if let (missing @ 1.., Some(total)) = (self.missing(), self.total_elements) {
+            notices.push(format!("{missing} fewer came than the {total} that the service counts"));
+        }
+        if let Some((least, most)) = self.moved_totals {
+            notices.push(format!("the total moved between {least} and {most}"));
+        }
+        f.write_str(&notices.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_what_was_noticed() {
+        let mut report = ListingReport { devices: 48, doubles: 12, ..ListingReport::default() };
+        assert_eq!(report.missing(), 0);
+        for total in [60, 60, 58, 61, 60] {
+            report.count(total);
+        }
+        assert_eq!((report.missing(), report.moved_totals), (12, Some((58, 61))));
+        assert_eq!(
+            report.to_string(),
+            "12 devices came twice, 12 fewer came than the 60 that the service counts, the total moved between 58 and 61"
+        );
+        assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn a_report_is_clean_if_all_fits() {
+        let mut report = ListingReport { devices: 60, ..ListingReport::default() };
+        assert!(report.is_clean());
+        report.count(60);
+        report.count(60);
+        assert!(report.is_clean() && report.to_string().is_empty());
+        report.devices = 61;
+        assert!(report.is_clean(), "more than were counted is no loss");
+    }
+}
