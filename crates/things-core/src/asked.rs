@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::body::Body;
 use crate::error::{DecodeError, Error, ErrorKind, Outcome, Report, excerpt, hint, shorten};
+use crate::input::InputError;
 use crate::moment::Moment;
 use crate::redaction::{redact, redact_json, redact_text};
 use crate::retry::{Failure, Replay, Stop, retry_after};
@@ -40,6 +41,15 @@ pub(crate) struct Asked {
     pub(crate) secrets: Arc<[Secret]>,
     /// The access token that the request carried.
     pub(crate) token: Option<HeaderValue>,
+}
+
+/// What a call had not reached when its time ran out.
+#[derive(Clone, Copy)]
+pub(crate) enum Before {
+    Start,
+    Token,
+    ContextSwitch,
+    Call,
 }
 
 impl Asked {
@@ -135,9 +145,29 @@ impl Asked {
         })
     }
 
-    /// The error of a call whose time ran out between two requests. `waited` says before what.
-    pub(crate) fn out_of_time(&self, waited: &str, now: Moment) -> Error {
-        let message = format!("the time of the call, {:.1?}, ran out {waited}", self.limit);
+    /// The error of a call whose input cannot make a request.
+    pub(crate) fn refused(input: InputError, replay: Replay) -> Error {
+        Error::from(input)
+            .with(|report| report.outcome = (replay == Replay::Never).then_some(Outcome::NotSent))
+    }
+
+    /// The error of a call whose time ran out between two requests.
+    pub(crate) fn out_of_time(&self, before: Before, now: Moment) -> Error {
+        let limit = self.limit;
+        let message = match before {
+            Before::Start => "the deadline had passed before the call began".to_owned(),
+            Before::Token => {
+                format!("the time of the call, {limit:.1?}, ran out before there was an access token")
+            }
+            Before::ContextSwitch => {
+                format!(
+                    "the time of the call, {limit:.1?}, ran out before the context switch to the customer"
+                )
+            }
+            Before::Call => {
+                format!("the time of the call, {limit:.1?}, ran out before the call could be sent")
+            }
+        };
         Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
             report.stop = Some(Stop::Deadline);
             self.describe(report, now);

@@ -22,6 +22,12 @@ pub trait Operation {
     /// The request, or why it cannot be made.
     fn encode(&self) -> Result<Call, InputError>;
 
+    /// Whether the call must not be made twice, like a downlink. This decides the outcome in the error of a call that
+    /// cannot be encoded; the retries of all other calls follow from [`Call::replay`].
+    fn at_most_once(&self) -> bool {
+        false
+    }
+
     /// Reads an answer with a 2xx status.
     fn decode(&self, answer: Answer) -> Result<Self::Output, DecodeError>;
 }

@@ -1,12 +1,21 @@
 //! How fast the session may send to one service, by what the service last asked for.
 //!
 //! A 429 or 503 with `Retry-After` speaks to the whole session, not to the one call that got it. Until that time no call
-//! sends to the service. After it, calls go one by one, [`GAP`] apart or as far apart as the service asked, because
-//! `Retry-After: 1` is how a limit of one request per second looks: calls that all come back at the same moment are all
-//! refused again, but one. When requests succeed, the gap is halved, step by step, until there is none. Each time that
-//! this was too fast, it takes twice as many successes to halve it.
+//! sends to the service. After it, calls go one by one, as far apart as the service asked, [`GAP`] at most: a limit of one
+//! request per second says `Retry-After: 1`, and of calls that all come back at the same moment it refuses all but one.
+//!
+//! | situation | rule |
+//! |---|---|
+//! | the service asks to wait | no call sends before that time, and some jitter |
+//! | calls wait | they stand in line, the oldest first; a call that was refused keeps its place |
+//! | a call's turn | its number in line, times the gap, after the first possible moment. A call that nobody drives costs the others one gap |
+//! | requests succeed | the gap is halved, step by step, until there is none |
+//! | this was too fast | the gap is as the service asks, and it takes twice as many successes to halve it again |
+//! | nobody sends for [`IDLE`] gaps | there is no gap any more |
+//! | the wait does not fit into the call | the call ends at once, with the error of the response that asked |
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -25,61 +34,91 @@ const NO_GAP: Duration = Duration::from_millis(10);
 const FIRST: u32 = 3;
 const MOST: u32 = 96;
 
+/// How long a call in line waits before it looks again: the gap may have become smaller.
+const NAP: Duration = Duration::from_millis(500);
+
 /// Shared by all calls of a session to one service.
 pub(crate) struct Pace {
     /// The longest gap.
     gap: Duration,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Nothing is sent before this. The error is the response that asked for it.
+    /// Nothing is sent before this, which may be over. The error is the response that asked for it.
     closed: Option<(Moment, Error)>,
-    /// The time between two requests, and when the next one may go.
+    /// The time between two requests, and when the last one left.
     gap: Duration,
-    next: Option<Moment>,
+    last: Option<Moment>,
     successes: u32,
     needed: u32,
+    /// The numbers of the calls in line.
+    line: BTreeSet<u64>,
+    numbers: u64,
+}
+
+/// A number in the line for a service. Dropping it leaves the line.
+pub(crate) struct Place {
+    state: Arc<Mutex<State>>,
+    number: u64,
 }
 
 /// The turn of a request.
 pub(crate) enum Turn {
     Now,
-    /// Wait until then. The place is taken.
+    /// Look again then.
     At(Moment),
-    /// The turn comes too late for the call; the error is the response that asked to wait.
+    /// The turn comes too late for the call, at this moment or later; the error is the response that asked to wait.
     TooLate(Moment, Option<Error>),
 }
 
 impl Pace {
     /// For a service that many calls send to at a time.
     pub(crate) fn one_by_one() -> Self {
-        Self { gap: GAP, state: Mutex::default() }
+        Self { gap: GAP, state: Arc::default() }
     }
 
     /// For a service that one call at a time sends to anyway.
     pub(crate) fn without_gap() -> Self {
-        Self { gap: Duration::ZERO, state: Mutex::default() }
+        Self { gap: Duration::ZERO, state: Arc::default() }
     }
 
-    /// Takes a place for a request that has to go before `latest`.
-    pub(crate) fn take_turn(&self, now: Moment, latest: Moment) -> Turn {
+    /// When a request may go that has to go before `latest`. `place` is the call's place in line, if it has one.
+    pub(crate) fn take_turn(&self, place: &mut Option<Place>, now: Moment, latest: Moment) -> Turn {
+        // The line of the other service is another matter.
+        place.take_if(|place| !Arc::ptr_eq(&place.state, &self.state));
         let mut state = self.lock();
-        state.closed = state.closed.take().filter(|(until, _)| now < *until);
         // A service that nobody sent to for a while is not crowded any more.
-        if state.next.is_some_and(|next| next + state.gap * IDLE < now) {
-            *state = State::default();
+        if state.line.is_empty() && state.last.is_some_and(|last| last + state.gap * (IDLE + 1) < now) {
+            state.gap = Duration::ZERO;
+            state.needed = 0;
         }
-        let earliest = state.closed.as_ref().map(|(until, _)| *until).max(state.next).unwrap_or(now).max(now);
-        if earliest > now && earliest >= latest {
-            return Turn::TooLate(earliest, state.closed.as_ref().map(|(_, error)| error.clone()));
+        let opens = state.closed.as_ref().map(|(until, _)| *until);
+        let earliest = opens.max(state.last.map(|last| last + state.gap)).unwrap_or(now);
+        let number = place.as_ref().map_or(state.numbers, |place| place.number);
+        let ahead = u32::try_from(state.line.range(..number).count()).unwrap_or(u32::MAX);
+        let due = earliest + state.gap.saturating_mul(ahead);
+        if due <= now {
+            state.line.remove(&number);
+            state.last = Some(now);
+            return Turn::Now;
         }
-        state.next = (!state.gap.is_zero()).then(|| earliest + state.gap);
-        if earliest > now { Turn::At(earliest) } else { Turn::Now }
+        let look = if ahead == 0 { due } else { due.min((now + NAP).max(opens.unwrap_or(now))) };
+        if look >= latest {
+            state.line.remove(&number);
+            let asked = state.closed.as_ref().filter(|(until, _)| now < *until);
+            return Turn::TooLate(due, asked.map(|(_, error)| error.clone()));
+        }
+        if place.is_none() {
+            state.numbers += 1;
+            *place = Some(Place { state: Arc::clone(&self.state), number });
+        }
+        state.line.insert(number);
+        Turn::At(look)
     }
 
-    /// Whether the service has asked to wait since a place was taken, beyond now.
+    /// Whether the service has asked to wait beyond now.
     pub(crate) fn is_closed(&self, now: Moment) -> bool {
         self.lock().closed.as_ref().is_some_and(|(until, _)| now < *until)
     }
@@ -96,7 +135,6 @@ impl Pace {
         state.needed = if too_fast { (state.needed * 2).min(MOST) } else { state.needed.max(FIRST) };
         state.successes = 0;
         state.gap = state.gap.max(gap);
-        state.next = state.next.max(Some(until));
     }
 
     /// The service took a request. Requests that were in flight when it asked to wait prove nothing.
@@ -112,13 +150,24 @@ impl Pace {
             state.gap /= 2;
         }
         if state.gap < NO_GAP {
-            *state = State::default();
+            state.gap = Duration::ZERO;
+            state.needed = 0;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.state).line.remove(&self.number);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -137,12 +186,17 @@ mod tests {
         Error::new(ErrorKind::RateLimited, Stage::Call, "slow down")
     }
 
-    fn turn(pace: &Pace, now: u64) -> u64 {
-        match pace.take_turn(at(now), at(3_600_000)) {
+    /// When the call looks, or goes.
+    fn look(pace: &Pace, place: &mut Option<Place>, now: u64) -> u64 {
+        match pace.take_turn(place, at(now), at(3_600_000)) {
             Turn::Now => now,
             Turn::At(moment) => moment.monotonic().as_millis() as u64,
             Turn::TooLate(..) => panic!("an hour is enough"),
         }
+    }
+
+    fn turn(pace: &Pace, now: u64) -> u64 {
+        look(pace, &mut None, now)
     }
 
     fn refuse(pace: &Pace, wait_ms: u64, now: u64) {
@@ -159,40 +213,65 @@ mod tests {
     }
 
     #[test]
-    fn all_calls_wait_and_then_go_one_by_one() {
+    fn all_calls_wait_and_then_go_one_by_one_in_line() {
         let pace = Pace::one_by_one();
         refuse(&pace, 2_000, 0);
         assert!(pace.is_closed(at(1_999)) && !pace.is_closed(at(2_000)));
-        assert_eq!([turn(&pace, 10), turn(&pace, 20), turn(&pace, 2_500)], [2_000, 3_000, 4_000]);
-        // A burst was refused as a whole: places that were taken stay taken.
-        refuse(&pace, 2_000, 30);
-        assert_eq!(turn(&pace, 40), 5_000);
+        let (mut first, mut second, mut third) = (None, None, None);
+        for place in [&mut first, &mut second, &mut third] {
+            assert_eq!(look(&pace, place, 10), 2_000);
+        }
+        assert_eq!(look(&pace, &mut second, 2_000), 2_500, "it looks again while the first is ahead");
+        assert_eq!(look(&pace, &mut first, 2_000), 2_000);
+        assert_eq!([look(&pace, &mut second, 2_500), look(&pace, &mut third, 2_500)], [3_000, 3_000]);
+        assert_eq!(look(&pace, &mut second, 3_000), 3_000);
+        // Refused, it goes before those that came after it.
+        refuse(&pace, 2_000, 3_010);
+        assert_eq!([look(&pace, &mut third, 3_020), look(&pace, &mut second, 3_020)], [5_010, 5_010]);
+        assert_eq!([look(&pace, &mut third, 5_010), look(&pace, &mut second, 5_010)], [5_510, 5_010]);
+        drop(third);
+        assert!(pace.lock().line.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_nobody_drives_costs_the_others_one_gap() {
+        let pace = Pace::one_by_one();
+        refuse(&pace, 1_000, 0);
+        let mut places = [None, None, None];
+        for place in &mut places {
+            look(&pace, place, 0);
+        }
+        let [_forgotten, second, third] = &mut places;
+        assert_eq!(look(&pace, second, 1_999), 2_000);
+        assert_eq!(look(&pace, second, 2_000), 2_000);
+        assert_eq!(look(&pace, third, 3_000), 3_500);
+        assert_eq!(look(&pace, third, 4_000), 4_000);
     }
 
     #[test]
     fn a_turn_that_comes_too_late_says_why_and_takes_no_place() {
         let pace = Pace::one_by_one();
         refuse(&pace, 60_000, 0);
-        let Turn::TooLate(earliest, Some(error)) = pace.take_turn(at(0), at(30_000)) else {
+        let Turn::TooLate(due, Some(error)) = pace.take_turn(&mut None, at(0), at(30_000)) else {
             panic!("too late")
         };
-        assert_eq!((earliest, error.message()), (at(60_000), "slow down"));
-        assert_eq!(turn(&pace, 1), 60_000);
+        assert_eq!((due, error.message()), (at(60_000), "slow down"));
+        assert!(pace.lock().line.is_empty());
     }
 
     #[test]
     fn a_gap_is_forgotten_when_nobody_sends_for_a_while() {
         let pace = Pace::one_by_one();
         refuse(&pace, 1_000, 0);
-        assert_eq!([turn(&pace, 0), turn(&pace, 7_000), turn(&pace, 7_000)], [1_000, 7_000, 8_000]);
-        assert_eq!([turn(&pace, 14_001), turn(&pace, 14_001)], [14_001, 14_001]);
+        assert_eq!([turn(&pace, 1_000), turn(&pace, 7_000), turn(&pace, 7_000)], [1_000, 7_000, 8_000]);
+        assert_eq!([turn(&pace, 13_001), turn(&pace, 13_001)], [13_001, 13_001]);
     }
 
     #[test]
     fn one_call_at_a_time_needs_no_gap() {
         let pace = Pace::without_gap();
         refuse(&pace, 1_000, 0);
-        assert_eq!([turn(&pace, 0), turn(&pace, 0), turn(&pace, 1_001)], [1_000, 1_000, 1_001]);
+        assert_eq!([turn(&pace, 0), turn(&pace, 1_000), turn(&pace, 1_000)], [1_000, 1_000, 1_000]);
     }
 
     #[test]
@@ -224,30 +303,5 @@ mod tests {
         }
         assert_eq!(gap(), Duration::ZERO);
         assert_eq!(turn(&pace, 50_000), 50_000);
-    }
-
-    #[test]
-    fn a_limit_of_one_request_per_second_is_kept_after_the_first_refusals() {
-        // A token bucket of one request per second in front of eight callers, each of which sends 20 requests.
-        let pace = Pace::one_by_one();
-        let (mut last, mut refused, mut worst) = (None, 0, 0);
-        let mut queue: Vec<(u64, u32)> = (0..160).map(|call| (call / 8, 0)).collect();
-        while let Some(place) = (0..queue.len()).min_by_key(|place| queue[*place].0) {
-            let (now, tries) = queue.remove(place);
-            if last.is_none_or(|last| now >= last + 1_000) {
-                last = Some(now);
-                pace.succeeded(at(now));
-            } else {
-                (refused, worst) = (refused + 1, worst.max(tries + 1));
-                refuse(&pace, 1_000, now);
-                queue.push((turn(&pace, now), tries + 1));
-            }
-            // Those that were not sent yet take their turn when they are about to be.
-            for call in queue.iter_mut().filter(|(at, tries)| *at <= now && *tries == 0) {
-                call.0 = turn(&pace, now).max(now + 1);
-            }
-        }
-        assert!(worst <= 3, "a call was refused {worst} times");
-        assert!(refused < 60, "{refused} requests were refused");
     }
 }

@@ -94,6 +94,10 @@ impl Operation for RawCall {
         Ok(self.call.clone())
     }
 
+    fn at_most_once(&self) -> bool {
+        self.call.replay == Replay::Never
+    }
+
     fn decode(&self, answer: Answer) -> Result<Answer, DecodeError> {
         Ok(answer)
     }

@@ -136,6 +136,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::client::Builder;
     use crate::config::Credentials;
@@ -159,6 +161,30 @@ mod tests {
         let debug = format!("{:?}", session().for_customer("customer-1").unwrap());
         assert!(debug.contains("https://api.kpnthings.com") && debug.contains("customer-1"), "{debug}");
         assert!(!debug.contains("hunter2"), "{debug}");
+    }
+
+    #[test]
+    fn customers_that_are_not_used_are_forgotten() {
+        use crate::slot::Acquired;
+        use std::time::SystemTime;
+
+        let session = session();
+        let at = |ms| Moment::new(Duration::from_millis(ms), SystemTime::UNIX_EPOCH);
+        let switch = |nth: u64| {
+            let slot = session.shared.switch(&format!("c-{nth}").parse().unwrap(), at(nth));
+            let Acquired::Lead(lease) = slot.acquire(at(nth), at(nth + 30_000)) else { panic!("it is new") };
+            lease
+        };
+        let used = switch(0);
+        for nth in 1..5_000 {
+            match nth % 2 {
+                0 => drop(switch(nth).settle(HeaderValue::from_static("c"), None, at(nth))),
+                _ => switch(nth).fail(&Error::config("refused"), Duration::ZERO, at(nth)),
+            }
+            assert!(session.shared.switches.lock().unwrap().len() <= MOST_CUSTOMERS);
+        }
+        let same = session.shared.switch(&"c-0".parse().unwrap(), at(5_000));
+        assert!(used.is_current() && matches!(same.acquire(at(0), at(1)), Acquired::Follow(_)));
     }
 
     #[test]

@@ -15,13 +15,17 @@
 //! | situation | rule |
 //! |---|---|
 //! | a fetch failed | all callers share the failure for [`PAUSE`], or for as long as the service asked; then the next caller leads |
-//! | a leader's own time was too short for its fetch | the fetch goes to a caller that has strictly more time than the failed try had; all others share the failure and pause |
-//! | a leader's time ends between two tries | it releases the fetch with a not-before time; the others wait for it and go on |
-//! | a refresh fails while the old value lives | no refresh starts for a tenth of the remaining life, 30 s at most |
+//! | a leader's own time was too short for its fetch | the fetch is handed over to a caller that has strictly more time than the failed try had; all others share the failure and pause |
+//! | a leader was dropped | the fetch is handed over to the next caller |
+//! | a fetch that was handed over ends in the same way | it is not handed over again: callers with more time wait for the end of [`PAUSE`], and then one of them leads |
+//! | a leader's time ends between two tries | it releases the fetch with a not-before time, [`PAUSE`] away at least; the others wait for it and go on |
+//! | a refresh fails while the old value lives | no refresh starts for a tenth of the remaining life: 1 s at least, 30 s at most |
 //! | the old value dies during that pause | the next caller leads at once: nobody is refused because of a refresh |
 //! | a lease | lasts as long as the step in hand can take, and [`GRACE`]; it is renewed at each step. A leader that nobody drives is replaced then |
 //! | a new value did not help against a rejection | the next rejection costs no fetch: for 1 s with a token, for [`MEANT`] with a context switch |
 //! | a kept failure | holds kind, status, message and times, never a body |
+//!
+//! The rules bound the load: however little time callers have, and whatever they do, at most two fetches begin per pause.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,22 +91,21 @@ struct State {
 
 struct FailedFetch {
     fetch: u64,
-    error: Error,
+    /// Nothing is known of a fetch whose leader was dropped.
+    error: Option<Error>,
     until: Moment,
     then: Then,
 }
 
-/// Who may fetch after a failed fetch, before its pause is over.
+/// What callers without a living value do after a failed fetch, before its pause is over.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
-    /// Nobody: all share the failure.
+    /// All share the failure.
     Share,
-    /// A caller with strictly more time than this.
-    MoreTimeThan(Duration),
-    /// Nobody, but whoever has the time waits for the end of the pause.
-    Wait,
-    /// Whoever finds no living value: the fetch was a refresh.
-    Refresh,
+    /// A caller with strictly more time than this leads, the others share the failure.
+    Lead(Duration),
+    /// A caller with strictly more time than this waits for the end of the pause, the others share the failure.
+    Wait(Duration),
 }
 
 pub(crate) enum Acquired {
@@ -125,7 +128,7 @@ impl Slot {
             if !due || state.fetching.is_some() || paused.is_some() {
                 return Acquired::Use(grant.clone());
             }
-            return Acquired::Lead(self.lead(&mut state, now));
+            return Acquired::Lead(self.lead(&mut state, false, now));
         }
         if let Some(until) = state.fetching {
             state.tickets += 1;
@@ -136,23 +139,25 @@ impl Slot {
                 number: state.tickets,
             });
         }
+        let mut handed_over = false;
         if let Some(failure) = paused {
-            match failure.then {
-                Then::Refresh => {}
-                Then::MoreTimeThan(had) if deadline.since(now) > had => {}
-                Then::Wait if failure.until < deadline => return Acquired::Later(failure.until),
-                Then::Share | Then::MoreTimeThan(_) | Then::Wait => {
-                    return Acquired::Refused(failure.error.clone());
+            let left = deadline.since(now);
+            match (failure.then, &failure.error) {
+                (Then::Lead(had), _) if left > had => handed_over = true,
+                (Then::Wait(had), _) if left > had && failure.until < deadline => {
+                    return Acquired::Later(failure.until);
                 }
+                (_, Some(error)) => return Acquired::Refused(error.clone()),
+                (_, None) => return Acquired::Later(failure.until.min(deadline)),
             }
         }
-        Acquired::Lead(self.lead(&mut state, now))
+        Acquired::Lead(self.lead(&mut state, handed_over, now))
     }
 
-    fn lead(self: &Arc<Self>, state: &mut State, now: Moment) -> Lease {
+    fn lead(self: &Arc<Self>, state: &mut State, handed_over: bool, now: Moment) -> Lease {
         state.fetch += 1;
         state.fetching = Some(now + GRACE);
-        Lease { slot: Arc::clone(self), fetch: state.fetch, ended: false }
+        Lease { slot: Arc::clone(self), fetch: state.fetch, started: now, handed_over, ended: false }
     }
 
     /// Drops a value that the service rejected, unless a newer one is there already.
@@ -210,6 +215,9 @@ impl Slot {
 pub(crate) struct Lease {
     slot: Arc<Slot>,
     fetch: u64,
+    started: Moment,
+    /// The fetch before it was not finished, and this one did not wait for the end of its pause.
+    handed_over: bool,
     ended: bool,
 }
 
@@ -218,6 +226,11 @@ impl Lease {
     pub(crate) fn fallback(&self, now: Moment) -> Option<Grant> {
         let state = self.slot.lock();
         state.held.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant.clone())
+    }
+
+    /// Whether no other caller has taken over.
+    pub(crate) fn is_current(&self) -> bool {
+        self.slot.lock().fetch == self.fetch
     }
 
     /// Keeps the lease for a step that ends at `until`.
@@ -255,19 +268,27 @@ impl Lease {
             None => (pause, Then::Share),
             Some((_, life)) => {
                 let left = life.map_or(Duration::MAX, |life| life.expires_at.since(now));
-                ((left / 10).min(REFRESH_PAUSE).max(pause), Then::Refresh)
+                // A caller that finds no living value leads, however little time it has.
+                ((left / 10).min(REFRESH_PAUSE).max(pause), Then::Lead(Duration::ZERO))
             }
         });
     }
 
     /// The fetch failed because the leader had no more than `had` for it.
     pub(crate) fn hand_over(self, error: &Error, had: Duration, now: Moment) {
-        self.end(error, now, |_| (PAUSE, Then::MoreTimeThan(had)));
+        let then = self.then(had);
+        self.end(error, now, |_| (PAUSE, then));
     }
 
-    /// The leader's time ends before the next try: whoever has more waits for `wait`, and then one of them leads.
+    /// The leader's time ends before the next try: callers with more time wait for `wait`, and then one of them leads.
     pub(crate) fn release(self, error: &Error, wait: Duration, now: Moment) {
-        self.end(error, now, |_| (wait, Then::Wait));
+        // Without the least wait, each of many short calls would make the first try of a fetch, and none a second.
+        self.end(error, now, |_| (wait.max(PAUSE), Then::Wait(Duration::ZERO)));
+    }
+
+    /// What follows on a fetch that had no chance. Only one in two is handed over, so that the number of fetches has a bound.
+    fn then(&self, had: Duration) -> Then {
+        if self.handed_over { Then::Wait(had) } else { Then::Lead(had) }
     }
 
     fn end(
@@ -280,6 +301,7 @@ impl Lease {
         let error = error.kept();
         self.slot.end_fetch(self.fetch, |state| {
             let (pause, then) = pause(state.held.as_ref());
+            let error = Some(error);
             state.failure = Some(FailedFetch { fetch: state.fetch, error, until: now + pause, then });
         });
     }
@@ -287,9 +309,14 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.ended {
-            self.slot.end_fetch(self.fetch, |_| {});
+        if self.ended {
+            return;
         }
+        // What is dropped does not know the time, so the pause counts from the start of the fetch.
+        let (until, then) = (self.started + PAUSE, self.then(Duration::ZERO));
+        self.slot.end_fetch(self.fetch, |state| {
+            state.failure = Some(FailedFetch { fetch: state.fetch, error: None, until, then });
+        });
     }
 }
 
@@ -327,7 +354,7 @@ impl Ticket {
             .failure
             .as_ref()
             .filter(|failure| failure.fetch == self.fetch && failure.then == Then::Share)
-            .map(|failure| failure.error.clone())
+            .and_then(|failure| failure.error.clone())
     }
 }
 
@@ -416,6 +443,51 @@ mod tests {
         lead(&slot, 0);
     }
 
+    #[test]
+    fn dropped_leases_cost_two_fetches_per_second() {
+        let slot = Arc::new(Slot::default());
+        for second in 0..3 {
+            drop(lead(&slot, second));
+            drop(lead(&slot, second));
+            let next = slot.acquire(at(second), at(30));
+            assert!(matches!(next, Acquired::Later(until) if until == at(second + 1)), "{second}");
+        }
+        let last = slot.acquire(at(2), at(2) + Duration::from_millis(500));
+        assert!(matches!(last, Acquired::Later(until) if until < at(3)), "there is no failure to share");
+    }
+
+    /// A waker that owns the last reference to a task with a ticket of its own.
+    struct Task(#[expect(dead_code, reason = "it is there to be dropped")] Ticket);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_waker_is_dropped_outside_the_lock() {
+        let slot = Arc::new(Slot::default());
+        let _lease = lead(&slot, 0);
+        let ticket = follow(&slot, 0);
+        for _ in 0..2 {
+            let task = Arc::new(Task(follow(&slot, 0)));
+            // The second time, the waker of the first is replaced and dropped, and with it a ticket.
+            assert!(ticket.poll(&task.into()).is_pending());
+        }
+        drop(ticket);
+        assert!(slot.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn a_leader_that_was_replaced_knows_it() {
+        let slot = Arc::new(Slot::default());
+        let late = lead(&slot, 0);
+        assert!(late.is_current());
+        let next = lead(&slot, 1);
+        assert!(!late.is_current() && next.is_current());
+        drop(late);
+        assert!(matches!(slot.acquire(at(1), at(30)), Acquired::Follow(_)), "it ends nothing");
+    }
+
     fn error(message: &str) -> Error {
         Error::new(ErrorKind::Server, Stage::Token, message).with(|report| {
             report.body = crate::body::Body::Raw(vec![0; 100_000].into());
@@ -485,6 +557,11 @@ mod tests {
         };
         next.hand_over(&error("too slow"), Duration::from_secs(6), at(11));
         assert!(matches!(slot.acquire(at(11), at(17)), Acquired::Refused(_)));
+        let later = slot.acquire(at(11), at(18));
+        assert!(
+            matches!(later, Acquired::Later(until) if until == at(12)),
+            "it is handed over once per pause"
+        );
         assert!(matches!(slot.acquire(at(12), at(13)), Acquired::Lead(_)), "after the pause anybody leads");
     }
 
@@ -591,7 +668,7 @@ mod tests {
         let first = fill(&slot, "a", 0);
         assert!(slot.invalidate(&first, at(0)), "the first rejection always costs a fetch");
         let second = fill(&slot, "b", 0);
-        assert!(!slot.invalidate(&second, at(0)), "no fetch a call while the key has no access");
+        assert!(!slot.invalidate(&second, at(0)), "no fetch per call while the key has no access");
         assert!(slot.invalidate(&second, at(1)), "a second later it is tried again");
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use things_core::{ErrorKind, Outcome, Stage};
 
 use super::World;
-use super::story::{Course, Exchange, Place, Story};
+use super::story::{Course, Exchange, Grant, Place, Story};
 use super::trace::{Call, Endpoint, Entry, Event, Request, Token};
 
 /// What breaks a rule, each in a sentence.
@@ -212,7 +212,8 @@ fn no_request_of_the_session_is_earlier_than_the_service_asks(story: &Story<'_>)
     violations
 }
 
-/// Twenty retries, one more with every sixth call, and one per ten seconds.
+/// Twenty retries, one more with every sixth call, and one per ten seconds. Retries that the service asked to wait for are
+/// held back with the whole session, and cost nothing.
 fn retries_stay_within_the_budget(story: &Story<'_>) -> Violations {
     let begun = |place: Place| story.calls.values().filter(|course| course.begun <= place).count();
     let mut retries: Vec<_> = story.calls.values().flat_map(Course::retries).collect();
@@ -225,23 +226,24 @@ fn retries_stay_within_the_budget(story: &Story<'_>) -> Violations {
     excessive.map(|(nth, place)| format!("retry number {} at {:?}", nth + 1, place.at)).collect()
 }
 
-/// All tries of a fetch are followed by a pause of a second, whatever time the callers have. Dropped leaders, rejected
-/// tokens and tokens that came to their end cost a fetch each, and so does a leader whose own time was too short.
+/// At most two fetches begin per second, of so many requests each, whatever time the callers have and whoever drops its
+/// calls. Rejected tokens and tokens that came to their end cost a fetch each.
 fn token_requests_stay_within_a_rate(story: &Story<'_>) -> Violations {
     let fetches: Vec<_> =
         story.exchanges.iter().filter(|exchange| exchange.request.endpoint == Endpoint::Token).collect();
-    let Some(last) = fetches.last() else { return Violations::new() };
     let tries = story.world.policy.max_attempts as usize;
-    let seconds = last.sent.at.as_secs() as usize;
-    let dropped = story.calls.values().filter(|course| course.ending.is_none()).count();
-    // A fetch is handed over only to a caller with more time, and there are few times of a call in a world.
-    let times: BTreeSet<_> = story.calls.values().map(|course| course.deadline - course.begun.at).collect();
-    let most = tries * (2 + seconds) + dropped + story.tokens.len() + 2 * times.len();
-    let excessive = fetches.len() > most;
-    excessive
-        .then(|| format!("{} token requests in {seconds} s, more than {most}", fetches.len()))
-        .into_iter()
-        .collect()
+    let excessive = fetches.iter().enumerate().filter_map(|(first, fetch)| {
+        let within = |one: &&&Exchange| one.sent.at < fetch.sent.at + Duration::from_secs(1);
+        let requests = fetches.iter().skip(first).take_while(within).count();
+        let arrived = |token: &Grant| {
+            token.fetched >= fetch.sent && token.fetched.at < fetch.sent.at + Duration::from_secs(1)
+        };
+        let tokens = story.tokens.values().filter(|token| arrived(token)).count();
+        let most = tries * (2 + 2 * tokens);
+        (requests > most)
+            .then(|| format!("{requests} token requests in a second, more than {most}, from {fetch}"))
+    });
+    excessive.collect()
 }
 
 /// A refresh may delay the call it goes with by the refresh timeout.

@@ -158,10 +158,12 @@ impl Course {
         self.exchanges.iter().filter(move |exchange| own(exchange.request.endpoint))
     }
 
-    /// When it sent a request again that had failed, other than for its token or its context switch.
+    /// When it sent a request again that had failed, other than for its token or its context switch, or because the service
+    /// asked it to wait.
     pub(super) fn retries(&self) -> impl Iterator<Item = Place> {
         self.exchanges.iter().zip(self.exchanges.iter().skip(1)).filter_map(|(one, next)| {
-            let again = next.goes_on_fetching_after(one) && !one.is_answered(&[302, 401, 403]);
+            let again =
+                next.goes_on_fetching_after(one) && !one.is_answered(&[302, 401, 403]) && !one.asks_to_wait();
             again.then_some(next.sent)
         })
     }
@@ -184,6 +186,12 @@ impl Exchange {
     /// Whether the answer had one of these statuses.
     pub(super) fn is_answered(&self, statuses: &[u16]) -> bool {
         self.reply.and_then(|reply| reply.status.ok()).is_some_and(|status| statuses.contains(&status))
+    }
+
+    /// Whether the answer asked the session to wait.
+    pub(super) fn asks_to_wait(&self) -> bool {
+        let until = self.reply.and_then(|reply| reply.not_before);
+        self.is_answered(&[429, 503]) && until > self.over.map(|over| over.at)
     }
 
     /// Whether the answer rejected the token.

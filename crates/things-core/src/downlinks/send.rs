@@ -89,6 +89,10 @@ impl Operation for Downlink {
         Ok(call)
     }
 
+    fn at_most_once(&self) -> bool {
+        true
+    }
+
     fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {
         Ok(Receipt {
             status: answer.status,

@@ -27,13 +27,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri};
 
-use crate::asked::Asked;
+use crate::asked::{Asked, Before};
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::{Error, ErrorKind};
 use crate::input::InputError;
 use crate::moment::Moment;
 use crate::operation::{Call, Operation};
-use crate::pace::{self, Pace};
+use crate::pace::{self, Pace, Place};
 use crate::retry::{Decision, Failure, Replay, Stop};
 use crate::session::{Session, Shared};
 use crate::slot::{Acquired, Grant, Lease, PAUSE, Ticket};
@@ -47,13 +47,20 @@ pub use step::{Exchange, Pause, Step, Turn};
 impl Session {
     /// Begins a call. Do what the step says and resume it, until it is [`Step::Done`].
     pub fn start<O: Operation>(&self, operation: &O, now: Moment) -> Step {
-        start(self, operation.encode(), now)
+        let replay = if operation.at_most_once() { Replay::Never } else { Replay::Safe };
+        start(self, operation.encode(), replay, now)
     }
 }
 
-fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step {
+/// `replay` is of a call that cannot be encoded.
+fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now: Moment) -> Step {
     let shared = &session.shared;
+    let replay = call.as_ref().map_or(replay, |call| call.replay);
     let prepared = call.and_then(|call| {
+        if !call.target.starts_with('/') {
+            // Behind a base URL with a path it would become a part of another name.
+            return Err(InputError::new("path", "does not start with '/'"));
+        }
         let join = |target: &str| {
             shared
                 .config
@@ -73,7 +80,7 @@ fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step
     });
     let (uri, customer, call) = match prepared {
         Ok(prepared) => prepared,
-        Err(input) => return Step::Done(Err(input.into())),
+        Err(input) => return Step::Done(Err(Asked::refused(input, replay))),
     };
     shared.budget.deposit(now);
     let flow = Flow {
@@ -95,7 +102,7 @@ fn start(session: &Session, call: Result<Call, InputError>, now: Moment) -> Step
         switch_renewed: false,
         led: now,
         out_of_time: false,
-        turn: None,
+        place: None,
     };
     Box::new(flow).advance(now)
 }
@@ -155,8 +162,8 @@ pub(crate) struct Flow {
     led: Moment,
     /// The exchange that failed had all the time that was left.
     out_of_time: bool,
-    /// The place that the next request has in the pace of the session.
-    turn: Option<Moment>,
+    /// Its place in the line of the session for the service that the next request is for.
+    place: Option<Place>,
 }
 
 /// A transport that counts in whole milliseconds ends that much before its time.
@@ -172,6 +179,9 @@ impl Flow {
         if now >= self.deadline {
             return self.out_of_time(now);
         }
+        // A leader that was resumed too late has been replaced: it waits like the others.
+        self.token_lease.take_if(|lease| !lease.is_current());
+        self.switch_lease.take_if(|lease| !lease.is_current());
         if self.grant.is_none() {
             if self.token_lease.is_none() {
                 match self.shared().token.acquire(now, self.deadline) {
@@ -271,17 +281,13 @@ impl Flow {
         reason = "the error is the next step, and a step is handed on by value anyway"
     )]
     fn take_turn(mut self: Box<Self>, now: Moment) -> Result<Box<Self>, Step> {
-        let place = self.turn.take();
-        if place.is_some_and(|place| place <= now) && !self.pace().is_closed(now) {
-            return Ok(self);
-        }
         let longest = self.shared().config.limits.retry.max_retry_after;
-        match self.pace().take_turn(now, self.deadline.min(now + longest)) {
+        let mut place = self.place.take();
+        let turn = self.pace().take_turn(&mut place, now, self.deadline.min(now + longest));
+        self.place = place;
+        match turn {
             pace::Turn::Now => Ok(self),
-            pace::Turn::At(place) => {
-                self.turn = Some(place);
-                Err(self.sleep(place))
-            }
+            pace::Turn::At(look) => Err(self.sleep(look)),
             pace::Turn::TooLate(earliest, error) => {
                 let wait = earliest.since(now);
                 let stop = if earliest < self.deadline { Stop::RetryAfterTooLong } else { Stop::Deadline };
@@ -324,6 +330,9 @@ impl Flow {
     /// When the exchange in hand may be retried; or why it may not, and how long the wait would be.
     fn pause(&self, replay: Replay, failure: Failure, now: Moment) -> Result<Moment, (Stop, Duration)> {
         let shared = self.shared();
+        // Retries that the service asked to wait for go one by one with all other calls of the session: a storm of them,
+        // against which there is a budget, cannot be.
+        let is_paced = matches!(failure, Failure::Status(Meaning::RateLimited | Meaning::Busy, Some(wait)) if !wait.is_zero());
         match shared.config.limits.retry.decide(
             replay,
             self.attempts.of(self.stage),
@@ -332,7 +341,9 @@ impl Flow {
         ) {
             Decision::Stop(stop) => Err((stop, Duration::ZERO)),
             Decision::After(wait) if now + wait >= self.deadline => Err((Stop::Deadline, wait)),
-            Decision::After(wait) if !shared.budget.withdraw(now) => Err((Stop::BudgetExhausted, wait)),
+            Decision::After(wait) if !is_paced && !shared.budget.withdraw(now) => {
+                Err((Stop::BudgetExhausted, wait))
+            }
             Decision::After(wait) => Ok(now + wait),
         }
     }
@@ -365,12 +376,13 @@ impl Flow {
     }
 
     fn out_of_time(self: Box<Self>, now: Moment) -> Step {
-        let waited = match (&self.grant, &self.customer, &self.switched) {
-            (None, _, _) => "before there was an access token",
-            (_, Some(_), None) => "before the context switch to the customer",
-            _ => "before the call could be sent",
+        let before = match (&self.grant, &self.customer, &self.switched) {
+            _ if now == self.started => Before::Start,
+            (None, _, _) => Before::Token,
+            (_, Some(_), None) => Before::ContextSwitch,
+            _ => Before::Call,
         };
-        Step::Done(Err(self.asked().out_of_time(waited, now)))
+        Step::Done(Err(self.asked().out_of_time(before, now)))
     }
 
     /// The failure by which the policy decides, and the error for the caller, of a reply that is not a success.
