@@ -2,7 +2,9 @@
 //!
 //! Each test is a story that once went wrong: a service that hangs or limits, and callers that come one after the other.
 
-use std::collections::BTreeMap;
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
@@ -61,7 +63,7 @@ struct Caller {
     session: Session,
     begins: Duration,
     calls: usize,
-    /// The caller drops each call after this long.
+    /// The caller drops its call after this long, and makes no other.
     gives_up: Option<Duration>,
     /// Nobody drives its calls after the first step.
     forgotten: bool,
@@ -124,10 +126,9 @@ fn play(
     let mut played = Played::default();
     let mut running = BTreeMap::<usize, Running>::new();
     let mut now = Duration::ZERO;
+    let mut idle: BTreeSet<_> = callers.iter().enumerate().map(|(id, caller)| (caller.begins, id)).collect();
     loop {
-        let begins =
-            callers.iter().enumerate().filter(|(id, caller)| caller.calls > 0 && !running.contains_key(id));
-        let begins = begins.map(|(id, caller)| (caller.begins.max(now), id));
+        let begins = idle.first().map(|(at, id)| ((*at).max(now), *id));
         let goes_on = running.iter().map(|(id, run)| {
             let next = match &run.doing {
                 Doing::Exchange(_, _, until) => *until,
@@ -139,7 +140,7 @@ fn play(
             let gives_up = callers[*id].gives_up.map_or(Duration::MAX, |after| run.begun + after);
             (next.min(gives_up).max(now), *id)
         });
-        let Some((at, id)) = begins.chain(goes_on).min() else { return played };
+        let Some((at, id)) = begins.into_iter().chain(goes_on).min() else { return played };
         if at > end {
             return played;
         }
@@ -147,6 +148,7 @@ fn play(
         let caller = &mut callers[id];
         let (begun, step) = match running.remove(&id) {
             None => {
+                idle.pop_first();
                 caller.calls -= 1;
                 (now, caller.session.start(&RawCall::get("/api/things"), moment(now)))
             }
@@ -174,6 +176,9 @@ fn play(
             Step::Wait(turn) => Doing::Wait(turn),
             Step::Done(result) => {
                 played.ended.push(Ended { caller: id, begun, over: now, result: result.map(drop) });
+                if caller.calls > 0 {
+                    idle.insert((now, id));
+                }
                 continue;
             }
         };
