@@ -8,6 +8,7 @@ pub mod authority;
 pub mod canary;
 pub mod client;
 mod driver;
+pub mod echo;
 mod listener;
 mod outcome;
 mod scenario;

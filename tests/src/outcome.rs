@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::iter;
 use std::time::Duration;
 
-use http::Method;
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{Answer, Body, Device, Downlink, Error, FPort, Fleet, Page, Payload, RawCall, Receipt};
@@ -101,6 +101,7 @@ pub(crate) fn answer(answer: Result<Answer, Error>) -> Outcome {
     let answer = answer.map_err(|error| failure(&error))?;
     Ok(json!({
         "status": answer.status.as_u16(),
+        "headers": headers(&answer.headers),
         "body": body(&Body::read(&answer.body)),
         "attempts": answer.attempts,
     }))
@@ -133,10 +134,21 @@ pub(crate) fn failure(error: &Error) -> Value {
 fn leaks(error: &Error) -> bool {
     let mut shown =
         format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.body(), error.body().json());
+    shown.push_str(&headers(error.headers()).to_string());
     for cause in iter::successors(error.source(), |cause| (*cause).source()) {
         shown.push_str(&format!(" {cause} {cause:?} {cause:#?}"));
     }
     shown.contains("token-") || !canary::sightings(shown.as_bytes(), &Canary::known()).is_empty()
+}
+
+/// Headers by their names; the values of one name are joined.
+fn headers(headers: &HeaderMap) -> Value {
+    let mut all = serde_json::Map::new();
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        all.insert(name.to_string(), values.collect::<Vec<_>>().join(", ").into());
+    }
+    all.into()
 }
 
 /// The error of a listing, with the names of the devices that came before it.

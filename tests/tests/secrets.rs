@@ -22,11 +22,11 @@ use std::{fs, io, iter, panic};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use things_core::{
-    Builder, ContextSwitch, Credentials, Downlink, Error, FPort, ListDevices, Moment, RawCall, Secret,
-    Session, Settings, Step,
+    Answer, Builder, ContextSwitch, Credentials, Downlink, Error, FPort, ListDevices, Moment, RawCall,
+    Receipt, RetryPolicy, Secret, Session, Settings, Step,
 };
 use things_tests::canary::{Canary, Sighting, assert_clean, sightings};
-use things_tests::{Failure, Scenario, socket};
+use things_tests::{Failure, Scenario, echo, socket};
 
 use trial::Trial;
 
@@ -47,6 +47,7 @@ fn shown(value: &impl Debug) -> String {
 /// An error, and what it comes from.
 fn told(error: &Error) -> String {
     let mut text = format!("{error} {error:#} {} {} {}", error.message(), shown(error), shown(error.body()));
+    text.push_str(&format!("{:?} {:?} {:?}", error.headers(), error.hint(), error.body().json()));
     for cause in iter::successors(error.source(), |cause| (*cause).source()) {
         text.push_str(&format!(" {cause} {}", shown(&cause)));
     }
@@ -128,6 +129,72 @@ fn settings_that_are_refused_are_not_shown() {
         assert!(!text.is_empty());
         assert_clean("this", &text, &canaries());
     }
+}
+
+/// A client of a library, as far as this file needs it.
+type Calls = Box<dyn Fn(&RawCall) -> (Result<Answer, Error>, Result<Receipt, Error>)>;
+
+/// The calls of both clients to this server.
+fn calls(origin: &str) -> Result<[(&'static str, Calls); 2], Error> {
+    let mut once = RetryPolicy::default();
+    once.max_attempts = 1;
+    let config = Builder::new(settings(origin), Ok).retry(once).build()?;
+    let downlink = downlink()?;
+    let (client, sent) = (things_reqwest::Client::new(config.clone())?, downlink.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let reqwest: Calls = Box::new(move |raw| {
+        runtime.block_on(async { (client.request(raw).await, client.send_downlink(&sent).await) })
+    });
+    let client = things_ureq::Client::new(config)?;
+    let ureq: Calls = Box::new(move |raw| (client.request(raw), client.send_downlink(&downlink)));
+    Ok([("reqwest", reqwest), ("ureq", ureq)])
+}
+
+/// The canaries that a service may not repeat. The payload is not one of them: it is data of the caller.
+fn credentials() -> Vec<Canary> {
+    [("the secret", SECRET), ("the context", CONTEXT), ("the token", echo::TOKEN)]
+        .map(|(name, text)| Canary::new(name, text))
+        .into()
+}
+
+#[test]
+fn r25_a_refusal_that_repeats_what_was_sent_shows_nothing() -> Result<(), Box<dyn std::error::Error>> {
+    for (status, refuses_token) in [(400, true), (302, false), (400, false), (403, false), (500, false)] {
+        for (client, call) in calls(&echo::start(status, refuses_token)?)? {
+            let mut trial = Trial::new("R25", client);
+            let (request, downlink) = call(&RawCall::get("/x"));
+            for error in [request.err(), downlink.err()].into_iter().flatten() {
+                trial.holds(error.status().is_some(), || format!("there was no response: {error}"));
+                let seen = sightings(told(&error).as_bytes(), &credentials());
+                trial.holds(seen.is_empty(), || format!("{status}: {seen:?}"));
+            }
+            trial.end();
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn r25_a_success_that_repeats_what_was_sent_shows_nothing() -> Result<(), Box<dyn std::error::Error>> {
+    for (client, call) in calls(&echo::start(201, false)?)? {
+        let mut trial = Trial::new("R25", client);
+        let (answer, receipt) = call(&RawCall::get("/x"));
+        let (answer, receipt) = (answer?, receipt?);
+        let found = sightings(&answer.body, &credentials());
+        trial.holds(!found.is_empty(), || "the caller gets the body as it came".into());
+        let printed = String::from_utf8_lossy(&answer.redacted_body()).into_owned();
+        for text in [
+            format!("{:?}", answer.headers),
+            printed,
+            shown(&answer),
+            format!("{:?} {}", receipt.body.json(), shown(&receipt)),
+        ] {
+            let seen = sightings(text.as_bytes(), &credentials());
+            trial.holds(seen.is_empty(), || format!("{seen:?}"));
+        }
+        trial.end();
+    }
+    Ok(())
 }
 
 #[test]

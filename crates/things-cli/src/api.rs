@@ -17,8 +17,9 @@ Examples:
   things api GET /devices --query limit=50 --query sort=createdAt,-name
   things api GET /api/devices --header 'Accept: application/vnd.kpnthings.device.v1.response+json'
   things api POST /lora/downlinks --data @downlink.json --include", after_help = "\
-The body of the answer is printed as it came, also that of an error. GET, HEAD, OPTIONS, PUT and DELETE are repeated \
-on failure; POST and PATCH only where it is proven that the service did not act on them.")]
+The body of the response is printed as it came, also that of an error. If the service repeats the key secret, the \
+access token or the security context, [redacted] is printed in their place. GET, HEAD, OPTIONS, PUT and DELETE are retried \
+on failure; POST and PATCH only if the service provably did not act on them.")]
 pub(crate) struct Api {
     /// GET, POST and so on
     method: String,
@@ -65,8 +66,9 @@ impl Api {
                 if self.include {
                     head(answer.status, &answer.headers, console.out())?;
                 }
-                console.out().write_all(&answer.body)?;
-                end_line(&answer.body, console)
+                let body = answer.redacted_body();
+                console.out().write_all(&body)?;
+                end_line(&body, console)
             }
             Err(error) => {
                 // The failure is told even if nobody reads the answer.

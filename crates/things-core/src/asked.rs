@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
-use zeroize::Zeroizing;
 
 use crate::body::Body;
 use crate::error::{DecodeError, Error, ErrorKind, Outcome, Report, excerpt, hint, shorten};
 use crate::input::InputError;
 use crate::moment::Moment;
-use crate::redaction::{redact, redact_json, redact_text};
+use crate::redaction::Redactor;
 use crate::retry::{Failure, Replay, Stop, retry_after};
-use crate::secret::{Secret, overwrite, secret_json};
+use crate::secret::{Secret, overwrite};
 use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
@@ -76,24 +75,19 @@ impl Asked {
 
     /// The error of a response that is not a success.
     pub(crate) fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let wait = retry_after(&parts.headers, now);
-        let secrets = self.secrets();
-        let mut bytes = redact(&body, &secrets);
+        let redactor = self.redactor();
+        redactor.headers(&mut parts.headers);
+        let bytes = redactor.bytes(&body);
         // Overwrite the original if redaction made a copy.
         overwrite(body);
-        let mut body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
-        // JSON has more than one way to write a text, so the texts are searched as well.
-        if let Body::Json(value) = &mut body
-            && redact_json(value, &secrets)
-        {
-            bytes = value.to_string().into();
-        }
+        let body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
         let meaning = Meaning::of(parts.status, self.stage, wait.is_some());
         let kind = ErrorKind::of(meaning);
         let mut message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
         // Dropping control characters can join the halves of a secret, so redact once more.
-        redact_text(&mut message, &secrets);
+        redactor.text(&mut message);
         let error = Error::new(kind, self.stage, message).with(|report| {
             report.status = Some(parts.status);
             report.headers = parts.headers;
@@ -112,15 +106,15 @@ impl Asked {
         body: &Bytes,
         now: Moment,
     ) -> Error {
-        let secrets = self.secrets();
+        let redactor = self.redactor();
         // Whole secrets are cut out before a text is cut short.
         let mut message = error.to_string();
-        redact_text(&mut message, &secrets);
+        redactor.text(&mut message);
         let mut message = shorten(message);
         if self.stage == Stage::Call {
-            message.push_str(&format!("; the answer starts with {:?}", excerpt(&redact(body, &secrets))));
+            message.push_str(&format!("; the answer starts with {:?}", excerpt(&redactor.bytes(body))));
         }
-        redact_text(&mut message, &secrets);
+        redactor.text(&mut message);
         Error::new(error.kind(), self.stage, message).with(|report| {
             self.describe(report, now);
             report.status = Some(status);
@@ -229,16 +223,10 @@ impl Asked {
         Some(if unknown { Outcome::Unknown } else { Outcome::NotSent })
     }
 
-    /// The secrets that no error may show, as they are and as JSON writes them.
-    fn secrets(&self) -> Vec<Zeroizing<String>> {
+    /// Cuts out what nothing of this request may show: the secrets of the session, and the access token.
+    pub(crate) fn redactor(&self) -> Redactor {
         let token = self.token.as_ref().and_then(|token| token.to_str().ok()?.strip_prefix("Bearer "));
-        let texts = self.secrets.iter().map(Secret::expose).chain(token);
-        let written = |text| {
-            let json = secret_json(text);
-            let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-            Zeroizing::new(String::from_utf8_lossy(inner.unwrap_or_default()).into_owned())
-        };
-        texts.flat_map(|text| [Zeroizing::new(text.to_owned()), written(text)]).collect()
+        Redactor::new(self.secrets.iter().map(Secret::expose).chain(token))
     }
 }
 

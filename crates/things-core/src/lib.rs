@@ -9,6 +9,7 @@ mod customers;
 mod devices;
 mod downlinks;
 mod error;
+mod escapes;
 mod flow;
 mod input;
 mod listing;

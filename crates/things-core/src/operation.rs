@@ -121,8 +121,8 @@ pub fn finish<O: Operation + ?Sized>(
     operation: &O,
     result: Result<Answer, Error>,
 ) -> Result<O::Output, Error> {
-    let mut answer = result?;
-    let asked = answer.asked.take();
+    let answer = result?;
+    let asked = answer.asked.clone();
     let (status, body, elapsed) = (answer.status, answer.body.clone(), answer.elapsed);
     operation.decode(answer).map_err(|error| match asked {
         Some(asked) => asked.undecodable(&error, status, &body, asked.started + elapsed),

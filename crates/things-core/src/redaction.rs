@@ -1,95 +1,255 @@
-//! Cuts secrets out of anything that a user may see.
+//! Cuts secrets out of everything that a user may see.
+//!
+//! A service, a gateway or a debug page can repeat what it was sent, in any common encoding. Texts are searched as they
+//! came and are never parsed and printed again: a JSON body keeps the order of its fields and the digits of its numbers.
+//! A search takes linear time, and memory for a window of 64 KiB in addition to the text.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use serde_json::Value;
-use zeroize::Zeroize;
+use http::{HeaderMap, HeaderValue};
+use memchr::memmem;
+use zeroize::{Zeroize, Zeroizing};
 
-/// Cuts every occurrence of the secrets out of an answer.
-pub(crate) fn redact(bytes: &Bytes, secrets: &[impl AsRef<str>]) -> Bytes {
-    let secrets: Vec<_> = tellable(secrets).map(str::as_bytes).collect();
-    let found =
-        |rest: &[u8]| secrets.iter().find(|secret| rest.starts_with(secret)).map(|secret| secret.len());
-    let (mut clean, mut kept) = (Vec::new(), 0);
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        match found(rest) {
-            Some(length) => {
-                clean.extend_from_slice(bytes.get(kept..at).unwrap_or_default());
-                clean.extend_from_slice(b"[redacted]");
-                at += length;
-                kept = at;
-            }
-            None => at += 1,
-        }
-    }
-    if kept == 0 {
-        return bytes.clone();
-    }
-    clean.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-    clean.into()
+use crate::escapes::{Encoding, Unit, units};
+use crate::secret::secret_json;
+
+/// Shorter secrets cannot be told from other text.
+const SHORTEST: usize = 4;
+
+/// The same for the part of a base64 text that does not depend on the bytes around the secret.
+const SHORTEST_BASE64: usize = 8;
+
+/// The decoded bytes that are searched at a time.
+const WINDOW: usize = 64 << 10;
+
+const CUT: &[u8] = b"[redacted]";
+
+/// The secrets of one request, in all forms in which a response can repeat them.
+///
+/// The forms are the secret itself, the secret in a JSON text, in base64 (alone or inside a longer text, such as the
+/// credentials of `Basic`), and in hexadecimal. Each is found in plain text, and with the escapes of JSON, of URLs and of XML.
+pub(crate) struct Redactor {
+    forms: Vec<Zeroizing<Vec<u8>>>,
 }
 
-/// Cuts them out of the texts and names of a value, and tells whether there were any.
-pub(crate) fn redact_json(value: &mut Value, secrets: &[impl AsRef<str>]) -> bool {
-    match value {
-        Value::String(text) => redact_text(text, secrets),
-        Value::Array(values) => {
-            let mut found = false;
-            for value in values {
-                found |= redact_json(value, secrets);
-            }
-            found
-        }
-        Value::Object(fields) => {
-            let mut found = false;
-            for (mut name, mut value) in std::mem::take(fields) {
-                found |= redact_text(&mut name, secrets) | redact_json(&mut value, secrets);
-                fields.insert(name, value);
-            }
-            found
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+impl Redactor {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut forms: Vec<_> =
+            secrets.into_iter().filter(|text| text.len() >= SHORTEST).flat_map(forms).collect();
+        forms.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
+        forms.dedup();
+        Self { forms }
     }
-}
 
-/// Cuts them out of a text, and tells whether there were any.
-pub(crate) fn redact_text(text: &mut String, secrets: &[impl AsRef<str>]) -> bool {
-    let mut found = false;
-    for secret in tellable(secrets) {
-        if text.contains(secret) {
-            let clean = text.replace(secret, "[redacted]");
+    /// Cuts the secrets out of a body. A body without any is returned as it is.
+    pub(crate) fn bytes(&self, bytes: &Bytes) -> Bytes {
+        self.cut(bytes).map_or_else(|| bytes.clone(), Bytes::from)
+    }
+
+    /// Cuts the secrets out of a text.
+    pub(crate) fn text(&self, text: &mut String) {
+        if let Some(clean) = self.cut(text.as_bytes()) {
             text.zeroize();
-            *text = clean;
-            found = true;
+            *text = String::from_utf8_lossy(&clean).into_owned();
         }
     }
-    found
+
+    /// Cuts the secrets out of the values of headers.
+    pub(crate) fn headers(&self, headers: &mut HeaderMap) {
+        for value in headers.values_mut() {
+            if let Some(clean) = self.cut(value.as_bytes()) {
+                *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[redacted]"));
+            }
+        }
+    }
+
+    fn cut(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut found = self.places(text);
+        if found.is_empty() {
+            return None;
+        }
+        found.sort_unstable();
+        let (mut clean, mut kept) = (Vec::with_capacity(text.len() + CUT.len()), 0);
+        for (begin, end) in found {
+            // An occurrence can overlap the one before.
+            if begin >= kept {
+                clean.extend_from_slice(text.get(kept..begin).unwrap_or_default());
+                clean.extend_from_slice(CUT);
+            }
+            kept = kept.max(end);
+        }
+        clean.extend_from_slice(text.get(kept..).unwrap_or_default());
+        Some(clean)
+    }
+
+    /// The beginnings and ends of all occurrences.
+    fn places(&self, text: &[u8]) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        for form in &self.forms {
+            found.extend(memmem::find_iter(text, &***form).map(|at| (at, at + form.len())));
+        }
+        for encoding in Encoding::ALL {
+            if memchr::memchr(encoding.marker(), text).is_some() {
+                self.decoded_places(text, encoding, &mut found);
+            }
+        }
+        found
+    }
+
+    /// The same with at least one escape of this encoding in it.
+    fn decoded_places(&self, text: &[u8], encoding: Encoding, found: &mut Vec<(usize, usize)>) {
+        let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
+        let window = WINDOW.max(4 * longest);
+        // They hold secrets, and must not move and leave a copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(window + Unit::MOST));
+        let mut places = Vec::with_capacity(window + Unit::MOST);
+        let mut units = units(text, encoding).peekable();
+        while let Some(unit) = units.next() {
+            for byte in unit.bytes() {
+                bytes.push(*byte);
+                places.push((unit.begin, unit.end));
+            }
+            if bytes.len() < window && units.peek().is_some() {
+                continue;
+            }
+            for form in &self.forms {
+                for at in memmem::find_iter(&bytes, &***form) {
+                    let ends = (places.get(at), places.get(at + form.len() - 1));
+                    // Without an escape in it, it was found already.
+                    if let (Some((begin, _)), Some((_, end))) = ends
+                        && end - begin != form.len()
+                    {
+                        found.push((*begin, *end));
+                    }
+                }
+            }
+            // An occurrence can begin in this window and end in the next.
+            let done = bytes.len() - bytes.len().min(longest);
+            bytes.drain(..done);
+            places.drain(..done);
+        }
+    }
 }
 
-/// Those that are long enough to be told from any other text.
-fn tellable(secrets: &[impl AsRef<str>]) -> impl Iterator<Item = &str> {
-    secrets.iter().map(AsRef::as_ref).filter(|secret| secret.len() >= 4)
+/// The forms in which a text can stand in another.
+fn forms(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let json = secret_json(text);
+    let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or_default();
+    let mut forms = vec![Zeroizing::new(text.as_bytes().to_vec()), Zeroizing::new(inner.to_vec())];
+    forms.push(Zeroizing::new(hex::encode(text).into_bytes()));
+    forms.push(Zeroizing::new(hex::encode_upper(text).into_bytes()));
+    // The first characters depend on the bytes before the text, and the last ones on those after it.
+    for (before, dependent) in [(0, 0), (1, 2), (2, 3)] {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(before + text.len()));
+        bytes.resize(before, b'-');
+        bytes.extend_from_slice(text.as_bytes());
+        let independent = bytes.len() * 4 / 3;
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            let encoded = Zeroizing::new(engine.encode(&*bytes));
+            let part = encoded.get(dependent..independent).filter(|part| part.len() >= SHORTEST_BASE64);
+            forms.extend(part.map(|part| Zeroizing::new(part.as_bytes().to_vec())));
+        }
+    }
+    forms
 }
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn secrets_are_cut_out_wherever_they_stand() {
-        let clean = redact(&Bytes::from_static(b"hush! and hush!"), &["hush!"]);
-        assert_eq!(clean, "[redacted] and [redacted]");
-        let part_of_its_place = redact(&Bytes::from_static(b"redacted"), &["redacted"]);
-        assert_eq!(part_of_its_place, "[redacted]");
-        let untouched = Bytes::from_static(b"plain");
-        assert_eq!(redact(&untouched, &["hush!", "abc"]), untouched);
+    const SECRET: &str = "s3cr/et+=&%\"\u{e9}";
+
+    fn redacted(text: &str, secrets: &[&str]) -> String {
+        let clean = Redactor::new(secrets.iter().copied()).bytes(&Bytes::copy_from_slice(text.as_bytes()));
+        String::from_utf8(clean.to_vec()).unwrap()
     }
 
     #[test]
-    fn secrets_are_cut_out_of_the_texts_and_names_of_json() {
-        let mut value = serde_json::json!({"a hush!": ["hush!", 1, null], "b": {"c": "d"}});
-        assert!(redact_json(&mut value, &["hush!"]));
-        assert_eq!(value, serde_json::json!({"a [redacted]": ["[redacted]", 1, null], "b": {"c": "d"}}));
-        assert!(!redact_json(&mut value, &["hush!", "abc"]));
+    fn secrets_are_cut_out_wherever_they_stand() {
+        assert_eq!(redacted("hush! and hush!", &["hush!"]), "[redacted] and [redacted]");
+        assert_eq!(redacted("redacted", &["redacted"]), "[redacted]");
+        assert_eq!(redacted("plain abc", &["hush!", "abc"]), "plain abc");
+        assert_eq!(redacted("-abcdabcd-", &["abcdab", "cdabcd"]), "-[redacted]-");
+    }
+
+    #[test]
+    fn secrets_are_cut_out_in_every_encoding() {
+        let basic = STANDARD_NO_PAD.encode(format!("the-key-id:{SECRET}"));
+        let escaped: String = SECRET.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let twice = serde_json::Value::from(serde_json::json!({ "a": SECRET }).to_string()).to_string();
+        for text in [
+            SECRET.to_owned(),
+            serde_json::json!({ "a": SECRET }).to_string(),
+            SECRET.replace('/', "\\/"),
+            escaped,
+            twice,
+            utf8_percent_encode(SECRET, NON_ALPHANUMERIC).to_string(),
+            utf8_percent_encode(SECRET, NON_ALPHANUMERIC).to_string().to_lowercase(),
+            SECRET.replace('&', "&amp;").replace('"', "&#34;"),
+            basic,
+            URL_SAFE_NO_PAD.encode(format!("xy{SECRET}")),
+            hex::encode(SECRET),
+            hex::encode_upper(SECRET),
+        ] {
+            let clean = redacted(&text, &[SECRET]);
+            assert!(clean.contains("[redacted]") && clean != text, "not found in {text}");
+            assert!(!clean.contains("s3cr"), "{clean}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_json_body_keeps_its_text() {
+        let body =
+            r#"{"z": 1.7657E9, "number":89314404000123456789, "hush\u0021":"a\/b hush!", "a" : [1,2]}"#;
+        assert_eq!(
+            redacted(body, &["hush!"]),
+            r#"{"z": 1.7657E9, "number":89314404000123456789, "[redacted]":"a\/b [redacted]", "a" : [1,2]}"#
+        );
+    }
+
+    #[test]
+    fn headers_are_searched_too() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-debug", HeaderValue::from_static("Bearer token-1"));
+        headers.append("location", HeaderValue::from_static("https://example.com/?t=token%2D1"));
+        headers.append("x-other", HeaderValue::from_bytes(b"b\xe9").unwrap());
+        Redactor::new(["token-1"]).headers(&mut headers);
+        assert_eq!(headers["x-debug"], "Bearer [redacted]");
+        assert_eq!(headers["location"], "https://example.com/?t=[redacted]");
+        assert_eq!(headers["x-other"].as_bytes(), b"b\xe9");
+    }
+
+    #[test]
+    fn a_secret_across_two_windows_is_found() {
+        for before in WINDOW - 40..WINDOW + 10 {
+            let text = format!("{}{}", "x".repeat(before), escaped("the-token-4711"));
+            let clean = redacted(&text, &["the-token-4711"]);
+            assert_eq!(clean.len(), before + CUT.len(), "{before}");
+        }
+    }
+
+    fn escaped(text: &str) -> String {
+        text.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_changes(text in "\\PC{0,60}", secret in "[a-z]{6}", escape in any::<bool>()) {
+            prop_assume!(!text.contains(&secret[..3]));
+            let written = if escape { escaped(&secret) } else { secret.clone() };
+            prop_assume!(!text.ends_with('\\'));
+            let clean = redacted(&format!("{text}{written}{text}"), &[&secret]);
+            prop_assert_eq!(clean, format!("{text}[redacted]{text}"));
+        }
+
+        #[test]
+        fn any_bytes_are_searched(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let clean = Redactor::new([SECRET]).bytes(&Bytes::from(text.clone()));
+            prop_assert_eq!(clean, text);
+        }
     }
 }

@@ -153,6 +153,36 @@ def test_r25_a_success_shows_nothing_secret(
             clean(trial, "a pickle", pickle.dumps((client, results), protocol).decode("latin-1"))
 
 
+def echoed(status: int) -> Callable[[Request], Iterator[bytes] | None]:
+    """A response that repeats secret, token and context in its headers and its body."""
+    data = f"{SECRET} {TOKEN} {CONTEXT}"
+    basic = base64.b64encode(f"id:{SECRET}".encode()).decode()
+    body = json.dumps({"context": CONTEXT, "authorization": f"Bearer {TOKEN}", "basic": basic})
+    headers = f"X-Echo: {data}\r\nX-Url: /?t={quote(data)}\r\nX-Basic: Basic {basic}\r\nContent-Length: {len(body)}"
+    response = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{headers}\r\n\r\n{body}".encode()
+    return lambda request: None if request.path.endswith("/token") else iter([response])
+
+
+@pytest.mark.parametrize("status", [201, 400, 500])
+@pytest.mark.parametrize("kind", KINDS)
+def test_r25_a_service_that_repeats_what_it_was_sent(status: int, kind: str, service: Service) -> None:
+    service.answers = echoed(status)
+    client = KINDS[kind](**service.settings(), security_context=CONTEXT, max_attempts=1)
+    for work in (downlink, lambda client: client.request("GET", "/x")):
+        try:
+            result = call_by(kind, client, work)
+        except KpnThingsError as error:
+            assert status != 201
+            shown = repr((error, error.args, error.__dict__))
+        else:
+            assert status == 201
+            # The content of a raw call is the caller's data, and comes byte for byte.
+            shown = repr(result) + repr(getattr(result, "headers", None) or result.to_dict())
+        with Trial("R25", kind) as trial:
+            trial.holds("[redacted]" in shown or "Response" in shown, lambda: "nothing was repeated")
+            clean(trial, "what came of it", shown)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_r25_no_attribute_of_a_client_gives_a_secret_away(kind: str, service: Service) -> None:
     client = KINDS[kind](**service.settings(), security_context=CONTEXT)

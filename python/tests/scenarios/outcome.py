@@ -54,7 +54,9 @@ def answer(response: Response) -> Outcome:
         body = response.json()
     except ValueError:
         body = response.text or None
-    return Outcome({"status": response.status, "body": body, "attempts": response.attempts})
+    return Outcome(
+        {"status": response.status, "headers": response.headers, "body": body, "attempts": response.attempts}
+    )
 
 
 def context_switch(body: Any) -> Outcome:

@@ -8,8 +8,9 @@ use std::thread;
 
 use things_sim::{FaultRule, Route, Sim};
 use things_tests::canary::{Canary, assert_clean, sightings};
+use things_tests::echo;
 
-use crate::tool::{SECRET, Tool, file, finish, simulator};
+use crate::tool::{SECRET, Tool, command, file, finish, run, simulator};
 
 const CONTEXT: &str = "context-4711";
 
@@ -66,4 +67,41 @@ fn no_log_is_written_whatever_is_asked_for() {
         let ran = finish(command.env(name, "trace").spawn().unwrap());
         assert_eq!(ran.exits(0).err.lines().count(), 1);
     }
+}
+
+/// What the tool prints of a service that repeats what it was sent, in its headers and its body, in every encoding.
+fn echoed(status: u16, refuses_token: bool, args: &[&str]) -> String {
+    let origin = echo::start(status, refuses_token).unwrap();
+    let mut command = command(args);
+    command.envs([
+        ("KPN_THINGS_TENANT_ID", "tenant"),
+        ("KPN_THINGS_KEY_ID", "key-1"),
+        ("KPN_THINGS_KEY_SECRET", SECRET),
+        ("KPN_THINGS_SECURITY_CONTEXT", CONTEXT),
+        ("KPN_THINGS_GRIP_BASE_URL", &origin),
+        ("KPN_THINGS_BASE_URL", &origin),
+    ]);
+    let ran = run(command);
+    format!("{}\n{}", ran.out, ran.err)
+}
+
+#[test]
+fn a_service_that_repeats_what_it_was_sent_is_printed_without_the_secrets() {
+    let context = Canary::new("the security context", CONTEXT);
+    let token = Canary::new("the token", echo::TOKEN);
+    let secrets: Vec<_> = Canary::known().into_iter().chain([context, token]).collect();
+    let downlink = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "0102", "--json"];
+    for args in [
+        &["api", "GET", "/x", "--include"][..],
+        &["api", "GET", "/x"],
+        &["auth", "check"],
+        &downlink,
+        &["customer", "switch", "customer-1", "--json"],
+    ] {
+        for (status, refuses_token) in [(200, false), (400, false), (403, false), (500, false), (400, true)] {
+            let printed = echoed(status, refuses_token, args);
+            assert_clean(&format!("{args:?} {status}"), &printed, &secrets);
+        }
+    }
+    assert!(echoed(200, false, &["api", "GET", "/x", "--include"]).contains("Bearer [redacted]"));
 }

@@ -34,7 +34,7 @@ impl Operation for ContextSwitch {
     }
 
     fn decode(&self, answer: Answer) -> Result<Body, DecodeError> {
-        Ok(Body::read(&answer.body))
+        Ok(Body::read(&answer.redacted_body()))
     }
 }
 

@@ -96,7 +96,7 @@ impl Operation for Downlink {
     fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {
         Ok(Receipt {
             status: answer.status,
-            body: Body::read(&answer.body),
+            body: Body::read(&answer.redacted_body()),
             external_reference: self
                 .external_reference
                 .as_ref()

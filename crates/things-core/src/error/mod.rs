@@ -146,7 +146,9 @@ impl Error {
         self.0.status
     }
 
-    /// The headers of the last answer: among them what a service desk may ask for, such as a request id.
+    /// The headers of the last response. A service desk may ask for one of them, such as a request id.
+    ///
+    /// Secrets and tokens that the service repeats are cut out.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }

@@ -1,5 +1,6 @@
 //! What comes back: how a call goes on after a reply at each of its stages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -149,14 +150,16 @@ impl Flow {
 
     fn done(mut self: Box<Self>, response: Response<Bytes>, now: Moment) -> Step {
         self.stage = Stage::Call;
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        let asked = self.asked();
+        asked.redactor().headers(&mut parts.headers);
         Step::Done(Ok(Answer {
             status: parts.status,
             headers: parts.headers,
             body,
             attempts: self.attempts.call,
             elapsed: now.since(self.started),
-            asked: Some(Box::new(self.asked())),
+            asked: Some(Arc::new(asked)),
         }))
     }
 
