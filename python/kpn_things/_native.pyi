@@ -429,24 +429,28 @@ class Simulator:
         customers: dict[str, int] | None = None,
         token_life: float = 3600.0,
         page_size_cap: int | None = None,
-        churn: tuple[int, int, int] | None = None,
+        changes: Sequence[str] = ...,
+        quirks: Sequence[str] = ...,
         faults: Sequence[str] = ...,
     ) -> Self: ...
     @property
     def url(self) -> str:
-        """Where it is: the base URL of GRIP and of the API alike."""
+        """The base URL of both GRIP and the API."""
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that point a client at it, secret included."""
+        """The environment variables that point a client at it, including the secret."""
 
     def postman_environment(self) -> str:
-        """The same as the text of a Postman environment file."""
+        """The same settings as a Postman environment file."""
 
     def add_fault(self, fault: str) -> None:
-        """Adds a fault; its calls are counted from now on."""
+        """Adds a fault. Its calls are counted from now on."""
+
+    def add_change(self, change: str) -> None:
+        """Adds a change of the devices. Its list requests are counted from now on."""
 
     def clear_faults(self) -> None:
-        """Takes every fault away."""
+        """Removes every fault."""
 
     def revoke_tokens(self) -> None:
         """Revokes every token issued so far."""
@@ -455,22 +459,22 @@ class Simulator:
         """Forgets every context switch."""
 
     def add_device(self, device: str) -> str:
-        """Adds a device, given as a JSON object under the service's own names. Gives its uuid."""
+        """Adds a device, written as a JSON object with the service's field names. Returns its uuid."""
 
     def remove_device(self, uuid: str) -> bool:
-        """Removes a device; `False` when there is none of this uuid."""
+        """Removes a device. Returns `False` if there is none with this uuid."""
 
     @property
     def device_count(self) -> int:
-        """How many devices there are now."""
+        """The number of devices."""
 
     @property
     def customers(self) -> list[str]:
         """The ids of the granted sub-customers."""
 
     def calls(self, route: str | None = None) -> int:
-        """How many requests this route received, answered or not: `token`, `devices`, `downlinks`, `context-switch`,
-        `other`, or all of them."""
+        """The number of requests on a route, whether they got a response or not: `token`, `devices`, `downlinks`,
+        `context-switch`, `other`, or all of them."""
 
     def downlinks(self) -> list[dict[str, Any]]:
         """The downlinks it accepted, oldest first, each a `dict`."""
@@ -479,7 +483,7 @@ class Simulator:
         """The requests it received, oldest first, each a `dict`; secrets are masked."""
 
     def stop(self) -> None:
-        """Closes the listener and every connection; does nothing in a forked child, whose simulator it is not."""
+        """Closes the listener and every connection. Does nothing in a forked child, because its parent owns the simulator."""
 
 @final
 class TestClock:

@@ -9,8 +9,8 @@
         assert downlink.payload == b"\\x01\\x02"
         assert simulator.calls("downlinks") == 2
 
-With pytest there is the fixture `kpn_things_simulator`, which points `Client.from_env()` at a simulator of its own for each
-test; the marker `kpn_things` holds its options:
+The pytest fixture `kpn_things_simulator` starts a simulator for each test and points `Client.from_env()` at it. The marker
+`kpn_things` sets its options:
 
     import pytest
 
@@ -21,14 +21,41 @@ test; the marker `kpn_things` holds its options:
 A fault is written as `ROUTE[@WHEN]=FAULT`:
 
     ROUTE   `token`, `devices`, `downlinks`, `context-switch`, `other`, or `any`
-    WHEN    which calls of the route, counted from 1 as the fault is added: `3`, `3-5`, `3-`, `every-10`, `5%`; else all
-    FAULT   `latency:20ms`                   looked at this much later
-            `status:503[,Name:value]*`       this answer, and no effect; `,body:TEXT` adds a body
-            `status-after:500[,Name:value]*` this answer, but the call took effect
-            `drop-before`, `drop-after`      the connection is closed without an answer, before or after it took effect
-            `stall`, `stall-after`           never answered, before or after it took effect
-            `truncate:100`                   took effect; the answer ends after 100 bytes of its body
-            `revoke`                         all tokens are revoked before the call is looked at
+    WHEN    which calls of the route: `3`, `3-5`, `3-`, `every-10`, `5%`; default: all. Calls are counted from 1, from the
+            moment the fault is added
+    FAULT   `latency:20ms`                   delays the response by 20 ms
+            `status:503[,Name:value]*`       replaces the response; the call has no effect; `,body:TEXT` adds a body
+            `status-after:500[,Name:value]*` replaces the response; the call takes effect
+            `drop-before`, `drop-after`      closes the connection without a response, before or after the call takes effect
+            `stall`, `stall-after`           never responds, before or after the call takes effect
+            `truncate:100`                   cuts the response off after 100 bytes of its body; the call takes effect
+            `revoke`                         revokes all tokens before the call is processed
+
+A change of the devices is written as `WHEN=CHANGE`. WHEN counts the requests that list the account's own devices, and the
+change is made just before them:
+
+    CHANGE  `add:2`, `remove:2`, `rename:2`  adds, removes or renames two devices; the seed decides which
+            `return:2`                       adds two removed devices again
+            `skip:2`                         removes two devices, and adds them again before the next list request
+            `add-device:UUID,NAME`           adds this device
+            `remove-device:UUID[,UUID]*`     removes these devices
+            `rename-device:UUID,NAME`        renames this device
+            `return-device:UUID[,UUID]*`     adds these removed devices again
+
+A quirk is a difference of the list of devices from the documented one:
+
+    `shuffled-ties`                          devices with equal sort keys are in another order in each response
+    `shared-names:5`                         each generated name belongs to five devices
+    `sort-by-uuid:refused` or `:ignored`     `sortBy=uuid` gets a 400, or sorts by name
+    `sort-order:ignored`                     `sortOrder=DESC` has no effect
+    `sort-echo:absent`                       the field `sort`: `array`, `object`, `null`, `absent`, or `requested`, which
+                                             names the requested order even if it was ignored
+    `page-size-limit:1000`                   a larger `pageSize` gets a 400
+    `silent-page-size-cap:25`                at most 25 devices per page, but no field says so
+    `envelope:paged-model`                   the JSON around the devices: `sample`, `page-impl`, `paged-model`, `hateoas`,
+                                             `slice`, `no-totals`, `content-only`
+    `numbers:text` or `:float`               how the envelope writes numbers
+    `empty-page:1`                           the second page lists no devices
 """
 
 from __future__ import annotations
@@ -36,7 +63,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from ._async_client import AsyncClient
@@ -50,25 +77,12 @@ if TYPE_CHECKING:
 
     from ._options import Options
 
-__all__ = ["Churn", "ReceivedDownlink", "ReceivedRequest", "Simulator"]
-
-
-class Churn(NamedTuple):
-    """Devices that come and go between the pages of a listing."""
-
-    every: int
-    """After this many pages."""
-
-    add: int
-    """How many devices are added each time."""
-
-    remove: int
-    """How many devices are removed each time."""
+__all__ = ["ReceivedDownlink", "ReceivedRequest", "Simulator"]
 
 
 @dataclass(frozen=True)
 class ReceivedDownlink:
-    """A downlink that the simulator accepted. Its `repr` does not show what it says."""
+    """A downlink that the simulator accepted. Its `repr` does not show the payload."""
 
     records: tuple[dict[str, Any], ...] = field(repr=False, hash=False)
     """The SenML records of its body."""
@@ -77,41 +91,41 @@ class ReceivedDownlink:
     """The LoRa port."""
 
     external_reference: str | None
-    """The sender's own name for it."""
+    """The reference that the sender chose."""
 
     customer_id: str | None
-    """The sub-customer that it was sent for."""
+    """The sub-customer of the device."""
 
     @property
     def device(self) -> str | None:
-        """The device as the first record names it, such as `urn:dev:DEVEUI:0059AC0000181EB6:`."""
+        """The base name of the first record, such as `urn:dev:DEVEUI:0059AC0000181EB6:`."""
         return next((record["bn"] for record in self.records if "bn" in record), None)
 
     @property
     def dev_eui(self) -> str | None:
-        """The DevEUI, if the device is named by one."""
+        """The DevEUI, if the base name contains one."""
         device, urn = self.device or "", "urn:dev:DEVEUI:"
         return device.removeprefix(urn).removesuffix(":") if device.startswith(urn) else None
 
     @property
     def payload(self) -> bytes | None:
-        """The bytes for a LoRa device; `None` if the records are of another kind."""
+        """The payload for a LoRa device; `None` if no record has one."""
         texts = (record.get("vs") for record in self.records if record.get("n") == "payloadHex")
         return next((bytes.fromhex(text) for text in texts if text is not None), None)
 
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request that the simulator received, whether it answered or not. Tokens and secrets are masked."""
+    """A request that the simulator received, whether it responded or not. Tokens and secrets are masked."""
 
     method: str
     """The HTTP method."""
 
     target: str
-    """Path and query as they came, still percent-encoded."""
+    """Path and query as received, still percent-encoded."""
 
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """Names and values as they came."""
+    """Names and values as received."""
 
     @property
     def path(self) -> str:
@@ -124,31 +138,32 @@ class ReceivedRequest:
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     def header(self, name: str) -> str | None:
-        """The value of the first header of this name, in any case."""
+        """The value of the first header with this name, ignoring case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
 class Simulator:
-    """A service that keeps state, enforces KPN's documentation, and goes wrong when told to.
+    """KPN Things and GRIP on this machine. It keeps state, enforces KPN's documentation, and fails on demand.
 
-    It runs from its making until `stop`, or the end of `with`, in threads of its own on a port of 127.0.0.1. What it makes
-    up comes from the seed: equal simulators have equal devices. A forked child can make clients of it; what happened to it
-    only the process that started it can tell, and elsewhere that is a `RuntimeError`.
+    It runs until `stop` or the end of `with`, in its own threads, on a port of 127.0.0.1. Everything it generates comes from
+    the seed: simulators with equal options have equal devices. A forked child can create clients for it. Only the process
+    that started it can read what it received; other processes get a `RuntimeError`.
 
     Args:
-        devices: How many devices there are.
-        seed: Of devices, API key, churn, and faults by chance.
-        port: The port to listen on; 0 is any free one.
-        access: Whether the API key has access to KPN Things; without, every call is answered by 302.
-        customers: The sub-customers, and how many devices each has; by default there is one with 3.
-        token_life: Seconds that an access token lives.
-        page_size_cap: Most devices on a page, however many are asked for.
-        churn: Lets devices come and go between pages.
+        devices: The number of devices.
+        seed: The seed of devices, API key, changes, and faults by chance.
+        port: The port to listen on; 0 is any free port.
+        access: Whether the API key has access to KPN Things. Without access, every call gets a 302.
+        customers: The ids of the sub-customers, with the number of devices of each. Default: one with 3 devices.
+        token_life: The lifetime of an access token in seconds.
+        page_size_cap: The most devices per page, even if more are requested.
+        changes: Changes of the devices from the start; see `kpn_things.testing`.
+        quirks: Differences of the list of devices from the documented one; see `kpn_things.testing`.
         faults: Faults from the start; see `kpn_things.testing`.
 
     Raises:
-        ValueError: A fault is not written as one.
-        OSError: The port cannot be had.
+        ValueError: The text of a fault, change or quirk is wrong.
+        OSError: The port is taken.
     """
 
     def __init__(
@@ -161,11 +176,13 @@ class Simulator:
         customers: Mapping[str, int] | None = None,
         token_life: float = 3600.0,
         page_size_cap: int | None = None,
-        churn: Churn | tuple[int, int, int] | None = None,
+        changes: Iterable[str] = (),
+        quirks: Iterable[str] = (),
         faults: Iterable[str] = (),
     ) -> None:
-        if isinstance(faults, str):
-            raise TypeError("faults is a str: give a list of them")
+        for name, texts in (("changes", changes), ("quirks", quirks), ("faults", faults)):
+            if isinstance(texts, str):
+                raise TypeError(f"{name} is a str: use a list of str")
         self._native = _Simulator(
             devices=devices,
             seed=seed,
@@ -174,25 +191,26 @@ class Simulator:
             customers=None if customers is None else dict(customers),
             token_life=token_life,
             page_size_cap=page_size_cap,
-            churn=churn,
+            changes=list(changes),
+            quirks=list(quirks),
             faults=list(faults),
         )
 
     @property
     def url(self) -> str:
-        """Where it is: the base URL of GRIP and of the API alike."""
+        """The base URL of both GRIP and the API."""
         return self._native.url
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that point a client at it, secret included."""
+        """The environment variables that point a client at it, including the secret."""
         return self._native.environment()
 
     def postman_environment(self) -> str:
-        """The same as the text of a Postman environment file."""
+        """The same settings as a Postman environment file."""
         return self._native.postman_environment()
 
     def client(self, **options: Unpack[Options]) -> Client:
-        """A blocking client of it.
+        """A blocking client for it.
 
         Args:
             options: Options of `Client`.
@@ -200,7 +218,7 @@ class Simulator:
         return Client.from_env(self.environment(), **options)
 
     def async_client(self, **options: Unpack[Options]) -> AsyncClient:
-        """A client of it for asyncio.
+        """An asyncio client for it.
 
         Args:
             options: Options of `AsyncClient`.
@@ -208,15 +226,29 @@ class Simulator:
         return AsyncClient.from_env(self.environment(), **options)
 
     def add_fault(self, fault: str) -> None:
-        """Adds a fault, whose calls are counted from now on.
+        """Adds a fault. Its calls are counted from now on.
 
         Args:
-            fault: Written as `ROUTE[@WHEN]=FAULT`, such as `downlinks@1=drop-after`; see `kpn_things.testing`.
+            fault: A fault in the form `ROUTE[@WHEN]=FAULT`, such as `downlinks@1=drop-after`; see `kpn_things.testing`.
+
+        Raises:
+            ValueError: The text is wrong.
         """
         self._native.add_fault(fault)
 
+    def add_change(self, change: str) -> None:
+        """Adds a change of the devices. Its list requests are counted from now on.
+
+        Args:
+            change: A change in the form `WHEN=CHANGE`, such as `every-10=remove:2`; see `kpn_things.testing`.
+
+        Raises:
+            ValueError: The text is wrong.
+        """
+        self._native.add_change(change)
+
     def clear_faults(self) -> None:
-        """Takes all faults away."""
+        """Removes all faults."""
         self._native.clear_faults()
 
     def revoke_tokens(self) -> None:
@@ -224,7 +256,7 @@ class Simulator:
         self._native.revoke_tokens()
 
     def forget_context_switches(self) -> None:
-        """Forgets all context switches: a call for a sub-customer is answered by 403 until it is switched to again."""
+        """Forgets all context switches. Calls for a sub-customer get 403 until the client switches again."""
         self._native.forget_context_switches()
 
     def add_device(
@@ -238,16 +270,16 @@ class Simulator:
         barcode: str | None = None,
         **extra: Any,
     ) -> str:
-        """Adds a device, in place of one of the same uuid, and gives its uuid.
+        """Adds a device and returns its uuid. A device with the same uuid is replaced.
 
         Args:
-            name: Its name, which need not be unique.
-            uuid: Its id; made up if not given.
-            description: Its description.
-            metadata: Any plain data.
+            name: The name; it does not have to be unique.
+            uuid: The id; generated if omitted.
+            description: The description.
+            metadata: Any value that JSON can hold.
             device_specification_uuid: The id of the kind of device.
-            barcode: Its barcode.
-            extra: Further fields, under the service's own names.
+            barcode: The barcode.
+            extra: More fields, with the service's field names.
         """
         known = {
             "name": name,
@@ -260,16 +292,16 @@ class Simulator:
         return self._native.add_device(json.dumps({**extra, **known}, allow_nan=False))
 
     def remove_device(self, uuid: str) -> bool:
-        """Removes a device; `False` if there is none of this uuid.
+        """Removes a device. Returns `False` if there is none with this uuid.
 
         Args:
-            uuid: Its id.
+            uuid: The id.
         """
         return self._native.remove_device(uuid)
 
     @property
     def device_count(self) -> int:
-        """How many devices there are now."""
+        """The number of devices."""
         return self._native.device_count
 
     @property
@@ -279,7 +311,7 @@ class Simulator:
 
     @property
     def downlinks(self) -> tuple[ReceivedDownlink, ...]:
-        """The downlinks that it accepted so far, oldest first."""
+        """The downlinks it accepted so far, oldest first."""
         return tuple(
             ReceivedDownlink(
                 records=tuple(downlink["records"]),
@@ -292,22 +324,22 @@ class Simulator:
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
-        """The newest 1,000 requests that it received, oldest first, those for tokens included."""
+        """The newest 1,000 requests it received, oldest first, including requests for tokens."""
         return tuple(
             ReceivedRequest(request["method"], request["target"], tuple(request["headers"]))
             for request in self._native.requests()
         )
 
     def calls(self, route: Literal["token", "devices", "downlinks", "context-switch", "other"] | None = None) -> int:
-        """How many requests it received so far, answered or not.
+        """The number of requests it received so far, whether it responded or not.
 
         Args:
-            route: Of one route alone.
+            route: Count only this route.
         """
         return self._native.calls(route)
 
     def stop(self) -> None:
-        """Closes the port and every connection, stalled ones too."""
+        """Closes the port and every connection, including stalled ones."""
         self._native.stop()
 
     def __enter__(self) -> Self:

@@ -1,13 +1,14 @@
 //! The simulator behind `kpn_things.testing`.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::{Map, Value};
-use things_sim::{Churn, DeviceSpec, FaultRule, Route, Sim};
+use things_sim::{DeviceSpec, ParseRuleError, Route, Sim};
 
 use crate::json::to_python;
 use crate::process::OfProcess;
@@ -16,7 +17,7 @@ use crate::process::OfProcess;
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct Simulator {
     sim: OfProcess<Sim>,
-    /// What a forked child may know, too: it can call the simulator of its parent.
+    /// A forked child may read these, because it can call the simulator of its parent.
     url: String,
     environment: Vec<(&'static str, String)>,
     postman_environment: String,
@@ -26,7 +27,7 @@ impl Simulator {
     fn sim(&self) -> PyResult<&Sim> {
         self.sim.get().ok_or_else(|| {
             PyRuntimeError::new_err(
-                "the simulator runs in the process that started it: ask it there, or start another one here",
+                "the simulator runs in the process that started it: use it there, or start another one here",
             )
         })
     }
@@ -34,11 +35,11 @@ impl Simulator {
 
 #[pymethods]
 impl Simulator {
-    /// Starts it on a free port, or on the one that is given.
+    /// Starts it on the port, or on any free one.
     #[new]
     #[pyo3(signature = (
         *, devices=100, seed=0, port=0, access=true, customers=None, token_life=3600.0, page_size_cap=None,
-        churn=None, faults=Vec::new()
+        changes=Vec::new(), quirks=Vec::new(), faults=Vec::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
     fn new(
@@ -50,7 +51,8 @@ impl Simulator {
         customers: Option<BTreeMap<String, usize>>,
         token_life: f64,
         page_size_cap: Option<usize>,
-        churn: Option<(u64, usize, usize)>,
+        changes: Vec<String>,
+        quirks: Vec<String>,
         faults: Vec<String>,
     ) -> PyResult<Self> {
         let life = Duration::try_from_secs_f64(token_life)
@@ -68,11 +70,14 @@ impl Simulator {
         if let Some(devices) = page_size_cap {
             builder = builder.page_size_cap(devices);
         }
-        if let Some((every, add, remove)) = churn {
-            builder = builder.churn(Churn { every, add, remove });
+        for change in changes {
+            builder = builder.change(parse(&change)?);
+        }
+        for quirk in quirks {
+            builder = builder.quirk(parse(&quirk)?);
         }
         for fault in faults {
-            builder = builder.fault(rule(&fault)?);
+            builder = builder.fault(parse(&fault)?);
         }
         let sim = py
             .detach(|| builder.start())
@@ -85,31 +90,37 @@ impl Simulator {
         })
     }
 
-    /// Where it is: the base URL of GRIP and of the API alike.
+    /// The base URL of both GRIP and the API.
     #[getter]
     fn url(&self) -> &str {
         &self.url
     }
 
-    /// The environment variables that point a client at it, secret included.
+    /// The environment variables that point a client at it, including the secret.
     fn environment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         self.environment.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
         Ok(dict)
     }
 
-    /// The same as the text of a Postman environment file.
+    /// The same settings as a Postman environment file.
     fn postman_environment(&self) -> &str {
         &self.postman_environment
     }
 
-    /// Adds a fault; its calls are counted from now on.
+    /// Adds a fault. Its calls are counted from now on.
     fn add_fault(&self, fault: &str) -> PyResult<()> {
-        self.sim()?.add_fault(rule(fault)?);
+        self.sim()?.add_fault(parse(fault)?);
         Ok(())
     }
 
-    /// Takes every fault away.
+    /// Adds a change of the devices. Its list requests are counted from now on.
+    fn add_change(&self, change: &str) -> PyResult<()> {
+        self.sim()?.add_change(parse(change)?);
+        Ok(())
+    }
+
+    /// Removes every fault.
     fn clear_faults(&self) -> PyResult<()> {
         self.sim()?.clear_faults();
         Ok(())
@@ -127,19 +138,19 @@ impl Simulator {
         Ok(())
     }
 
-    /// Adds a device, given as a JSON object under the service's own names. Gives its uuid.
+    /// Adds a device, written as a JSON object with the service's field names. Returns its uuid.
     fn add_device(&self, device: &str) -> PyResult<String> {
         let fields: Map<String, Value> =
             serde_json::from_str(device).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(self.sim()?.add_device(specification(fields)))
     }
 
-    /// Removes a device; `False` when there is none of this uuid.
+    /// Removes a device. Returns `False` if there is none with this uuid.
     fn remove_device(&self, uuid: &str) -> PyResult<bool> {
         Ok(self.sim()?.remove_device(uuid))
     }
 
-    /// How many devices there are now.
+    /// The number of devices.
     #[getter]
     fn device_count(&self) -> PyResult<usize> {
         Ok(self.sim()?.device_count())
@@ -151,8 +162,8 @@ impl Simulator {
         Ok(self.sim()?.customers())
     }
 
-    /// How many requests this route received, answered or not: `token`, `devices`, `downlinks`, `context-switch`,
-    /// `other`, or all of them.
+    /// The number of requests on a route, whether they got a response or not: `token`, `devices`, `downlinks`,
+    /// `context-switch`, `other`, or all of them.
     #[pyo3(signature = (route=None))]
     fn calls(&self, route: Option<&str>) -> PyResult<u64> {
         match route {
@@ -160,7 +171,7 @@ impl Simulator {
             Some(name) => {
                 let route: Route = name.parse().map_err(|_| {
                     PyValueError::new_err(format!(
-                        "route is {name:?}: give token, devices, downlinks, context-switch or other"
+                        "route is {name:?}: use token, devices, downlinks, context-switch or other"
                     ))
                 })?;
                 Ok(self.sim()?.calls(route))
@@ -195,7 +206,7 @@ impl Simulator {
         Ok(list)
     }
 
-    /// Closes the listener and every connection; does nothing in a forked child, whose simulator it is not.
+    /// Closes the listener and every connection. Does nothing in a forked child, because its parent owns the simulator.
     fn stop(&self, py: Python<'_>) {
         if let Some(sim) = self.sim.get() {
             py.detach(|| sim.stop());
@@ -207,8 +218,8 @@ impl Simulator {
     }
 }
 
-fn rule(text: &str) -> PyResult<FaultRule> {
-    text.parse().map_err(|error| PyValueError::new_err(format!("{error}")))
+fn parse<T: FromStr<Err = ParseRuleError>>(text: &str) -> PyResult<T> {
+    text.parse().map_err(|error: ParseRuleError| PyValueError::new_err(error.to_string()))
 }
 
 fn specification(mut fields: Map<String, Value>) -> DeviceSpec {

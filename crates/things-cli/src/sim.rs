@@ -1,11 +1,11 @@
-//! `things sim`: the simulator of GRIP and KPN Things, until it is interrupted.
+//! `things sim`: runs the simulator of GRIP and KPN Things until it is interrupted.
 
 use std::fs;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
-use things_sim::{DownlinkAnswer, ExpiresIn, FaultRule, Sim};
+use things_sim::{ChangeRule, DownlinkAnswer, ExpiresIn, FaultRule, Quirk, Sim};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -18,17 +18,36 @@ use crate::shell::quoted;
 Examples:
   things sim --port 8080 --devices 100000
   things sim > sim.env &                             Then: . ./sim.env && things devices list
-  things sim --fault downlinks@2=drop-after --fault devices@5%=status:503,Retry-After:1", after_help = "\
-Prints the settings that point a client at it, and runs until it is interrupted. Devices and API key come from the \
-seed, the same every time.
+  things sim --fault downlinks@2=drop-after --fault devices@5%=status:503,Retry-After:1
+  things sim --change every-10=remove:1 --quirk shuffled-ties --quirk shared-names:5", after_help = "\
+Prints the settings that point a client at the simulator, and runs until it is interrupted. Devices and API key come \
+from the seed, so they are the same every time.
 
-A fault's RULE is ROUTE[@WHEN]=FAULT:
+A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
   ROUTE   token, devices, downlinks, context-switch, other, any
-  WHEN    3, 3-5, 3-, every-10, 5%; every call by default
+  WHEN    3, 3-5, 3-, every-10, 5%; default: every call
   FAULT   latency:20ms, status:503[,Name:value]*, status-after:500, drop-before, drop-after,
-          truncate:100, stall, stall-after, revoke")]
+          truncate:100, stall, stall-after, revoke
+
+A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the requests that list devices:
+  CHANGE  add:N, remove:N, rename:N, return:N (removed ones), skip:N (missing from one response),
+          add-device:UUID,NAME, remove-device:UUID[,UUID]*, rename-device:UUID,NAME,
+          return-device:UUID[,UUID]*
+
+A QUIRK is a difference of the list of devices from the documented one:
+  shuffled-ties                 Devices with equal sort keys are in another order in each response
+  shared-names:N                Each generated name belongs to N devices
+  sort-by-uuid:refused          sortBy=uuid gets a 400; `ignored`: sorts by name
+  sort-order:ignored            sortOrder=DESC has no effect
+  sort-echo:WHAT                Field `sort`: array, object, null, absent, or `requested` (names an ignored order)
+  page-size-limit:N             A larger pageSize gets a 400
+  silent-page-size-cap:N        Fewer devices per page than requested, and no field says so
+  envelope:SHAPE                JSON around the devices: sample, page-impl, paged-model, hateoas, slice, no-totals,
+                                content-only
+  numbers:HOW                   Numbers of the envelope as `text` or `float`
+  empty-page:N                  Page N, counted from 0, lists no devices")]
 pub(crate) struct Simulator {
-    /// Port on 127.0.0.1; any free one by default
+    /// Port on 127.0.0.1 (default: any free port)
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Devices of the account
@@ -37,31 +56,37 @@ pub(crate) struct Simulator {
     /// Seed of devices, API key and chance
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Something that goes wrong
+    /// Inject a fault (repeatable)
     #[arg(long, value_name = "RULE")]
     fault: Vec<FaultRule>,
-    /// Largest page that is given
+    /// Change the devices before list requests (repeatable)
+    #[arg(long, value_name = "RULE")]
+    change: Vec<ChangeRule>,
+    /// List devices in an undocumented way (repeatable)
+    #[arg(long, value_name = "QUIRK")]
+    quirk: Vec<Quirk>,
+    /// Most devices per page
     #[arg(long, value_name = "N")]
     page_size_cap: Option<usize>,
-    /// How long an access token lives
+    /// Lifetime of an access token
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
     token_life: Duration,
-    /// How a token answer tells that
+    /// Form of `expires_in` in a token response
     #[arg(long, value_enum, default_value_t = Expiry::Number)]
     expires_in: Expiry,
-    /// How a downlink is answered
+    /// Response to a downlink
     #[arg(long, value_enum, default_value_t = Answer::CreatedObject)]
     downlink_answer: Answer,
-    /// A further sub-customer, with so many devices of its own
+    /// Add a sub-customer with N devices (repeatable)
     #[arg(long, value_name = "ID=N", value_parser = customer)]
     customer: Vec<(String, usize)>,
-    /// The API key has no access to KPN Things: every call answers 302
+    /// Remove the API key's access to KPN Things: every call gets a 302
     #[arg(long)]
     without_access: bool,
     /// Print the settings as one JSON object
     #[arg(long)]
     json: bool,
-    /// Write them to a Postman environment file, too
+    /// Also write the settings to a Postman environment file
     #[arg(long, value_name = "FILE")]
     postman: Option<String>,
 }
@@ -138,6 +163,12 @@ impl Simulator {
             });
         for rule in self.fault {
             sim = sim.fault(rule);
+        }
+        for rule in self.change {
+            sim = sim.change(rule);
+        }
+        for quirk in self.quirk {
+            sim = sim.quirk(quirk);
         }
         for (id, devices) in self.customer {
             sim = sim.customer(id, devices);

@@ -1,7 +1,8 @@
 //! The beta API of KPN Things: devices, downlinks and context switches.
 
 use crate::behaviour::{DownlinkAnswer, SwitchAnswer};
-use crate::fleet::{Fleet, Listing, Property};
+use crate::fleet::Fleet;
+use crate::listing::{Listing, number};
 use crate::record::ReceivedDownlink;
 use crate::request::{Request, names_media_type, query_pairs};
 use crate::response::{Response, reason};
@@ -32,18 +33,18 @@ pub(crate) fn answer(world: &World, endpoint: &Endpoint<'_>, request: &Request<'
 
 /// Responds to a path that belongs to neither service.
 pub(crate) fn not_found(world: &World, request: &Request<'_>, response: &mut Response) {
-    write_refusal(world, &Refusal::Status(404, "no such path"), request, response);
+    write_refusal(world, &Refusal::Status(404, "no such path".into()), request, response);
 }
 
 enum Refusal {
     /// The token is missing, wrong or expired, or its key has no access to KPN Things.
     Token,
     Method(&'static str),
-    Status(u16, &'static str),
+    Status(u16, Cow<'static, str>),
 }
 
 fn refuse<T>(status: u16, message: &'static str) -> Result<T, Refusal> {
-    Err(Refusal::Status(status, message))
+    Err(Refusal::Status(status, message.into()))
 }
 
 fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
@@ -76,46 +77,11 @@ fn list_devices(world: &World, request: &Request<'_>, response: &mut Response) -
     if !names_media_type(request.header("accept"), DEVICES) {
         return refuse(400, "Accept must be application/vnd.kpnthings.device.v1.response+json");
     }
-    let mut search = Cow::Borrowed("");
-    let mut listing = Listing { page: 0, size: 20, search: "", sort_by: Property::Name, descending: false };
-    for pair in query_pairs(request.query()) {
-        let Some((name, value)) = pair else {
-            return refuse(400, "the query is not percent-encoded UTF-8");
-        };
-        match name.as_ref() {
-            "currentPage" => match number(&value) {
-                Some(page) => listing.page = page,
-                None => return refuse(400, "currentPage must be a number from 0"),
-            },
-            "pageSize" => match number(&value) {
-                Some(size) if size > 0 => listing.size = size,
-                _ => return refuse(400, "pageSize must be a number from 1"),
-            },
-            "search" => search = value,
-            "sortBy" => match Property::ALL.into_iter().find(|property| property.name() == value) {
-                Some(property) => listing.sort_by = property,
-                None => return refuse(400, "sortBy must be name, uuid, description or barcode"),
-            },
-            "sortOrder" => match value.as_ref() {
-                "ASC" => listing.descending = false,
-                "DESC" => listing.descending = true,
-                _ => return refuse(400, "sortOrder must be ASC or DESC"),
-            },
-            _ => {}
-        }
-    }
-    if let Some(cap) = world.behaviour.page_size_cap {
-        listing.size = listing.size.min(cap);
-    }
+    let behaviour = &world.behaviour.listing;
+    let listing = Listing::read(request.query(), behaviour).map_err(|reason| Refusal::Status(400, reason))?;
     response.begin(200, Some(DEVICES));
-    fleet.write_page(&Listing { search: &search, ..listing }, world.behaviour.sort_shape, response);
+    fleet.write_page(&listing, behaviour, response);
     Ok(())
-}
-
-/// A number in the query, from 0 to the largest 32-bit signed integer.
-fn number(text: &str) -> Option<usize> {
-    let number: i32 = text.parse().ok()?;
-    usize::try_from(number).ok()
 }
 
 fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response) -> Result<(), Refusal> {
@@ -225,14 +191,14 @@ fn switch_context(
 }
 
 fn write_refusal(world: &World, refusal: &Refusal, request: &Request<'_>, response: &mut Response) {
-    let (status, message) = match *refusal {
+    let (status, message) = match refusal {
         Refusal::Token => {
             response.begin(302, None);
             response.header("Location", format!("{}/login", world.url));
             return;
         }
         Refusal::Method(_) => (405, "this method is not allowed here"),
-        Refusal::Status(status, message) => (status, message),
+        Refusal::Status(status, message) => (*status, message.as_ref()),
     };
     response.begin(status, Some(JSON));
     if let Refusal::Method(allowed) = *refusal {

@@ -1,5 +1,6 @@
 //! The choices of a simulator where the real service's behaviour is unknown or varies.
 
+use crate::quirk::ListingBehaviour;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -45,18 +46,6 @@ pub enum ExpiresIn {
     Verbatim(Value),
 }
 
-/// The field `sort` of a page. Its shape differs by version of Spring Data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SortShape {
-    /// An array of orders, as in KPN's sample.
-    #[default]
-    Array,
-    /// `null`.
-    Null,
-    /// `{"sorted":true,"unsorted":false,"empty":false}`, as newer versions of Spring Data write it.
-    Object,
-}
-
 /// All choices of one simulator.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
@@ -64,10 +53,9 @@ pub(crate) struct Behaviour {
     pub(crate) access: bool,
     pub(crate) token_life: Duration,
     pub(crate) expires_in: ExpiresIn,
-    pub(crate) page_size_cap: Option<usize>,
-    pub(crate) sort_shape: SortShape,
     pub(crate) downlink_answer: DownlinkAnswer,
     pub(crate) switch_answer: SwitchAnswer,
+    pub(crate) listing: ListingBehaviour,
 }
 
 impl Default for Behaviour {
@@ -76,10 +64,9 @@ impl Default for Behaviour {
             access: true,
             token_life: Duration::from_secs(3600),
             expires_in: ExpiresIn::default(),
-            page_size_cap: None,
-            sort_shape: SortShape::default(),
             downlink_answer: DownlinkAnswer::default(),
             switch_answer: SwitchAnswer::default(),
+            listing: ListingBehaviour::default(),
         }
     }
 }

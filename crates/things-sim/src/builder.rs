@@ -1,10 +1,12 @@
 //! The settings of a simulator before it starts.
 
-use crate::behaviour::{Behaviour, DownlinkAnswer, ExpiresIn, SortShape, SwitchAnswer};
+use crate::behaviour::{Behaviour, DownlinkAnswer, ExpiresIn, SwitchAnswer};
+use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
-use crate::device::{DeviceSpec, Generator};
+use crate::device::DeviceSpec;
 use crate::faults::Faults;
-use crate::fleet::{Churn, Fleet};
+use crate::fleet::Fleet;
+use crate::quirk::Quirk;
 use crate::random::{Random, seed_for};
 use crate::record::{Downlinks, Requests};
 use crate::route::Calls;
@@ -35,7 +37,7 @@ pub struct SimBuilder {
     port: u16,
     credentials: Option<SimCredentials>,
     customers: Vec<(String, usize)>,
-    churn: Option<Churn>,
+    changes: Vec<ChangeRule>,
     faults: Vec<FaultRule>,
     keep_requests: usize,
     keep_downlinks: usize,
@@ -52,7 +54,7 @@ impl Default for SimBuilder {
             port: 0,
             credentials: None,
             customers: vec![(DEFAULT_CUSTOMER.to_owned(), DEFAULT_CUSTOMER_DEVICES)],
-            churn: None,
+            changes: Vec::new(),
             faults: Vec::new(),
             keep_requests: 1000,
             keep_downlinks: 1_000_000,
@@ -139,18 +141,19 @@ impl SimBuilder {
         self
     }
 
-    /// Sets the most devices per page, at least 1. A request for more gets this many, and `size` says so. Default: no cap.
+    /// Adds a quirk: a difference of the list of devices from the documented one. A later quirk overrides an earlier
+    /// one of the same name.
     #[must_use]
-    pub fn page_size_cap(mut self, devices: usize) -> Self {
-        self.behaviour.page_size_cap = Some(devices.max(1));
+    pub fn quirk(mut self, quirk: Quirk) -> Self {
+        self.behaviour.listing.add(quirk);
         self
     }
 
-    /// Sets the shape of the field `sort`. Default: [`SortShape::Array`].
+    /// Sets the most devices per page, at least 1. A request for more gets this many, and `size` says so. Default: no
+    /// cap. This is the quirk [`Quirk::PageSizeCap`].
     #[must_use]
-    pub fn sort_shape(mut self, shape: SortShape) -> Self {
-        self.behaviour.sort_shape = shape;
-        self
+    pub fn page_size_cap(self, devices: usize) -> Self {
+        self.quirk(Quirk::PageSizeCap(devices))
     }
 
     /// Sets the response to a downlink. Default: [`DownlinkAnswer::CreatedObject`].
@@ -167,10 +170,10 @@ impl SimBuilder {
         self
     }
 
-    /// Adds and removes devices of the account between pages. Default: no changes.
+    /// Changes the account's devices before list requests. Default: no changes.
     #[must_use]
-    pub fn churn(mut self, churn: Churn) -> Self {
-        self.churn = Some(churn);
+    pub fn change(mut self, rule: ChangeRule) -> Self {
+        self.changes.push(rule);
         self
     }
 
@@ -203,17 +206,21 @@ impl SimBuilder {
     pub fn start(self) -> io::Result<Sim> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         let addr = listener.local_addr()?;
-        let fleet = |name: &str, count, churn| {
-            Fleet::new(count, Generator::new(seed_for(self.seed, name), self.eui), churn)
+        let fleet = |name: &str, count| {
+            Fleet::new(seed_for(self.seed, name), count, self.eui, &self.behaviour.listing)
         };
-        let account = fleet("devices", self.devices, self.churn);
+        let account = fleet("devices", self.devices);
         for device in self.added {
             account.add(device);
         }
-        let customers = self.customers.into_iter().map(|(id, count)| {
-            let customer = Customer { fleet: fleet(&id, count, None), switched: AtomicBool::new(false) };
+        for rule in self.changes {
+            account.add_change(rule);
+        }
+        let customer = |(id, count): (String, usize)| {
+            let customer = Customer { fleet: fleet(&id, count), switched: AtomicBool::new(false) };
             (id, customer)
-        });
+        };
+        let customers = self.customers.into_iter().map(customer).collect();
         let world = World {
             url: format!("http://{addr}"),
             credentials: self
@@ -222,7 +229,7 @@ impl SimBuilder {
             behaviour: self.behaviour,
             tokens: Tokens::new(),
             fleet: account,
-            customers: customers.collect(),
+            customers,
             faults: Faults::new(self.faults, Random::new(seed_for(self.seed, "faults"))),
             calls: Calls::default(),
             requests: Requests::new(self.keep_requests),

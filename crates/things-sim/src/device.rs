@@ -1,11 +1,12 @@
 //! A device, as a test describes it and as the simulator generates it.
 
 use crate::random::Random;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// A device of the simulator. The default has an empty name, no metadata and no barcode.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DeviceSpec {
     /// The id; `None` has one generated. Any text is allowed because ids are opaque.
     pub uuid: Option<String>,
@@ -38,16 +39,20 @@ pub(crate) struct Generator {
     random: Random,
     made: usize,
     with_eui: bool,
+    /// So many devices in a row have the same name.
+    shared_names: usize,
 }
 
 impl Generator {
-    pub(crate) fn new(seed: u64, with_eui: bool) -> Self {
-        Self { random: Random::new(seed), made: 0, with_eui }
+    pub(crate) fn new(seed: u64, with_eui: bool, shared_names: usize) -> Self {
+        Self { random: Random::new(seed), made: 0, with_eui, shared_names: shared_names.max(1) }
     }
 
     /// A whole fleet, sorted by name, with about as many devices of each kind.
     pub(crate) fn fleet(&mut self, count: usize) -> impl Iterator<Item = DeviceSpec> {
         (0..count).map(move |index| {
+            // Devices with the same name are of the same kind.
+            let index = index - index % self.shared_names;
             let kind = KINDS.get(index * KINDS.len() / count).copied().unwrap_or_default();
             self.device(kind)
         })
@@ -83,7 +88,7 @@ impl Generator {
         }
         DeviceSpec {
             uuid: Some(uuid),
-            name: format!("{kind} {:05}", self.made),
+            name: format!("{kind} {:05}", self.made.div_ceil(self.shared_names)),
             description,
             metadata,
             device_specification_uuid: Some(specification),

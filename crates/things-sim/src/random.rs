@@ -31,6 +31,13 @@ impl Random {
         from.get(self.below(from.len())).copied().unwrap_or_default()
     }
 
+    /// Puts items in a random order.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+
     pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length).filter_map(|_| letters.get(self.below(letters.len()))).collect()

@@ -1,5 +1,6 @@
 //! A running simulator.
 
+use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
 use crate::record::{ReceivedDownlink, ReceivedRequest};
@@ -119,6 +120,11 @@ impl Sim {
     /// Removes a device from the account. Returns false if there is no device with this id.
     pub fn remove_device(&self, uuid: &str) -> bool {
         self.server.world.fleet.remove(uuid)
+    }
+
+    /// Adds a change of the account's devices. Its list requests are counted from now on.
+    pub fn add_change(&self, rule: ChangeRule) {
+        self.server.world.fleet.add_change(rule);
     }
 
     /// The number of devices of the account.

@@ -24,6 +24,22 @@ pub(crate) fn positive(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number > 0)
 }
 
+/// Finds the value with this name, or reports all names.
+pub(crate) fn choice<T: Copy>(what: &str, name: &str, all: &[(&str, T)]) -> Result<T, ParseRuleError> {
+    match all.iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = all.iter().map(|(known, _)| *known).collect();
+            error(format!("unknown {what} `{name}`: use {}", names.join(", ")))
+        }
+    }
+}
+
+/// The name of a value.
+pub(crate) fn name_of<T: Copy + PartialEq>(value: T, all: &[(&'static str, T)]) -> &'static str {
+    all.iter().find(|(_, known)| *known == value).map(|(name, _)| *name).unwrap_or_default()
+}
+
 /// The units of a duration in nanoseconds, largest first.
 const UNITS: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
 

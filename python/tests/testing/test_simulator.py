@@ -24,7 +24,7 @@ from kpn_things import (
     TransportError,
     testing,
 )
-from kpn_things.testing import Churn, ReceivedDownlink, ReceivedRequest, Simulator
+from kpn_things.testing import ReceivedDownlink, ReceivedRequest, Simulator
 
 DEV_EUI = "0059AC0000181EB6"
 
@@ -174,11 +174,33 @@ def test_one_fault_in_place_of_a_list_is_refused() -> None:
 
 
 def test_every_fault_of_the_documentation_is_one(simulator: Simulator) -> None:
-    table = (testing.__doc__ or "").partition("FAULT ")[2]
-    faults = [text.partition("[")[0] for text in table.split("`")[1::2] if text[0].isalpha()]
+    faults = documented("    FAULT ", "\n\n")
     assert len(faults) == 9
     for fault in faults:
         simulator.add_fault(f"devices={fault}")
+
+
+def test_every_change_of_the_documentation_is_one(simulator: Simulator) -> None:
+    changes = documented("    CHANGE ", "\n\n")
+    assert len(changes) == 9
+    for change in changes:
+        simulator.add_change(f"always={change}")
+
+
+def test_every_quirk_of_the_documentation_is_one() -> None:
+    quirks = documented("A quirk is", "")
+    assert len(quirks) == 10
+    with Simulator(quirks=quirks) as simulator:
+        assert simulator.device_count == 100
+
+
+def documented(start: str, end: str) -> list[str]:
+    """The first text in backquotes of each line of a table, and others on it that stand before its explanation."""
+    table = (testing.__doc__ or "").partition(start)[2]
+    table = table.partition(end)[0] if end else table
+    terms = [line[:45].strip() for line in table.splitlines()]
+    texts = [text for term in terms for text in term.split("`")[1::2]]
+    return [text.partition("[")[0] for text in texts if text[0].isalpha()]
 
 
 def test_revoked_tokens_are_fetched_anew(simulator: Simulator) -> None:
@@ -225,14 +247,33 @@ def test_pages_can_be_capped() -> None:
     assert (len(fleet), fleet.pages) == (9, 3)
 
 
-@pytest.mark.parametrize("churn", [Churn(every=1, add=0, remove=1), (1, 0, 1)])
-def test_devices_can_go_during_a_listing(churn: Churn | tuple[int, int, int]) -> None:
-    with Simulator(devices=100, churn=churn) as simulator, simulator.client() as client:
+def test_devices_can_change_during_a_listing() -> None:
+    with Simulator(devices=100, changes=["always=remove:1"]) as simulator, simulator.client() as client:
         try:
             client.devices(page_size=10, window=1).collect()
         except ListingError:
             pass
         assert simulator.device_count < 100
+
+
+def test_a_change_can_be_added_later(simulator: Simulator) -> None:
+    simulator.add_change("1=add-device:u-9,Late")
+    with simulator.client() as client:
+        assert "Late" in [device.name for device in client.devices()]
+
+
+def test_devices_can_be_listed_in_undocumented_ways() -> None:
+    with Simulator(quirks=["shared-names:5", "envelope:page-impl"]) as simulator, simulator.client() as client:
+        names = [device.name for device in client.devices()]
+    assert (len(names), len(set(names))) == (100, 20)
+
+
+@pytest.mark.parametrize("option", ["changes", "quirks"])
+def test_a_change_or_quirk_that_is_none_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match="explode"):
+        Simulator(**{option: ["always=explode"]})
+    with pytest.raises(TypeError, match=option):
+        Simulator(**{option: "explode"})
 
 
 def test_devices_are_added_under_the_names_of_the_model(simulator: Simulator) -> None:

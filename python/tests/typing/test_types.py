@@ -26,7 +26,7 @@ from kpn_things import (
     Receipt,
     Response,
 )
-from kpn_things.testing import Churn, ReceivedDownlink, ReceivedRequest, Simulator
+from kpn_things.testing import ReceivedDownlink, ReceivedRequest, Simulator
 
 DEV_EUI = "0059AC0000181EB6"
 ACCEPT = {"Accept": "application/vnd.kpnthings.device.v1.response+json"}
@@ -174,7 +174,6 @@ def test_the_simulator(simulator: Simulator) -> None:
     assert_type(downlink.payload, "bytes | None")
     assert_type(downlink.dev_eui, "str | None")
     assert_type(downlink.records, tuple[dict[str, Any], ...])
-    assert_type(Churn(1, 0, 1).every, int)
 
 
 def test_what_holds_bytes_is_a_payload(simulator: Simulator) -> None:

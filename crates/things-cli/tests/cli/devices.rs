@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Route, Sim, SortShape};
+use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Quirk, Route, Sim, SortEcho};
 
 use crate::tool::{SECRET, Tool, file, run, simulator};
 
@@ -19,7 +19,13 @@ fn awkward() -> Sim {
     first.extra.insert("eui".into(), "0059AC0000181EB6".into());
     let mut second = DeviceSpec::named("B");
     second.uuid = Some("yyyyyy".into());
-    simulator().devices(0).device(first).device(second).sort_shape(SortShape::Object).start().unwrap()
+    simulator()
+        .devices(0)
+        .device(first)
+        .device(second)
+        .quirk(Quirk::SortEcho(SortEcho::Object))
+        .start()
+        .unwrap()
 }
 
 #[test]

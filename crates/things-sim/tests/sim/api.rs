@@ -2,7 +2,7 @@
 
 use crate::client::*;
 use serde_json::{Value, json};
-use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, DownlinkAnswer, Route, Sim, SortShape, SwitchAnswer};
+use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, DownlinkAnswer, Quirk, Route, Sim, SortEcho, SwitchAnswer};
 
 #[test]
 fn a_page_has_the_documented_envelope() {
@@ -27,10 +27,10 @@ fn a_page_has_the_documented_envelope() {
 #[test]
 fn sort_comes_in_the_chosen_shape() {
     for (shape, expected) in [
-        (SortShape::Null, Value::Null),
-        (SortShape::Object, json!({ "sorted": true, "unsorted": false, "empty": false })),
+        (SortEcho::Null, Value::Null),
+        (SortEcho::Object, json!({ "sorted": true, "unsorted": false, "empty": false })),
     ] {
-        let sim = Sim::builder().sort_shape(shape).start().unwrap();
+        let sim = Sim::builder().quirk(Quirk::SortEcho(shape)).start().unwrap();
         assert_eq!(list(&sim, &bearer(&sim), "").json()["sort"], expected);
     }
 }

@@ -148,6 +148,13 @@ pub(crate) fn list(sim: &Sim, bearer: &str, query: &str) -> Answer {
     call(sim, "GET", &target, &[("Authorization", bearer), ("Accept", DEVICES)], "")
 }
 
+/// A page over a connection that stays open.
+pub(crate) fn page(wire: &mut Wire, bearer: &str, query: &str) -> Value {
+    let target = format!("/api/devices?{query}");
+    wire.write(request("GET", &target, &[("Authorization", bearer), ("Accept", DEVICES)], ""));
+    wire.read().unwrap().json()
+}
+
 pub(crate) fn send(sim: &Sim, bearer: &str, target: &str, body: &str) -> Answer {
     call(sim, "POST", target, &send_headers(bearer), body)
 }
@@ -164,10 +171,13 @@ pub(crate) fn switch(sim: &Sim, bearer: &str, customer: &str) -> Answer {
 }
 
 pub(crate) fn names(page: &Value) -> Vec<String> {
-    page["content"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|device| device["name"].as_str().unwrap().to_owned())
-        .collect()
+    texts(&page["content"], "name")
+}
+
+pub(crate) fn uuids(page: &Value) -> Vec<String> {
+    texts(&page["content"], "uuid")
+}
+
+fn texts(devices: &Value, field: &str) -> Vec<String> {
+    devices.as_array().unwrap().iter().map(|device| device[field].as_str().unwrap().to_owned()).collect()
 }

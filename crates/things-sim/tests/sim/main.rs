@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod api;
+mod changes;
 mod client;
 mod connection;
 mod faults;
 mod fleet;
 mod grip;
+mod quirks;
 mod record;

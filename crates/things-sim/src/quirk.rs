@@ -1,0 +1,266 @@
+//! Quirks: how the list of devices may differ from the documented one.
+
+use crate::syntax::{ParseRuleError, choice, error, name_of, positive};
+use std::fmt;
+use std::str::FromStr;
+
+/// One difference of the simulator's list of devices from the documented one, in force from start to end.
+///
+/// A quirk is written as `NAME[:VALUE]`:
+///
+/// ```
+/// use things_sim::{Envelope, Quirk};
+///
+/// let quirk: Quirk = "envelope:paged-model".parse()?;
+/// assert_eq!(quirk, Quirk::Envelope(Envelope::PagedModel));
+/// assert_eq!(quirk.to_string(), "envelope:paged-model");
+/// # Ok::<(), things_sim::ParseRuleError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quirk {
+    /// `shuffled-ties`: devices with equal sort keys are in another order in each response. The seed decides.
+    ShuffledTies,
+    /// `shared-names:N`: each generated name belongs to this many devices.
+    SharedNames(usize),
+    /// `sort-by-uuid:refused` or `ignored`: `sortBy=uuid` is not accepted.
+    SortByUuid(SortByUuid),
+    /// `sort-order:ignored`: `sortOrder=DESC` has no effect.
+    SortOrderIgnored,
+    /// `sort-echo:...`: the field `sort` of a page.
+    SortEcho(SortEcho),
+    /// `page-size-limit:N`: a larger `pageSize` gets a 400.
+    PageSizeLimit(usize),
+    /// `page-size-cap:N`: no page has more devices, and `size` says so.
+    PageSizeCap(usize),
+    /// `silent-page-size-cap:N`: no page has more devices, and `size` says what was requested. `totalElements`,
+    /// `totalPages` and `last` are what Spring's `PageImpl` computes from that, so they are wrong but agree.
+    SilentPageSizeCap(usize),
+    /// `envelope:...`: the JSON around the devices.
+    Envelope(Envelope),
+    /// `numbers:text` or `float`: how the envelope writes numbers.
+    Numbers(Numbers),
+    /// `empty-page:N`: the page with this number, from 0, lists no devices. Totals and other pages do not change.
+    EmptyPage(usize),
+}
+
+/// What the service does with `sortBy=uuid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SortByUuid {
+    /// Sorts by it.
+    #[default]
+    Accepted,
+    /// Responds with 400.
+    Refused,
+    /// Sorts by name.
+    Ignored,
+}
+
+/// The field `sort` of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortEcho {
+    /// An array of orders, as in KPN's sample. It names the order that the page really has.
+    Array,
+    /// `{"sorted":true,"unsorted":false,"empty":false}`, as newer versions of Spring Data write it.
+    Object,
+    /// `null`.
+    Null,
+    /// No field.
+    Absent,
+    /// An array of orders that names the requested order, even if it was ignored.
+    Requested,
+}
+
+/// The JSON around the devices of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Envelope {
+    /// The envelope in KPN's sample: Spring Data 1.x.
+    #[default]
+    Sample,
+    /// `PageImpl` of Spring Data 2 and 3: also `pageable` and `empty`, and `sort` is an object.
+    PageImpl,
+    /// `PagedModel` of Spring Data 3.3: `content` and `page:{size,number,totalElements,totalPages}`.
+    PagedModel,
+    /// Spring HATEOAS: `_embedded.devices`, `_links` and `page`.
+    Hateoas,
+    /// `SliceImpl`: no totals.
+    Slice,
+    /// The sample without `totalElements` and `totalPages`.
+    NoTotals,
+    /// Only `content`.
+    ContentOnly,
+}
+
+/// How an envelope writes numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Numbers {
+    /// `5`.
+    #[default]
+    Integer,
+    /// `"5"`.
+    Text,
+    /// `5.0`.
+    Float,
+}
+
+const SORT_BY_UUID: &[(&str, SortByUuid)] =
+    &[("accepted", SortByUuid::Accepted), ("refused", SortByUuid::Refused), ("ignored", SortByUuid::Ignored)];
+
+const SORT_ECHO: &[(&str, SortEcho)] = &[
+    ("array", SortEcho::Array),
+    ("object", SortEcho::Object),
+    ("null", SortEcho::Null),
+    ("absent", SortEcho::Absent),
+    ("requested", SortEcho::Requested),
+];
+
+const ENVELOPES: &[(&str, Envelope)] = &[
+    ("sample", Envelope::Sample),
+    ("page-impl", Envelope::PageImpl),
+    ("paged-model", Envelope::PagedModel),
+    ("hateoas", Envelope::Hateoas),
+    ("slice", Envelope::Slice),
+    ("no-totals", Envelope::NoTotals),
+    ("content-only", Envelope::ContentOnly),
+];
+
+const NUMBERS: &[(&str, Numbers)] =
+    &[("integer", Numbers::Integer), ("text", Numbers::Text), ("float", Numbers::Float)];
+
+impl FromStr for Quirk {
+    type Err = ParseRuleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = match text.split_once(':') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let from_one = |value: &str| match positive(value).and_then(|number| usize::try_from(number).ok()) {
+            Some(number) => Ok(number),
+            None => error(format!("`{value}` is not a number from 1, as in {name}:25")),
+        };
+        Ok(match (name, value) {
+            ("shuffled-ties", None) => Self::ShuffledTies,
+            ("shared-names", Some(devices)) => Self::SharedNames(from_one(devices)?),
+            ("sort-by-uuid", Some(value)) => Self::SortByUuid(choice(name, value, SORT_BY_UUID)?),
+            ("sort-order", Some("ignored")) => Self::SortOrderIgnored,
+            ("sort-echo", Some(value)) => Self::SortEcho(choice(name, value, SORT_ECHO)?),
+            ("page-size-limit", Some(devices)) => Self::PageSizeLimit(from_one(devices)?),
+            ("page-size-cap", Some(devices)) => Self::PageSizeCap(from_one(devices)?),
+            ("silent-page-size-cap", Some(devices)) => Self::SilentPageSizeCap(from_one(devices)?),
+            ("envelope", Some(value)) => Self::Envelope(choice(name, value, ENVELOPES)?),
+            ("numbers", Some(value)) => Self::Numbers(choice(name, value, NUMBERS)?),
+            ("empty-page", Some(number)) => match number.parse() {
+                Ok(number) => Self::EmptyPage(number),
+                Err(_) => return error(format!("`{number}` is not a page number, as in empty-page:1")),
+            },
+            _ => {
+                return error(format!(
+                    "unknown quirk `{text}`: use shuffled-ties, shared-names:5, sort-by-uuid:refused, \
+                     sort-order:ignored, sort-echo:absent, page-size-limit:1000, page-size-cap:25, \
+                     silent-page-size-cap:25, envelope:paged-model, numbers:text or empty-page:1"
+                ));
+            }
+        })
+    }
+}
+
+impl fmt::Display for Quirk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ShuffledTies => f.write_str("shuffled-ties"),
+            Self::SharedNames(devices) => write!(f, "shared-names:{devices}"),
+            Self::SortByUuid(value) => write!(f, "sort-by-uuid:{}", name_of(value, SORT_BY_UUID)),
+            Self::SortOrderIgnored => f.write_str("sort-order:ignored"),
+            Self::SortEcho(value) => write!(f, "sort-echo:{}", name_of(value, SORT_ECHO)),
+            Self::PageSizeLimit(devices) => write!(f, "page-size-limit:{devices}"),
+            Self::PageSizeCap(devices) => write!(f, "page-size-cap:{devices}"),
+            Self::SilentPageSizeCap(devices) => write!(f, "silent-page-size-cap:{devices}"),
+            Self::Envelope(value) => write!(f, "envelope:{}", name_of(value, ENVELOPES)),
+            Self::Numbers(value) => write!(f, "numbers:{}", name_of(value, NUMBERS)),
+            Self::EmptyPage(number) => write!(f, "empty-page:{number}"),
+        }
+    }
+}
+
+/// All quirks of one simulator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ListingBehaviour {
+    pub(crate) shuffled_ties: bool,
+    pub(crate) shared_names: usize,
+    pub(crate) sort_by_uuid: SortByUuid,
+    pub(crate) sort_order_ignored: bool,
+    /// `None` is the usual field of the envelope.
+    pub(crate) sort_echo: Option<SortEcho>,
+    pub(crate) page_size_limit: Option<usize>,
+    pub(crate) page_size_cap: Option<usize>,
+    pub(crate) silent_cap: bool,
+    pub(crate) envelope: Envelope,
+    pub(crate) numbers: Numbers,
+    pub(crate) empty_page: Option<usize>,
+}
+
+impl ListingBehaviour {
+    /// Adds a quirk. A later quirk overrides an earlier one of the same name.
+    pub(crate) fn add(&mut self, quirk: Quirk) {
+        match quirk {
+            Quirk::ShuffledTies => self.shuffled_ties = true,
+            Quirk::SharedNames(devices) => self.shared_names = devices,
+            Quirk::SortByUuid(value) => self.sort_by_uuid = value,
+            Quirk::SortOrderIgnored => self.sort_order_ignored = true,
+            Quirk::SortEcho(value) => self.sort_echo = Some(value),
+            Quirk::PageSizeLimit(devices) => self.page_size_limit = Some(devices),
+            Quirk::PageSizeCap(devices) | Quirk::SilentPageSizeCap(devices) => {
+                self.page_size_cap = Some(devices.max(1));
+                self.silent_cap = matches!(quirk, Quirk::SilentPageSizeCap(_));
+            }
+            Quirk::Envelope(value) => self.envelope = value,
+            Quirk::Numbers(value) => self.numbers = value,
+            Quirk::EmptyPage(number) => self.empty_page = Some(number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quirks_are_written_as_they_are_read() {
+        let mut texts: Vec<String> = [
+            "shuffled-ties",
+            "shared-names:5",
+            "sort-order:ignored",
+            "page-size-limit:1000",
+            "page-size-cap:1",
+            "silent-page-size-cap:25",
+            "empty-page:0",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        texts.extend(SORT_BY_UUID.iter().map(|(name, _)| format!("sort-by-uuid:{name}")));
+        texts.extend(SORT_ECHO.iter().map(|(name, _)| format!("sort-echo:{name}")));
+        texts.extend(ENVELOPES.iter().map(|(name, _)| format!("envelope:{name}")));
+        texts.extend(NUMBERS.iter().map(|(name, _)| format!("numbers:{name}")));
+        for text in texts {
+            assert_eq!(text.parse::<Quirk>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn errors_say_what_is_allowed() {
+        for (text, hint) in [
+            ("", "shuffled-ties"),
+            ("shuffled-ties:1", "shuffled-ties"),
+            ("sort-order:honoured", "sort-order:ignored"),
+            ("sort-by-uuid:maybe", "refused"),
+            ("sort-echo:list", "requested"),
+            ("envelope:xml", "paged-model"),
+            ("numbers:roman", "float"),
+            ("page-size-limit:0", "page-size-limit:25"),
+            ("empty-page:-1", "empty-page:1"),
+        ] {
+            let message = text.parse::<Quirk>().unwrap_err().to_string();
+            assert!(message.contains(hint), "{text}: {message}");
+        }
+    }
+}
