@@ -21,7 +21,8 @@
     ├── DecodeError             a 2xx answer that is not what the documentation shows     (ValueError)
     │   └── TooDeepError        its JSON is nested too deeply
     └── ListingError            the pages of a listing contradict each other
-        └── TooManyPagesError   there are more of them than allowed
+        ├── TooManyPagesError   there are more of them than allowed
+        └── IncompleteError     a listing by `verified` could not be proven complete
 
 Every one has the attributes of `KpnThingsError`, what you can do as a note, and can be pickled and copied. None holds a
 secret or a token.
@@ -45,6 +46,7 @@ __all__ = [
     "DecodeError",
     "ForbiddenError",
     "HeadTooLargeError",
+    "IncompleteError",
     "InputError",
     "InterruptedError",
     "KpnThingsError",
@@ -189,6 +191,17 @@ class TooManyPagesError(ListingError):
     """A listing has more pages than `max_pages` allows, or does not end."""
 
 
+class IncompleteError(ListingError):
+    """A listing by `verified` could not be proven complete."""
+
+    why: str = ""
+    """Why the proof failed."""
+
+    gaps: tuple[tuple[str | None, str | None], ...] = ()
+    """Where a device may be missing: the `uuid` of the device in front of each gap and of the one behind it. `None` is the
+    start or the end of the listing."""
+
+
 _CLASSES: dict[str, type[KpnThingsError]] = {
     "Config": ConfigError,
     "Input": InputError,
@@ -210,6 +223,7 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
     "TooDeep": TooDeepError,
     "Listing": ListingError,
     "TooManyPages": TooManyPagesError,
+    "Incomplete": IncompleteError,
 }
 
 

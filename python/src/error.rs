@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use things_core::{Error, Outcome};
 
 use crate::callback::call;
@@ -34,6 +34,11 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
             Outcome::Unknown => "unknown",
         }),
     )?;
+    if let Some(incomplete) = error.incomplete() {
+        let gaps = incomplete.gaps.iter().map(|gap| (gap.after.as_deref(), gap.before.as_deref()));
+        fields.set_item("why", &incomplete.why)?;
+        fields.set_item("gaps", PyTuple::new(py, gaps.collect::<Vec<_>>())?)?;
+    }
     let text = what_happened(error);
     let make = MAKE.import(py, "kpn_things.errors", "_from_core")?;
     call(make, (format!("{:?}", error.kind()), text, fields))

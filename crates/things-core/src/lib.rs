@@ -30,15 +30,17 @@ mod transport;
 
 pub use answer::Answer;
 pub use body::Body;
-pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Proxy, Settings};
+pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Proxy, Settings, VerifiedDevices};
 pub use config::{Config, Credentials, Limits};
 pub use customers::{ContextSwitch, CustomerId};
-pub use devices::{Device, Extra, Fleet, ListDevices, ListingReport, Page, SortOrder};
+pub use devices::{
+    Device, Extra, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof, SortOrder,
+};
 pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use flow::{Exchange, Pause, Step, Turn};
 pub use input::InputError;
-pub use listing::{DeviceFeed, Feed, Pages, Ticket, Want};
+pub use listing::{DeviceFeed, Feed, Pages, Ticket, Verified, Want};
 pub use moment::Moment;
 pub use operation::{Call, Operation, finish};
 pub use raw::RawCall;

@@ -15,8 +15,8 @@ pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, Devices, Downlink, Error,
-    ErrorKind, FPort, Fleet, Outcome, Page, Payload, RawCall, Receipt, Replay, RetryPolicy, Secret, Settings,
-    SortOrder, Stage, Stop, senml,
+    ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof, RawCall, Receipt, Replay,
+    RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
 };
 use things_core::{Clock, Config, Moment, Operation, Session, Step, Turn, finish};
 use transport::Transport;
@@ -91,15 +91,6 @@ impl Client {
     }
 
     /// Makes a call: does what each step says until it is done.
-    ///
-    /// Calls of one client share the access token: one call fetches it, the others wait. Keep polling a call that you
-    /// began, or drop it. A call that is kept and not polled, such as the loser of a `select!` that is held by reference,
-    /// can be the one that fetches. The others then wait for the time of its attempt and 1 s (16 s by default), and one
-    /// of them takes over. A dropped call hands over at once.
-    ///
-    /// # Errors
-    ///
-    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it can have arrived.
     pub async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         let mut step = self.session.start(operation, self.clock.now());
         loop {

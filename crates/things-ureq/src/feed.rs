@@ -251,7 +251,10 @@ impl FeedClient for Client {
         let mut devices = Vec::new();
         while let Some(item) = items.next() {
             devices.reserve(items.feed.expected().saturating_sub(devices.len()));
-            devices.extend(item?);
+            match item {
+                Ok(item) => devices.extend(item),
+                Err(error) => return Err(items.feed.failed(error, devices)),
+            }
         }
         Ok(items.feed.fleet(devices))
     }

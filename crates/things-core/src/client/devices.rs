@@ -5,7 +5,7 @@ use std::vec;
 
 use crate::devices::{Device, ListDevices, SortOrder};
 use crate::error::Error;
-use crate::listing::{DeviceFeed, Feed, Pages};
+use crate::listing::{DeviceFeed, Feed, Pages, Verified};
 use crate::session::Session;
 
 /// A client that can drive a feed. Transports implement it, users do not call it.
@@ -130,6 +130,55 @@ impl<C: FeedClient> Devices<C> {
     /// All devices at once, and how many the service counted.
     pub fn collect(self) -> C::Collected {
         C::collect(self.pages())
+    }
+
+    /// A listing that proves it is complete: every device that was there from the first request to the last response is in it.
+    ///
+    /// It reads pages that overlap, ordered by `uuid`, and links them by the devices that they share. That costs a few requests
+    /// more. If the proof fails, the listing ends with an error of the kind [`Incomplete`](crate::ErrorKind::Incomplete).
+    pub fn verified(self) -> VerifiedDevices<C> {
+        VerifiedDevices(self)
+    }
+}
+
+/// A listing of devices that proves it is complete. Nothing is requested before one of [`stream`](VerifiedDevices::stream),
+/// [`batches`](VerifiedDevices::batches), [`collect`](VerifiedDevices::collect) or a `for` loop.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct VerifiedDevices<C>(Devices<C>);
+
+impl<C: FeedClient> VerifiedDevices<C> {
+    /// The devices one by one, in the order of their `uuid`. Each one follows those before it without a gap. Only the end of
+    /// the listing without an error means that it is complete.
+    pub fn stream(self) -> C::Devices<Verified> {
+        C::devices(self.batches())
+    }
+
+    /// The devices in batches, as they are proven.
+    pub fn batches(self) -> C::Items<Verified> {
+        let Devices { client, query, window, timeout, deadline, .. } = self.0;
+        let client = client.with_times(timeout, deadline);
+        let verified = client.session().verified(query, window);
+        client.items(verified)
+    }
+
+    /// All devices at once, with the [`proof`](crate::Fleet::proof). An error of the kind
+    /// [`Incomplete`](crate::ErrorKind::Incomplete) holds the devices that were listed:
+    /// [`Error::incomplete`](crate::Error::incomplete).
+    pub fn collect(self) -> C::Collected {
+        C::collect(self.batches())
+    }
+}
+
+impl<C: FeedClient> IntoIterator for VerifiedDevices<C>
+where
+    C::Devices<Verified>: Iterator<Item = Result<Device, Error>>,
+{
+    type Item = Result<Device, Error>;
+    type IntoIter = C::Devices<Verified>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.stream()
     }
 }
 

@@ -12,6 +12,6 @@ mod settings;
 
 pub use builder::Builder;
 pub use clock::Clock;
-pub use devices::{DeviceIter, Devices, FeedClient};
+pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
 pub use proxy::Proxy;
 pub use settings::Settings;

@@ -1,6 +1,6 @@
 //! All devices of a listing at once.
 
-use super::{Device, ListingReport};
+use super::{Device, ListingReport, Proof};
 
 /// All devices of a listing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,4 +15,6 @@ pub struct Fleet {
     pub total_elements: Option<u64>,
     /// What the listing noticed about its own completeness.
     pub report: ListingReport,
+    /// The proof that the listing is complete. Only a listing by `verified` has one.
+    pub proof: Option<Proof>,
 }

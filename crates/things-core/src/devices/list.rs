@@ -1,6 +1,6 @@
 //! `GET {baseUrl}/api/devices`: one page of all your devices (KPN's beta API documentation).
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderValue, Method};
 
 use super::Page;
@@ -28,6 +28,7 @@ pub struct ListDevices {
     sort_order: Option<SortOrder>,
     page_size: Option<u32>,
     page: u64,
+    no_cache: bool,
 }
 
 impl ListDevices {
@@ -68,6 +69,16 @@ impl ListDevices {
         self.page_size.is_some()
     }
 
+    pub(crate) fn named_page_size(&self) -> Option<u32> {
+        self.page_size
+    }
+
+    /// Lets no cache on the way give an older response.
+    pub(crate) fn no_cache(mut self) -> Self {
+        self.no_cache = true;
+        self
+    }
+
     /// The number of the page, from 0.
     pub fn page(mut self, number: u64) -> Self {
         self.page = number;
@@ -89,6 +100,9 @@ impl Operation for ListDevices {
         let mut call = Call::new(Method::GET, "/api/devices")
             .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.device.v1.response+json"))
             .query("currentPage", self.page);
+        if self.no_cache {
+            call = call.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         if let Some(size) = self.page_size {
             if size == 0 {
                 return Err(InputError::new("page size", "is 0: give at least 1"));

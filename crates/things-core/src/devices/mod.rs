@@ -6,6 +6,7 @@ mod fleet;
 mod identity;
 mod list;
 mod page;
+mod proof;
 mod report;
 mod sort_echo;
 
@@ -15,5 +16,7 @@ pub use fleet::Fleet;
 pub(crate) use identity::{Identities, Identity};
 pub use list::{ListDevices, SortOrder};
 pub use page::Page;
+pub(crate) use page::Said;
+pub use proof::{Gap, Incomplete, Proof};
 pub use report::ListingReport;
 pub(crate) use sort_echo::SortEcho;

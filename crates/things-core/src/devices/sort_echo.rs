@@ -7,8 +7,6 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::extra::field_names;
-
 /// What a page says about its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum SortEcho {
@@ -57,14 +55,14 @@ impl<'de> Visitor<'de> for ReadEcho {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SortEcho, A::Error> {
         let mut echo = SortEcho::Silent;
-        while let Some(key) = map.next_key::<OrderKey>()? {
-            match (key, &echo) {
-                (OrderKey::Property, _) => {
+        while let Some(key) = map.next_key::<String>()? {
+            match (key.as_str(), &echo) {
+                ("property", _) => {
                     if let Scalar::Text(property) = map.next_value()? {
                         echo = SortEcho::By(property);
                     }
                 }
-                (OrderKey::Unsorted, SortEcho::Silent) => {
+                ("unsorted", SortEcho::Silent) => {
                     if let Scalar::Bool(true) = map.next_value()? {
                         echo = SortEcho::Unsorted;
                     }
@@ -158,11 +156,6 @@ impl<'de> Visitor<'de> for ReadScalar {
         Ok(Scalar::Other)
     }
 }
-
-field_names!(OrderKey, OrderKeyVisitor {
-    Property = "property",
-    Unsorted = "unsorted",
-});
 
 #[cfg(test)]
 mod tests {

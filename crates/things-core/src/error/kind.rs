@@ -47,6 +47,8 @@ pub enum ErrorKind {
     Listing,
     /// A listing has more pages than the bound (100,000 by default), or does not end.
     TooManyPages,
+    /// A listing by `verified` could not be proven complete.
+    Incomplete,
 }
 
 impl ErrorKind {
@@ -72,6 +74,7 @@ impl ErrorKind {
         Self::TooDeep,
         Self::Listing,
         Self::TooManyPages,
+        Self::Incomplete,
     ];
 
     /// The kind of an error for a response with this meaning.
@@ -107,7 +110,7 @@ mod tests {
     fn the_list_of_kinds_is_complete() {
         assert_eq!(
             ErrorKind::ALL.len(),
-            ErrorKind::TooManyPages as usize + 1,
+            ErrorKind::Incomplete as usize + 1,
             "the last kind has the highest number"
         );
         assert!(ErrorKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));

@@ -14,7 +14,7 @@ use crate::devices::{ListDevices, Page};
 use crate::error::{Error, ErrorKind};
 
 /// Devices per page.
-const PAGE_SIZE: u32 = 100;
+pub(super) const PAGE_SIZE: u32 = 100;
 
 /// The property that devices are ordered by.
 const ORDER: &str = "uuid";
@@ -41,6 +41,21 @@ struct Set {
 
 const REFUSES_ORDER: u8 = 1;
 const REFUSES_SIZE: u8 = 2;
+
+/// Whether the service refused the order in an earlier listing.
+pub(super) fn refuses_order(refused: &AtomicU8) -> bool {
+    refused.load(Ordering::Relaxed) & REFUSES_ORDER != 0
+}
+
+/// Whether the service refused the page size in an earlier listing.
+pub(super) fn refuses_size(refused: &AtomicU8) -> bool {
+    refused.load(Ordering::Relaxed) & REFUSES_SIZE != 0
+}
+
+/// Lets later listings of the session begin with smaller pages.
+pub(super) fn remember_refused_size(refused: &AtomicU8) {
+    refused.fetch_or(REFUSES_SIZE, Ordering::Relaxed);
+}
 
 impl Defaults {
     /// The defaults for what a query leaves open. `refused` is shared by the listings of a session.

@@ -48,6 +48,12 @@ pub trait DeviceFeed: Feed<Item: IntoIterator<Item = Device, IntoIter = vec::Int
 
     /// Makes a fleet of all devices that were taken.
     fn fleet(&self, devices: Vec<Device>) -> Fleet;
+
+    /// Adds the devices that were taken before an error to it, if the error can hold them.
+    fn failed(&self, error: Error, devices: Vec<Device>) -> Error {
+        drop(devices);
+        error
+    }
 }
 
 /// What a feed wants its driver to do.

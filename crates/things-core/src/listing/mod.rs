@@ -3,6 +3,8 @@
 mod defaults;
 mod feed;
 mod pages;
+mod verified;
 
 pub use feed::{DeviceFeed, Feed, Ticket, Want};
 pub use pages::Pages;
+pub use verified::Verified;

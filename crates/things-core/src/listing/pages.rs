@@ -320,6 +320,7 @@ impl DeviceFeed for Pages {
             pages: self.next_take,
             total_elements: self.report.total_elements,
             report: self.report.clone(),
+            proof: None,
         }
     }
 }

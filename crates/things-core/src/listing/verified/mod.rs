@@ -1,0 +1,246 @@
+//! A listing that proves it is complete, over numbered pages of a fleet that may change while it is read.
+//!
+//! # What is proven
+//!
+//! Two devices are *linked* if they stood next to each other in one response. The listing hands out the devices that can be
+//! reached from the start over links. If the links lead to the end, then **every device that was there from the first request
+//! to the last response is listed**. Moreover, each device that is listed was there at some moment in between, and each device
+//! that is not listed was absent at some moment. It is no snapshot: the moments differ.
+//!
+//! # Why
+//!
+//! Devices are ordered by `uuid`, which is unique and never changes, so each device has one place. A device that is not on the
+//! path has its place between two devices that are linked. The response that linked them lists everything that was between
+//! them at that moment, and the device is not in it: it was absent.
+//!
+//! So any choice of pages, any order of responses and any retry keep the proof. Totals, positions and `last` only help to
+//! choose what to request next.
+//!
+//! # What is assumed
+//!
+//! 1. A response lists what was there, in the order requested, without holes. This is what a database query does.
+//! 2. `currentPage=0` begins at the very first device.
+//! 3. A response that holds fewer devices than the service would have given ends at the very last one. The service honours
+//!    page sizes up to 20, which is its documented default.
+//! 4. The order is by `uuid`. The service names it, or the devices show it: [`order`]. Otherwise nothing is proven.
+//!
+//! What cannot be proven, and what a cache or a replica that lags behind does to the proof, is in `ARCHITECTURE.md`.
+//!
+//! # The files
+//!
+//! [`cover`] computes which pages overlap, [`chain`] and
+//! [`repair`] choose the next request, [`response`] and [`order`] reduce a response to
+//! facts, [`arrival`] draws the conclusions, [`path`] is the path, and [`outcome`] is how it ends.
+
+mod arrival;
+mod chain;
+mod cover;
+mod order;
+mod outcome;
+mod path;
+mod repair;
+#[cfg(test)]
+mod replay;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+use self::chain::Chain;
+use self::outcome::{Outcome, Why};
+use self::response::Ask;
+use super::defaults;
+use super::feed::{DeviceFeed, Feed, Ticket, Want};
+use super::pages::Pages;
+use crate::config::Limits;
+use crate::devices::{Device, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof};
+use crate::error::{Error, ErrorKind};
+use crate::input::InputError;
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::session::Session;
+
+/// A listing that proves it is complete: a [`Feed`] of devices in the order of their `uuid`.
+///
+/// Each item holds devices that follow the ones before without a gap. The feed ends without an error if and only if the proof
+/// succeeded; [`proof`](Self::proof) returns it then. A proof that fails is an error of the kind
+/// [`Incomplete`](ErrorKind::Incomplete), which is the last item.
+#[derive(Debug)]
+pub struct Verified {
+    query: ListDevices,
+    chain: Chain,
+    /// The request that was chosen before it was wanted: only so is it known whether the listing has come to its end.
+    next: Option<(u64, Ask)>,
+    /// The last total that the service gave.
+    total: Option<u64>,
+    failure: Option<Error>,
+    finished: bool,
+    /// The defaults that the service refused, for all listings of the session.
+    refused: Arc<AtomicU8>,
+}
+
+impl Verified {
+    /// A listing with up to `window` pages in flight, from 1 to 64. It requests pages of changing sizes, up to the page size of
+    /// the query or 100.
+    ///
+    /// The query cannot name an order: that is an error of the kind [`Input`](ErrorKind::Input), which is the first item.
+    pub fn new(query: ListDevices, window: usize) -> Self {
+        Self::begin(query, window, Limits::default().max_pages, Arc::default())
+    }
+
+    fn begin(query: ListDevices, window: usize, most: u64, refused: Arc<AtomicU8>) -> Self {
+        let window = window.clamp(1, Pages::MAX_WINDOW);
+        let default =
+            if defaults::refuses_size(&refused) { chain::LEAST_CAP } else { defaults::PAGE_SIZE.into() };
+        let size = query.named_page_size().map_or(default, u64::from);
+        let failure = refusal(&query, &refused);
+        let chain = Chain::new(size, window, most);
+        Self { query: query.no_cache(), chain, next: None, total: None, failure, finished: false, refused }
+    }
+
+    /// Vouches that the service orders devices by `uuid`, where it neither says so nor shows it.
+    pub fn vouch_for_order(mut self) -> Self {
+        self.chain.order.vouched = true;
+        self
+    }
+
+    /// Assumes that the service honours page sizes up to this one, instead of 20. If it caps sizes below that and does not say
+    /// so, a listing that is cut short is taken for complete.
+    pub fn assume_page_size(mut self, devices: u32) -> Self {
+        self.chain = self.chain.least_cap(devices.into());
+        self
+    }
+
+    /// Returns the proof, once the listing is proven complete.
+    pub fn proof(&self) -> Option<Proof> {
+        match self.chain.outcome {
+            Some(Outcome::Proven(proof)) if self.failure.is_none() => Some(proof),
+            _ => None,
+        }
+    }
+
+    /// Takes a refusal of a request in.
+    fn settle(&mut self, ticket: u64, error: Error) {
+        if error.kind() != ErrorKind::BadRequest {
+            self.failure = Some(error);
+            return;
+        }
+        let by_default = self.query.named_page_size().is_none() && self.chain.size > chain::LEAST_CAP;
+        if ticket == 1 && by_default {
+            // The page size may be to blame. The documented default cannot be, so a second refusal is of the order.
+            self.chain.lost(ticket);
+            self.chain.shrink(chain::LEAST_CAP);
+            return;
+        }
+        self.chain.fail(Why::Refused { reason: error.message().to_owned() });
+    }
+}
+
+/// Why a listing cannot even begin.
+fn refusal(query: &ListDevices, refused: &AtomicU8) -> Option<Error> {
+    if query.names_order() {
+        let why = "cannot be named for a listing that proves it is complete: it orders by uuid";
+        return Some(InputError::new("order", why).into());
+    }
+    if let Err(input) = query.encode() {
+        return Some(input.into());
+    }
+    let why = Why::Refused { reason: "it did not take sortBy=uuid before".into() };
+    defaults::refuses_order(refused)
+        .then(|| incomplete(why.to_string(), vec![Gap { after: None, before: None }]))
+}
+
+fn incomplete(why: String, gaps: Vec<Gap>) -> Error {
+    Incomplete { why, gaps, devices: Vec::new() }.into()
+}
+
+impl Feed for Verified {
+    type Operation = ListDevices;
+    type Item = Vec<Device>;
+
+    fn want(&mut self, _now: Moment) -> Want<ListDevices> {
+        if self.failure.is_some() || self.finished {
+            return Want::Nothing;
+        }
+        let Some((ticket, ask)) = self.next.take().or_else(|| self.chain.want()) else {
+            return Want::Nothing;
+        };
+        let size = u32::try_from(ask.window.size).unwrap_or(u32::MAX);
+        let query = self.query.clone().sort_by(order::PROPERTY).sort_order(ask.order);
+        Want::Call(Ticket::new(ticket), query.page_size(size).page(ask.window.number))
+    }
+
+    fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
+        if self.failure.is_some() || self.finished {
+            return;
+        }
+        match page {
+            Ok(page) => {
+                self.total = page.total_elements.or(self.total);
+                if self.chain.size == chain::LEAST_CAP && self.query.named_page_size().is_none() {
+                    defaults::remember_refused_size(&self.refused);
+                }
+                self.chain.accept(ticket.number(), page);
+            }
+            Err(error) => self.settle(ticket.number(), error),
+        }
+        // A driver takes what is ready, then sees what is wanted, and waits if there is neither. So that the listing may come to
+        // its end by wanting nothing more, what is wanted is decided now.
+        if self.chain.flying.is_empty() && self.failure.is_none() {
+            self.next = self.chain.want();
+        }
+    }
+
+    fn take(&mut self) -> Option<Result<Vec<Device>, Error>> {
+        if self.finished {
+            return None;
+        }
+        let devices = self.chain.take();
+        if !devices.is_empty() {
+            return Some(Ok(devices));
+        }
+        let error = match (self.failure.clone(), &self.chain.outcome) {
+            (Some(error), _) => error,
+            (None, Some(Outcome::Incomplete { gaps, why })) => incomplete(why.to_string(), gaps.clone()),
+            (None, _) => return None,
+        };
+        self.finished = true;
+        Some(Err(error))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finished || (self.proof().is_some() && !self.chain.path.has_waiting())
+    }
+}
+
+impl DeviceFeed for Verified {
+    fn expected(&self) -> usize {
+        // The total is the service's word: room is made for what it could plausibly be, and no more.
+        usize::try_from(self.total.unwrap_or(0).min(1_000_000)).unwrap_or(0)
+    }
+
+    fn fleet(&self, devices: Vec<Device>) -> Fleet {
+        let proof = self.proof();
+        Fleet {
+            report: ListingReport { devices: devices.len() as u64, ..ListingReport::default() },
+            devices,
+            pages: proof.map_or(0, |proof| proof.requests),
+            total_elements: self.total,
+            proof,
+        }
+    }
+
+    fn failed(&self, error: Error, devices: Vec<Device>) -> Error {
+        error.with_devices(devices)
+    }
+}
+
+impl Session {
+    /// A listing that proves it is complete, with up to `window` pages in flight, within the limit of the configuration.
+    pub fn verified(&self, query: ListDevices, window: usize) -> Verified {
+        let most = self.config().limits().max_pages;
+        Verified::begin(query, window, most, Arc::clone(&self.shared.refused_defaults))
+    }
+}

@@ -1,0 +1,235 @@
+//! Is the order really the one that was requested?
+//!
+//! A service may ignore a `sortBy` that it does not know, and then it orders by name. Names repeat, and equal names may
+//! come in another order in each response. Pages that overlap by chance prove nothing then. So the order has to be shown,
+//! by what the service says or by the devices themselves.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::outcome::Why;
+use crate::devices::{Device, Identity, SortEcho};
+
+/// The property that devices are ordered by.
+pub(super) const PROPERTY: &str = "uuid";
+
+/// So many devices do not ascend by chance: 8 devices do it once in 40,320 times.
+const ENOUGH: usize = 8;
+
+/// What is known of the order.
+#[derive(Debug)]
+pub(super) struct OrderEvidence {
+    /// The caller vouches for the order.
+    pub(super) vouched: bool,
+    /// A response named the property.
+    echoed: bool,
+    /// For each known order of ids, whether all pages ascended in it.
+    ascending: [bool; Key::ALL.len()],
+    /// The latest pages, to find two devices that come in one order and later in the other.
+    recent: VecDeque<Vec<Identity>>,
+    /// How many pages are kept in `recent`.
+    memory: usize,
+}
+
+impl OrderEvidence {
+    pub(super) fn new(memory: usize) -> Self {
+        let ascending = [true; Key::ALL.len()];
+        Self { vouched: false, echoed: false, ascending, recent: VecDeque::new(), memory }
+    }
+
+    /// Takes in what a response says about its order.
+    pub(super) fn hear(&mut self, echo: &SortEcho) -> Result<(), Why> {
+        match echo {
+            SortEcho::Silent => Ok(()),
+            SortEcho::Unsorted => Err(Why::OtherOrder { property: None }),
+            SortEcho::By(property) if property == PROPERTY => {
+                self.echoed = true;
+                Ok(())
+            }
+            SortEcho::By(property) => Err(Why::OtherOrder { property: Some(property.clone()) }),
+        }
+    }
+
+    /// Takes in the devices of a page in ascending order.
+    pub(super) fn see(&mut self, devices: &[Device]) -> Result<(), Why> {
+        for (key, ascending) in Key::ALL.into_iter().zip(&mut self.ascending) {
+            *ascending = *ascending && key.ascends(devices);
+        }
+        // An order that the service names may be one that is not known here, such as that of a collation.
+        if self.vouched || self.echoed || self.ascending.contains(&true) {
+            Ok(())
+        } else {
+            Err(Why::OrderNotShown)
+        }
+    }
+
+    /// Whether the order is shown, now that `devices` of them are listed.
+    pub(super) fn is_shown(&self, devices: usize) -> bool {
+        self.vouched || self.echoed || (devices >= ENOUGH && self.ascending.contains(&true))
+    }
+
+    /// Compares a page in ascending order with the latest pages, and remembers it.
+    pub(super) fn compare(
+        &mut self,
+        page: &[Identity],
+        places: &HashMap<Identity, usize>,
+    ) -> Result<(), Why> {
+        let contradicts = |earlier: &Vec<Identity>| {
+            let both = earlier.iter().filter_map(|id| places.get(id));
+            !both.is_sorted()
+        };
+        if self.recent.iter().any(contradicts) {
+            return Err(Why::TwoOrders);
+        }
+        if self.recent.len() == self.memory {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(page.to_vec());
+        Ok(())
+    }
+
+    /// The latest pages in ascending order.
+    pub(super) fn recent(&self) -> impl Iterator<Item = &[Identity]> {
+        self.recent.iter().map(Vec::as_slice)
+    }
+}
+
+/// The orders in which databases and languages are known to sort UUIDs.
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    /// By the text without regard to case, which for a UUID is by its bytes (PostgreSQL, Oracle, MySQL).
+    Text,
+    /// By the high 64 bits and then the low ones, both signed (`java.util.UUID`, H2).
+    Java,
+    /// By the last two groups, then by the bytes of the first three from back to front (SQL Server).
+    SqlServer,
+    /// By the third group, the second, the first, then the rest (MySQL, `UUID_TO_BIN` with swapped time).
+    MySqlSwapped,
+}
+
+impl Key {
+    const ALL: [Self; 4] = [Self::Text, Self::Java, Self::SqlServer, Self::MySqlSwapped];
+
+    /// Whether each device comes behind the one before it.
+    fn ascends(self, devices: &[Device]) -> bool {
+        let uuids = devices.iter().map(Device::uuid);
+        match self {
+            Self::Text => uuids.map(str::to_ascii_lowercase).is_sorted_by(|one, next| one < next),
+            _ => uuids
+                .map(|uuid| Some(self.bytes(uuid_bytes(uuid)?)))
+                .is_sorted_by(|one, next| one.is_some() && next.is_some() && one < next),
+        }
+    }
+
+    /// The bytes of a UUID, such that comparing them byte by byte is this order.
+    fn bytes(self, uuid: [u8; 16]) -> [u8; 16] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = uuid;
+        // Flipping the sign bit makes unsigned comparison the same as signed.
+        const SIGN: u8 = 0x80;
+        match self {
+            Self::Text => uuid,
+            Self::Java => [a ^ SIGN, b, c, d, e, f, g, h, i ^ SIGN, j, k, l, m, n, o, p],
+            Self::SqlServer => [k, l, m, n, o, p, i, j, h, g, f, e, d, c, b, a],
+            Self::MySqlSwapped => [g, h, e, f, a, b, c, d, i, j, k, l, m, n, o, p],
+        }
+    }
+}
+
+/// The bytes of a UUID, with or without dashes, in any case.
+fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    let mut bytes = [0; 16];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn devices(uuids: &[&str]) -> Vec<Device> {
+        uuids.iter().map(|uuid| serde_json::from_value(serde_json::json!({"uuid": uuid})).unwrap()).collect()
+    }
+
+    fn evidence() -> OrderEvidence {
+        OrderEvidence::new(2)
+    }
+
+    fn places(page: &[Identity]) -> HashMap<Identity, usize> {
+        page.iter().enumerate().map(|(place, id)| (*id, place)).collect()
+    }
+
+    #[test]
+    fn each_known_order_is_recognised() {
+        // Pairs that ascend in one order and descend in the others.
+        for (key, pair) in [
+            (Key::Text, ["10000000-0000-8000-8000-000000000001", "80000000-0000-7000-0000-000000000000"]),
+            (Key::Java, ["80000000-0000-0000-8000-000000000001", "00000000-0000-0000-0000-000000000000"]),
+            (
+                Key::SqlServer,
+                ["00000003-0000-0001-0000-000000000000", "00000002-0000-0000-0000-000000000001"],
+            ),
+            (
+                Key::MySqlSwapped,
+                ["30000000-0000-0001-9000-000000000009", "20000000-0000-0002-8000-000000000000"],
+            ),
+        ] {
+            for other in Key::ALL {
+                let same = std::mem::discriminant(&other) == std::mem::discriminant(&key);
+                assert_eq!(other.ascends(&devices(&pair)), same, "{key:?} looked at as {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn neither_the_case_nor_the_dashes_matter() {
+        let pair = ["a0000000-0000-0000-0000-000000000000", "B0000000-0000-0000-0000-000000000000"];
+        assert!(Key::Text.ascends(&devices(&pair)));
+        assert!(!Key::Java.ascends(&devices(&["A".repeat(32).as_str(), "9".repeat(32).as_str()])));
+        assert!(Key::Java.ascends(&devices(&["9".repeat(32).as_str(), "A".repeat(32).as_str()])));
+    }
+
+    #[test]
+    fn the_same_device_twice_does_not_ascend() {
+        let same = "a0000000-0000-0000-0000-000000000000";
+        assert!(Key::ALL.into_iter().all(|key| !key.ascends(&devices(&[same, same]))));
+    }
+
+    #[test]
+    fn ids_that_are_no_uuids_ascend_as_texts_only() {
+        assert_eq!(Key::ALL.map(|key| key.ascends(&devices(&["a1", "B2"]))), [true, false, false, false]);
+    }
+
+    #[test]
+    fn all_pages_must_ascend_in_the_same_order() {
+        let mut order = evidence();
+        let text = ["7fffffff-0000-0000-0000-000000000000", "80000000-0000-0000-0000-000000000000"];
+        let java = [text[1], text[0]];
+        assert_eq!(order.see(&devices(&text)), Ok(()));
+        assert!(order.is_shown(8) && !order.is_shown(7));
+        assert_eq!(order.see(&devices(&java)), Err(Why::OrderNotShown));
+    }
+
+    #[test]
+    fn what_the_service_says_is_enough() {
+        let mut order = evidence();
+        assert_eq!(order.hear(&SortEcho::By("uuid".into())), Ok(()));
+        assert_eq!(order.see(&devices(&["b", "a"])), Ok(()));
+        assert!(order.is_shown(0));
+        let other = Why::OtherOrder { property: Some("name".into()) };
+        assert_eq!(order.hear(&SortEcho::By("name".into())), Err(other));
+        assert_eq!(order.hear(&SortEcho::Unsorted), Err(Why::OtherOrder { property: None }));
+    }
+
+    #[test]
+    fn two_devices_in_two_orders_are_noticed_while_the_page_is_remembered() {
+        let id = |text: &str| Identity::of(text);
+        let (ab, ba, cd) = ([id("a"), id("b")], [id("b"), id("a")], [id("c"), id("d")]);
+        let mut order = evidence();
+        for page in [ab, cd] {
+            assert_eq!(order.compare(&page, &places(&page)), Ok(()));
+        }
+        assert_eq!(order.compare(&ba, &places(&ba)), Err(Why::TwoOrders));
+        assert_eq!(order.compare(&cd, &places(&cd)), Ok(()));
+        assert_eq!(order.compare(&ba, &places(&ba)), Ok(()), "the page before is forgotten");
+    }
+}
