@@ -449,6 +449,9 @@ class Simulator:
     def add_change(self, change: str) -> None:
         """Adds a change of the devices. Its list requests are counted from now on."""
 
+    def remove_fault(self, fault: str) -> bool:
+        """Removes one fault. Returns `False` if there is none like it."""
+
     def clear_faults(self) -> None:
         """Removes every fault."""
 

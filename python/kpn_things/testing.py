@@ -30,6 +30,14 @@ A fault is written as `ROUTE[@WHEN]=FAULT`:
             `stall`, `stall-after`           never responds, before or after the call takes effect
             `truncate:100`                   cuts the response off after 100 bytes of its body; the call takes effect
             `revoke`                         revokes all tokens before the call is processed
+            `refuse:SHAPE[,STATUS]`          refuses the call without effect, as `spring`, `spring-errors`, `problem`, `oauth`,
+                                             `challenge` (only `WWW-Authenticate`), or `html` (a firewall's page)
+            `rate-limit:5/s`                 429 with `Retry-After` beyond five calls per `s`, `min` or `h`
+            `gzip`, `gzip-unless-identity`   compresses the body, although the request did not ask for it
+            `bom`                            puts a byte order mark in front of the body
+            `utf-16`, `utf-16le`, `utf-16be` writes the body in UTF-16; only the first with a byte order mark
+            `charset:NAME`                   adds `charset` to `Content-Type`
+            `echo:header`, `echo:body`       repeats the request's secret headers and the key's secret
 
 A change of the devices is written as `WHEN=CHANGE`. WHEN counts the requests that list the account's own devices, and the
 change is made just before them:
@@ -246,6 +254,17 @@ class Simulator:
             ValueError: The text is wrong.
         """
         self._native.add_change(change)
+
+    def remove_fault(self, fault: str) -> bool:
+        """Removes one fault. Returns `False` if there is none like it.
+
+        Args:
+            fault: The fault as it was added.
+
+        Raises:
+            ValueError: The text is wrong.
+        """
+        return self._native.remove_fault(fault)
 
     def clear_faults(self) -> None:
         """Removes all faults."""

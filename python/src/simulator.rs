@@ -120,6 +120,11 @@ impl Simulator {
         Ok(())
     }
 
+    /// Removes one fault. Returns `False` if there is none like it.
+    fn remove_fault(&self, fault: &str) -> PyResult<bool> {
+        Ok(self.sim()?.remove_fault(&parse(fault)?))
+    }
+
     /// Removes every fault.
     fn clear_faults(&self) -> PyResult<()> {
         self.sim()?.clear_faults();

@@ -68,7 +68,10 @@ fn failed(console: &mut Console<'_>, what: &str, error: &Error) -> io::Result<()
 
 /// What is most likely wrong.
 fn suspect(error: &Error) -> &'static str {
-    let told = error.body().field("error").unwrap_or_default();
+    let told = if error.message().contains("invalid_client") { "invalid_client" } else { "" };
+    if error.is_page() && error.stage() == Stage::Token {
+        return "a proxy or firewall answers in place of GRIP, or GRIP's address is wrong (KPN_THINGS_GRIP_BASE_URL)";
+    }
     let status = error.status().map_or(0, |status| status.as_u16());
     match (error.stage(), error.kind()) {
         (Stage::Token, ErrorKind::Auth) => match (status, told) {

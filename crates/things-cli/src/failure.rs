@@ -112,6 +112,7 @@ pub(crate) fn exit_status(error: &Error) -> ExitStatus {
 fn in_lines(error: &Error) -> String {
     let mut lines = vec![format!("error: {}", error.message())];
     lines.extend(asked(error).map(|asked| format!("asked: {asked}")));
+    lines.extend(error.reference().map(|reference| format!("reference: {reference}")));
     lines.extend(error.outcome().map(|outcome| {
         let outcome = match outcome {
             Outcome::NotSent => "NotSent, the service did not act on it: sending it again is safe",

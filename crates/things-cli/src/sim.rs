@@ -27,7 +27,11 @@ A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
   ROUTE   token, devices, downlinks, context-switch, other, any
   WHEN    3, 3-5, 3-, every-10, 5%; default: every call
   FAULT   latency:20ms, status:503[,Name:value]*, status-after:500, drop-before, drop-after,
-          truncate:100, stall, stall-after, revoke
+          truncate:100, stall, stall-after, revoke,
+          refuse:SHAPE[,STATUS] (spring, spring-errors, problem, oauth, challenge, html),
+          rate-limit:5/s (per s, min or h; 429 with Retry-After beyond it),
+          gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be, charset:NAME (of the body),
+          echo:header, echo:body (the response repeats secrets)
 
 A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the requests that list devices:
   CHANGE  add:N, remove:N, rename:N, return:N (removed ones), skip:N (missing from one response),

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::body::Body;
-use crate::error::{DecodeError, Error, ErrorKind, Outcome, Report, excerpt, hint, shorten};
+use crate::error::{
+    DecodeError, Error, ErrorKind, Form, MOST_PARSED, Outcome, Refusal, Report, excerpt, hint, shorten,
+    token_error,
+};
 use crate::input::InputError;
 use crate::moment::Moment;
 use crate::redaction::Redactor;
@@ -16,9 +19,6 @@ use crate::secret::{Secret, overwrite};
 use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
-
-/// A refusal that is longer than this is not read as JSON: as values it could take ten times its size.
-const MOST_PARSED: usize = 64 << 10;
 
 /// One request of a call, and what its error has to say about the call.
 pub(crate) struct Asked {
@@ -85,13 +85,17 @@ impl Asked {
         let body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
         let meaning = Meaning::of(parts.status, self.stage, wait.is_some());
         let kind = ErrorKind::of(meaning);
-        let mut message = refusal_message(parts.status, kind, self.stage, &body, &bytes);
-        // Dropping control characters can join the halves of a secret, so redact once more.
+        let mut refusal = Refusal::read(parts.status, &parts.headers, &bytes);
+        let mut message = refusal_message(parts.status, kind, self.stage, &refusal.text);
+        // Dropping control characters or reading escapes can join the parts of a secret, so redact once more.
         redactor.text(&mut message);
+        refusal.reference.iter_mut().for_each(|reference| redactor.text(reference));
         let error = Error::new(kind, self.stage, message).with(|report| {
             report.status = Some(parts.status);
             report.headers = parts.headers;
             report.body = body;
+            report.form = Some(refusal.form);
+            report.reference = refusal.reference;
             report.retry_after = wait;
         });
         let failure = Failure::Status(meaning, wait);
@@ -107,6 +111,19 @@ impl Asked {
         now: Moment,
     ) -> Error {
         let redactor = self.redactor();
+        if self.stage == Stage::Token
+            && let Some(mut text) = token_error(body)
+        {
+            redactor.text(&mut text);
+            let message = refusal_message(status, ErrorKind::Auth, Stage::Token, &text);
+            return Error::new(ErrorKind::Auth, self.stage, message).with(|report| {
+                report.status = Some(status);
+                report.form = Some(Form::Service);
+                self.describe(report, now);
+                report.outcome = self.outcome(None);
+                report.hint = hint(report, self.customer.as_deref());
+            });
+        }
         // Whole secrets are cut out before a text is cut short.
         let mut message = error.to_string();
         redactor.text(&mut message);
@@ -237,30 +254,21 @@ pub(crate) fn without_query(uri: &Uri) -> String {
     format!("{scheme}://{authority}{}", uri.path())
 }
 
-fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, body: &Body, bytes: &[u8]) -> String {
+fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, reason: &str) -> String {
     let mut message = status.as_u16().to_string();
-    if let Some(reason) = status.canonical_reason() {
+    if let Some(phrase) = status.canonical_reason() {
         message.push(' ');
-        message.push_str(reason);
+        message.push_str(phrase);
     }
     message.push_str(match (kind, stage) {
-        (ErrorKind::Auth, Stage::Token) => ": GRIP refused to give an access token",
+        (ErrorKind::Auth, Stage::Token) => ": GRIP refused to issue an access token",
         (ErrorKind::Auth, _) => ": the access token was rejected",
         (ErrorKind::Forbidden, Stage::ContextSwitch) => ": the context switch to the customer was refused",
         _ => "",
     });
-    // A redirect's body is a page for people, and its target is never asked.
-    if status.is_redirection() {
-        return message;
-    }
-    let told = match (body.field("error"), body.field("error_description")) {
-        (Some(error), Some(description)) => excerpt(format!("{error} ({description})").as_bytes()),
-        (Some(error), None) => excerpt(error.as_bytes()),
-        _ => excerpt(bytes),
-    };
-    if !told.is_empty() {
-        message.push_str("; the answer says: ");
-        message.push_str(&told);
+    if !reason.is_empty() {
+        message.push_str("; the response says: ");
+        message.push_str(reason);
     }
     message
 }
@@ -270,34 +278,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_in_words_with_what_the_answer_says() {
-        use ErrorKind::{Auth, BadRequest, Forbidden};
-        let told = |status: u16, kind, stage, body: &'static str| {
-            let bytes = Bytes::from_static(body.as_bytes());
-            refusal_message(StatusCode::from_u16(status).unwrap(), kind, stage, &Body::read(&bytes), &bytes)
-        };
-        for (told, expected) in [
+    fn the_message_of_a_refusal_begins_with_the_status() {
+        use ErrorKind::{Auth, Forbidden};
+        for (status, kind, stage, reason, expected) in [
             (
-                told(400, Auth, Stage::Token, r#"{"error":"invalid_client","error_description":"who?"}"#),
-                "400 Bad Request: GRIP refused to give an access token; the answer says: invalid_client (who?)",
+                400,
+                Auth,
+                Stage::Token,
+                "who?",
+                "400 Bad Request: GRIP refused to issue an access token; the response says: who?",
             ),
             (
-                told(400, BadRequest, Stage::Call, r#"{"error":"bad"}"#),
-                "400 Bad Request; the answer says: bad",
+                401,
+                Auth,
+                Stage::Call,
+                "no",
+                "401 Unauthorized: the access token was rejected; the response says: no",
             ),
+            (302, Auth, Stage::Call, "", "302 Found: the access token was rejected"),
             (
-                told(401, Auth, Stage::Call, "no\nway"),
-                "401 Unauthorized: the access token was rejected; the answer says: no way",
-            ),
-            (told(302, Auth, Stage::Call, "<html>"), "302 Found: the access token was rejected"),
-            (
-                told(403, Forbidden, Stage::ContextSwitch, ""),
+                403,
+                Forbidden,
+                Stage::ContextSwitch,
+                "",
                 "403 Forbidden: the context switch to the customer was refused",
             ),
-            (told(403, Forbidden, Stage::Call, ""), "403 Forbidden"),
-            (told(599, ErrorKind::Server, Stage::Call, ""), "599"),
+            (403, Forbidden, Stage::Call, "", "403 Forbidden"),
+            (599, ErrorKind::Server, Stage::Call, "", "599"),
         ] {
-            assert_eq!(told, expected);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(refusal_message(status, kind, stage, reason), expected);
         }
     }
 }

@@ -69,6 +69,13 @@ pub(crate) fn units(text: &[u8], encoding: Encoding) -> impl Iterator<Item = Uni
     })
 }
 
+/// The text without the escapes of XML, which HTML has too.
+pub(crate) fn unescape_xml(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    units(text.as_bytes(), Encoding::Xml).for_each(|unit| bytes.extend_from_slice(unit.bytes()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 enum Decoded {
     Byte(u8),
     Char(char),

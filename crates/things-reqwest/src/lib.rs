@@ -91,6 +91,15 @@ impl Client {
     }
 
     /// Makes a call: does what each step says until it is done.
+    ///
+    /// Calls of one client share the access token: one call fetches it, the others wait. Keep polling a call that you
+    /// began, or drop it. A call that is kept and not polled, such as the loser of a `select!` that is held by reference,
+    /// can be the one that fetches. The others then wait for the time of its attempt and 1 s (16 s by default), and one
+    /// of them takes over. A dropped call hands over at once.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it can have arrived.
     pub async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         let mut step = self.session.start(operation, self.clock.now());
         loop {

@@ -4,15 +4,14 @@ use crate::behaviour::{DownlinkAnswer, SwitchAnswer};
 use crate::fleet::Fleet;
 use crate::listing::{Listing, number};
 use crate::record::ReceivedDownlink;
+use crate::refusal::{spring_error, write_json};
 use crate::request::{Request, names_media_type, query_pairs};
-use crate::response::{Response, reason};
+use crate::response::Response;
 use crate::route::Endpoint;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const JSON: &str = "application/json";
 const DEVICES: &str = "application/vnd.kpnthings.device.v1.response+json";
@@ -179,10 +178,7 @@ fn switch_context(
     granted.switched.store(true, Ordering::Release);
     match world.behaviour.switch_answer {
         SwitchAnswer::OkObject => {
-            response.begin(200, Some(JSON));
-            let body = json!({ "clientId": customer });
-            // Writing into memory does not fail.
-            let _ = write!(response, "{body}");
+            write_json(200, &json!({ "clientId": customer }), response);
         }
         SwitchAnswer::OkEmpty => response.begin(200, None),
         SwitchAnswer::NoContent => response.begin(204, None),
@@ -200,19 +196,8 @@ fn write_refusal(world: &World, refusal: &Refusal, request: &Request<'_>, respon
         Refusal::Method(_) => (405, "this method is not allowed here"),
         Refusal::Status(status, message) => (*status, message.as_ref()),
     };
-    response.begin(status, Some(JSON));
+    write_json(status, &spring_error(status, message, request.path()), response);
     if let Refusal::Method(allowed) = *refusal {
         response.header("Allow", allowed);
     }
-    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let (error, path) = (reason(status), request.path());
-    let body = json!({
-        "timestamp": u64::try_from(timestamp).unwrap_or_default(),
-        "status": status,
-        "error": error,
-        "message": message,
-        "path": path,
-    });
-    // Writing into memory does not fail.
-    let _ = write!(response, "{body}");
 }

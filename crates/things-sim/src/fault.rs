@@ -1,6 +1,11 @@
 //! What goes wrong with a call.
 
-use crate::syntax::{ParseRuleError, error, escape, parse_duration, split_unescaped, write_duration};
+use crate::coding::Coding;
+use crate::rate::RateLimit;
+use crate::refusal::{REFUSALS, Refusal};
+use crate::syntax::{
+    ParseRuleError, choice, error, escape, name_of, parse_duration, split_unescaped, write_duration,
+};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,6 +39,33 @@ pub enum Fault {
     StallAfter,
     /// Revokes every token before the call is processed.
     RevokeToken,
+    /// Responds in the shape of a refusal. The call has no effect.
+    Refuse {
+        /// The shape.
+        shape: Refusal,
+        /// The status, 200 to 599; `None` is the usual status of the shape.
+        status: Option<u16>,
+    },
+    /// Responds with 429 and `Retry-After` to calls beyond the rate. They have no effect.
+    RateLimit(RateLimit),
+    /// Writes the body of the response in another way.
+    Coding(Coding),
+    /// Repeats the secrets in the headers of the response: `Authorization` and `KPN-Things-Security-Context` of the
+    /// request, and the secret of the API key.
+    EchoHeader,
+    /// Responds with 400 and a message that repeats the same secrets. The call has no effect.
+    EchoBody,
+}
+
+impl Fault {
+    /// Whether the call takes effect all the same.
+    pub(crate) fn takes_effect(&self) -> bool {
+        match self {
+            Self::DropBefore | Self::Stall | Self::Refuse { .. } | Self::EchoBody => false,
+            Self::Status { processed, .. } => *processed,
+            _ => true,
+        }
+    }
 }
 
 impl FromStr for Fault {
@@ -57,10 +89,19 @@ impl FromStr for Fault {
             ("stall", None) => Self::Stall,
             ("stall-after", None) => Self::StallAfter,
             ("revoke", None) => Self::RevokeToken,
+            ("refuse", Some(refusal)) => parse_refusal(refusal)?,
+            ("rate-limit", Some(rate)) => Self::RateLimit(rate.parse()?),
+            ("echo", Some("header")) => Self::EchoHeader,
+            ("echo", Some("body")) => Self::EchoBody,
             _ => {
+                if let Some(coding) = Coding::read(text) {
+                    return Ok(Self::Coding(coding));
+                }
                 return error(format!(
                     "unknown fault `{text}`: use latency:20ms, status:503[,Name:value]*, \
-                     status-after:500[,Name:value]*, drop-before, drop-after, truncate:100, stall, stall-after or revoke"
+                     status-after:500[,Name:value]*, drop-before, drop-after, truncate:100, stall, stall-after, revoke, \
+                     refuse:spring, rate-limit:5/s, gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be, \
+                     charset:utf-8, echo:header or echo:body"
                 ));
             }
         })
@@ -90,16 +131,21 @@ impl fmt::Display for Fault {
             Self::Stall => f.write_str("stall"),
             Self::StallAfter => f.write_str("stall-after"),
             Self::RevokeToken => f.write_str("revoke"),
+            Self::Refuse { shape, status } => {
+                write!(f, "refuse:{}", name_of(*shape, REFUSALS))?;
+                status.map_or(Ok(()), |status| write!(f, ",{status}"))
+            }
+            Self::RateLimit(limit) => write!(f, "rate-limit:{limit}"),
+            Self::Coding(coding) => write!(f, "{coding}"),
+            Self::EchoHeader => f.write_str("echo:header"),
+            Self::EchoBody => f.write_str("echo:body"),
         }
     }
 }
 
 fn parse_status(text: &str, processed: bool) -> Result<Fault, ParseRuleError> {
     let mut parts = split_unescaped(text).into_iter();
-    let status = parts.next().unwrap_or_default();
-    let Some(status) = status.parse().ok().filter(|status| (200..=599).contains(status)) else {
-        return error(format!("`{status}` is not a status: use 200 to 599, as in status:503"));
-    };
+    let status = status_code(&parts.next().unwrap_or_default())?;
     let mut headers = Vec::new();
     let mut body = None;
     for part in parts {
@@ -116,6 +162,21 @@ fn parse_status(text: &str, processed: bool) -> Result<Fault, ParseRuleError> {
         }
     }
     Ok(Fault::Status { status, headers, body, processed })
+}
+
+fn parse_refusal(text: &str) -> Result<Fault, ParseRuleError> {
+    let (shape, status) = match text.split_once(',') {
+        Some((shape, status)) => (shape, Some(status_code(status)?)),
+        None => (text, None),
+    };
+    Ok(Fault::Refuse { shape: choice("refusal", shape, REFUSALS)?, status })
+}
+
+fn status_code(text: &str) -> Result<u16, ParseRuleError> {
+    match text.parse().ok().filter(|status| (200..=599).contains(status)) {
+        Some(status) => Ok(status),
+        None => error(format!("`{text}` is not a status: use 200 to 599, as in status:503")),
+    }
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -1,11 +1,14 @@
 //! The faults in force, and what they decide about each call.
 
+use crate::coding::Coding;
 use crate::fault::Fault;
 use crate::random::Random;
+use crate::rate::{Bucket, RateLimit};
+use crate::refusal::spring_error;
 use crate::route::Route;
 use crate::rule::FaultRule;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the rules decide about one call.
 #[derive(Debug, Default, PartialEq)]
@@ -13,6 +16,10 @@ pub(crate) struct Verdict {
     pub(crate) latency: Duration,
     pub(crate) revoke: bool,
     pub(crate) fault: Option<Fault>,
+    /// In the order in which they are applied.
+    pub(crate) codings: Vec<Coding>,
+    /// Repeat the secrets in headers of the response.
+    pub(crate) echo: bool,
 }
 
 /// The rules in force.
@@ -31,16 +38,30 @@ struct State {
 struct Active {
     rule: FaultRule,
     calls: u64,
+    bucket: Bucket,
+}
+
+impl From<FaultRule> for Active {
+    fn from(rule: FaultRule) -> Self {
+        Self { rule, calls: 0, bucket: Bucket::default() }
+    }
 }
 
 impl Faults {
     pub(crate) fn new(rules: Vec<FaultRule>, random: Random) -> Self {
-        let rules = rules.into_iter().map(|rule| Active { rule, calls: 0 }).collect();
+        let rules = rules.into_iter().map(Active::from).collect();
         Self { state: Mutex::new(State { rules, random }) }
     }
 
     pub(crate) fn add(&self, rule: FaultRule) {
-        self.state().rules.push(Active { rule, calls: 0 });
+        self.state().rules.push(rule.into());
+    }
+
+    /// Removes the first rule that is equal; false if there is none.
+    pub(crate) fn remove(&self, rule: &FaultRule) -> bool {
+        let rules = &mut self.state().rules;
+        let place = rules.iter().position(|active| active.rule == *rule);
+        place.map(|place| rules.remove(place)).is_some()
     }
 
     pub(crate) fn clear(&self) {
@@ -48,7 +69,7 @@ impl Faults {
     }
 
     /// Counts a call, and decides what goes wrong with it.
-    pub(crate) fn judge(&self, route: Route) -> Verdict {
+    pub(crate) fn judge(&self, route: Route, now: Instant) -> Verdict {
         let mut state = self.state();
         let State { rules, random } = &mut *state;
         let mut verdict = Verdict::default();
@@ -61,15 +82,34 @@ impl Faults {
             match &active.rule.fault {
                 Fault::Latency(latency) => verdict.latency = verdict.latency.saturating_add(*latency),
                 Fault::RevokeToken => verdict.revoke = true,
+                Fault::Coding(coding) => verdict.codings.push(coding.clone()),
+                Fault::EchoHeader => verdict.echo = true,
+                Fault::RateLimit(limit) => {
+                    if let Err(wait) = active.bucket.take(*limit, now) {
+                        verdict.fault.get_or_insert_with(|| too_many_requests(*limit, wait));
+                    }
+                }
                 fault if verdict.fault.is_none() => verdict.fault = Some(fault.clone()),
                 _ => {}
             }
         }
+        verdict.codings.sort_unstable();
         verdict
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn too_many_requests(limit: RateLimit, wait: Duration) -> Fault {
+    // Retry-After has whole seconds: rounded up, so that the retry is not too early.
+    let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
+    Fault::Status {
+        status: 429,
+        headers: vec![("Retry-After".to_owned(), seconds.to_string())],
+        body: Some(spring_error(429, &format!("more than {limit} requests"), "").to_string()),
+        processed: false,
     }
 }
 
@@ -83,33 +123,80 @@ mod tests {
 
     #[test]
     fn calls_are_counted_per_rule_and_route() {
+        let now = Instant::now();
         let faults = faults(&["devices@2=stall", "any@every-3=drop-before"]);
-        assert_eq!(faults.judge(Route::Devices).fault, None);
-        assert_eq!(faults.judge(Route::Token).fault, None);
-        assert_eq!(faults.judge(Route::Devices).fault, Some(Fault::Stall));
+        assert_eq!(faults.judge(Route::Devices, now).fault, None);
+        assert_eq!(faults.judge(Route::Token, now).fault, None);
+        assert_eq!(faults.judge(Route::Devices, now).fault, Some(Fault::Stall));
         faults.add("devices@1=truncate:1".parse().unwrap());
-        assert_eq!(faults.judge(Route::Devices).fault, Some(Fault::Truncate(1)));
-        assert_eq!(faults.judge(Route::Devices).fault, None);
+        assert_eq!(faults.judge(Route::Devices, now).fault, Some(Fault::Truncate(1)));
+        assert_eq!(faults.judge(Route::Devices, now).fault, None);
         faults.clear();
-        assert_eq!(faults.judge(Route::Devices), Verdict::default());
+        assert_eq!(faults.judge(Route::Devices, now), Verdict::default());
     }
 
     #[test]
     fn latency_and_revocation_combine_and_the_first_of_the_others_wins() {
         let faults =
             faults(&["any=latency:1ms", "any=stall", "any=revoke", "any=latency:2ms", "any=drop-after"]);
-        let expected = Verdict { latency: Duration::from_millis(3), revoke: true, fault: Some(Fault::Stall) };
-        assert_eq!(faults.judge(Route::Other), expected);
+        let now = Instant::now();
+        let expected = Verdict {
+            latency: Duration::from_millis(3),
+            revoke: true,
+            fault: Some(Fault::Stall),
+            ..Verdict::default()
+        };
+        assert_eq!(faults.judge(Route::Other, now), expected);
     }
 
     #[test]
     fn chance_follows_the_seed() {
         let schedule = || {
+            let now = Instant::now();
             let faults = faults(&["any@30%=stall"]);
-            (0..200).map(|_| faults.judge(Route::Devices).fault.is_some()).collect::<Vec<_>>()
+            (0..200).map(|_| faults.judge(Route::Devices, now).fault.is_some()).collect::<Vec<_>>()
         };
         assert_eq!(schedule(), schedule());
         let hits = schedule().into_iter().filter(|hit| *hit).count();
         assert!((30..90).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn codings_combine_in_a_fixed_order() {
+        let faults = faults(&["any=gzip", "any=stall", "any=bom", "any=charset:utf-8", "any=echo:header"]);
+        let verdict = faults.judge(Route::Devices, Instant::now());
+        assert_eq!(
+            verdict.codings,
+            [Coding::Charset("utf-8".to_owned()), Coding::ByteOrderMark, Coding::Gzip]
+        );
+        assert_eq!((verdict.fault, verdict.echo), (Some(Fault::Stall), true));
+    }
+
+    #[test]
+    fn a_rate_limit_says_when_the_next_call_is_allowed() {
+        let faults = faults(&["devices=rate-limit:2/min"]);
+        let start = Instant::now();
+        let retry_after = |route, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            faults.judge(route, now).fault.map(|fault| match fault {
+                Fault::Status { status: 429, headers, processed: false, .. } => headers[0].1.clone(),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(retry_after(Route::Devices, 0), None);
+        assert_eq!(retry_after(Route::Devices, 0), None);
+        assert_eq!(retry_after(Route::Devices, 1).as_deref(), Some("29"));
+        assert_eq!(retry_after(Route::Token, 1), None);
+        assert_eq!(retry_after(Route::Devices, 30), None);
+        assert_eq!(retry_after(Route::Devices, 30).as_deref(), Some("30"));
+    }
+
+    #[test]
+    fn one_rule_can_be_removed() {
+        let faults = faults(&["any=stall", "any=drop-after"]);
+        let rule: FaultRule = "any=stall".parse().unwrap();
+        assert!(faults.remove(&rule));
+        assert!(!faults.remove(&rule));
+        assert_eq!(faults.judge(Route::Token, Instant::now()).fault, Some(Fault::DropAfter));
     }
 }

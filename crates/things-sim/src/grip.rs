@@ -1,11 +1,11 @@
 //! GRIP, the identity service: access tokens for an API key.
 
 use crate::behaviour::ExpiresIn;
+use crate::refusal::write_json;
 use crate::request::{Request, names_media_type};
 use crate::response::Response;
 use crate::world::World;
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Responds to a request on a token path. `tenant` is `None` on the path without a tenant.
@@ -14,14 +14,12 @@ pub(crate) fn token(world: &World, tenant: Option<&str>, request: &Request<'_>, 
         Ok(()) => return grant(world, response),
         Err(refusal) => refusal,
     };
-    response.begin(refusal.status, Some("application/json"));
+    let body = json!({ "error": refusal.error, "error_description": refusal.description });
+    write_json(refusal.status, &body, response);
     response.header("Cache-Control", "no-store");
     if refusal.status == 405 {
         response.header("Allow", "POST");
     }
-    let body = json!({ "error": refusal.error, "error_description": refusal.description });
-    // Writing into memory does not fail.
-    let _ = write!(response, "{body}");
 }
 
 /// The page that a refused call of the API is redirected to.
@@ -99,8 +97,6 @@ fn grant(world: &World, response: &mut Response) {
     if let Some(expires_in) = expires_in {
         answer.insert("expires_in".to_owned(), expires_in);
     }
-    response.begin(200, Some("application/json"));
+    write_json(200, &Value::Object(answer), response);
     response.header("Cache-Control", "no-store");
-    // Writing into memory does not fail.
-    let _ = write!(response, "{}", Value::Object(answer));
 }

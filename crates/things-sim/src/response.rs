@@ -14,7 +14,7 @@ const HEAD_ROOM: usize = 512;
 /// A response. The buffer is reused for the next one.
 pub(crate) struct Response {
     status: u16,
-    content_type: Option<&'static str>,
+    content_type: Option<Cow<'static, str>>,
     headers: Vec<(Cow<'static, str>, String)>,
     head: Vec<u8>,
     /// The room for the head, followed by the body.
@@ -35,7 +35,7 @@ impl Response {
     /// Begins a new response.
     pub(crate) fn begin(&mut self, status: u16, content_type: Option<&'static str>) {
         self.status = status;
-        self.content_type = content_type;
+        self.content_type = content_type.map(Cow::Borrowed);
         self.headers.clear();
         if self.buffer.capacity() > KEEP_BUFFER {
             self.buffer = Vec::new();
@@ -45,6 +45,27 @@ impl Response {
 
     pub(crate) fn header(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.headers.push((name.into(), value.into()));
+    }
+
+    pub(crate) fn set_content_type(&mut self, content_type: &str) {
+        self.content_type = Some(Cow::Owned(content_type.to_owned()));
+    }
+
+    /// Adds the parameter `charset` to the content type, if there is one.
+    pub(crate) fn add_charset(&mut self, charset: &str) {
+        if let Some(content_type) = &mut self.content_type {
+            content_type.to_mut().push_str(&format!(";charset={charset}"));
+        }
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.buffer.get(HEAD_ROOM..).unwrap_or_default()
+    }
+
+    /// Replaces the body.
+    pub(crate) fn set_body(&mut self, body: &[u8]) {
+        self.buffer.truncate(HEAD_ROOM);
+        self.push(body);
     }
 
     /// Appends to the body.
@@ -78,7 +99,7 @@ impl Response {
         head.clear();
         // Writing into memory does not fail.
         let _ = write!(head, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        if let Some(content_type) = self.content_type {
+        if let Some(content_type) = &self.content_type {
             let _ = write!(head, "Content-Type: {content_type}\r\n");
         }
         if let Some(body) = body {

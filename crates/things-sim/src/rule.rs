@@ -9,8 +9,9 @@ use std::str::FromStr;
 
 /// One rule of the simulator's faults.
 ///
-/// Several rules may apply to one call. Latencies add up. They combine with any other fault, and so does
-/// [`Fault::RevokeToken`]. Of the remaining faults, the rule that was added first wins.
+/// Several rules may apply to one call. Latencies add up. They combine with any other fault, and so do
+/// [`Fault::RevokeToken`], [`Fault::Coding`] and [`Fault::EchoHeader`]. Of the remaining faults, the rule that was added
+/// first wins.
 ///
 /// A rule is written as `ROUTE[@WHEN]=FAULT`:
 ///
@@ -85,6 +86,19 @@ mod tests {
             "any@100%=latency:2s",
             "any=latency:0ms",
             "devices=truncate:100",
+            "devices=rate-limit:5/s",
+            "any=refuse:spring",
+            "token=refuse:oauth,200",
+            "devices=refuse:html",
+            "devices=gzip",
+            "devices=gzip-unless-identity",
+            "token=bom",
+            "devices=utf-16",
+            "devices=utf-16le",
+            "devices=utf-16be",
+            "devices=charset:ISO-8859-1",
+            "any=echo:header",
+            "downlinks=echo:body",
             "devices@5%=status:503,Retry-After:2",
             r"devices=status:503,Retry-After:Wed\, 21 Oct 2026 07:28:00 GMT,X-Path:a\\b",
             r#"token@1=status-after:500,Content-Type:text/plain,body:{"a":1\,"b":"x:y"}"#,
@@ -122,6 +136,11 @@ mod tests {
             ("devices=latency:20", "s, ms, us or ns"),
             ("devices=latency:ms", "20ms"),
             ("devices=truncate:x", "truncate:100"),
+            ("devices=rate-limit:5", "5/s"),
+            ("devices=refuse:no", "spring-errors"),
+            ("devices=refuse:spring,99", "200 to 599"),
+            ("devices=charset:a b", "charset:utf-8"),
+            ("devices=echo:trailer", "echo:body"),
             ("devices=status:99", "200 to 599"),
             ("devices=status:503,Retry-After", "Name:value"),
             ("devices=status:503,Retry-After:Wed, 21 Oct 2026 07:28:00 GMT", "\\,"),

@@ -1,5 +1,6 @@
 //! The listener and its connections, with one thread per connection.
 
+use crate::echo;
 use crate::fault::Fault;
 use crate::faults::Verdict;
 use crate::inbox::{Broken, Frame, Inbox};
@@ -16,8 +17,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Small because there may be thousands of connections. The deepest JSON that serde_json accepts still fits.
-const STACK: usize = 256 * 1024;
+/// Enough for the deepest JSON that serde_json accepts, and for gzip, whose state is on the stack in debug builds. Only the
+/// part that is used takes memory.
+const STACK: usize = 1024 * 1024;
 
 /// The longest time that a sleeping connection needs to notice that the server stops.
 const NOTICE: Duration = Duration::from_millis(25);
@@ -150,43 +152,43 @@ impl Server {
         let route = endpoint.route();
         self.world.calls.count(route);
         self.world.requests.keep(request.head, request.body.len());
-        let Verdict { latency, revoke, fault } = self.world.faults.judge(route);
+        let Verdict { latency, revoke, fault, codings, echo } =
+            self.world.faults.judge(route, Instant::now());
         if !self.sleep(latency) {
             return End::Close;
         }
         if revoke {
             self.world.tokens.revoke();
         }
-        match &fault {
-            Some(Fault::DropBefore) => return End::Close,
-            Some(Fault::Stall) => return End::Stall,
-            Some(Fault::Status { processed: false, .. }) => {}
-            _ => service::answer(&self.world, &endpoint, request, response),
+        if fault.as_ref().is_none_or(Fault::takes_effect) {
+            service::answer(&self.world, &endpoint, request, response);
         }
         let mut body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
         let mut keep_alive = frame.keep_alive;
         let mut declares_close = !keep_alive;
         match &fault {
-            Some(Fault::DropAfter) => return End::Close,
-            Some(Fault::StallAfter) => return End::Stall,
+            Some(Fault::DropBefore | Fault::DropAfter) => return End::Close,
+            Some(Fault::Stall | Fault::StallAfter) => return End::Stall,
             Some(Fault::Status { status, headers, body, .. }) => {
-                let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-                let json = (body.is_some() && !typed).then_some("application/json");
-                response.begin(*status, json);
-                for (name, value) in headers {
-                    response.header(name.clone(), value.clone());
-                    if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close") {
-                        keep_alive = false;
-                        declares_close = false;
-                    }
+                write_status(*status, headers, body.as_deref(), response);
+                if closes(headers) {
+                    keep_alive = false;
+                    declares_close = false;
                 }
-                response.push(body.as_deref().unwrap_or_default().as_bytes());
             }
+            Some(Fault::Refuse { shape, status }) => shape.write(*status, request.path(), response),
+            Some(Fault::EchoBody) => echo::write_body(request, &self.world.credentials.key_secret, response),
             Some(Fault::Truncate(bytes)) => {
                 body_limit = *bytes;
                 keep_alive = false;
             }
             _ => {}
+        }
+        if echo {
+            echo::add_headers(request, &self.world.credentials.key_secret, response);
+        }
+        for coding in codings {
+            coding.apply(request, response);
         }
         let mut writer = stream;
         match writer.write_all(response.bytes(declares_close, body_limit)) {
@@ -230,6 +232,24 @@ enum End {
     KeepAlive,
     Close,
     Stall,
+}
+
+fn write_status(status: u16, headers: &[(String, String)], body: Option<&str>, response: &mut Response) {
+    response.begin(status, body.map(|_| "application/json"));
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case("content-type") {
+            response.set_content_type(value);
+        } else {
+            response.header(name.clone(), value.clone());
+        }
+    }
+    response.push(body.unwrap_or_default().as_bytes());
+}
+
+fn closes(headers: &[(String, String)]) -> bool {
+    headers
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close"))
 }
 
 fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, status: u16, why: &str) {

@@ -83,6 +83,11 @@ impl Sim {
         self.server.world.faults.add(rule);
     }
 
+    /// Removes the first fault that is equal to this one. Returns false if there is none.
+    pub fn remove_fault(&self, rule: &FaultRule) -> bool {
+        self.server.world.faults.remove(rule)
+    }
+
     /// Removes every fault. Calls that are stalled stay stalled.
     pub fn clear_faults(&self) {
         self.server.world.faults.clear();

@@ -89,6 +89,14 @@ impl Client {
     }
 
     /// Makes a call: does what each step says until it is done.
+    ///
+    /// Calls of one client share the access token: one thread fetches it, the others wait. A thread that is stopped from
+    /// outside while it fetches, as by a debugger, delays the others by the time of its attempt and 1 s (16 s by
+    /// default); then one of them takes over.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it can have arrived.
     pub fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         self.call_while(operation, || true)
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use serde_json::Value;
-use things_core::{Error, ErrorKind, Moment, Outcome, Stage, Step};
+use things_core::{Error, Moment, Outcome, Stage, Step};
 
 use super::plan::{Break, End, Life};
 use crate::account::{API, GRIP, SECRET, assert_hidden, bearer};
@@ -52,10 +52,10 @@ pub(super) struct Oracle {
     attempts: u32,
     attempt_timeout: Duration,
     tokens: Vec<Token>,
-    token_requests: u64,
-    /// Fetches that nobody was told of, because who made them gave up.
-    given_up: u64,
-    /// Who fetches what, and until when nobody else may.
+    /// When tokens were requested, and when they arrived.
+    token_requests: Vec<Duration>,
+    arrived: Vec<Duration>,
+    /// The call that fetches, what it fetches, and until when no other call may.
     fetching: BTreeMap<(Endpoint, u64), Duration>,
     switched: Vec<String>,
 }
@@ -77,8 +77,8 @@ impl Oracle {
             attempts,
             attempt_timeout,
             tokens: Vec::new(),
-            token_requests: 0,
-            given_up: 0,
+            token_requests: Vec::new(),
+            arrived: Vec::new(),
             fetching: BTreeMap::new(),
             switched: Vec::new(),
         }
@@ -91,6 +91,7 @@ impl Oracle {
 
     /// The client got this token.
     pub(super) fn issued(&mut self, text: String, life: Life, now: Duration) {
+        self.arrived.push(now);
         self.tokens.push(Token { text, expires: now.saturating_add(life.length()) });
     }
 
@@ -105,7 +106,7 @@ impl Oracle {
                     "{timeout:?}"
                 );
             }
-            Step::Sleep(pause) => assert!(pause.until().monotonic() < call.deadline),
+            Step::Sleep(pause) => assert!(pause.until().monotonic() <= call.deadline),
             Step::Wait(turn) => assert!(turn.deadline().monotonic() <= call.deadline),
             Step::Done(_) => {}
         }
@@ -114,7 +115,13 @@ impl Oracle {
     }
 
     /// A request goes to its own host, with what belongs there and nothing else, and only if it may go out at all.
-    pub(super) fn sends(&mut self, call: &mut Call, request: &Request<Bytes>, now: Duration) -> Endpoint {
+    pub(super) fn sends(
+        &mut self,
+        call: &mut Call,
+        request: &Request<Bytes>,
+        timeout: Duration,
+        now: Duration,
+    ) -> Endpoint {
         let uri = request.uri().to_string();
         let endpoint = match uri.strip_prefix(API) {
             Some(target) => self.asks_the_api(call, request, target, now),
@@ -125,7 +132,7 @@ impl Oracle {
             }
         };
         match &endpoint {
-            Endpoint::Token | Endpoint::Switch(_) => self.fetches(call, endpoint.clone(), now),
+            Endpoint::Token | Endpoint::Switch(_) => self.fetches(call, endpoint.clone(), timeout, now),
             Endpoint::Page(_) | Endpoint::Other => self.asks_itself(call, request),
         }
         endpoint
@@ -139,11 +146,14 @@ impl Oracle {
             (&SECRET.into(), &"client_credentials".into())
         );
         assert_eq!(request.headers().get(AUTHORIZATION), None);
-        self.token_requests += 1;
-        // At worst a token is rejected when it is due, and the one after it too.
-        let fetches = (2 * (now.as_secs().saturating_add(1))).saturating_add(self.given_up + 1);
-        let most = u64::from(self.attempts).saturating_mul(fetches);
-        assert!(self.token_requests <= most, "{} token requests in {now:?}", self.token_requests);
+        self.token_requests.push(now);
+        // Two fetches begin per second, whatever time the callers have and whoever gives up. A token that is rejected or
+        // comes to its end can cost two more.
+        let last_second = |at: &&Duration| **at + Duration::from_secs(1) > now;
+        let requests = self.token_requests.iter().rev().take_while(last_second).count();
+        let tokens = self.arrived.iter().rev().take_while(last_second).count();
+        let most = self.attempts as usize * (2 + 2 * tokens);
+        assert!(requests <= most, "{requests} token requests in the second before {now:?}");
     }
 
     fn asks_the_api(&self, call: &Call, request: &Request<Bytes>, target: &str, now: Duration) -> Endpoint {
@@ -165,18 +175,18 @@ impl Oracle {
         assert_eq!(customer, call.customer.as_deref());
         assert!(call.customer.as_ref().is_none_or(|customer| self.switched.contains(customer)));
         match target.strip_prefix("/api/devices?currentPage=") {
-            Some(page) => Endpoint::Page(page.parse().unwrap()),
+            Some(page) => Endpoint::Page(page.split('&').next().unwrap().parse().unwrap()),
             None => Endpoint::Other,
         }
     }
 
-    /// One fetches, as long as it has time and a second more.
-    fn fetches(&mut self, call: &Call, endpoint: Endpoint, now: Duration) {
+    /// One call fetches, as long as its step can take and a second more.
+    fn fetches(&mut self, call: &Call, endpoint: Endpoint, timeout: Duration, now: Duration) {
         let others = self.fetching.iter().filter(|((other, id), _)| *other == endpoint && *id != call.id);
         for ((_, id), until) in others {
             assert!(now >= *until, "call {} asks for what call {id} is asking for: {endpoint:?}", call.id);
         }
-        let until = call.deadline.saturating_add(Duration::from_secs(1));
+        let until = now.saturating_add(timeout).saturating_add(Duration::from_secs(1));
         self.fetching.insert((endpoint, call.id), until);
     }
 
@@ -212,14 +222,11 @@ impl Oracle {
     }
 
     /// A call is over: what it says of itself is true, and shows nothing.
-    pub(super) fn ends(&mut self, call: &Call, error: Option<&Error>, now: Duration) {
+    pub(super) fn ends(&mut self, call: &Call, error: Option<&Error>) {
         self.abandoned(call);
         let Some(error) = error else {
             return assert!(call.left.is_some_and(|left| left.succeeded), "a success without an answer");
         };
-        self.given_up += u64::from(
-            matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Deadline) || now >= call.deadline,
-        );
         assert_hidden(error, &self.hidden());
         let done = call.left.is_some_and(|left| left.may_be_done);
         let expected = if done { Outcome::Unknown } else { Outcome::NotSent };
@@ -232,7 +239,6 @@ impl Oracle {
     /// A call is dropped.
     pub(super) fn dropped(&mut self, call: &Call) {
         self.abandoned(call);
-        self.given_up += 1;
     }
 
     fn abandoned(&mut self, call: &Call) {

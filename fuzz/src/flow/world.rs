@@ -229,7 +229,8 @@ impl<'a> World<'a> {
         self.oracle.borrow().steps(&call, &step, self.now.get());
         let doing = match step {
             Step::Send(request, exchange) => {
-                let endpoint = self.oracle.borrow_mut().sends(&mut call, &request, self.now.get());
+                let endpoint =
+                    self.oracle.borrow_mut().sends(&mut call, &request, exchange.timeout(), self.now.get());
                 let token = bearer(&request).unwrap_or_default().to_owned();
                 let reply = self.replies.borrow_mut().next().unwrap_or(GOOD);
                 let after = reply.after.or(Duration::from_millis(5));
@@ -301,7 +302,7 @@ impl<'a> World<'a> {
     }
 
     fn end(&self, of: Of, call: &Call, result: Result<Answer, Error>) {
-        self.oracle.borrow_mut().ends(call, result.as_ref().err(), self.now.get());
+        self.oracle.borrow_mut().ends(call, result.as_ref().err());
         let Some(ticket) = of.page else { return };
         let page = finish(&query(), result);
         if let Err(error) = &page {

@@ -175,9 +175,20 @@ def test_one_fault_in_place_of_a_list_is_refused() -> None:
 
 def test_every_fault_of_the_documentation_is_one(simulator: Simulator) -> None:
     faults = documented("    FAULT ", "\n\n")
-    assert len(faults) == 9
+    assert len(faults) == 20
     for fault in faults:
-        simulator.add_fault(f"devices={fault}")
+        simulator.add_fault(f"devices={fault.replace('SHAPE', 'spring').replace('NAME', 'utf-8')}")
+
+
+def test_one_fault_can_be_removed(simulator: Simulator) -> None:
+    simulator.add_fault("token=refuse:oauth,200")
+    with simulator.client(max_attempts=1) as client:
+        with pytest.raises(AuthError):
+            client.devices().collect()
+    assert simulator.remove_fault("token=refuse:oauth,200")
+    assert not simulator.remove_fault("token=refuse:oauth,200")
+    with simulator.client() as client:
+        assert len(client.devices().collect()) == 3
 
 
 def test_every_change_of_the_documentation_is_one(simulator: Simulator) -> None:

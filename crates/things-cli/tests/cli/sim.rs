@@ -1,8 +1,10 @@
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 
 use serde_json::Value;
+use things_sim::{ChangeRule, FaultRule, Quirk};
 
 use crate::tool::{Ran, bare, command, path, run};
 
@@ -100,6 +102,38 @@ fn every_option_arrives() {
 }
 
 #[test]
+fn devices_change_and_are_listed_in_undocumented_ways() {
+    let args = ["--json", "--devices", "30", "--quirk", "envelope:page-impl", "--quirk", "shared-names:3"];
+    let (_process, json) = start(&[&args[..], &["--change", "2=remove:5"]].concat(), "}");
+    let variables: Value = serde_json::from_str(&json).unwrap();
+    let lists = [30, 25].map(|devices| {
+        let ran = with(&variables, &["devices", "list", "--ndjson"]).exits(0);
+        assert_eq!(ran.out.lines().count(), devices);
+        ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["name"].to_string()).collect()
+    });
+    let names: &HashSet<String> = &lists[0];
+    assert_eq!(names.len(), 10);
+}
+
+#[test]
+fn the_help_lists_what_the_library_reads() {
+    let help = bare(&["sim", "--help"]).exits(0).out;
+    for (error, start, end) in [
+        ("any=x".parse::<FaultRule>().unwrap_err().to_string(), "A fault is", "A change of"),
+        ("1=x".parse::<ChangeRule>().unwrap_err().to_string(), "A change of", "A QUIRK"),
+        ("x".parse::<Quirk>().unwrap_err().to_string(), "A QUIRK", ""),
+    ] {
+        let part = help.split_once(start).unwrap().1;
+        let part = if end.is_empty() { part } else { part.split_once(end).unwrap().0 };
+        let (_, examples) = error.split_once("use ").unwrap();
+        for example in examples.replace(" or ", ", ").split(", ") {
+            let name = example.split([':', '[']).next().unwrap();
+            assert!(part.contains(name) || name == "page-size-cap", "{name}: {part}");
+        }
+    }
+}
+
+#[test]
 fn a_key_without_access_is_refused() {
     let (_process, json) = start(&["--json", "--without-access", "--expires-in", "absent"], "}");
     with(&serde_json::from_str(&json).unwrap(), &["devices", "list"]).exits(3);
@@ -110,6 +144,8 @@ fn what_cannot_be_right_is_refused() {
     for args in [
         &["--fault", "downlinks=explode"][..],
         &["--fault", "nonsense"],
+        &["--change", "remove:1"],
+        &["--quirk", "envelope:xml"],
         &["--expires-in", "never"],
         &["--customer", "x"],
         &["--customer", "=1"],

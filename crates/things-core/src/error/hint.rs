@@ -1,11 +1,25 @@
 //! What the user can do about an error.
 
-use super::{ErrorKind, Outcome, Report};
+use super::{ErrorKind, Form, Outcome, Report};
 use crate::stage::Stage;
 
 /// What the user can do, where the documentation or HTTP tells.
 pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
     let status = report.status.map(|status| status.as_u16());
+    let path = report.asked.as_ref().map(|(_, url)| url.as_str()).unwrap_or_default();
+    if let (Some(setting), Some(404)) = (repeated_path(path, report.stage), status) {
+        return Some(setting.into());
+    }
+    let redirected = matches!(status, Some(300..=399));
+    if report.form == Some(Form::Page) && !redirected && report.outcome != Some(Outcome::Unknown) {
+        let setting = match report.stage {
+            Stage::Token => "KPN_THINGS_GRIP_BASE_URL",
+            _ => "KPN_THINGS_BASE_URL",
+        };
+        return Some(format!(
+            "a proxy or firewall may answer in place of the service: check the network and {setting}"
+        ));
+    }
     let hint = match (report.kind, report.stage, status) {
         (ErrorKind::Auth, Stage::Token, Some(404)) => {
             "check the tenant id and GRIP's base URL (KPN_THINGS_TENANT_ID, KPN_THINGS_GRIP_BASE_URL)"
@@ -19,7 +33,10 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         (ErrorKind::Auth, _, _) => "check in GRIP that the API key has the service \"KPN Things\"",
         (ErrorKind::Forbidden, _, _) => {
             let Some(customer) = customer else {
-                return Some("the token is right and has no authorisation for this".into());
+                return Some(match report.form {
+                    Some(Form::Service) => "the access token is right, but has no authorisation for this".into(),
+                    _ => "the API key may have no authorisation for this; a proxy or firewall can respond with 403 as well".into(),
+                });
             };
             return Some(format!(
                 "check that this key may act for customer {}, and that the customer has this resource",
@@ -53,6 +70,19 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         _ => return None,
     };
     Some(hint.into())
+}
+
+/// What is wrong with an address whose path repeats a part, as it does when a base URL is one path too long.
+fn repeated_path(url: &str, stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Token if url.matches("/token").count() > 1 => Some(
+            "KPN_THINGS_GRIP_BASE_URL is a token URL: use the part before its path, or set it as the token URL",
+        ),
+        Stage::Call | Stage::ContextSwitch if url.contains("/api/api/") => {
+            Some("the base URL must not end in /api, because every path begins with it (KPN_THINGS_BASE_URL)")
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod decode;
 mod excerpt;
 mod hint;
 mod kind;
+mod refusal;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -22,6 +23,7 @@ pub use decode::DecodeError;
 pub(crate) use excerpt::{excerpt, shorten};
 pub(crate) use hint::hint;
 pub use kind::{ErrorKind, Outcome};
+pub(crate) use refusal::{Form, MOST_PARSED, Refusal, token_error};
 
 /// Why a call failed, what was asked of whom, after how many attempts, and what to do.
 ///
@@ -40,6 +42,9 @@ pub(crate) struct Report {
     pub(crate) status: Option<StatusCode>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// What kind of response refused, if one did.
+    pub(crate) form: Option<Form>,
+    pub(crate) reference: Option<String>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) stop: Option<Stop>,
     pub(crate) outcome: Option<Outcome>,
@@ -60,6 +65,8 @@ impl Error {
             status: None,
             headers: HeaderMap::new(),
             body: Body::Empty,
+            form: None,
+            reference: None,
             retry_after: None,
             stop: None,
             outcome: None,
@@ -101,6 +108,8 @@ impl Error {
             kept.hint.clone_from(&report.hint);
             kept.asked.clone_from(&report.asked);
             kept.status = report.status;
+            kept.form = report.form;
+            kept.reference.clone_from(&report.reference);
             kept.retry_after = report.retry_after;
             kept.stop = report.stop;
         })
@@ -158,6 +167,17 @@ impl Error {
         &self.0.body
     }
 
+    /// The service's own reference of the failed request, for its service desk: `instance`, `transactionId` or
+    /// `correlation_id` of the body.
+    pub fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// Whether the response was an HTML page, which a proxy or a firewall may have sent in place of the service.
+    pub fn is_page(&self) -> bool {
+        self.0.form == Some(Form::Page)
+    }
+
     /// How long the server asks to wait (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -203,6 +223,9 @@ impl fmt::Display for Error {
             write!(f, "{method} {url}: ")?;
         }
         f.write_str(&report.message)?;
+        if let Some(reference) = &report.reference {
+            write!(f, "; reference {reference}")?;
+        }
         if report.attempts > 0 {
             let plural = if report.attempts == 1 { "" } else { "s" };
             write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;

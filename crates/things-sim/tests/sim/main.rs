@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod api;
+mod bodies;
 mod changes;
 mod client;
 mod connection;
+mod echo;
 mod faults;
 mod fleet;
 mod grip;
 mod quirks;
 mod record;
+mod refusals;

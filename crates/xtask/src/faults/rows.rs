@@ -48,7 +48,7 @@ const fn row(name: &'static str, fault: &'static str, promise: &'static str, pro
 }
 
 /// In the order of the page.
-pub(crate) const ROWS: [Row; 31] = [
+pub(crate) const ROWS: [Row; 33] = [
     row(
         "R1",
         "A downlink is processed; then the connection is dropped or stalls, the answer is 408, 500, 502, 503 without Retry-After or 504, or is cut short",
@@ -85,7 +85,12 @@ pub(crate) const ROWS: [Row; 31] = [
         "One failure for all who wait, then a pause: at most 3 token requests, and none while it lasts",
         Proof::Trials,
     ),
-    row("R7", "A refresh fails while the old token lives", "Callers notice nothing", Proof::Trials),
+    row(
+        "R7",
+        "A refresh fails or hangs while the old token lives",
+        "Callers get no error and are not slowed by more than the time of a refresh; the next refresh is tried after a pause",
+        Proof::Trials,
+    ),
     row(
         "R8",
         "Tokens are revoked in mid-run",
@@ -231,5 +236,17 @@ pub(crate) const ROWS: [Row; 31] = [
         Proof::Elsewhere(
             "`cargo xtask guard` checks licences, sources and bans with cargo-deny; the wheel carries its SBOM; advisories need a database from the network, so they are no part of a test",
         ),
+    ),
+    row(
+        "R36",
+        "The identity service hangs or fails; callers have less time than one attempt, a token still lives, or nobody drives the leader",
+        "At most 3 token requests per pause of 1 s, at any timeout; a refresh delays one call by 3 s at most; no call is refused because of a refresh; a leader that nobody drives is replaced",
+        Proof::Trials,
+    ),
+    row(
+        "R37",
+        "A limit of one request per second and 8 pages in flight; a 429 or 503 with Retry-After in front of other calls; a client with few calls after an outage",
+        "The session holds back as a whole, with no request too early; the listing finishes; retries come back with time",
+        Proof::Trials,
     ),
 ];
