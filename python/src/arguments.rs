@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use things_core::senml::Pack;
-use things_core::{Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
+use things_core::{DeviceUrn, Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
 
 use crate::error::raise;
 
@@ -74,10 +74,10 @@ pub(crate) fn senml(
 ) -> PyResult<Downlink> {
     let build = || {
         let pack = match device {
-            Some(device) => Pack::about(&device.parse()?, records)?,
+            Some(device) => device.parse::<DeviceUrn>()?.pack(records)?,
             None => Pack::from_json(records)?,
         };
-        let downlink = Downlink::senml(pack);
+        let downlink = Downlink::senml(pack)?;
         let port = port.map(FPort::try_from).transpose()?;
         referenced(port.map_or(downlink.clone(), |port| downlink.port(port)), external_reference)
     };

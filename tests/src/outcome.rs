@@ -7,7 +7,9 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
-use things_core::{Answer, Body, Device, Downlink, Error, FPort, Fleet, Page, Payload, RawCall, Receipt};
+use things_core::{
+    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Page, Payload, RawCall, Receipt,
+};
 
 use crate::canary::{self, Canary};
 use crate::scenario::Call;
@@ -19,8 +21,15 @@ pub(crate) type Outcome = Result<Value, Value>;
 pub(crate) fn downlink(call: &Call) -> Result<Downlink, Error> {
     let port = call.port.map(FPort::try_from).transpose()?;
     let mut downlink = match (&call.senml, port) {
-        (Some(pack), None) => Downlink::senml(Pack::from_json(&pack.to_string())?),
-        (Some(pack), Some(port)) => Downlink::senml(Pack::from_json(&pack.to_string())?).port(port),
+        (Some(pack), port) => {
+            let json = pack.to_string();
+            let pack = match &call.device {
+                Some(device) => device.parse::<DeviceUrn>()?.pack(&json)?,
+                None => Pack::from_json(&json)?,
+            };
+            let downlink = Downlink::senml(pack)?;
+            port.map_or(downlink.clone(), |port| downlink.port(port))
+        }
         (None, port) => {
             let dev_eui = call.dev_eui.as_deref().unwrap_or_default().parse()?;
             let payload: Payload = call.payload.as_deref().unwrap_or_default().parse()?;

@@ -171,6 +171,7 @@ pub(crate) struct Call {
     pub(crate) port: Option<u64>,
     pub(crate) payload: Option<String>,
     pub(crate) senml: Option<Value>,
+    pub(crate) device: Option<String>,
     pub(crate) external_reference: Option<String>,
     pub(crate) customer: Option<String>,
     pub(crate) method: Option<String>,

@@ -3,8 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use things_core::senml::Pack;
-use things_core::{Body, DevEui, Downlink, FPort, Payload, Receipt};
+use things_core::{Body, DevEui, DeviceUrn, Downlink, FPort, Payload, Receipt};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -48,8 +47,9 @@ impl Send {
         let port: Option<FPort> = self.port.as_deref().map(str::parse).transpose()?;
         let mut downlink = match (self.senml, self.hex, port) {
             (Some(records), ..) => {
-                let records = input::text("the SenML", input::content("the SenML", records)?)?;
-                Downlink::senml(Pack::about(&self.device.parse()?, &records)?)
+                let device: DeviceUrn = self.device.parse()?;
+                let json = input::text("the SenML", input::json("the SenML", records)?)?;
+                Downlink::senml(device.pack(&json)?)?
             }
             (None, Some(hex), Some(port)) => {
                 let dev_eui: DevEui = self.device.parse()?;

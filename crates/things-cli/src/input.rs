@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use things_core::Secret;
@@ -37,6 +38,20 @@ pub(crate) fn content(what: &str, given: String) -> Result<Vec<u8>, Failure> {
         None if given == "-" => read(what, "-"),
         None => Ok(given.into_bytes()),
     }
+}
+
+/// The same for JSON. Refuses the name of a file without `@`, and quotes that the shell of Windows has not removed.
+pub(crate) fn json(what: &str, given: String) -> Result<Vec<u8>, Failure> {
+    let looks_like_json = given.trim_start().starts_with(['[', '{', '\u{feff}']);
+    if !looks_like_json && Path::new(&given).is_file() {
+        return Err(Failure::Usage(format!("{what} is the name of a file: did you mean @{given}?")));
+    }
+    if given.starts_with('\'') {
+        return Err(Failure::Usage(format!(
+            "{what} starts with a single quote, which cmd.exe does not remove: put the JSON into a file and give @FILE"
+        )));
+    }
+    content(what, given)
 }
 
 /// The secret in a file, without the line end that editors put after it.

@@ -20,6 +20,11 @@ impl InputError {
         Self { what, why: why.into() }
     }
 
+    /// Adds the place of a SenML record, from 0, that the value is in. The message counts from 1.
+    pub(crate) fn of_record(self, place: usize) -> Self {
+        Self { why: format!("of SenML record {} {}", place + 1, self.why), ..self }
+    }
+
     /// The name of the value, for example `DevEUI`.
     pub fn what(&self) -> &'static str {
         self.what
@@ -33,6 +38,12 @@ impl fmt::Display for InputError {
 }
 
 impl StdError for InputError {}
+
+impl From<things_senml::Error> for InputError {
+    fn from(error: things_senml::Error) -> Self {
+        Self::new(error.what(), error.why())
+    }
+}
 
 /// All bytes except the unreserved characters of RFC 3986 are encoded, both in a path segment and in a query.
 pub(crate) const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

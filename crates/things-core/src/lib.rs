@@ -20,7 +20,6 @@ mod raw;
 mod redaction;
 mod retry;
 mod secret;
-pub mod senml;
 mod session;
 mod slot;
 mod stage;
@@ -36,7 +35,7 @@ pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{
     Device, Extra, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof, SortOrder,
 };
-pub use downlinks::{DevEui, Downlink, ExternalReference, FPort, Payload, Receipt};
+pub use downlinks::{DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Payload, Receipt};
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use flow::{Exchange, Pause, Step, Turn};
 pub use input::InputError;
@@ -48,4 +47,6 @@ pub use retry::{Replay, RetryPolicy, Stop};
 pub use secret::Secret;
 pub use session::Session;
 pub use stage::Stage;
+#[doc(no_inline)]
+pub use things_senml as senml;
 pub use transport::{TransportError, TransportErrorKind};

@@ -14,9 +14,9 @@ pub use feed::{DeviceStream, FeedStream, PageStream};
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, Devices, Downlink, Error,
-    ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof, RawCall, Receipt, Replay,
-    RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
+    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceUrn, Devices,
+    Downlink, Error, ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof, RawCall,
+    Receipt, Replay, RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
 };
 use things_core::{Clock, Config, Moment, Operation, Session, Step, Turn, finish};
 use transport::Transport;

@@ -11,6 +11,13 @@ use crate::error::{Error, ErrorKind};
 pub struct BaseName(String);
 
 impl BaseName {
+    /// The base name of a LoRaWAN device, from the 8 bytes of its DevEUI, most significant first.
+    ///
+    /// The hex digits are upper case, as in every message of KPN.
+    pub fn dev_eui(bytes: [u8; 8]) -> Self {
+        Self(format!("urn:dev:DEVEUI:{:016X}:", u64::from_be_bytes(bytes)))
+    }
+
     /// The base name of a cellular device.
     ///
     /// An IMEI has 15 digits, 14 without its check digit, or 16 with a software version.
@@ -90,6 +97,8 @@ mod tests {
 
     #[test]
     fn base_names_are_those_of_kpn() {
+        let dev_eui = [0, 0x59, 0xac, 0, 0, 0x18, 0x1e, 0xb6];
+        assert_eq!(BaseName::dev_eui(dev_eui).as_str(), "urn:dev:DEVEUI:0059AC0000181EB6:");
         assert_eq!(BaseName::imei("490154203237518").unwrap().as_str(), "urn:dev:IMEI:490154203237518:");
         assert_eq!(BaseName::device_uuid("ab-12").unwrap().as_str(), "urn:dev:DVNUUID:ab-12:");
     }

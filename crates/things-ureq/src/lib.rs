@@ -14,9 +14,9 @@ use std::{env, fmt, fs, thread};
 pub use feed::{FeedIter, PageIter, Stopper};
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, Devices,
-    Downlink, Error, ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof, RawCall,
-    Receipt, Replay, RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
+    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, DeviceUrn,
+    Devices, Downlink, Error, ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof,
+    RawCall, Receipt, Replay, RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
 };
 use things_core::{Clock, Config, Moment, Operation, Pause, Session, Step, finish};
 use transport::Transport;

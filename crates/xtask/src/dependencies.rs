@@ -36,6 +36,7 @@ const CORE: &[&str] = &[
     "sha2",
     "syn",
     "typenum",
+    "things-senml",
     "unicode-ident",
     "zeroize",
     "zmij",

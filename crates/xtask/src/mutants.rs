@@ -13,7 +13,7 @@ const REQUIRED: f64 = 95.0;
 
 /// The tests that a mutant is tried with, the quickest first: the next are for those that are missed by all before.
 const ROUNDS: [&[&str]; 3] = [
-    &["--package=things-core", "--lib"],
+    &["--package=things-core", "--package=things-senml", "--lib"],
     &["--package=things-tests", "--test=virtual_clock"],
     &["--package=things-tests", "--test=simulation"],
 ];

@@ -166,6 +166,12 @@ def test_no_reference_is_none(client: Client, simulator: Simulator) -> None:
         ([{"n": "a", "v": float("nan")}], "JSON"),
         ([{"n": "a", "v": float("inf")}], "JSON"),
         ([{"n": "a", "vs": "\ud800"}], "JSON"),
+        ([{"n": "payloadHex", "vs": "0x0102"}], "payload of SenML record 1 starts with 0x"),
+        ([{"n": "payloadHex", "vs": "102"}], "odd number"),
+        ([{"n": "payloadHex", "vs": "AQI="}], "'Q' at position 2"),
+        ([{"n": "payloadHex", "vs": "00" * 300}], "300 bytes"),
+        ([{"n": "payloadHex", "v": 102}], "not a text"),
+        ([{"n": "a", "v": 1}, {"bn": "urn:dev:DEVEUI:0000000000000001:", "n": "b", "v": 2}], "another device"),
     ],
 )
 def test_records_that_are_no_senml_are_refused(records: Any, reason: str, client: Client, simulator: Simulator) -> None:
@@ -173,6 +179,21 @@ def test_records_that_are_no_senml_are_refused(records: Any, reason: str, client
     with pytest.raises(InputError, match=reason):
         client.send_senml(records, device=DEV_EUI)
     assert simulator.calls() == before
+
+
+def test_records_without_a_device_are_refused(client: Client, simulator: Simulator) -> None:
+    before = simulator.calls()
+    with pytest.raises(InputError, match="names no device"):
+        client.send_senml([{"n": "a", "v": 1}])
+    assert simulator.calls() == before
+
+
+def test_numbers_keep_their_digits(client: Client, simulator: Simulator) -> None:
+    records = [{"n": "iccid", "v": 89314404000123456789}, {"n": "a", "v": 1.0}]
+    client.send_senml(records, device=DEV_EUI.lower())
+    first, second = simulator.downlinks[-1].records
+    assert first == {"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", **records[0]}
+    assert second == records[1] and type(second["v"]) is float
 
 
 @pytest.mark.parametrize("records", [[{"n": "a", "v": {1}}], iter([]), object()])

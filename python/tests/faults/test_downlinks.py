@@ -193,6 +193,15 @@ BAD_INPUT: dict[str, Work] = {
     "a record that is none": send_senml([5], device=DEV_EUI),
     "a value that is NaN": send_senml([{"n": "setpoint", "v": float("nan")}], device=DEV_EUI),
     "a value that JSON cannot hold": send_senml([{"n": "setpoint", "vs": b"x"}], device=DEV_EUI),
+    "records without a device": send_senml([RECORD]),
+    "records of two devices": send_senml([RECORD, {"bn": "urn:dev:DEVEUI:0000000000000001:", **RECORD}], device=DEV_EUI),
+    **{
+        f"payloadHex of {name}": send_senml([{"n": "payloadHex", **value}], device=DEV_EUI)
+        for name, value in {
+            "0x": {"vs": "0x0102"}, "an odd number": {"vs": "102"}, "base64": {"vs": "AQI="},
+            "300 bytes": {"vs": "00" * 300}, "a number": {"v": 102}, "nothing": {},
+        }.items()
+    },
     "records for an unknown kind of device": send_senml([RECORD], device="0059"),
     "records with FPort 0": send_senml([RECORD], device=DEV_EUI, port=0),
     "records with FPort 224": send_senml([RECORD], device=DEV_EUI, port=224),

@@ -67,7 +67,7 @@ def payload(call: Call) -> bytes | str:
 
 def senml(call: Call) -> dict[str, Any]:
     """Of `send_senml`."""
-    return _given(records=call.senml, **_delivery(call))
+    return _given(records=call.senml, device=call.device, **_delivery(call))
 
 
 def request(call: Call) -> dict[str, Any]:

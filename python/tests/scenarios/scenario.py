@@ -88,6 +88,7 @@ class Call:
     dev_eui: str | None = None
     payload: str | None = None
     senml: Any = None
+    device: str | None = None
     port: int | None = None
     external_reference: str | None = None
     customer: str | None = None

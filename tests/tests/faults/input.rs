@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use things_core::senml::{BaseName, Pack, Record};
+use things_core::senml::{BaseName, Number, Pack, Record};
 use things_core::{
     Builder, Config, Credentials, Downlink, Error, ErrorKind, FPort, ListDevices, Payload, RawCall,
 };
@@ -73,7 +73,7 @@ impl Desk {
     }
 
     fn pack(&self, json: &str) -> Result<(), Error> {
-        self.client.call(&Downlink::senml(Pack::from_json(json)?)).map(drop)
+        self.client.call(&Downlink::senml(Pack::from_json(json)?)?).map(drop)
     }
 }
 
@@ -164,23 +164,42 @@ fn r27_downlink_that_no_device_could_get_is_not_sent() {
             ("", "is not JSON"),
             ("{}", "is not a JSON array"),
             ("[]", "is empty"),
-            ("[1]", "is not an object"),
-            (r#"[{"bn":"urn:dev:a:","n":"b\u0000","v":1}]"#, "RFC 8428 does not allow"),
-            (r#"[{"bn":"urn:dev:a:","n":"../b\r\n","v":1}]"#, "RFC 8428 does not allow"),
             (r#"[{"n":"a","v":NaN}]"#, "is not JSON"),
-            (r#"[{"n":"a","v":"1"}]"#, "wrong type"),
-            (r#"[{"n":"a","v":1,"vs":"1"}]"#, "more than one value"),
-            (r#"[{"vs":"1"}]"#, "is empty"),
         ] {
             desk.refuses(json, desk.pack(json), "SenML pack", why);
+        }
+        for (json, why) in [
+            ("[1]", "1 is not an object"),
+            (r#"[{"bn":"urn:dev:a:","n":"b\u0000","v":1}]"#, "RFC 8428 does not allow"),
+            (r#"[{"bn":"urn:dev:a:","n":"../b\r\n","v":1}]"#, "RFC 8428 does not allow"),
+            (r#"[{"n":"a","v":"1"}]"#, "wrong type"),
+            (r#"[{"n":"a","v":1,"vs":"1"}]"#, "more than one value"),
+            (r#"[{"n":"a","n":"b"}]"#, "twice"),
+            (r#"[{"n":"a","vs":"\ud800"}]"#, "half of a surrogate pair"),
+            (r#"[{"n":"a","v":1e309}]"#, "beyond the range of a double"),
+            (r#"[{"vs":"1"}]"#, "is empty"),
+            (r#"[{"n":"a","v":1}]"#, "1 names no device"),
+            (r#"[{"bn":"urn:dev:a:","n":"a"},{"bn":"urn:dev:b:","n":"b"}]"#, "2 is about another device"),
+        ] {
+            desk.refuses(json, desk.pack(json), "SenML record", why);
+        }
+        for (vs, why) in [
+            (r#""vs":"0x0102""#, "starts with 0x"),
+            (r#""vs":"102""#, "an odd number"),
+            (r#""vs":"AQI=""#, "has 'Q' at position 2"),
+            (&format!(r#""vs":"{}""#, "00".repeat(300)), "has 300 bytes"),
+            (r#""v":102"#, "is not a text"),
+        ] {
+            let json = format!(r#"[{{"bn":"urn:dev:DEVEUI:{DEV_EUI}:","n":"payloadHex",{vs}}}]"#);
+            desk.refuses(&json, desk.pack(&json), "payload of SenML record 1", why);
         }
         for (text, result) in [
             ("", BaseName::new("").map(drop)),
             ("urn:dev:a b:", BaseName::new("urn:dev:a b:").map(drop)),
             ("../a", BaseName::device_uuid("../a\r\n").map(drop)),
             ("a\0", Record::new("a\0").map(drop)),
-            ("NaN", Record::new("a").and_then(|record| record.number(f64::NAN)).map(drop)),
-            ("infinity", Record::new("a").and_then(|record| record.number(f64::INFINITY)).map(drop)),
+            ("NaN", Number::try_from(f64::NAN).map(drop)),
+            ("infinity", Number::try_from(f64::INFINITY).map(drop)),
         ] {
             desk.refuses(text, result.map_err(Error::from), "SenML", "");
         }

@@ -57,6 +57,7 @@ fn what_people_paste_is_taken() {
 #[test]
 fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     let sim = simulator().start().unwrap();
+    let pack_file = file("pack.json", r#"[{"n":"a","v":1}]"#);
     for (args, part) in [
         (&["--port", "0", "--hex", "01"][..], "FPort 0 is for MAC commands"),
         (&["--port", "224", "--hex", "01"], "test port"),
@@ -76,6 +77,19 @@ fn what_cannot_be_right_is_refused_before_anything_is_sent() {
         (&["--senml", r#"[{"n":"a","v":"1"}]"#], "wrong type"),
         (&["--senml", r#"[{"bn":"urn:dev:DEVEUI:0000000000000000:","n":"a","v":1}]"#], "another device"),
         (&["--senml", "@/nowhere/pack.json"], "/nowhere/pack.json"),
+        (&["--senml", r#"[{"n":"a"},{"bn":"urn:dev:DEVEUI:01:"}]"#], "DevEUI of SenML record 2"),
+        (&["--senml", "{\"n\":\"a\",\"v\":1}"], "put [ and ] around it"),
+        (&["--senml", "'[{n:setpoint,v:21.5}]'"], "single quote"),
+        (&["--senml", &pack_file], &format!("did you mean @{pack_file}?")),
+        (
+            &["--port", "1", "--senml", r#"[{"n":"payloadHex","vs":"0x0102"}]"#],
+            "starts with 0x: give hex digits",
+        ),
+        (&["--port", "1", "--senml", r#"[{"n":"payloadHex","vs":"102"}]"#], "an odd number"),
+        (
+            &["--port", "1", "--senml", r#"[{"n":"payloadHex","v":102}]"#],
+            "payload of SenML record 1 is not a text",
+        ),
     ] {
         send(&sim, args).exits(2).complains(part);
     }
@@ -114,6 +128,25 @@ fn records_of_ones_own_go_to_the_device_that_is_named() {
     let newest = sim.downlinks();
     assert_eq!(newest[1].port.as_deref(), Some("7"));
     assert_eq!(newest[1].records, newest[2].records);
+}
+
+#[test]
+fn records_keep_their_digits_and_may_have_a_byte_order_mark() {
+    let sim = simulator().start().unwrap();
+    let records =
+        "\u{feff}[{\"n\":\"iccid\", \"v\":89314404000123456789},{\"n\":\"t\",\"v\":1.7657E9,\"x\":[1.0]}]\n";
+    send(&sim, &["--senml", &format!("@{}", file("digits.json", records))]).exits(0);
+    send(&sim, &["--senml", records]).exits(0);
+    for downlink in sim.downlinks() {
+        assert_eq!(
+            String::from_utf8_lossy(&downlink.body),
+            concat!(
+                r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"iccid","v":89314404000123456789},"#,
+                r#"{"n":"t","v":1.7657E9,"x":[1.0]}]"#
+            )
+        );
+    }
+    assert_eq!(sim.downlinks_received(), 2);
 }
 
 #[test]

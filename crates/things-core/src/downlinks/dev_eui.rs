@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use things_senml::BaseName;
+
 use crate::input::InputError;
 
 /// The EUI-64 of a LoRaWAN device: 8 bytes, most significant first.
@@ -63,6 +65,13 @@ impl FromStr for DevEui {
         let mut bytes = [0; 8];
         hex::decode_to_slice(&digits, &mut bytes).map_err(|error| refuse(error.to_string()))?;
         Ok(Self(bytes))
+    }
+}
+
+/// `urn:dev:DEVEUI:<16 hex>:`, in upper case.
+impl From<DevEui> for BaseName {
+    fn from(dev_eui: DevEui) -> Self {
+        Self::dev_eui(dev_eui.bytes())
     }
 }
 

@@ -6,15 +6,15 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
+use things_senml::{BaseName, Pack, Record};
 
-use super::{DevEui, ExternalReference, FPort, Payload};
+use super::{DevEui, ExternalReference, FPort, Payload, records};
 use crate::answer::Answer;
 use crate::body::Body;
 use crate::error::DecodeError;
 use crate::input::InputError;
 use crate::operation::{Call, Operation};
 use crate::retry::Replay;
-use crate::senml::{BaseName, Pack, Record};
 
 /// A downlink to one device.
 ///
@@ -37,14 +37,21 @@ impl Downlink {
     /// # Ok::<(), things_core::InputError>(())
     /// ```
     pub fn raw(dev_eui: DevEui, port: FPort, payload: impl Into<Vec<u8>>) -> Result<Self, InputError> {
-        let record = Record::new("payloadHex")?.string(Payload::new(payload)?.hex());
-        let pack = Pack::new(&BaseName::from(dev_eui), vec![record])?;
+        let record = Record::new(records::PAYLOAD_HEX)?.with_value(Payload::new(payload)?.hex());
+        let pack = Pack::new(&BaseName::from(dev_eui), [record])?;
         Ok(Self { pack, port: Some(port), external_reference: None })
     }
 
-    /// Records of your own, such as a named instruction that the device's flow at KPN encodes.
-    pub fn senml(pack: Pack) -> Self {
-        Self { pack, port: None, external_reference: None }
+    /// Custom records, such as a named instruction that the device's flow at KPN encodes.
+    ///
+    /// [`DeviceUrn::pack`](crate::DeviceUrn::pack) reads JSON records for a device that is given separately.
+    ///
+    /// # Errors
+    ///
+    /// If the records name no device or several, or if a record named `payloadHex` does not have 1 to 242 bytes in hex.
+    pub fn senml(pack: Pack) -> Result<Self, InputError> {
+        records::check(&pack)?;
+        Ok(Self { pack, port: None, external_reference: None })
     }
 
     /// The LoRa port, where records of your own need one.
@@ -78,7 +85,7 @@ impl Operation for Downlink {
         let mut call = Call::new(Method::POST, "/api/actuator/downlinks")
             .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.actuator.v1.response+json"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(Bytes::from(self.pack.to_json()))
+            .body(Bytes::copy_from_slice(self.pack.as_json().as_bytes()))
             .replay(Replay::Never);
         if let Some(port) = self.port {
             call = call.query("port", port);
@@ -143,9 +150,9 @@ mod tests {
     fn records_of_ones_own_need_no_port() {
         let pack = Pack::new(
             &BaseName::imei("490154203237518").unwrap(),
-            vec![Record::new("open").unwrap().boolean(true)],
+            [Record::new("open").unwrap().with_value(true)],
         );
-        let call = Downlink::senml(pack.unwrap()).encode().unwrap();
+        let call = Downlink::senml(pack.unwrap()).unwrap().encode().unwrap();
         assert_eq!(call.target, "/api/actuator/downlinks");
         assert_eq!(call.body, r#"[{"bn":"urn:dev:IMEI:490154203237518:","n":"open","vb":true}]"#);
     }

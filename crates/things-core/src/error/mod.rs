@@ -216,6 +216,12 @@ impl From<InputError> for Error {
     }
 }
 
+impl From<things_senml::Error> for Error {
+    fn from(error: things_senml::Error) -> Self {
+        InputError::from(error).into()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.0;
