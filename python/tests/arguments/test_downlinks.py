@@ -188,14 +188,6 @@ def test_records_without_a_device_are_refused(client: Client, simulator: Simulat
     assert simulator.calls() == before
 
 
-def test_numbers_keep_their_digits(client: Client, simulator: Simulator) -> None:
-    records = [{"n": "iccid", "v": 89314404000123456789}, {"n": "a", "v": 1.0}]
-    client.send_senml(records, device=DEV_EUI.lower())
-    first, second = simulator.downlinks[-1].records
-    assert first == {"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", **records[0]}
-    assert second == records[1] and type(second["v"]) is float
-
-
 @pytest.mark.parametrize("records", [[{"n": "a", "v": {1}}], iter([]), object()])
 def test_records_that_are_no_plain_data_are_a_type_error(records: Any, client: Client, simulator: Simulator) -> None:
     before = simulator.calls()

@@ -196,11 +196,11 @@ BAD_INPUT: dict[str, Work] = {
     "records without a device": send_senml([RECORD]),
     "records of two devices": send_senml([RECORD, {"bn": "urn:dev:DEVEUI:0000000000000001:", **RECORD}], device=DEV_EUI),
     **{
-        f"payloadHex of {name}": send_senml([{"n": "payloadHex", **value}], device=DEV_EUI)
-        for name, value in {
-            "0x": {"vs": "0x0102"}, "an odd number": {"vs": "102"}, "base64": {"vs": "AQI="},
-            "300 bytes": {"vs": "00" * 300}, "a number": {"v": 102}, "nothing": {},
-        }.items()
+        f"payloadHex of {name}": send_senml([{"n": "payloadHex", label: value}], device=DEV_EUI)
+        for name, label, value in [
+            ("0x", "vs", "0x0102"), ("an odd number", "vs", "102"), ("base64", "vs", "AQI="),
+            ("300 bytes", "vs", "00" * 300), ("a number", "v", 102), ("nothing", "u", "x"),
+        ]
     },
     "records for an unknown kind of device": send_senml([RECORD], device="0059"),
     "records with FPort 0": send_senml([RECORD], device=DEV_EUI, port=0),

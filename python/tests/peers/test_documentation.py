@@ -71,6 +71,13 @@ def test_downlink_of_ones_own_records(service: Service, client: Either) -> None:
     assert request.body == DOWNLINK
 
 
+def test_numbers_of_records_keep_their_digits(service: Service, client: Either) -> None:
+    result(client.send_senml([{"n": "iccid", "v": 89314404000123456789}, {"n": "a", "v": 1.0}], device="0059ac0000181eb6"))
+    assert service.received[-1].body == (
+        b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"iccid","v":89314404000123456789},{"n":"a","v":1.0}]'
+    )
+
+
 def test_context_switch(service: Service, client: Either) -> None:
     result(client.context_switch(CUSTOMER))
     request = service.received[-1]
