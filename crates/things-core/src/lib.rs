@@ -29,8 +29,8 @@ mod transport;
 
 pub use answer::Answer;
 pub use body::Body;
-pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Proxy, Settings, VerifiedDevices};
-pub use config::{Config, Credentials, Limits};
+pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Settings, VerifiedDevices};
+pub use config::{Config, Credentials, Limits, Proxy};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{
     Device, Extra, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof, SortOrder,

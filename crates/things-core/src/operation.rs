@@ -44,10 +44,11 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call to `path`, which starts with `/` and is percent-encoded already.
+    /// A call to `path`, which starts with `/` and is percent-encoded already; or to a whole URL below the base URL. The call
+    /// fails before anything is sent if it is anything else.
     ///
-    /// It is repeated on failure as HTTP defines its method (RFC 9110, section 9.2): `GET`, `HEAD` and
-    /// `OPTIONS` are safe, `PUT` and `DELETE` idempotent, anything else is never repeated.
+    /// It is retried on failure as HTTP defines its method (RFC 9110, section 9.2): `GET`, `HEAD` and `OPTIONS` are safe, `PUT`
+    /// and `DELETE` are idempotent, and any other method is not retried.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         let replay = match method {
             Method::GET | Method::HEAD | Method::OPTIONS => Replay::Safe,

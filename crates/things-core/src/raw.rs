@@ -1,19 +1,23 @@
 //! `METHOD {baseUrl}/...`: an authenticated call to anything this library does not model.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method};
+use percent_encoding::utf8_percent_encode;
+use serde::de::IgnoredAny;
 
 use crate::answer::Answer;
 use crate::error::DecodeError;
-use crate::input::{InputError, header_value};
+use crate::input::{InputError, check_target, header_value};
 use crate::operation::{Call, Operation};
 use crate::retry::Replay;
 
 /// A call to any method and path of the API, with the same token, customer, retries and errors as the rest.
 ///
-/// `GET`, `HEAD` and `OPTIONS` are repeated on failure, `PUT` and `DELETE` too; a `POST` or `PATCH` never is
-/// unless it is proven that it was not processed.
+/// `GET`, `HEAD`, `OPTIONS`, `PUT` and `DELETE` are retried on failure. A `POST` or `PATCH` is retried only if the service
+/// provably did not act on it.
 ///
 /// ```
 /// use things_core::RawCall;
@@ -27,13 +31,14 @@ pub struct RawCall {
 }
 
 impl RawCall {
-    /// A call to `path`, which starts with `/`, is relative to the base URL, and may have a query.
+    /// A call to `path`, which is relative to the base URL and may have a query. `/devices`, `devices` and `//devices` are the
+    /// same path. A whole URL on the base URL's own server is taken too, for example the link to a next page.
     ///
-    /// What is neither a legal URL character nor percent-encoded is encoded. A path that would leave the base
-    /// URL is refused when the call is made, and so are the methods `CONNECT` and `TRACE`.
+    /// Characters that cannot be in a URL are encoded, and so is a `%` that encodes nothing. The call fails before anything is
+    /// sent if the path would leave the base URL, or if the method is `CONNECT` or `TRACE`.
     pub fn new(method: Method, path: &str) -> Self {
-        let input = check_path(path);
-        let call = Call::new(method, encode_target(path))
+        let input = check_target(path).and_then(|()| check_drive(path));
+        let call = Call::new(method, encode_target(&rooted(path)))
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         Self { call, input }
     }
@@ -49,8 +54,10 @@ impl RawCall {
         self
     }
 
-    /// Sets a header. `Authorization`, `x-client-id` and `KPN-Things-Security-Context` come from the client and
-    /// are refused here, and so are the headers of the message's framing and of the connection.
+    /// Sets a header; the value may be empty.
+    ///
+    /// The call fails if the client sets this header (`Authorization`, `x-client-id`, `KPN-Things-Security-Context`,
+    /// `User-Agent`), or if it belongs to the framing of the message or to the connection.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match parse_header(name, value) {
             Ok((name, value)) => self.call = self.call.header(name, value),
@@ -59,24 +66,36 @@ impl RawCall {
         self
     }
 
-    /// Sets a JSON body, and `Content-Type: application/json`.
+    /// Sets a JSON body, and `Content-Type: application/json`. The bytes are sent as they are, without a byte order mark.
+    ///
+    /// The call fails if they are not JSON. [`body`](RawCall::body) does not look at them.
     pub fn json(self, body: impl Into<Bytes>) -> Self {
-        self.body("application/json", body)
+        let mut body: Bytes = body.into();
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body = body.slice(BYTE_ORDER_MARK.len()..);
+        }
+        let valid = check_json(&body);
+        let mut this = self.body("application/json", body);
+        this.input = this.input.and(valid);
+        this
     }
 
-    /// Sets a body of another type.
+    /// Sets a body of another type, or one that is not checked.
     pub fn body(self, content_type: &str, body: impl Into<Bytes>) -> Self {
         let mut this = self.header(CONTENT_TYPE.as_str(), content_type);
         this.call = this.call.body(body);
         this
     }
 
-    /// Says what a repeat would do, where the method does not tell.
+    /// Sets what a retry would do, where the method does not tell.
     pub fn replay(mut self, replay: Replay) -> Self {
         self.call = self.call.replay(replay);
         self
     }
 }
+
+/// U+FEFF in UTF-8, which some editors write first.
+const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 impl Operation for RawCall {
     type Output = Answer;
@@ -88,7 +107,7 @@ impl Operation for RawCall {
         if bodiless && !self.call.body.is_empty() {
             return Err(InputError::new(
                 "body",
-                format!("goes with no {}: use POST or PUT", self.call.method),
+                format!("cannot be sent with {}: use POST or PUT", self.call.method),
             ));
         }
         Ok(self.call.clone())
@@ -113,27 +132,42 @@ fn check_method(method: &Method) -> Result<(), InputError> {
     Err(InputError::new("method", format!("{method} {why}")))
 }
 
-const PATH: &str = "path";
-
-fn check_path(path: &str) -> Result<(), InputError> {
-    if !path.starts_with('/') || path.starts_with("//") {
-        return Err(InputError::new(
-            PATH,
-            "does not start with a single '/': give the path after the base URL, for example /api/devices",
-        ));
+/// Refuses a path of Windows, which is what a shell has made of a path of the API.
+fn check_drive(path: &str) -> Result<(), InputError> {
+    let mut chars = path.chars();
+    let drive = chars.next().is_some_and(|char| char.is_ascii_alphabetic())
+        && chars.next() == Some(':')
+        && chars.next() == Some('/')
+        // A scheme of one letter is no drive.
+        && chars.next() != Some('/');
+    if !drive {
+        return Ok(());
     }
-    if path.chars().any(|char| char.is_control() || char == '\\' || char == '#') {
-        return Err(InputError::new(PATH, "holds a control character, '\\' or '#'"));
-    }
-    let segments = path.split('?').next().unwrap_or_default().split('/');
-    let dots = segments.map(|segment| segment.to_ascii_lowercase().replace("%2e", "."));
-    if dots.into_iter().any(|segment| segment == "." || segment == "..") {
-        return Err(InputError::new(PATH, "has a '.' or '..' segment, which could leave the base URL"));
-    }
-    Ok(())
+    Err(InputError::new(
+        "path",
+        "is a Windows path, into which Git Bash turns a path with a leading slash: leave that slash out, for example api/devices",
+    ))
 }
 
-/// Encodes what may not stand in a request target, and keeps the rest, percent-encoded parts included.
+/// Refuses what is not one JSON value.
+fn check_json(body: &[u8]) -> Result<(), InputError> {
+    serde_json::from_slice::<IgnoredAny>(body).map(|_| ()).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        InputError::new("body", format!("is not JSON ({place})"))
+    })
+}
+
+/// The path with exactly one `/` in front; a whole URL as it is.
+fn rooted(path: &str) -> Cow<'_, str> {
+    let is_url = path.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty()
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    });
+    let below = path.trim_start_matches('/');
+    if is_url || path.len() == below.len() + 1 { path.into() } else { format!("/{below}").into() }
+}
+
+/// Encodes what may not be in a request target, and keeps the rest, percent-encoded parts included.
 fn encode_target(path: &str) -> String {
     const NOT_IN_TARGET: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
         .add(b' ')
@@ -145,7 +179,15 @@ fn encode_target(path: &str) -> String {
         .add(b'}')
         .add(b'|')
         .add(b'^');
-    percent_encoding::utf8_percent_encode(path, NOT_IN_TARGET).to_string()
+    let encoded = utf8_percent_encode(path, NOT_IN_TARGET).to_string();
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut target, part| {
+        let encodes = part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+        target.push_str(if encodes { "%" } else { "%25" });
+        target.push_str(part);
+        target
+    })
 }
 
 /// Headers that frame the message, or belong to a connection, which calls share (RFC 9110, sections 7.6.1 and 10.1.1).
@@ -171,6 +213,10 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
     if ours.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the client: set it there")));
     }
+    if parsed == USER_AGENT {
+        let why = "user-agent names the client: give your program's name to the client, as its user agent";
+        return Err(InputError::new(what, why));
+    }
     if OF_THE_CONNECTION.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the HTTP library")));
     }
@@ -186,24 +232,71 @@ mod tests {
 
     #[test]
     fn a_path_stays_below_the_base_url() {
-        for bad in [
-            "",
-            "devices",
-            "//evil.example",
-            "https://evil.example/",
-            "/a/../b",
-            "/a/%2E%2e/b",
-            "/.",
-            "/a\\b",
-            "/a#b",
-            "/a\nb",
-        ] {
+        for bad in ["/a/../b", "/a/%2E%2e/b", "/.", "..", "/a\\b", "/a#b", "/a\nb", "https://a.example/../b"]
+        {
             assert!(RawCall::get(bad).encode().is_err(), "{bad:?}");
         }
-        for good in ["/", "/devices", "/api/devices?currentPage=0", "/a%20b", "/a..b/c"] {
+        for good in
+            ["/", "/devices", "/api/devices?currentPage=0", "/a%20b", "/a..b/c", "/c:/x", "/x?next=http://a"]
+        {
             assert_eq!(RawCall::get(good).encode().unwrap().target, good);
         }
         assert_eq!(RawCall::get("/é b").encode().unwrap().target, "/%C3%A9%20b");
+    }
+
+    #[test]
+    fn a_path_is_the_same_with_one_slash_none_or_two() {
+        for (path, target) in [
+            ("api/devices", "/api/devices"),
+            ("//api/devices", "/api/devices"),
+            ("///api//devices", "/api//devices"),
+            ("", "/"),
+            ("?a=b", "/?a=b"),
+            ("//evil.example/", "/evil.example/"),
+            ("x?next=http://a", "/x?next=http://a"),
+            ("HTTPS://api.kpnthings.com/x", "HTTPS://api.kpnthings.com/x"),
+            ("://x", "/://x"),
+        ] {
+            assert_eq!(RawCall::get(path).encode().unwrap().target, target, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_that_git_bash_makes_is_refused_with_the_way_out() {
+        for path in ["C:/Program Files/Git/api/devices", "d:/x"] {
+            let error = RawCall::get(path).encode().unwrap_err().to_string();
+            assert!(error.contains("Git Bash") && error.contains("leave that slash out"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_that_encodes_nothing_is_encoded() {
+        for (path, target) in [
+            ("/100%", "/100%25"),
+            ("/a%zz%4", "/a%25zz%254"),
+            ("/a%2Fb%é", "/a%2Fb%25%C3%A9"),
+            ("/%%41", "/%25%41"),
+        ] {
+            assert_eq!(RawCall::get(path).encode().unwrap().target, target);
+        }
+    }
+
+    #[test]
+    fn json_is_json_and_is_sent_as_it_is() {
+        let post = || RawCall::new(Method::POST, "/");
+        for good in ["1.0E9", " {\"a\":89314404000123456789}\n", "[null]"] {
+            assert_eq!(post().json(good).encode().unwrap().body, good);
+        }
+        assert_eq!(post().json("\u{FEFF}[1]").encode().unwrap().body, "[1]");
+        for (bad, place) in
+            [("", "line 1, column 0"), ("{'a': 1}", "line 1, column 2"), ("[1] [2]", "line 1, column 5")]
+        {
+            let error = post().json(bad).encode().unwrap_err().to_string();
+            assert_eq!(error, format!("body is not JSON ({place})"));
+        }
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert!(post().json(deep).encode().is_ok());
+        assert_eq!(post().body("application/json", "{'a': 1}").encode().unwrap().body, "{'a': 1}");
     }
 
     #[test]
@@ -216,10 +309,14 @@ mod tests {
         for name in ["Keep-Alive", "Proxy-Authorization", "TE", "Upgrade", "Expect"] {
             assert!(RawCall::get("/").header(name, "x").encode().is_err(), "{name}");
         }
-        for value in ["a\r\nb: c", "a\0b", "é", "", " a"] {
+        let error = RawCall::get("/").header("User-Agent", "my-app").encode().unwrap_err().to_string();
+        assert!(error.contains("give your program's name to the client"), "{error}");
+        for value in ["a\r\nb: c", "a\0b", "é", " a", " "] {
             assert!(RawCall::get("/").header("x-note", value).encode().is_err(), "{value:?}");
         }
-        assert!(RawCall::get("/").header("x-note", "a b").encode().is_ok());
+        for value in ["a b", ""] {
+            assert!(RawCall::get("/").header("x-note", value).encode().is_ok(), "{value:?}");
+        }
     }
 
     #[test]
@@ -238,7 +335,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_a_legal_request_target(path in "/\\PC{0,40}") {
+        fn what_is_accepted_is_a_legal_request_target(path in "/?/?\\PC{0,40}") {
             if let Ok(call) = RawCall::get(&path).encode() {
                 prop_assert!(call.target.parse::<http::uri::PathAndQuery>().is_ok(), "{}", call.target);
             }

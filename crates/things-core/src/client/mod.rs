@@ -7,11 +7,9 @@ mod builder;
 mod clock;
 mod devices;
 mod postman;
-mod proxy;
 mod settings;
 
 pub use builder::Builder;
 pub use clock::Clock;
 pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
-pub use proxy::Proxy;
 pub use settings::Settings;

@@ -3,14 +3,17 @@
 use std::ffi::OsString;
 use std::io;
 
-use crate::config::{BaseUrl, Config, Credentials, Limits};
+use http::HeaderValue;
+
+use crate::config::{BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
 use crate::error::Error;
 use crate::input::{check_opaque, check_segment, header_value_of};
 use crate::secret::{Secret, secret_bytes};
 
-/// Settings, each perhaps missing. Layers of them are laid over each other with [`Settings::or`].
+/// Settings, each perhaps missing. [`Settings::or`] merges two sets of them.
+///
+/// End a literal with `..Default::default()`, because later versions may add fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Settings {
     /// `KPN_THINGS_TENANT_ID`: the slug of the GRIP tenant, such as `rjsfm52t`.
     pub tenant_id: Option<String>,
@@ -22,7 +25,8 @@ pub struct Settings {
     pub application_id: Option<String>,
     /// `KPN_THINGS_GRIP_BASE_URL`: the identity service; by default `https://auth.grip-on-it.com`.
     pub grip_base_url: Option<String>,
-    /// `KPN_THINGS_TOKEN_URL`: the full URL of the token endpoint, instead of the one made of GRIP's base URL and tenant.
+    /// `KPN_THINGS_TOKEN_URL`: the full URL of the token endpoint, in place of the one made of GRIP's base URL and tenant; or
+    /// [`grip-v3`](Settings::GRIP_V3).
     pub token_url: Option<String>,
     /// `KPN_THINGS_BASE_URL`: the API; by default `https://api.kpnthings.com`.
     pub base_url: Option<String>,
@@ -30,7 +34,10 @@ pub struct Settings {
     pub customer_id: Option<String>,
     /// `KPN_THINGS_SECURITY_CONTEXT`: sent verbatim as `KPN-Things-Security-Context`; its format is not documented.
     pub security_context: Option<Secret>,
-    /// `KPN_THINGS_POSTMAN_ENVIRONMENT`: the path of a Postman environment file, for whoever can read files.
+    /// `KPN_THINGS_ALLOW_HTTP`: hosts other than this machine that plain http may go to, named exactly, without a port.
+    pub allow_http: Vec<String>,
+    /// `KPN_THINGS_POSTMAN_ENVIRONMENT`: the path of a Postman environment file. It must be read before
+    /// [`resolve`](Settings::resolve): see [`or_postman_file`](Settings::or_postman_file).
     pub postman_environment: Option<String>,
 }
 
@@ -38,7 +45,16 @@ const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
 const BASE_URL: &str = "https://api.kpnthings.com";
 
 impl Settings {
+    /// A token URL that means `/api/v3/idp/oidc/token` at GRIP's base URL, which needs no tenant.
+    ///
+    /// A public integration uses this endpoint. KPN does not document it.
+    pub const GRIP_V3: &'static str = "grip-v3";
+
     /// Reads the `KPN_THINGS_*` variables through `lookup`; one that is empty counts as missing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if a variable is not UTF-8.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let read = |name: &str| match lookup(name).map(OsString::into_string) {
             None => Ok(None),
@@ -55,18 +71,28 @@ impl Settings {
             base_url: read("KPN_THINGS_BASE_URL")?,
             customer_id: read("KPN_THINGS_CUSTOMER_ID")?,
             security_context: read("KPN_THINGS_SECURITY_CONTEXT")?.map(Secret::new),
+            allow_http: read("KPN_THINGS_ALLOW_HTTP")?
+                .unwrap_or_default()
+                .split([',', ' '])
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned)
+                .collect(),
             postman_environment: read("KPN_THINGS_POSTMAN_ENVIRONMENT")?,
         })
     }
 
-    /// Fills what is missing here from a layer of lower precedence.
+    /// Fills what is missing here from settings of lower precedence.
     ///
-    /// Where tokens come from is one decision: a layer that sets the token URL or GRIP's base URL decides it.
+    /// The token URL and GRIP's base URL are one decision: if either is set here, both come from here. Only
+    /// [`GRIP_V3`](Settings::GRIP_V3) combines with a base URL from the other settings.
+    #[must_use]
     pub fn or(self, lower: Self) -> Self {
-        let (grip_base_url, token_url) = if self.grip_base_url.is_some() || self.token_url.is_some() {
-            (self.grip_base_url, self.token_url)
-        } else {
-            (lower.grip_base_url, lower.token_url)
+        let is_preset = |url: &Option<String>| url.as_deref() == Some(Self::GRIP_V3);
+        let (grip_base_url, token_url) = match (self.grip_base_url, self.token_url) {
+            (None, None) => (lower.grip_base_url, lower.token_url),
+            (None, token) if is_preset(&token) => (lower.grip_base_url, token),
+            (grip, None) if is_preset(&lower.token_url) => (grip, lower.token_url),
+            set => set,
         };
         Self {
             tenant_id: self.tenant_id.or(lower.tenant_id),
@@ -78,23 +104,44 @@ impl Settings {
             base_url: self.base_url.or(lower.base_url),
             customer_id: self.customer_id.or(lower.customer_id),
             security_context: self.security_context.or(lower.security_context),
+            allow_http: if self.allow_http.is_empty() { lower.allow_http } else { self.allow_http },
             postman_environment: self.postman_environment.or(lower.postman_environment),
         }
     }
 
     /// Fills what is missing here from the Postman environment file that these settings name, if they name one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if `read` fails or the file is no Postman
+    /// environment.
     pub fn or_postman_file(mut self, read: impl FnOnce(&str) -> io::Result<String>) -> Result<Self, Error> {
         let Some(path) = self.postman_environment.take() else { return Ok(self) };
+        Ok(self.or(Self::of_postman_file(path, read)?))
+    }
+
+    /// The settings of the Postman environment file at a path.
+    pub(super) fn of_postman_file(
+        path: String,
+        read: impl FnOnce(&str) -> io::Result<String>,
+    ) -> Result<Self, Error> {
         let text = read(&path).map_err(|error| {
             Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
         })?;
-        Ok(self.or(Self::from_postman(Secret::new(text).expose())?))
+        Self::from_postman(Secret::new(text).expose())
     }
 
-    /// Checks everything, and says all that is wrong in one message.
+    /// Checks everything.
+    ///
+    /// # Errors
+    ///
+    /// Returns one error of the kind [`Config`](crate::ErrorKind::Config) that names everything that is missing or wrong.
     pub fn resolve(self, limits: Limits) -> Result<Config, Error> {
         let mut problems = Problems::default();
         problems.find_missing(&self);
+        if let Some(path) = &self.postman_environment {
+            problems.add(format!("the Postman environment file {path} is named and was not read"));
+        }
         let tenant_id = self.tenant_id.unwrap_or_default();
         let key_id = self.key_id.unwrap_or_default();
         let key_secret = self.key_secret.unwrap_or_else(|| Secret::new(""));
@@ -110,15 +157,20 @@ impl Settings {
         if let Some(id) = &self.application_id {
             problems.check(check_opaque("application id (KPN_THINGS_APPLICATION_ID)", id));
         }
-        let grip = problems.url(
-            "GRIP base URL (KPN_THINGS_GRIP_BASE_URL)",
-            self.grip_base_url.as_deref().unwrap_or(GRIP_BASE_URL),
-        );
-        let base_url =
-            problems.url("base URL (KPN_THINGS_BASE_URL)", self.base_url.as_deref().unwrap_or(BASE_URL));
-        let token_url = match &self.token_url {
+        for host in &self.allow_http {
+            let named = check_allowed_host(host).map_err(|why| format!("KPN_THINGS_ALLOW_HTTP {why}"));
+            problems.check(named);
+        }
+        let allowed = &self.allow_http;
+        let grip = self.grip_base_url.as_deref().unwrap_or(GRIP_BASE_URL);
+        let grip = problems.url("GRIP base URL (KPN_THINGS_GRIP_BASE_URL)", grip, allowed);
+        let base_url = self.base_url.as_deref().unwrap_or(BASE_URL);
+        let base_url = problems.url("base URL (KPN_THINGS_BASE_URL)", base_url, allowed);
+        let at_grip = |path: &str| grip.as_ref().and_then(|grip| grip.join(path).ok());
+        let token_url = match self.token_url.as_deref() {
+            Some(Self::GRIP_V3) => at_grip("/api/v3/idp/oidc/token"),
             Some(text) => {
-                let parsed = problems.url("token URL (KPN_THINGS_TOKEN_URL)", text);
+                let parsed = problems.url("token URL (KPN_THINGS_TOKEN_URL)", text, allowed);
                 let contradiction =
                     |grip: &BaseUrl| parsed.as_ref().is_some_and(|token| !token.same_origin(grip));
                 if self.grip_base_url.is_some() && grip.as_ref().is_some_and(contradiction) {
@@ -126,11 +178,15 @@ impl Settings {
                 }
                 text.parse().ok()
             }
-            None => grip.and_then(|grip| grip.join(format!("/v2/{tenant_id}/oidc/idp/c1/token")).ok()),
+            None => at_grip(&format!("/v2/{tenant_id}/oidc/idp/c1/token")),
         };
-        let customer = self.customer_id.and_then(|id| problems.check(id.parse()));
+        let customer = self.customer_id.and_then(|id| {
+            problems.check(check_segment("customer id (KPN_THINGS_CUSTOMER_ID)", &id))?;
+            id.parse().ok()
+        });
         let security_context = self.security_context.and_then(|context| {
             let name = "security context (KPN_THINGS_SECURITY_CONTEXT)";
+            problems.check(check_opaque(name, context.expose()))?;
             let mut value = problems.check(header_value_of(name, secret_bytes(context.expose().into())))?;
             value.set_sensitive(true);
             Some(value)
@@ -162,6 +218,8 @@ impl Settings {
                 security_context,
                 limits,
                 ca_bundle: None,
+                proxy: None,
+                user_agent: HeaderValue::from_static(PRODUCT),
             }),
             _ => Err(Error::config("the tenant id does not make a URL")),
         }
@@ -171,7 +229,7 @@ impl Settings {
 impl From<Credentials> for Settings {
     fn from(credentials: Credentials) -> Self {
         Self {
-            tenant_id: Some(credentials.tenant_id),
+            tenant_id: Some(credentials.tenant_id).filter(|id| !id.is_empty()),
             key_id: Some(credentials.key_id),
             key_secret: Some(credentials.key_secret),
             application_id: credentials.application_id,
@@ -180,7 +238,7 @@ impl From<Credentials> for Settings {
     }
 }
 
-/// Collects what is wrong, so that a user mends it at one go.
+/// Collects what is wrong, so that a user can fix all of it at once.
 #[derive(Default)]
 struct Problems {
     missing: Vec<&'static str>,
@@ -209,8 +267,8 @@ impl Problems {
         result.map_err(|error| self.add(error.to_string())).ok()
     }
 
-    fn url(&mut self, name: &str, text: &str) -> Option<BaseUrl> {
-        BaseUrl::parse(text).map_err(|why| self.add(format!("{name} {why}"))).ok()
+    fn url(&mut self, name: &str, text: &str, allow_http: &[String]) -> Option<BaseUrl> {
+        BaseUrl::parse(text, allow_http).map_err(|why| self.add(format!("{name} {why}"))).ok()
     }
 
     fn end(mut self) -> Result<(), Error> {
@@ -288,6 +346,80 @@ mod tests {
         settings.token_url = Some("https://auth.grip-on-it.com/api/v3/idp/oidc/token".into());
         let config = settings.resolve(Limits::default()).unwrap();
         assert_eq!(config.token_url, "https://auth.grip-on-it.com/api/v3/idp/oidc/token");
+    }
+
+    #[test]
+    fn grip_v3_is_a_path_at_grip_wherever_grip_is() {
+        let preset = || environment(&[("KPN_THINGS_TOKEN_URL", "grip-v3")]);
+        let elsewhere = || environment(&[("KPN_THINGS_GRIP_BASE_URL", "https://grip.example")]);
+        let key = || Settings::from(Credentials::without_tenant("key", "hush"));
+        for (settings, token_url) in [
+            (preset().or(key()), "https://auth.grip-on-it.com/api/v3/idp/oidc/token"),
+            (preset().or(elsewhere()).or(key()), "https://grip.example/api/v3/idp/oidc/token"),
+            (elsewhere().or(preset()).or(key()), "https://grip.example/api/v3/idp/oidc/token"),
+        ] {
+            assert_eq!(settings.resolve(Limits::default()).unwrap().token_url, token_url);
+        }
+        assert!(problem(key()).contains("missing: tenant id"));
+    }
+
+    #[test]
+    fn what_was_copied_with_the_value_is_named_in_every_setting() {
+        let set: [(&str, fn(&mut Settings, String)); 8] = [
+            ("tenant id", |settings, text| settings.tenant_id = Some(text)),
+            ("key id", |settings, text| settings.key_id = Some(text)),
+            ("key secret", |settings, text| settings.key_secret = Some(text.into())),
+            ("application id", |settings, text| settings.application_id = Some(text)),
+            ("customer id", |settings, text| settings.customer_id = Some(text)),
+            ("security context", |settings, text| settings.security_context = Some(text.into())),
+            ("GRIP base URL", |settings, text| settings.grip_base_url = Some(text)),
+            ("base URL", |settings, text| settings.base_url = Some(text)),
+        ];
+        for (name, set) in set {
+            for (text, told) in [
+                ("\"https://hush.example\"", "is in quotes"),
+                ("https://hush.example\n", "ends in a line break"),
+                ("https://hush.example ", "ends in a blank"),
+                ("https://hush\u{200B}.example", "a zero-width space (U+200B) at position 13"),
+                ("https://hush\u{2011}a.example", "a typographic hyphen (U+2011) at position 13"),
+                ("https://hush\u{A0}.example", "a no-break space (U+00A0)"),
+                ("<https://hush.example>", "is a placeholder (<...>)"),
+                ("${HUSH}", "is a placeholder (${...})"),
+                ("{{hush}}", "is a placeholder ({{...}})"),
+            ] {
+                let mut settings = complete();
+                set(&mut settings, text.into());
+                let message = problem(settings);
+                assert!(message.starts_with(name) && message.contains(told), "{text:?}: {message}");
+                assert!(!message.to_lowercase().contains("hush"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_http_needs_the_name_of_its_host() {
+        let mut settings = environment(&[
+            ("KPN_THINGS_BASE_URL", "http://gateway.local/kpn"),
+            ("KPN_THINGS_ALLOW_HTTP", "other.local, gateway.local"),
+        ])
+        .or(complete());
+        assert_eq!(
+            settings.clone().resolve(Limits::default()).unwrap().base_url(),
+            "http://gateway.local/kpn"
+        );
+        settings.allow_http = vec!["api.kpnthings.com".into()];
+        let message = problem(settings);
+        assert!(
+            message.contains("KPN_THINGS_ALLOW_HTTP names api.kpnthings.com, which is KPN's"),
+            "{message}"
+        );
+        assert!(message.contains("plain http"), "{message}");
+    }
+
+    #[test]
+    fn a_postman_file_that_nobody_read_is_an_error() {
+        let settings = Settings { postman_environment: Some("kpn.json".into()), ..complete() };
+        assert!(problem(settings).contains("kpn.json is named and was not read"));
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Addresses of services, checked so that a secret never crosses a network in the clear.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+use crate::input::{InputError, check_address, check_target};
+
 /// The address of a service: scheme, authority, and a path without its last `/`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     scheme: Scheme,
     authority: Authority,
@@ -16,8 +18,10 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// `https`, or `http` to this machine; no user, query or fragment. The error is a clause after the name.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// `https`, or `http` to this machine or to one of the hosts in `allow_http`; no user, query or fragment. The error is a
+    /// clause after the name.
+    pub(crate) fn parse(text: &str, allow_http: &[String]) -> Result<Self, String> {
+        check_address(text)?;
         if text.contains('#') {
             return Err("has a fragment (#...)".into());
         }
@@ -35,12 +39,11 @@ impl BaseUrl {
         if authority.port_u16().is_none() && authority.as_str() != authority.host() {
             return Err("has a port that is no number from 0 to 65535".into());
         }
+        check_host(authority.host())?;
         if scheme == Scheme::HTTP {
-            if !is_loopback(authority.host()) {
-                return Err(
-                    "is plain http to another machine, which would show the secret on the way: use https://"
-                        .into(),
-                );
+            let allowed = || allow_http.iter().any(|host| authority.host().eq_ignore_ascii_case(host));
+            if !is_loopback(authority.host()) && !allowed() {
+                return Err("is plain http to another machine, which would show the secret on the way: use https://, or name the host in KPN_THINGS_ALLOW_HTTP if the network in between is yours".into());
             }
         } else if scheme != Scheme::HTTPS {
             return Err(format!("has the scheme {scheme}: use https://"));
@@ -52,15 +55,61 @@ impl BaseUrl {
         Ok(Self { scheme, authority, prefix: path.trim_end_matches('/').to_owned() })
     }
 
-    /// The address of `target`, which starts with `/`.
-    pub(crate) fn join(&self, target: String) -> Result<Uri, http::Error> {
-        let target = if self.prefix.is_empty() { target } else { format!("{}{target}", self.prefix) };
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(target))?;
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(path)
-            .build()
+    /// The address of `target`: a path that starts with `/`, or a whole URL below this one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the target is on another server, which must not get the token, or is no path.
+    pub(crate) fn join(&self, target: &str) -> Result<Uri, InputError> {
+        check_target(target)?;
+        let refuse = |why: String| Err(InputError::new("path", why));
+        let target = match target.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+                let path = rest.find(['/', '?']).unwrap_or(rest.len());
+                let (authority, path) = rest.split_at(path);
+                if !self.is_at(scheme, authority) {
+                    // Its user and password, if there are any, are not for an error.
+                    let host = authority.rsplit('@').next().unwrap_or_default();
+                    return refuse(format!(
+                        "is a URL on {scheme}://{host}, and the base URL is {self}: the token goes to no other server"
+                    ));
+                }
+                match path.strip_prefix(self.prefix.as_str()) {
+                    Some(below) if below.is_empty() || below.starts_with('?') => {
+                        format!("{}/{below}", self.prefix)
+                    }
+                    Some(below) if below.starts_with('/') => path.to_owned(),
+                    _ => return refuse(format!("is a URL that is not below the base URL, {self}")),
+                }
+            }
+            _ if target.starts_with('/') => format!("{}{target}", self.prefix),
+            _ => return refuse("does not start with '/'".into()),
+        };
+        let make = || {
+            let path = PathAndQuery::from_maybe_shared(Bytes::from(target))?;
+            Uri::builder()
+                .scheme(self.scheme.clone())
+                .authority(self.authority.clone())
+                .path_and_query(path)
+                .build()
+        };
+        make().or_else(|_: http::Error| refuse("does not make a URL".into()))
+    }
+
+    /// Whether scheme, host and port of a URL are those of this address.
+    fn is_at(&self, scheme: &str, authority: &str) -> bool {
+        let Ok(scheme) = scheme.to_ascii_lowercase().parse::<Scheme>() else { return false };
+        let Ok(authority) = authority.parse::<Authority>() else { return false };
+        let known = if self.scheme == Scheme::HTTP { 80 } else { 443 };
+        let port = |authority: &Authority| match authority.as_str() == authority.host() {
+            true => Some(known),
+            // A port that is no number is none, and unlike ours.
+            false => authority.port_u16(),
+        };
+        self.scheme == scheme
+            && !authority.as_str().contains('@')
+            && self.authority.host().eq_ignore_ascii_case(authority.host())
+            && port(&self.authority) == port(&authority)
     }
 
     pub(crate) fn scheme(&self) -> &Scheme {
@@ -79,6 +128,44 @@ impl fmt::Display for BaseUrl {
     }
 }
 
+/// Refuses a host that HTTP libraries read in different ways, or fail on only when they connect. The error is a clause.
+fn check_host(host: &str) -> Result<(), String> {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let parsed = address.parse::<Ipv6Addr>();
+        return parsed.map(|_| ()).map_err(|_| format!("names the host {host}, which is no IPv6 address"));
+    }
+    let known = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_');
+    if !host.chars().all(known) {
+        return Err(format!("names the host {host:?}, which is no host name"));
+    }
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if number && host.parse::<Ipv4Addr>().is_err() {
+        return Err(format!("names the host {host}, which ends in a number and is no IPv4 address"));
+    }
+    Ok(())
+}
+
+/// Refuses what is not the bare name of a host that plain http may go to. The error is a clause after the name.
+pub(crate) fn check_allowed_host(host: &str) -> Result<(), String> {
+    const OF_KPN: [&str; 3] = ["kpnthings.com", "grip-on-it.com", "kpn.com"];
+    check_address(host)?;
+    if host.parse::<Authority>().map_or(true, |authority| authority.host() != host)
+        || check_host(host).is_err()
+    {
+        return Err(format!("has {host:?}, which is not the bare name of a host, such as gateway.local"));
+    }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let below =
+        |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if OF_KPN.into_iter().any(below) {
+        return Err(format!("names {host}, which is KPN's: its addresses are https"));
+    }
+    Ok(())
+}
+
 /// Whether a host is this machine, by its name or address alone: nothing is looked up.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -92,20 +179,103 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str) -> Result<BaseUrl, String> {
+        BaseUrl::parse(text, &[])
+    }
+
+    #[test]
+    fn a_whole_url_of_the_same_server_is_its_path() {
+        let base = parse("https://api.kpnthings.com").unwrap();
+        for (target, address) in [
+            (
+                "https://api.kpnthings.com/devices?cursor=a%2F",
+                "https://api.kpnthings.com/devices?cursor=a%2F",
+            ),
+            ("HTTPS://API.kpnthings.com:443/devices", "https://api.kpnthings.com/devices"),
+            ("https://api.kpnthings.com", "https://api.kpnthings.com/"),
+            ("https://api.kpnthings.com?a=https://b", "https://api.kpnthings.com/?a=https://b"),
+            ("/a?next=https://evil.example/", "https://api.kpnthings.com/a?next=https://evil.example/"),
+        ] {
+            assert_eq!(base.join(target).unwrap(), address, "{target}");
+        }
+        let below = parse("http://127.0.0.1:8080/proxy").unwrap();
+        assert_eq!(below.join("http://127.0.0.1:8080/proxy/x").unwrap(), "http://127.0.0.1:8080/proxy/x");
+        for bad in ["http://127.0.0.1:8080/x", "http://127.0.0.1:8080/proxyx", "http://127.0.0.1:8080"] {
+            assert!(below.join(bad).unwrap_err().to_string().contains("not below the base URL"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_another_server_is_refused_by_name() {
+        let base = parse("https://api.kpnthings.com").unwrap();
+        for (bad, named) in [
+            ("https://evil.example/devices", "https://evil.example"),
+            ("http://api.kpnthings.com/devices", "http://api.kpnthings.com"),
+            ("https://api.kpnthings.com:8443/x", "https://api.kpnthings.com:8443"),
+            ("https://api.kpnthings.com@evil.example/x", "https://evil.example"),
+            ("https://user:hush@api.kpnthings.com/x", "https://api.kpnthings.com"),
+            ("https://api.kpnthings.com.evil.example", "https://api.kpnthings.com.evil.example"),
+            ("https://api.kpnthings.com:x/", "https://api.kpnthings.com:x"),
+        ] {
+            let error = base.join(bad).unwrap_err().to_string();
+            assert!(error.contains(&format!("is a URL on {named},")), "{bad}: {error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        for bad in [
+            "https://api.kpnthings.com\\@evil.example/",
+            "/a/../b",
+            "https://api.kpnthings.com/%2e%2E/b",
+            "/a#b",
+            "/\r",
+        ] {
+            assert!(base.join(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "devices", "?a=b", "mailto:x"] {
+            assert!(base.join(bad).unwrap_err().to_string().contains("does not start with '/'"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_goes_to_hosts_that_are_named_exactly() {
+        let allowed = ["Gateway.local".to_owned(), "10.1.2.3".into(), "[fd00::5]".into()];
+        for good in ["http://gateway.local:8080/x", "http://10.1.2.3", "http://[fd00::5]:80"] {
+            assert!(BaseUrl::parse(good, &allowed).is_ok(), "{good}");
+        }
+        for bad in ["http://a.gateway.local", "http://local", "http://10.1.2.4", "http://api.kpnthings.com"] {
+            assert!(BaseUrl::parse(bad, &allowed).unwrap_err().contains("plain http"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_bare_names_of_hosts_that_are_not_of_kpn_can_be_allowed() {
+        for good in ["gateway.local", "10.1.2.3", "[fd00::5]", "notkpn.com", "kpn.com.example"] {
+            assert_eq!(check_allowed_host(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["*", "*.local", "http://a.local", "a.local:80", "a/b", "fd00::5", "10.0.0.0/8", "a@b", "é"]
+        {
+            assert!(check_allowed_host(bad).unwrap_err().contains("bare name"), "{bad}");
+        }
+        for bad in ["api.kpnthings.com", "KPNthings.com", "auth.grip-on-it.com.", "x.kpn.com"] {
+            assert!(check_allowed_host(bad).unwrap_err().contains("is KPN's"), "{bad}");
+        }
+        assert!(check_allowed_host("\"a.local\"").unwrap_err().contains("in quotes"));
+    }
+
     #[test]
     fn paths_are_joined_once() {
         for base in ["https://api.kpnthings.com", "https://api.kpnthings.com/"] {
-            let uri = BaseUrl::parse(base).unwrap().join("/api/devices?currentPage=0".into()).unwrap();
+            let uri = parse(base).unwrap().join("/api/devices?currentPage=0").unwrap();
             assert_eq!(uri, "https://api.kpnthings.com/api/devices?currentPage=0");
         }
-        let uri = BaseUrl::parse("http://127.0.0.1:8080/proxy/").unwrap().join("/x".into()).unwrap();
+        let uri = parse("http://127.0.0.1:8080/proxy/").unwrap().join("/x").unwrap();
         assert_eq!(uri, "http://127.0.0.1:8080/proxy/x");
     }
 
     #[test]
     fn plain_http_stays_on_this_machine() {
         for good in ["http://localhost:1", "http://LOCALHOST", "http://127.8.0.1", "http://[::1]:80"] {
-            assert!(BaseUrl::parse(good).is_ok(), "{good}");
+            assert!(parse(good).is_ok(), "{good}");
         }
         for bad in [
             "http://api.kpnthings.com",
@@ -114,14 +284,28 @@ mod tests {
             "http://[::2]",
             "http://0.0.0.0",
         ] {
-            assert!(BaseUrl::parse(bad).err().unwrap().contains("plain http"), "{bad}");
+            assert!(parse(bad).err().unwrap().contains("plain http"), "{bad}");
         }
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
         for (bad, reason) in [
-            ("", "not a URL"),
+            ("", "is empty"),
+            ("\"https://a.example\"", "is in quotes"),
+            ("https://a.example ", "ends in a blank"),
+            ("https://a.example\r", "ends in a line break"),
+            ("https://a\u{200B}.example", "a zero-width space (U+200B) at position 10"),
+            ("https://${HOST}/x", "a placeholder (${...})"),
+            ("{{baseUrl}}", "a placeholder ({{...}})"),
+            ("https://10.0.0.256", "no IPv4 address"),
+            ("https://1.2.3", "no IPv4 address"),
+            ("https://0x7f.1", "no IPv4 address"),
+            ("https://a.0x7f", "no IPv4 address"),
+            ("https://0177.0.0.1", "no IPv4 address"),
+            ("https://a%2eb", "not a URL"),
+            ("https://a!b", "no host name"),
+            ("https://[::g]", ""),
             ("api.kpnthings.com", "not an absolute URL"),
             ("/api", "not an absolute URL"),
             ("ftp://api.kpnthings.com", "scheme"),
@@ -133,7 +317,7 @@ mod tests {
             ("https://a.example:99999", "a port that is no number"),
             ("https://[::1]:", "a port that is no number"),
         ] {
-            let why = BaseUrl::parse(bad).err().unwrap();
+            let why = parse(bad).err().unwrap();
             assert!(why.contains(reason), "{bad:?}: {why}");
         }
     }
@@ -141,10 +325,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_an_address_or_an_error(text in "(https?://)?\\PC{0,30}") {
-            if let Ok(base) = BaseUrl::parse(&text) {
-                let again = BaseUrl::parse(&base.to_string());
+            if let Ok(base) = parse(&text) {
+                let again = parse(&base.to_string());
                 prop_assert!(again.is_ok_and(|again| again == base));
-                prop_assert!(base.join("/api/devices?currentPage=0".into()).is_ok());
+                prop_assert!(base.join("/api/devices?currentPage=0").is_ok());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The checked configuration of a client: credentials, addresses, limits.
 
 mod address;
+mod proxy;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use crate::customers::CustomerId;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
-pub(crate) use address::BaseUrl;
+pub(crate) use address::{BaseUrl, check_allowed_host};
+pub use proxy::Proxy;
 
 /// The API key of GRIP that a client works with, and the service it is for.
 ///
 /// The values are checked when a client is built from them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
+    /// Empty if tokens come from a URL that has no tenant in it.
     pub(crate) tenant_id: String,
     pub(crate) key_id: String,
     pub(crate) key_secret: Secret,
@@ -44,7 +47,12 @@ impl Credentials {
         }
     }
 
-    /// Another application id than the documented one.
+    /// An API key without a tenant, for a [`token_url`](crate::Builder::token_url) that has none in it.
+    pub fn without_tenant(key_id: impl Into<String>, key_secret: impl Into<Secret>) -> Self {
+        Self::new("", key_id, key_secret)
+    }
+
+    /// Sets another application id than the documented one.
     pub fn application_id(mut self, id: impl Into<String>) -> Self {
         self.application_id = Some(id.into());
         self
@@ -68,9 +76,17 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Bounds in time and space. All have defaults that suit a service on the internet.
+/// Limits in time and space. All have defaults that suit a service on the internet.
+///
+/// End a literal with `..Default::default()`, because later versions may add fields.
+///
+/// ```
+/// use things_core::{Limits, RetryPolicy};
+///
+/// let retry = RetryPolicy { max_attempts: 1, ..Default::default() };
+/// let limits = Limits { max_pages: 10, retry, ..Default::default() };
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Time to make a connection: 5 s by default.
     pub connect_timeout: Duration,
@@ -112,10 +128,15 @@ pub struct Config {
     pub(crate) security_context: Option<HeaderValue>,
     pub(crate) limits: Limits,
     pub(crate) ca_bundle: Option<Vec<CertificateDer<'static>>>,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) user_agent: HeaderValue,
 }
 
+/// The product of this library, which every request names.
+pub(crate) const PRODUCT: &str = concat!("kpn-things-sdk/", env!("CARGO_PKG_VERSION"));
+
 impl Config {
-    /// Bounds in time and space; a transport takes its connect timeout from here.
+    /// Limits in time and space; a transport takes its connect timeout from here.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -147,7 +168,17 @@ impl Config {
         [self.credentials.key_secret.clone()].into_iter().chain(context).collect()
     }
 
-    /// Certificates to trust instead of the platform's: at least one, if there is a list.
+    /// The proxy for https requests, user and password included. A transport reads no environment: this is the whole choice.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    /// The `User-Agent` of all requests.
+    pub fn user_agent(&self) -> &HeaderValue {
+        &self.user_agent
+    }
+
+    /// The CA certificates to trust in place of the platform's. `Some` is never empty.
     pub fn ca_bundle(&self) -> Option<&[CertificateDer<'static>]> {
         self.ca_bundle.as_deref()
     }
@@ -162,6 +193,8 @@ impl fmt::Debug for Config {
             .field("base_url", &self.base_url.to_string())
             .field("customer", &self.customer)
             .field("limits", &self.limits)
+            .field("proxy", &self.proxy.as_ref().map(Proxy::address))
+            .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
 }

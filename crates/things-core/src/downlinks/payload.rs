@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::input::{InputError, check_opaque};
+use crate::input::{InputError, check_text};
 
 /// The bytes of a raw downlink: 1 to 242, the LoRaWAN limit of the fastest EU868 data rates.
 ///
@@ -133,7 +133,7 @@ impl ExternalReference {
     /// A reference; not empty, not blank at an end.
     pub fn new(text: impl Into<String>) -> Result<Self, InputError> {
         let text = text.into();
-        check_opaque("external reference", &text)?;
+        check_text("external reference", &text)?;
         Ok(Self(text))
     }
 

@@ -58,17 +58,7 @@ fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now:
     let shared = &session.shared;
     let replay = call.as_ref().map_or(replay, |call| call.replay);
     let prepared = call.and_then(|call| {
-        if !call.target.starts_with('/') {
-            // Behind a base URL with a path it would become a part of another name.
-            return Err(InputError::new("path", "does not start with '/'"));
-        }
-        let join = |target: &str| {
-            shared
-                .config
-                .base_url
-                .join(target.to_owned())
-                .map_err(|_| InputError::new("path", "does not make a URL"))
-        };
+        let join = |target: &str| shared.config.base_url.join(target);
         let customer = match &session.customer {
             None => None,
             Some(id) => {
@@ -270,7 +260,7 @@ impl Flow {
         let left = self.deadline.since(now);
         let timeout = self.shared().config.limits.attempt_timeout.min(left).min(most);
         self.renew_leases(now + timeout);
-        Step::Send(request, Exchange { flow: self, timeout, last: timeout == left })
+        Step::Send(request, Exchange { flow: self, timeout, ends_at_deadline: timeout == left })
     }
 
     /// Ends the call with the failure of a fetch that it shares with others.
@@ -278,9 +268,9 @@ impl Flow {
         Step::Done(Err(self.asked().shared(error, now)))
     }
 
-    /// Ends the call. `unsent` is true if the step in hand was counted as an attempt but not performed.
-    fn cancelled(self: Box<Self>, unsent: bool, now: Moment) -> Step {
-        Step::Done(Err(self.asked().cancelled(unsent, now)))
+    /// The error of a call that the caller stopped. `unsent` is true if the step in hand was counted as an attempt but not performed.
+    fn cancelled(&self, unsent: bool, now: Moment) -> Error {
+        self.asked().cancelled(unsent, now)
     }
 
     fn out_of_time(self: Box<Self>, now: Moment) -> Step {
@@ -369,8 +359,7 @@ mod tests {
     fn a_downlink_that_is_cancelled_between_two_steps_was_not_sent() {
         let (session, downlink, now) = session_and_downlink();
         let cancelled = |step: Step, stage: Stage, attempts: u32| {
-            let Step::Done(result) = step.cancel(now).cancel(now) else { panic!("it is over") };
-            let error = finish(&downlink, result).unwrap_err();
+            let error = finish(&downlink, Step::Done(step.cancel(now)).cancel(now)).unwrap_err();
             assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the call was stopped"));
             assert_eq!((error.stage(), error.attempts()), (stage, attempts));
             assert_eq!(error.outcome(), Some(Outcome::NotSent));

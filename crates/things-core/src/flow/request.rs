@@ -9,8 +9,6 @@ use crate::operation::Call;
 
 pub(super) const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
-const OUR_USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("kpn-things-sdk/", env!("CARGO_PKG_VERSION")));
 
 impl Flow {
     /// The request for an access token.
@@ -23,7 +21,7 @@ impl Flow {
         let headers = request.headers_mut();
         headers.insert(ACCEPT, json.clone());
         headers.insert(CONTENT_TYPE, json);
-        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        headers.insert(USER_AGENT, shared.config.user_agent.clone());
         request
     }
 
@@ -34,7 +32,7 @@ impl Flow {
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         *headers = call.headers.clone();
-        headers.insert(USER_AGENT, OUR_USER_AGENT);
+        headers.insert(USER_AGENT, self.shared().config.user_agent.clone());
         if let Some(grant) = &self.grant {
             headers.insert(AUTHORIZATION, grant.value.clone());
         }

@@ -31,17 +31,20 @@ pub enum Step {
 }
 
 impl Step {
-    /// Ends a call that is not wanted any more, in place of doing what this step says; one that is done stays so.
+    /// Ends a call that the caller no longer wants, in place of doing what this step says. The result of a call that is over
+    /// stays what it is.
     ///
-    /// The error is of the kind [`Interrupted`](ErrorKind::Interrupted). A call that must not be made twice is
-    /// [`NotSent`](Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service did
-    /// not act on it.
-    pub fn cancel(self, now: Moment) -> Self {
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Interrupted`](crate::ErrorKind::Interrupted). A call that must not be made twice is
+    /// [`NotSent`](crate::Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service
+    /// did not act on it.
+    pub fn cancel(self, now: Moment) -> Result<Answer, Error> {
         match self {
-            Self::Send(_, exchange) => exchange.flow.cancelled(true, now),
-            Self::Sleep(pause) => pause.flow.cancelled(false, now),
-            Self::Wait(turn) => turn.flow.cancelled(false, now),
-            Self::Done(result) => Self::Done(result),
+            Self::Send(_, exchange) => Err(exchange.flow.cancelled(true, now)),
+            Self::Sleep(pause) => Err(pause.flow.cancelled(false, now)),
+            Self::Wait(turn) => Err(turn.flow.cancelled(false, now)),
+            Self::Done(result) => result,
         }
     }
 }
@@ -65,8 +68,8 @@ impl fmt::Debug for Step {
 pub struct Exchange {
     pub(super) flow: Box<Flow>,
     pub(super) timeout: Duration,
-    /// It has all the time that the call has left.
-    pub(super) last: bool,
+    /// The exchange has all the time that the call has left, so running out of it is the call's deadline.
+    pub(super) ends_at_deadline: bool,
 }
 
 impl Exchange {
@@ -93,8 +96,8 @@ impl Exchange {
     /// Goes on with the answer, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
         let mut flow = self.flow;
-        flow.out_of_time =
-            self.last && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
+        flow.out_of_time = self.ends_at_deadline
+            && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
         if let Ok(response) = &reply
             && !matches!(
                 Meaning::of(response.status(), flow.stage, true),

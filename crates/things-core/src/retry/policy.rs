@@ -64,18 +64,26 @@ pub enum Stop {
 
 /// How often a call is tried, and how long to wait in between.
 ///
-/// Waiting doubles from `base_delay` up to `max_delay`, with full jitter over its upper half, and is never
-/// shorter than the server's `Retry-After`.
+/// The wait doubles from `base_delay` up to `max_delay`, with full jitter over its upper half, and is never shorter than the
+/// server's `Retry-After`.
+///
+/// End a literal with `..Default::default()`, because later versions may add fields.
+///
+/// ```
+/// use things_core::RetryPolicy;
+///
+/// let once = RetryPolicy { max_attempts: 1, ..Default::default() };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RetryPolicy {
-    /// Most attempts at one call, the first included: 3 by default, at least 1.
+    /// The most attempts at one call, with the first: 3 by default, at least 1.
     pub max_attempts: u32,
-    /// Wait before the second attempt: 200 ms by default.
+    /// The wait before the second attempt: 200 ms by default.
     pub base_delay: Duration,
-    /// Longest wait that we choose ourselves: 10 s by default.
+    /// The longest wait that the client chooses itself: 10 s by default.
     pub max_delay: Duration,
-    /// Longest `Retry-After` that is waited for: 120 s by default. A longer one ends the call with an error that carries it.
+    /// The longest `Retry-After` that the client waits for: 120 s by default. A longer one ends the call with an error that
+    /// carries it.
     pub max_retry_after: Duration,
 }
 

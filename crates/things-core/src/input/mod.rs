@@ -1,4 +1,7 @@
-//! Input from the user, checked before anything is sent: ids, path segments, header values.
+//! Input from the user, checked before anything is sent: ids, path segments, header values, addresses.
+
+mod paste;
+mod product;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -53,26 +56,49 @@ pub(crate) fn encode_segment(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, COMPONENT)
 }
 
-/// Refuses what cannot be an id of the service: empty, blank at an end, or with control characters.
+/// Refuses what cannot be an id or a secret of the service: empty, or with something that only copying puts there.
 ///
 /// Ids are opaque otherwise: nothing is assumed of their alphabet or length.
 pub(crate) fn check_opaque(what: &'static str, text: &str) -> Result<(), InputError> {
-    if text.is_empty() {
-        return Err(InputError::new(what, "is empty"));
-    }
-    if text.ends_with(['\n', '\r']) {
-        return Err(InputError::new(
-            what,
-            "ends in a line break: was it read from a file with its last line end?",
-        ));
-    }
-    if let Some(at) = text.chars().position(char::is_control) {
-        return Err(InputError::new(what, format!("has a control character at position {}", at + 1)));
-    }
-    if text.trim() != text {
-        return Err(InputError::new(what, "starts or ends with a blank"));
+    paste::flaw(text).map_or(Ok(()), |why| Err(InputError::new(what, why)))
+}
+
+/// Refuses what cannot be an address, for the same reasons as [`check_opaque`]. The error is a clause after the name.
+pub(crate) fn check_address(text: &str) -> Result<(), String> {
+    let within = || {
+        paste::placeholder_within(text)
+            .map(|kind| format!("holds a placeholder ({kind}): put the value in its place"))
+    };
+    paste::flaw(text).or_else(within).map_or(Ok(()), Err)
+}
+
+/// Refuses what is no text of a user's own: empty, blank at an end, or with control characters. Unlike an id it may hold any
+/// character that can be part of a text, such as the joiner inside an emoji.
+pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), InputError> {
+    let control = text.chars().any(char::is_control);
+    if text.is_empty() || text.trim() != text || control {
+        let why = paste::flaw(text).unwrap_or_else(|| "has a control character".into());
+        return Err(InputError::new(what, why));
     }
     Ok(())
+}
+
+/// Refuses a path, or a URL with one, that HTTP libraries read in different ways or that could leave the base URL.
+pub(crate) fn check_target(target: &str) -> Result<(), InputError> {
+    let refuse = |why: &str| Err(InputError::new("path", why));
+    if target.chars().any(|char| char.is_control() || matches!(char, '\\' | '#')) {
+        return refuse("has a control character, '\\' or '#'");
+    }
+    let mut segments = target.split('?').next().unwrap_or_default().split('/');
+    if segments.any(|segment| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..")) {
+        return refuse("has a '.' or '..' segment, which could leave the base URL");
+    }
+    Ok(())
+}
+
+/// A `User-Agent` of the caller's own (RFC 9110, section 10.1.5), such as `my-app/1.2 (+https://example.com)`.
+pub(crate) fn check_products(text: &str) -> Result<(), InputError> {
+    product::check(text).map_err(|why| InputError::new("user agent", why))
 }
 
 /// Refuses, beyond [`check_opaque`], what would not stay inside its path segment or its header value.
@@ -90,19 +116,27 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
     }
 }
 
-/// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread.
+/// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread. HTTP allows an
+/// empty one.
 pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InputError> {
+    if value.is_empty() {
+        return Ok(HeaderValue::from_static(""));
+    }
     header_value_of(what, Bytes::copy_from_slice(value.as_bytes()))
 }
 
-/// The same of bytes that are not copied.
+/// A header value of bytes that are not copied, and are not empty.
 pub(crate) fn header_value_of(what: &'static str, value: Bytes) -> Result<HeaderValue, InputError> {
-    let plain = value.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
-    let blank_end = [value.first(), value.last()].iter().any(|end| end.is_none_or(|byte| *byte == b' '));
-    let parsed = HeaderValue::from_maybe_shared(value).ok();
-    parsed.filter(|_| plain && !blank_end).ok_or_else(|| {
-        InputError::new(what, "value is empty, blank at an end, or holds a control or non-ASCII character")
-    })
+    let refuse = |why: String| Err(InputError::new(what, why));
+    let Some((first, last)) = value.first().zip(value.last()) else { return refuse("is empty".into()) };
+    if [first, last].into_iter().any(u8::is_ascii_whitespace) {
+        return refuse("starts or ends with a blank or a line break".into());
+    }
+    let stray = value.iter().position(|byte| *byte != b' ' && !byte.is_ascii_graphic());
+    if let Some(place) = stray {
+        return refuse(format!("has a control character, or one that is not ASCII, at byte {}", place + 1));
+    }
+    HeaderValue::from_maybe_shared(value).or_else(|_| refuse("cannot be a header value".into()))
 }
 
 #[cfg(test)]
