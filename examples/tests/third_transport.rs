@@ -29,8 +29,7 @@ fn builder(sim: &Sim) -> Builder<Client> {
     let lookup = |name: &str| {
         environment.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into())
     };
-    let mut once = RetryPolicy::default();
-    once.max_attempts = 1;
+    let once = RetryPolicy { max_attempts: 1, ..Default::default() };
     let builder = Builder::new(Settings::default(), Client::new);
     builder.environment(lookup, |path| panic!("{path} is not to be read")).unwrap().retry(once)
 }

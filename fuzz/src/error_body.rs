@@ -38,8 +38,7 @@ pub fn error_body(data: &[u8]) {
 /// A session that tries everything once.
 fn once() -> Session {
     static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-        let mut policy = RetryPolicy::default();
-        policy.max_attempts = 1;
+        let policy = RetryPolicy { max_attempts: 1, ..Default::default() };
         config(policy, Duration::from_secs(15))
     });
     Session::new(CONFIG.clone(), 0)

@@ -45,8 +45,7 @@ fn headers(data: &[u8]) -> HeaderMap {
 /// By a read with an hour of time and one attempt, which ends at once and reports what was asked, and by one with the
 /// documented policy, which waits up to 120 s.
 fn is_waited_for(headers: HeaderMap) {
-    let mut once = RetryPolicy::default();
-    once.max_attempts = 1;
+    let once = RetryPolicy { max_attempts: 1, ..Default::default() };
     let step = answer(session_with(once).start(&ListDevices::new(), start()), 200, token_body(TOKEN));
     let reply = response(429, headers.clone(), Bytes::new());
     let Step::Done(Err(error)) = sent(step).1.resume(Ok(reply), start()) else { panic!("one attempt") };

@@ -192,8 +192,7 @@ impl Bounds {
             limits.connect_timeout = positive("connect_timeout", seconds).map_err(Error::config)?;
         }
         if let Some(attempts) = self.max_attempts {
-            let mut policy = RetryPolicy::default();
-            policy.max_attempts = attempts;
+            let policy = RetryPolicy { max_attempts: attempts, ..Default::default() };
             limits.retry = policy;
         }
         limits.max_body = self.max_body.unwrap_or(limits.max_body);

@@ -69,10 +69,24 @@ impl Session {
         Self { shared: Arc::new(shared), customer, timeout, deadline: None }
     }
 
-    /// The same session, acting for a sub-customer: the context switch is done before the first call.
-    pub fn for_customer(&self, id: &str) -> Result<Self, Error> {
-        let customer = Some(id.parse()?);
+    /// The same session, acting for a sub-customer: the context switch is made before the first call.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Input`](crate::ErrorKind::Input) if this cannot be the id of a customer.
+    pub fn for_customer<C>(&self, id: C) -> Result<Self, Error>
+    where
+        C: TryInto<CustomerId>,
+        Error: From<C::Error>,
+    {
+        let customer = Some(id.try_into()?);
         Ok(Self { customer, ..self.clone() })
+    }
+
+    /// The same session, acting for no sub-customer.
+    #[must_use]
+    pub fn without_customer(&self) -> Self {
+        Self { customer: None, ..self.clone() }
     }
 
     /// The same session with another time for a whole call.
@@ -154,6 +168,10 @@ mod tests {
         assert_eq!(scope.customer(), Some(&"customer-1".parse().unwrap()));
         assert_eq!(session.customer(), None);
         assert!(Arc::ptr_eq(&session.shared, &scope.shared));
+        let customer: CustomerId = "customer-2".parse().unwrap();
+        assert_eq!(scope.for_customer(customer.clone()).unwrap().customer(), Some(&customer));
+        assert_eq!(scope.for_customer(String::from("a/b")).unwrap_err().kind(), crate::ErrorKind::Input);
+        assert_eq!(scope.without_customer().customer(), None);
     }
 
     #[test]

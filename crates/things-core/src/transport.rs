@@ -4,39 +4,72 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// What kept a transport from bringing an answer.
+/// Why an exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: refused, DNS, TLS, proxy, or too slow to connect. **The request was not sent.**
+    /// No connection: refused, DNS, TLS, proxy, too slow to connect, or a request that could not be built. **The request was
+    /// not sent.**
     Connect,
+    /// The proxy refused to make a connection. The request was not sent, and a retry would be refused as well.
+    ProxyRefused,
     /// The time of the exchange ran out after a connection was made. The request may have reached the server.
     Timeout,
-    /// The connection broke before the whole answer was there. The request may have reached the server.
+    /// The connection broke before the whole response was there. The request may have reached the server.
     Interrupted,
-    /// The answer's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
+    /// The response's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
     TooLarge,
-    /// The answer's head is larger than the transport takes. The request reached the server.
+    /// The response's head is larger than the transport takes. The request reached the server.
     HeadTooLarge,
     /// Anything else. The request may have reached the server.
     Other,
+}
+
+impl TransportErrorKind {
+    /// Whether the request provably was not sent.
+    pub fn is_unsent(self) -> bool {
+        matches!(self, Self::Connect | Self::ProxyRefused)
+    }
 }
 
 /// A failed exchange, as a transport reports it.
 #[derive(Debug, Clone)]
 pub struct TransportError {
     kind: TransportErrorKind,
+    proxy: Option<Arc<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl TransportError {
     /// A failure of this kind, with the HTTP library's own error as its source.
     pub fn new(kind: TransportErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, source: Some(Arc::from(source.into())) }
+        Self { kind, proxy: None, source: Some(Arc::from(source.into())) }
+    }
+
+    /// A proxy that answered the request for a tunnel with this status. 403 and 407 are its last word: a wrong password that
+    /// is tried again can lock an account.
+    pub fn proxy_status(status: u16, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let kind = match status {
+            403 | 407 => TransportErrorKind::ProxyRefused,
+            _ => TransportErrorKind::Connect,
+        };
+        Self::new(kind, source)
+    }
+
+    /// The same failure, on the way through the proxy at this address, which holds no password.
+    #[must_use]
+    pub fn through(self, proxy: impl Into<Arc<str>>) -> Self {
+        Self { proxy: Some(proxy.into()), ..self }
     }
 
     /// What happened.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
+    }
+
+    /// The address of the proxy that the request was to go through, without user and password.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 
     /// The HTTP library's own error.
@@ -49,12 +82,18 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             TransportErrorKind::Connect => "no connection",
+            TransportErrorKind::ProxyRefused => "no connection, refused by the proxy",
             TransportErrorKind::Timeout => "no answer in time",
             TransportErrorKind::Interrupted => "the connection broke before the answer was complete",
             TransportErrorKind::TooLarge => "the answer is larger than allowed",
             TransportErrorKind::HeadTooLarge => "the answer's head is larger than allowed",
             TransportErrorKind::Other => "the exchange failed",
         })?;
+        match (self.kind, &self.proxy) {
+            (TransportErrorKind::ProxyRefused, Some(proxy)) => write!(f, " {proxy}")?,
+            (_, Some(proxy)) => write!(f, " through the proxy {proxy}")?,
+            (_, None) => {}
+        }
         match &self.source {
             Some(source) => write!(f, ": {}", innermost(source.as_ref())),
             None => Ok(()),
@@ -70,7 +109,7 @@ impl StdError for TransportError {
 
 impl From<TransportErrorKind> for TransportError {
     fn from(kind: TransportErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, proxy: None, source: None }
     }
 }
 
@@ -80,4 +119,35 @@ fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a dyn StdError {
         error = source;
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_403_and_407_are_the_last_word_of_a_proxy() {
+        for (status, kind) in [
+            (403, TransportErrorKind::ProxyRefused),
+            (407, TransportErrorKind::ProxyRefused),
+            (400, TransportErrorKind::Connect),
+            (502, TransportErrorKind::Connect),
+        ] {
+            let error = TransportError::proxy_status(status, "no tunnel");
+            assert_eq!((error.kind(), error.kind().is_unsent()), (kind, true), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_failure_on_the_way_through_a_proxy_names_it() {
+        let refused = TransportError::proxy_status(407, "no tunnel").through("http://proxy.example:3128");
+        assert_eq!(
+            refused.to_string(),
+            "no connection, refused by the proxy http://proxy.example:3128: no tunnel"
+        );
+        let unreachable =
+            TransportError::new(TransportErrorKind::Connect, "port is closed").through("http://p");
+        assert_eq!(unreachable.to_string(), "no connection through the proxy http://p: port is closed");
+        assert_eq!(unreachable.proxy(), Some("http://p"));
+    }
 }

@@ -1,6 +1,5 @@
 //! One HTTP exchange with reqwest, and what its errors mean.
 
-use std::env;
 use std::error::Error as StdError;
 use std::iter::successors;
 use std::sync::Arc;
@@ -11,16 +10,15 @@ use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
+use reqwest::Url;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
-use things_core::{Config, Error, TransportError, TransportErrorKind};
+use things_core::{Config, Error, Proxy, TransportError, TransportErrorKind};
 use tokio::time::{Instant, timeout_at};
 use tower::util::MapFutureLayer;
 
-/// Times beyond this are as good as none, and cannot be added to points in time.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// By so much a connection fails before the exchange that it takes all the time of: then nothing was sent.
+/// Connecting is cut off this much earlier than the exchange, so that running out of time while connecting counts as
+/// `Connect`.
 const EARLIER: Duration = Duration::from_millis(5);
 
 tokio::task_local! {
@@ -29,14 +27,23 @@ tokio::task_local! {
 }
 
 #[derive(Clone)]
-pub(crate) struct Transport(reqwest::Client);
+pub(crate) struct Transport {
+    client: reqwest::Client,
+    proxy: Option<Arc<Proxy>>,
+}
 
 impl Transport {
     /// No redirects, no decompression, no retries; roots of trust from the platform or the user.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        // Nothing that is wrong with an address may wait for a request: it would not be known whether that was sent.
+        for address in [config.base_url(), config.token_url().to_string()] {
+            Url::parse(&address)
+                .map_err(|error| Error::config(format!("{address} is not a URL: {error}")))?;
+        }
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .user_agent(config.user_agent().clone())
             .no_gzip()
             .no_brotli()
             .no_zstd()
@@ -45,13 +52,17 @@ impl Transport {
             .connect_timeout(config.limits().connect_timeout)
             .connector_layer(MapFutureLayer::new(in_time))
             .tls_backend_preconfigured(tls(config)?);
-        if let Some(proxy) = config.proxy(|name| env::var_os(name))? {
-            client = client.proxy(reqwest::Proxy::custom(move |url| {
-                let served = url.as_str().parse().is_ok_and(|address| proxy.serves(&address));
-                served.then(|| proxy.url().to_owned())
+        let proxy = config.proxy().cloned().map(Arc::new);
+        if let Some(proxy) = proxy.clone() {
+            let url = Url::parse(proxy.url())
+                .map_err(|error| Error::config(format!("the address of the proxy is not a URL: {error}")))?;
+            client = client.proxy(reqwest::Proxy::custom(move |target| {
+                let served = target.as_str().parse().is_ok_and(|address| proxy.serves(&address));
+                served.then(|| url.clone())
             }));
         }
-        client.build().map(Self).map_err(|error| Error::config(format!("no HTTP client: {error}")))
+        let client = client.build().map_err(|error| Error::config(format!("no HTTP client: {error}")))?;
+        Ok(Self { client, proxy })
     }
 
     pub(crate) async fn send(
@@ -60,9 +71,15 @@ impl Transport {
         time: Duration,
         limit: usize,
     ) -> Result<Response<Bytes>, TransportError> {
-        let deadline = Instant::now() + time.min(LONGEST);
+        let deadline = Instant::now() + time;
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(request.uri()));
         let exchange = DEADLINE.scope(deadline, self.exchange(request, limit));
-        timeout_at(deadline + EARLIER, exchange).await.unwrap_or(Err(TransportErrorKind::Timeout.into()))
+        let done = timeout_at(deadline + EARLIER, exchange).await;
+        let done = done.unwrap_or(Err(TransportErrorKind::Timeout.into()));
+        done.map_err(|error| match proxy {
+            Some(proxy) => proxy.explain(error),
+            None => error,
+        })
     }
 
     async fn exchange(
@@ -76,7 +93,8 @@ impl Transport {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let request = reqwest::Request::try_from(request).map_err(classify)?;
-        let (parts, body) = Response::from(self.0.execute(request).await.map_err(classify)?).into_parts();
+        let (parts, body) =
+            Response::from(self.client.execute(request).await.map_err(classify)?).into_parts();
         let body = Limited::new(body, limit).collect().await.map_err(|error| {
             match error.downcast::<reqwest::Error>() {
                 Ok(error) => classify(*error),
@@ -120,10 +138,15 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
 
 /// Only what happens before a request can be written counts as `Connect`.
 fn classify(error: reqwest::Error) -> TransportError {
-    let mut causes = successors(error.source(), |error| (*error).source());
-    let kind = if error.is_connect() {
+    let causes = || successors(error.source(), |error| (*error).source());
+    // The library has a type for this error, and does not show it.
+    if error.is_connect() && causes().any(|cause| cause.to_string().ends_with("proxy authorization required"))
+    {
+        return TransportError::proxy_status(407, error.without_url());
+    }
+    let kind = if error.is_connect() || error.is_builder() {
         TransportErrorKind::Connect
-    } else if causes.any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse_too_large)) {
+    } else if causes().any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse_too_large)) {
         TransportErrorKind::HeadTooLarge
     } else if error.is_timeout() {
         TransportErrorKind::Timeout

@@ -1,4 +1,4 @@
-//! Makes connections, and marks what keeps one from being there: before that, nothing of a request is sent.
+//! Makes connections, and marks the errors that come before there is one: until then, nothing of a request is sent.
 
 use things_core::{TransportError, TransportErrorKind};
 use ureq::Error;
@@ -16,7 +16,8 @@ impl Connector for MarkingConnector {
             return Err(not_connected(Error::Timeout(details.timeout.reason)));
         }
         let details = ConnectionDetails {
-            // What requests have of their own is a timeout, not TLS: that is set up once, and sessions are resumed.
+            // Per-request configuration changes only the timeout and the proxy; saying so lets ureq reuse one TLS
+            // configuration, and resume sessions.
             request_level: false,
             uri: details.uri,
             addrs: details.addrs.clone(),
@@ -32,12 +33,17 @@ impl Connector for MarkingConnector {
     }
 }
 
-/// Marks an error as one that comes before a connection.
+/// Marks an error as one that comes before there is a connection.
 pub(crate) fn not_connected(error: Error) -> Error {
     const CERTIFICATES: &str = "install the CA certificates of your system, or set a CA bundle";
     let error = match error {
         // On the way to a proxy it was marked already.
         Error::Other(_) => return error,
+        Error::ConnectProxyFailed(told) => {
+            // "proxy server responded 502/502".
+            let status = told.split([' ', '/']).find_map(|word| word.parse().ok()).unwrap_or_default();
+            TransportError::proxy_status(status, told)
+        }
         Error::Rustls(error) => {
             TransportError::new(TransportErrorKind::Connect, format!("{error}: {CERTIFICATES}"))
         }

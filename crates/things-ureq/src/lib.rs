@@ -14,11 +14,13 @@ use std::{env, fmt, fs, thread};
 pub use feed::{FeedIter, PageIter, Stopper};
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, ContextSwitch, Credentials, CustomerId, DevEui, Device, DeviceIter, DeviceUrn,
-    Devices, Downlink, Error, ErrorKind, FPort, Fleet, Gap, Incomplete, Outcome, Page, Payload, Proof,
-    RawCall, Receipt, Replay, RetryPolicy, Secret, Settings, SortOrder, Stage, Stop, VerifiedDevices, senml,
+    Answer, Body, Builder, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui, Device,
+    DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort,
+    Feed, Fleet, Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation, Outcome,
+    Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings,
+    SortOrder, Stage, Stop, VerifiedDevices, senml,
 };
-use things_core::{Clock, Config, Moment, Operation, Pause, Session, Step, finish};
+use things_core::{Pause, Step, finish};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
@@ -30,23 +32,39 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with these credentials; the builder takes addresses, bounds and the rest.
+    /// A builder for a client with these credentials; it takes addresses, limits and the rest.
+    ///
+    /// The client reads no `KPN_THINGS_*` variable. It honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` unless the builder
+    /// sets a [`proxy`](Builder::proxy) or [none](Builder::no_proxy).
     pub fn builder(credentials: Credentials) -> Builder<Self> {
         Builder::new(credentials, Self::new)
+            .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
     }
 
     /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) that names everything that is missing or wrong.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder_from_env(Settings::default())?.build()
     }
 
-    /// A builder from settings that go before the `KPN_THINGS_*` variables.
+    /// A builder from settings that override the `KPN_THINGS_*` variables.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) if a variable or the Postman environment file cannot be read.
     pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
         Builder::new(settings, Self::new)
             .environment(|name| env::var_os(name), |path| fs::read_to_string(path))
     }
 
-    /// A client from a configuration that is checked already, with a session of its own.
+    /// A client from a configuration that is checked already, with a session of its own. It reads no environment variable.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) if the HTTP library cannot use an address or a certificate.
     pub fn new(config: Config) -> Result<Self, Error> {
         let start = Instant::now();
         let clock = move || Moment::new(start.elapsed(), SystemTime::now());
@@ -73,9 +91,23 @@ impl Client {
         self.call(downlink)
     }
 
-    /// The same client, acting for a sub-customer: the context switch is done before the first call.
-    pub fn for_customer(&self, id: &str) -> Result<Self, Error> {
+    /// The same client, acting for a sub-customer: the context switch is made before the first call.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Input`](ErrorKind::Input) if this cannot be the id of a customer.
+    pub fn for_customer<C>(&self, id: C) -> Result<Self, Error>
+    where
+        C: TryInto<CustomerId>,
+        Error: From<C::Error>,
+    {
         Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
+    }
+
+    /// The same client, acting for no sub-customer.
+    #[must_use]
+    pub fn without_customer(&self) -> Self {
+        Self { session: self.session.without_customer(), ..self.clone() }
     }
 
     /// The same client with another time for a whole call.
@@ -112,7 +144,7 @@ impl Client {
         loop {
             step = match step {
                 Step::Done(result) => return finish(operation, result),
-                unwanted if !wanted() => unwanted.cancel(self.clock.now()),
+                unwanted if !wanted() => return finish(operation, unwanted.cancel(self.clock.now())),
                 Step::Send(request, exchange) => {
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
                     exchange.resume(reply, self.clock.now())
@@ -142,6 +174,13 @@ impl Client {
         }
     }
 }
+
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Client>();
+    shared::<Session>();
+    shared::<Error>();
+};
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
-//! Looks host names up once in a while, not once a request.
+//! Remembers the addresses of hosts for a while.
 //!
-//! ureq resolves before it looks for an idle connection, on a thread of its own if there is a deadline: a look-up
-//! and a thread for every request.
+//! ureq resolves a name before it looks for an idle connection, and on another thread if there is a deadline. Without this, each
+//! request would cost a look-up and a thread.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::connector::not_connected;
 
 /// How long an address is used before it is looked up again.
-const KEEP: Duration = Duration::from_secs(30);
+const LIFE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(crate) struct CachingResolver(Mutex<HashMap<String, (Instant, ResolvedSocketAddrs)>>);
@@ -26,7 +26,7 @@ impl Resolver for CachingResolver {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = format!("{:?}{:?}", uri.scheme(), uri.authority());
         if let Some((when, addresses)) = lock().get(&host)
-            && when.elapsed() < KEEP
+            && when.elapsed() < LIFE
         {
             return Ok(addresses.clone());
         }

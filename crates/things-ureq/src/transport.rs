@@ -1,6 +1,5 @@
 //! One HTTP exchange with ureq, and what its errors mean.
 
-use std::env;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +13,13 @@ use ureq::{Agent, AsSendBody, Body};
 use crate::connector::MarkingConnector;
 use crate::resolver::CachingResolver;
 
-/// The library adds times to points in time, which would overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// A page of 20 devices has 5 KB; the library's 128 KB each way would cost 2 MB for 8 connections.
 const INPUT_BUFFER: usize = 32 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     agent: Agent,
-    proxy: Option<Proxy>,
+    proxy: Option<(Proxy, ureq::Proxy)>,
 }
 
 impl Transport {
@@ -44,7 +40,8 @@ impl Transport {
             .max_redirects_will_error(false)
             // Nothing compressed is asked for, even if another crate turns the library's features on.
             .accept_encoding("")
-            .timeout_connect(Some(config.limits().connect_timeout.min(LONGEST)))
+            .user_agent(config.user_agent().to_str().unwrap_or_default())
+            .timeout_connect(Some(config.limits().connect_timeout))
             .input_buffer_size(INPUT_BUFFER)
             // A head that fills the buffer must be too large, for it cannot be read on.
             .max_response_header_size(INPUT_BUFFER - 1)
@@ -52,9 +49,13 @@ impl Transport {
             .max_idle_connections_per_host(64)
             .max_idle_connections(128)
             .tls_config(tls.build());
+        let proxy =
+            config.proxy().map(|proxy| Ok((proxy.clone(), ureq::Proxy::new(proxy.url())?))).transpose();
+        let unfit =
+            |error: ureq::Error| Error::config(format!("the address of the proxy cannot be read: {error}"));
         Ok(Self {
             agent: Agent::with_parts(agent.build(), MarkingConnector::default(), CachingResolver::default()),
-            proxy: config.proxy(|name| env::var_os(name))?,
+            proxy: proxy.map_err(unfit)?,
         })
     }
 
@@ -64,15 +65,21 @@ impl Transport {
         time: Duration,
         limit: usize,
     ) -> Result<Response<Bytes>, TransportError> {
+        let proxy = self.proxy.as_ref().filter(|(proxy, _)| proxy.serves(request.uri()));
+        let (ours, theirs) = proxy.map(|(ours, theirs)| (ours, theirs.clone())).unzip();
         let (parts, body) = request.into_parts();
         // RFC 9110, section 8.6: where the method means a body, a length of 0 is sent too.
         let meant = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         let response = if meant || !body.is_empty() {
-            self.run(Request::from_parts(parts, &*body), time)
+            self.run(Request::from_parts(parts, &*body), time, theirs)
         } else {
-            self.run(Request::from_parts(parts, ()), time)
+            self.run(Request::from_parts(parts, ()), time, theirs)
         };
-        let (parts, mut body) = response.map_err(classify)?.into_parts();
+        let response = response.map_err(classify).map_err(|error| match ours {
+            Some(proxy) => proxy.explain(error),
+            None => error,
+        });
+        let (parts, mut body) = response?.into_parts();
         // Room for all of it, within reason: a buffer that grows leaves copies of a token behind.
         let room = body.content_length().unwrap_or(8 << 10).min(1 << 20);
         let mut bytes = Vec::with_capacity(room as usize);
@@ -81,10 +88,13 @@ impl Transport {
         Ok(Response::from_parts(parts, Bytes::from(bytes)))
     }
 
-    fn run(&self, request: Request<impl AsSendBody>, time: Duration) -> Result<Response<Body>, ureq::Error> {
-        let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(request.uri()));
-        let proxy = proxy.map(|proxy| ureq::Proxy::new(proxy.url())).transpose()?;
-        let request = self.agent.configure_request(request).timeout_global(Some(time.min(LONGEST)));
+    fn run(
+        &self,
+        request: Request<impl AsSendBody>,
+        time: Duration,
+        proxy: Option<ureq::Proxy>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request).timeout_global(Some(time));
         self.agent.run(request.proxy(proxy).build())
     }
 }

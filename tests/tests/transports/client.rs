@@ -17,8 +17,7 @@ pub(crate) fn settings(base_url: &str) -> Builder<Config> {
             }
         })
     });
-    let mut once = RetryPolicy::default();
-    once.max_attempts = 1;
+    let once = RetryPolicy { max_attempts: 1, ..Default::default() };
     Builder::new(Credentials::new("rjsfm52t", "key", "hush"), Ok)
         .base_url(base_url)
         .token_url(format!("http://{}/token", TOKENS.address))
@@ -28,7 +27,7 @@ pub(crate) fn settings(base_url: &str) -> Builder<Config> {
 /// Little time, for cases that use all of it.
 pub(crate) const SHORT: Duration = Duration::from_millis(500);
 
-fn downlink() -> Downlink {
+pub(crate) fn downlink() -> Downlink {
     Downlink::raw("0059AC0000181EB6".parse().unwrap(), FPort::new(1).unwrap(), [1, 2]).unwrap()
 }
 

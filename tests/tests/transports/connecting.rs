@@ -7,7 +7,7 @@ use std::time::Duration;
 use things_core::{ErrorKind, Outcome};
 use tokio::net::TcpSocket;
 
-use crate::client::{SHORT, fails, settings};
+use crate::client::{Client, SHORT, downlink, fails, settings};
 use things_tests::server::{Server, read_request, wait_for_the_end};
 
 #[test]
@@ -17,6 +17,20 @@ fn without_a_connection_nothing_was_sent() {
     for (case, base_url) in [("a name that cannot be looked up", &*name), ("a closed port", refused)] {
         fails(case, &settings(base_url).build().unwrap(), ErrorKind::Connect, Outcome::NotSent);
     }
+}
+
+#[test]
+fn an_address_that_no_library_can_use_is_refused_or_at_least_not_sent_to() {
+    for address in ["https://10.0.0.256", "https://1.2", "https://0x7f.1"] {
+        let error = settings(address).build().unwrap_err();
+        assert!(error.message().contains("no IPv4 address"), "{error}");
+    }
+    // The core has no tables of Unicode: reqwest refuses this when the client is made, ureq looks it up and does not find it.
+    let config = settings("https://xn--a").build().unwrap();
+    let error = Client::try_new("reqwest", config.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    let error = Client::new("ureq", config).call(&downlink()).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Some(Outcome::NotSent)), "{error}");
 }
 
 #[test]

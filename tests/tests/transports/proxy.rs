@@ -1,12 +1,16 @@
-//! Proxies, as the environment names them: the same cases for both transports.
+//! Proxies, as the environment or the program names them: the same cases for both transports.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use std::time::Duration;
+
 use rustls::ServerConfig;
+use things_core::{ErrorKind, RawCall, RetryPolicy};
 
 use crate::child;
+use crate::client::{Client, settings};
 use things_tests::authority::Authority;
 use things_tests::server::{Server, answer, read_request, tls};
 
@@ -78,6 +82,10 @@ fn https_goes_through_the_proxy_that_the_environment_names() {
             (&[("HTTPS_PROXY", unused), ("NO_PROXY", "127.0.0.1")], false),
             (&[("HTTPS_PROXY", unused), ("no_proxy", "10.1.2.3, 127.0.0.0/8")], false),
             (&[("ALL_PROXY", unused), ("NO_PROXY", "*")], false),
+            (&[("ALL_PROXY", "socks5h://127.0.0.1:1"), ("NO_PROXY", "*")], false),
+            (&[("HTTPS_PROXY", unused), ("NO_PROXY", &server.address.to_string())], false),
+            (&[("HTTPS_PROXY", &url), ("NO_PROXY", "127.0.0.1:1")], true),
+            (&[("HTTPS_PROXY", &url), ("NO_PROXY", ".,*.")], true),
         ] {
             let outcome = child::post(transport, &server.https(), &ours.pem(), variables);
             let expected = if through { "by the proxy" } else { "directly" };
@@ -131,6 +139,74 @@ fn user_and_password_are_for_the_proxy_and_for_nobody_else() {
 const CREDENTIALS: &str = "dXNlcjpwYTU1QHdvcmQ=";
 const REFUSAL: &str = "HTTP/1.1 407 Proxy Authentication Required\r\n\
     proxy-authenticate: Basic realm=\"x\"\r\ncontent-length: 0\r\n\r\n";
+
+#[test]
+fn an_error_on_the_way_names_the_proxy_without_its_password() {
+    let ours = Authority::new("ours");
+    let server = direct(ours.server(HOST));
+    let (refusing, _asked) = proxy(Manner::Refuse(REFUSAL));
+    let (busy, _heads) = proxy(Manner::Refuse("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"));
+    let closed = "127.0.0.1:1".parse().unwrap();
+    for (address, told) in [
+        (refusing.address, "no connection, refused by the proxy"),
+        (busy.address, "no connection through the proxy"),
+        (closed, "no connection through the proxy"),
+    ] {
+        let url = format!("http://user:pa55word@{address}");
+        for transport in TRANSPORTS {
+            let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "10.*")];
+            let found = child::post(transport, &server.https(), &ours.pem(), &variables);
+            let named = format!("{told} http://{address} (no effect in NO_PROXY: 10.*): ");
+            assert!(found.contains(&named), "{transport}: {found}");
+            assert!(!found.contains("pa55"), "{transport}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_wants_another_password_is_asked_once() {
+    let ours = Authority::new("ours");
+    let server = direct(ours.server(HOST));
+    for (transport, status, connections) in [
+        ("ureq", "407", 1),
+        ("reqwest", "407", 1),
+        ("ureq", "403", 1),
+        // reqwest does not tell a 403 from a 502.
+        ("reqwest", "403", 3),
+        ("ureq", "502", 3),
+        ("reqwest", "502", 3),
+    ] {
+        let head = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+        let (proxy, asked) = proxy(Manner::Refuse(head.leak()));
+        let config = settings(&server.https())
+            .retry(RetryPolicy { base_delay: Duration::from_millis(1), ..Default::default() })
+            .ca_bundle(ours.pem())
+            .proxy(proxy.http());
+        let error = Client::new(transport, config.build().unwrap()).call(&RawCall::get("/")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert_eq!(asked.try_iter().count(), connections, "{transport}: {status}: {error}");
+    }
+}
+
+#[test]
+fn a_proxy_can_be_set_and_refused_in_code() {
+    let ours = Authority::new("ours");
+    let server = direct(ours.server(HOST));
+    let (proxy, asked) = proxy(Manner::Serve(ours.server(HOST)));
+    let variable = |_: &str| Some("http://127.0.0.1:1".into());
+    let base = || settings(&server.https()).ca_bundle(ours.pem()).machine(variable, |_| unreachable!());
+    for (config, expected, head) in
+        [(base().proxy(proxy.http()), "by the proxy", true), (base().no_proxy(), "directly", false)]
+    {
+        for client in Client::both(&config.user_agent("my-app/1.2").build().unwrap()) {
+            let answer = client.call(&RawCall::get("/")).unwrap();
+            assert_eq!(answer.body, expected, "{client:?}");
+            let heads: Vec<_> = asked.try_iter().collect();
+            assert_eq!(heads.len(), usize::from(head));
+            assert!(heads.iter().all(|head| head.contains(": my-app/1.2 kpn-things-sdk/")), "{heads:?}");
+        }
+    }
+}
 
 #[test]
 fn a_proxy_that_makes_no_tunnel_is_no_connection() {

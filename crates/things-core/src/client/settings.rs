@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -43,6 +44,9 @@ pub struct Settings {
 
 const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
 const BASE_URL: &str = "https://api.kpnthings.com";
+
+/// A longer time is as good as none, and HTTP libraries cannot add it to a point in time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Settings {
     /// A token URL that means `/api/v3/idp/oidc/token` at GRIP's base URL, which needs no tenant.
@@ -136,7 +140,7 @@ impl Settings {
     /// # Errors
     ///
     /// Returns one error of the kind [`Config`](crate::ErrorKind::Config) that names everything that is missing or wrong.
-    pub fn resolve(self, limits: Limits) -> Result<Config, Error> {
+    pub fn resolve(self, mut limits: Limits) -> Result<Config, Error> {
         let mut problems = Problems::default();
         problems.find_missing(&self);
         if let Some(path) = &self.postman_environment {
@@ -192,14 +196,15 @@ impl Settings {
             Some(value)
         });
         for (name, duration) in [
-            ("connect timeout", limits.connect_timeout),
-            ("attempt timeout", limits.attempt_timeout),
-            ("timeout", limits.timeout),
-            ("refresh timeout", limits.refresh_timeout),
+            ("connect timeout", &mut limits.connect_timeout),
+            ("attempt timeout", &mut limits.attempt_timeout),
+            ("timeout", &mut limits.timeout),
+            ("refresh timeout", &mut limits.refresh_timeout),
         ] {
             if duration.is_zero() {
                 problems.add(format!("{name} is zero: nothing could be sent"));
             }
+            *duration = LONGEST.min(*duration);
         }
         if limits.max_pages == 0 {
             problems.add("the number of pages is bounded by 0: nothing could be listed");
@@ -459,7 +464,9 @@ mod tests {
 
     #[test]
     fn bounds_of_nothing_are_refused() {
-        let limits = Limits { timeout: std::time::Duration::ZERO, ..Limits::default() };
+        let limits = Limits { timeout: Duration::ZERO, ..Limits::default() };
         assert!(complete().resolve(limits).unwrap_err().to_string().contains("timeout is zero"));
+        let limits = Limits { attempt_timeout: Duration::MAX, ..Limits::default() };
+        assert_eq!(complete().resolve(limits).unwrap().limits.attempt_timeout, LONGEST);
     }
 }

@@ -10,6 +10,7 @@ use http::uri::Scheme;
 use crate::error::Error;
 use crate::input::check_address;
 use crate::secret::Secret;
+use crate::transport::TransportError;
 
 /// A proxy for https. Plain http never goes through a proxy.
 #[derive(Debug, Clone)]
@@ -85,6 +86,20 @@ impl Proxy {
     /// The entries of `NO_PROXY` that name neither a host nor a network, and have no effect.
     pub fn without_effect(&self) -> &[String] {
         &self.without_effect
+    }
+
+    /// The error of an exchange through this proxy. If nothing was sent, it names the proxy, and the entries of `NO_PROXY` that
+    /// have no effect.
+    pub fn explain(&self, error: TransportError) -> TransportError {
+        if !error.kind().is_unsent() {
+            return error;
+        }
+        match &*self.without_effect {
+            [] => error.through(&*self.address),
+            entries => {
+                error.through(format!("{} (no effect in NO_PROXY: {})", self.address, entries.join(", ")))
+            }
+        }
     }
 
     /// Whether requests to this address go through it.
@@ -221,6 +236,7 @@ fn shares_bits(network: IpAddr, length: u32, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::TransportErrorKind;
 
     const PROXY: &str = "http://proxy.example:3128";
 
@@ -298,6 +314,12 @@ mod tests {
     fn entries_that_name_nothing_are_reported() {
         let proxy = Proxy::new(PROXY).unwrap().except("10.*, localhost, ., a.example:x, http://b.example");
         assert_eq!(proxy.without_effect(), ["10.*", ".", "a.example:x", "http://b.example"]);
+        let told = |kind: TransportErrorKind| proxy.explain(kind.into()).to_string();
+        assert_eq!(
+            told(TransportErrorKind::Connect),
+            "no connection through the proxy http://proxy.example:3128 (no effect in NO_PROXY: 10.*, ., a.example:x, http://b.example)"
+        );
+        assert!(!told(TransportErrorKind::Interrupted).contains("proxy"));
     }
 
     #[test]

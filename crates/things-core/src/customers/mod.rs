@@ -7,13 +7,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::input::{InputError, check_segment};
 
 pub use context_switch::ContextSwitch;
 
 /// The Customer ID of a sub-customer: opaque text that stays inside its path segment and its header value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct CustomerId(Arc<str>);
 
 impl CustomerId {
@@ -33,6 +35,28 @@ impl CustomerId {
     }
 }
 
+impl AsRef<str> for CustomerId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for CustomerId {
+    type Error = InputError;
+
+    fn try_from(text: &str) -> Result<Self, InputError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for CustomerId {
+    type Error = InputError;
+
+    fn try_from(text: String) -> Result<Self, InputError> {
+        text.parse()
+    }
+}
+
 impl FromStr for CustomerId {
     type Err = InputError;
 
@@ -42,8 +66,31 @@ impl FromStr for CustomerId {
     }
 }
 
+impl Serialize for CustomerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl fmt::Display for CustomerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_from_any_text_and_written_as_it_is() {
+        let id: CustomerId = serde_json::from_str("\"c-1\"").unwrap();
+        assert_eq!(Ok(id.clone()), "c-1".try_into());
+        assert_eq!(Ok(id.clone()), String::from("c-1").try_into());
+        assert_eq!((id.as_ref(), serde_json::to_string(&id).unwrap()), ("c-1", "\"c-1\"".to_owned()));
+        for bad in ["a/b", "\"c\"", "<id>", ""] {
+            assert!(CustomerId::try_from(bad).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<CustomerId>("\"a/b\"").is_err());
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use things_senml::BaseName;
 
 use crate::input::InputError;
@@ -81,6 +83,18 @@ impl fmt::Display for DevEui {
     }
 }
 
+impl Serialize for DevEui {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DevEui {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 impl fmt::Debug for DevEui {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DevEui({self})")
@@ -129,6 +143,9 @@ mod tests {
             prop_assert_eq!(dev_eui.bytes(), bytes);
             prop_assert_eq!(format!("{dev_eui:?}"), format!("DevEui({dev_eui})"));
             prop_assert_eq!(dev_eui.to_string().parse::<DevEui>(), Ok(dev_eui));
+            let json = serde_json::to_string(&dev_eui).unwrap();
+            prop_assert_eq!(&json, &format!("\"{dev_eui}\""));
+            prop_assert_eq!(serde_json::from_str::<DevEui>(&json).unwrap(), dev_eui);
             let pairs: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             prop_assert_eq!(pairs.join("-").parse::<DevEui>(), Ok(dev_eui));
             prop_assert_eq!(pairs.join(":").parse::<DevEui>(), Ok(dev_eui));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::input::{InputError, check_text};
 
 /// The bytes of a raw downlink: 1 to 242, the LoRaWAN limit of the fastest EU868 data rates.
@@ -44,6 +46,28 @@ impl Payload {
     }
 }
 
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<u8>> for Payload {
+    type Error = InputError;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, InputError> {
+        Self::new(bytes)
+    }
+}
+
+impl TryFrom<&[u8]> for Payload {
+    type Error = InputError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, InputError> {
+        Self::new(bytes)
+    }
+}
+
 /// Reads hex digits in either case, without `0x` and without blanks.
 impl FromStr for Payload {
     type Err = InputError;
@@ -73,7 +97,8 @@ impl fmt::Debug for Payload {
 }
 
 /// The LoRaWAN port of an application: 1 to 223. 0 is for MAC commands, 224 for tests, the rest reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64")]
 pub struct FPort(u8);
 
 impl FPort {
@@ -85,6 +110,14 @@ impl FPort {
     /// The number.
     pub fn number(self) -> u8 {
         self.0
+    }
+}
+
+impl TryFrom<u8> for FPort {
+    type Error = InputError;
+
+    fn try_from(number: u8) -> Result<Self, InputError> {
+        Self::new(number)
     }
 }
 
@@ -126,7 +159,8 @@ impl fmt::Display for FPort {
 }
 
 /// The caller's own name for a downlink, which the service hands back: any text without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ExternalReference(String);
 
 impl ExternalReference {
@@ -140,6 +174,36 @@ impl ExternalReference {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl AsRef<str> for ExternalReference {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ExternalReference {
+    type Err = InputError;
+
+    fn from_str(text: &str) -> Result<Self, InputError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for ExternalReference {
+    type Error = InputError;
+
+    fn try_from(text: &str) -> Result<Self, InputError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for ExternalReference {
+    type Error = InputError;
+
+    fn try_from(text: String) -> Result<Self, InputError> {
+        Self::new(text)
     }
 }
 
@@ -216,6 +280,21 @@ mod tests {
         for bad in ["", " a", "a\r\nb", "a\0", "a\n"] {
             assert!(ExternalReference::new(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn values_are_made_from_what_they_hold_and_from_json() {
+        assert_eq!(Payload::try_from(vec![1, 2]).unwrap().as_ref(), [1, 2]);
+        assert!(Payload::try_from(&[][..]).is_err());
+        assert_eq!(FPort::try_from(1_u8), FPort::new(1));
+        assert!(FPort::try_from(224_u8).is_err());
+        let reference: ExternalReference = "valve-42".parse().unwrap();
+        assert_eq!((reference.as_ref(), ExternalReference::try_from(" ").is_err()), ("valve-42", true));
+        let json = serde_json::to_string(&(FPort::new(1).unwrap(), &reference)).unwrap();
+        assert_eq!(json, "[1,\"valve-42\"]");
+        assert_eq!(serde_json::from_str::<(FPort, ExternalReference)>(&json).unwrap().1, reference);
+        assert!(serde_json::from_str::<FPort>("224").unwrap_err().to_string().contains("test port"));
+        assert!(serde_json::from_str::<ExternalReference>("\"a\\n\"").is_err());
     }
 
     proptest! {

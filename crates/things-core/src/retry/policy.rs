@@ -29,7 +29,7 @@ impl Failure {
     /// Whether the service may have acted on the request. Proven not to have: nothing could be sent, or the status says so.
     pub(crate) fn may_have_acted(self) -> bool {
         match self {
-            Self::Transport(kind) => kind != TransportErrorKind::Connect,
+            Self::Transport(kind) => !kind.is_unsent(),
             Self::Status(meaning, _) => meaning.may_have_acted(),
         }
     }
@@ -104,6 +104,7 @@ impl RetryPolicy {
     /// | failure | `Safe`, `Idempotent` | `Never` |
     /// |---|---|---|
     /// | could not connect | repeat | repeat: nothing was sent |
+    /// | the proxy refused | stop | stop |
     /// | timeout, interrupted | repeat | stop: it may have arrived |
     /// | answer too large, other | stop | stop |
     /// | 429, 503 with `Retry-After` | repeat | repeat: refused before processing |
@@ -138,10 +139,10 @@ impl RetryPolicy {
 
 /// Why a failure is never followed by a retry, whatever the number of attempts.
 fn no_retry(replay: Replay, failure: Failure) -> Option<Stop> {
-    use TransportErrorKind::{Connect, HeadTooLarge, Interrupted, Other, Timeout, TooLarge};
+    use TransportErrorKind::{Connect, HeadTooLarge, Interrupted, Other, ProxyRefused, Timeout, TooLarge};
     let retry = match failure {
         Failure::Transport(Connect | Timeout | Interrupted) => Retry::Useful,
-        Failure::Transport(TooLarge | HeadTooLarge | Other) => Retry::Useless,
+        Failure::Transport(ProxyRefused | TooLarge | HeadTooLarge | Other) => Retry::Useless,
         Failure::Status(meaning, _) => meaning.retry(),
     };
     match replay {
@@ -180,6 +181,8 @@ mod tests {
     fn a_downlink_is_repeated_only_where_it_was_not_processed() {
         use TransportErrorKind::*;
         assert!(repeats(Replay::Never, Failure::Transport(Connect)));
+        let refused = POLICY.decide(Replay::Never, 1, Failure::Transport(ProxyRefused), 0.0);
+        assert_eq!(refused, Decision::Stop(Stop::Final));
         assert!(repeats(Replay::Never, status(429, None)));
         assert!(repeats(Replay::Never, status(503, Some(1))));
         for kind in [Timeout, Interrupted, TooLarge, Other] {
@@ -227,6 +230,7 @@ mod tests {
     fn only_what_was_refused_before_it_was_processed_did_not_act() {
         use TransportErrorKind::*;
         assert!(!Failure::Transport(Connect).may_have_acted());
+        assert!(!Failure::Transport(ProxyRefused).may_have_acted());
         for kind in [Timeout, Interrupted, TooLarge, Other] {
             assert!(Failure::Transport(kind).may_have_acted(), "{kind:?}");
         }
