@@ -38,7 +38,7 @@ class AsyncClient(BaseClient):
         key_secret: Its secret.
         application_id: The id of the service wanted, if it is not the documented one.
         grip_base_url: The identity service; by default `https://auth.grip-on-it.com`.
-        token_url: The token endpoint, instead of the one made of `grip_base_url` and `tenant_id`.
+        token_url: The token endpoint, in place of the one made of `grip_base_url` and `tenant_id`; or `grip-v3`.
         base_url: The API; by default `https://api.kpnthings.com`.
         customer_id: The sub-customer that all calls are made for.
         security_context: Sent verbatim as `KPN-Things-Security-Context`.
@@ -49,6 +49,11 @@ class AsyncClient(BaseClient):
         max_body: Most bytes of an answer; 16 MiB by default.
         max_pages: Most pages of a listing; 100,000 by default.
         ca_bundle: Certificates to trust instead of the platform's: the path of a PEM file, or its content as `bytes`.
+        proxy: The HTTP proxy for https, such as `http://user:password@proxy.example:3128`, user and password
+            percent-encoded. By default that of `HTTPS_PROXY` or `ALL_PROXY`, without the hosts of `NO_PROXY`; `""` is none.
+            A pickled client does not hold a proxy with a password.
+        user_agent: Your program in the `User-Agent` of all requests, in front of this library, such as `my-app/1.2`.
+        allow_http: Hosts other than this machine that plain http may go to, named exactly, without a port.
 
     Raises:
         ConfigError: Settings are missing or cannot be right; the message names all of them.
@@ -155,11 +160,11 @@ class AsyncClient(BaseClient):
 
         Args:
             method: The HTTP method.
-            path: The path after the base URL; it starts with `/`.
+            path: The path after the base URL, or a whole URL on the same server.
             params: Query parameters as a mapping or as pairs; percent-encoded, and left out where a value is `None`.
             headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
             json: A body as plain data; `None` is no body.
-            content: A body as bytes; set its `Content-Type` in `headers`.
+            content: A body as bytes; set its `Content-Type` in `headers`. Without one it must be JSON.
             timeout: Seconds for the whole call.
         """
         data, fields = body(json, content, headers)

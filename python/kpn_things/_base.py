@@ -10,7 +10,7 @@ from .errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, ClassVar
 
     from typing_extensions import Self, Unpack
@@ -45,6 +45,9 @@ class BaseClient:
         max_body: int | None = None,
         max_pages: int | None = None,
         ca_bundle: str | os.PathLike[str] | bytes | None = None,
+        proxy: str | None = None,
+        user_agent: str | None = None,
+        allow_http: str | Iterable[str] | None = None,
     ) -> None:
         config = _config(
             tenant_id=tenant_id,
@@ -63,6 +66,9 @@ class BaseClient:
             max_body=max_body,
             max_pages=max_pages,
             ca_bundle=ca_bundle,
+            proxy=proxy,
+            user_agent=user_agent,
+            allow_http=allow_http,
         )
         self._open(config)
 
@@ -108,17 +114,30 @@ class BaseClient:
         self._customer = config.customer_id
 
     def for_customer(self, customer_id: str) -> Self:
-        """The same client, acting for a sub-customer: the context switch is done before the first call.
+        """Returns the same client, acting for a sub-customer: the context switch is made before the first call.
 
         Both share connections and token; closing one closes both.
 
         Args:
             customer_id: The Customer ID of the sub-customer.
+
+        Raises:
+            InputError: This cannot be a Customer ID.
         """
+        return self._acting(self._caller.for_customer(customer_id), customer_id)
+
+    def without_customer(self) -> Self:
+        """Returns the same client, acting for no sub-customer.
+
+        Both share connections and token; closing one closes both.
+        """
+        return self._acting(self._caller.without_customer(), None)
+
+    def _acting(self, caller: Any, customer: str | None) -> Self:
         client = self.__class__.__new__(self.__class__)
         client._config = self._config
-        client._caller = self._caller.for_customer(customer_id)
-        client._customer = customer_id
+        client._caller = caller
+        client._customer = customer
         if hasattr(self, "__dict__"):  # of a subclass
             client.__dict__.update(self.__dict__)
         return client
@@ -154,6 +173,7 @@ def _config(
     max_body: int | None = None,
     max_pages: int | None = None,
     ca_bundle: str | os.PathLike[str] | bytes | None = None,
+    allow_http: str | Iterable[str] | None = None,
     **settings: Any,
 ) -> Config:
     return Config(
@@ -161,6 +181,7 @@ def _config(
         max_body=whole("max_body", max_body, ConfigError),
         max_pages=whole("max_pages", max_pages, ConfigError),
         ca_bundle=ca_bundle if ca_bundle is None or isinstance(ca_bundle, bytes) else _read(ca_bundle),
+        allow_http=[allow_http] if isinstance(allow_http, str) else allow_http and list(allow_http),
         **settings,
     )
 
@@ -189,4 +210,6 @@ def _again(
             "a pickled client does not hold its security context: set KPN_THINGS_SECURITY_CONTEXT in this process"
         )
     client = cls._of(config)
-    return client if customer == client._customer or customer is None else client.for_customer(customer)
+    if customer == client._customer:
+        return client
+    return client.without_customer() if customer is None else client.for_customer(customer)

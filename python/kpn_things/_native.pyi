@@ -272,6 +272,9 @@ class Config:
         max_body: int | None = None,
         max_pages: int | None = None,
         ca_bundle: bytes | None = None,
+        proxy: str | None = None,
+        user_agent: str | None = None,
+        allow_http: Sequence[str] | None = None,
         retry: tuple[int, int, int] | None = None,
         clock: TestClock | None = None,
     ) -> Self: ...
@@ -304,6 +307,9 @@ class Caller:
     def __new__(cls, config: Config) -> Self: ...
     def for_customer(self, id: str) -> Caller:
         """The same, acting for a sub-customer."""
+
+    def without_customer(self) -> Caller:
+        """The same, acting for no sub-customer."""
 
     def pages(
         self,
@@ -363,6 +369,9 @@ class AsyncCaller:
     def __new__(cls, config: Config) -> Self: ...
     def for_customer(self, id: str) -> AsyncCaller:
         """The same, acting for a sub-customer."""
+
+    def without_customer(self) -> AsyncCaller:
+        """The same, acting for no sub-customer."""
 
     def pages(
         self,

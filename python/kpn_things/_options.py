@@ -34,3 +34,6 @@ class Options(TypedDict, total=False):
     max_body: int | None
     max_pages: int | None
     ca_bundle: str | os.PathLike[str] | bytes | None
+    proxy: str | None
+    user_agent: str | None
+    allow_http: str | Iterable[str] | None

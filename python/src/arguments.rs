@@ -106,17 +106,19 @@ pub(crate) fn request(
     for (name, value) in query {
         call = call.query(&name, value);
     }
-    let mut content_type = "application/json".to_owned();
+    let mut content_type = None;
     for (name, value) in headers {
         if name.eq_ignore_ascii_case("content-type") && content.is_some() {
-            content_type = value;
+            content_type = Some(value);
         } else {
             call = call.header(&name, &value);
         }
     }
-    Ok(match content {
-        Some(content) => call.body(&content_type, content),
-        None => call,
+    Ok(match (content, content_type) {
+        (Some(content), Some(content_type)) => call.body(&content_type, content),
+        (Some(content), None) if !content.is_empty() => call.json(content),
+        (Some(content), None) => call.body("application/json", content),
+        (None, _) => call,
     })
 }
 

@@ -31,9 +31,10 @@ pub(crate) struct AsyncCaller {
 impl AsyncCaller {
     fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Client> {
         let mut client = self.connection.client(py)?;
-        if let Some(customer) = &self.customer {
-            client = client.for_customer(customer.as_str()).map_err(|error| raise(py, &error))?;
-        }
+        client = match &self.customer {
+            Some(customer) => client.for_customer(customer).map_err(|error| raise(py, &error))?,
+            None => client.without_customer(),
+        };
         match timeout {
             Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
             None => Ok(client),
@@ -71,13 +72,18 @@ impl AsyncCaller {
             let client = Client::new(config)?;
             Ok(clock.map_or(client.clone(), |clock| client.with_clock(clock)))
         });
-        Self { connection: Arc::new(connection), customer: None }
+        Self { connection: Arc::new(connection), customer: config.core().customer().cloned() }
     }
 
     /// The same, acting for a sub-customer.
     fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
         let customer = id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
         Ok(Self { connection: Arc::clone(&self.connection), customer: Some(customer) })
+    }
+
+    /// The same, acting for no sub-customer.
+    fn without_customer(&self) -> Self {
+        Self { connection: Arc::clone(&self.connection), customer: None }
     }
 
     /// The pages of a listing.

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::fs;
 use std::sync::Arc;
+use std::{env, fs};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, RetryPolicy, Secret, Settings};
+use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings};
 
 use crate::arguments::{positive, seconds};
 use crate::clock::TestClock;
@@ -33,6 +33,9 @@ struct Bounds {
     max_body: Option<usize>,
     max_pages: Option<u64>,
     ca_bundle: Option<Bytes>,
+    /// Empty for none, whatever the environment says.
+    proxy: Option<Secret>,
+    user_agent: Option<String>,
 }
 
 impl Config {
@@ -56,7 +59,7 @@ impl Config {
         *, environment=None, postman=None, tenant_id=None, key_id=None, key_secret=None, application_id=None,
         grip_base_url=None, token_url=None, base_url=None, customer_id=None, security_context=None, timeout=None,
         attempt_timeout=None, connect_timeout=None, max_attempts=None, max_body=None, max_pages=None, ca_bundle=None,
-        retry=None, clock=None
+        proxy=None, user_agent=None, allow_http=None, retry=None, clock=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
     fn new(
@@ -79,19 +82,25 @@ impl Config {
         max_body: Option<usize>,
         max_pages: Option<u64>,
         ca_bundle: Option<Vec<u8>>,
+        proxy: Option<String>,
+        user_agent: Option<String>,
+        allow_http: Option<Vec<String>>,
         retry: Option<(u64, u64, u64)>,
         clock: Option<&Bound<'_, TestClock>>,
     ) -> PyResult<Self> {
-        let mut settings = Settings::default();
-        settings.tenant_id = tenant_id;
-        settings.key_id = key_id;
-        settings.key_secret = key_secret.map(Secret::from);
-        settings.application_id = application_id;
-        settings.grip_base_url = grip_base_url;
-        settings.token_url = token_url;
-        settings.base_url = base_url;
-        settings.customer_id = customer_id;
-        settings.security_context = security_context.map(Secret::from);
+        let mut settings = Settings {
+            tenant_id,
+            key_id,
+            key_secret: key_secret.map(Secret::from),
+            application_id,
+            grip_base_url,
+            token_url,
+            base_url,
+            customer_id,
+            security_context: security_context.map(Secret::from),
+            allow_http: allow_http.unwrap_or_default(),
+            postman_environment: None,
+        };
         if let Some(environment) = environment {
             settings = settings.or(from_environment(py, environment)?);
         }
@@ -109,6 +118,8 @@ impl Config {
             max_body,
             max_pages,
             ca_bundle,
+            proxy: proxy.map(Secret::from),
+            user_agent,
         };
         let mut limits = bounds.limits().map_err(|error| raise(py, &error))?;
         if let Some((base_delay, max_delay, max_retry_after)) = retry {
@@ -150,6 +161,7 @@ impl Config {
         let dict = self.public(py)?;
         set(&dict, "key_secret", self.settings.key_secret.as_ref().map(Secret::expose))?;
         set(&dict, "security_context", self.settings.security_context.as_ref().map(Secret::expose))?;
+        set(&dict, "proxy", self.bounds.proxy.as_ref().map(Secret::expose))?;
         Ok(dict)
     }
 
@@ -171,6 +183,11 @@ impl Config {
         set(&dict, "max_body", bounds.max_body)?;
         set(&dict, "max_pages", bounds.max_pages)?;
         set(&dict, "ca_bundle", bounds.ca_bundle.as_deref())?;
+        // With a password it is a secret.
+        let proxy = bounds.proxy.as_ref().map(Secret::expose);
+        set(&dict, "proxy", proxy.filter(|proxy| !proxy.contains('@')))?;
+        set(&dict, "user_agent", bounds.user_agent.as_ref())?;
+        set(&dict, "allow_http", Some(&settings.allow_http).filter(|hosts| !hosts.is_empty()))?;
         Ok(dict)
     }
 
@@ -192,8 +209,7 @@ impl Bounds {
             limits.connect_timeout = positive("connect_timeout", seconds).map_err(Error::config)?;
         }
         if let Some(attempts) = self.max_attempts {
-            let policy = RetryPolicy { max_attempts: attempts, ..Default::default() };
-            limits.retry = policy;
+            limits.retry.max_attempts = attempts;
         }
         limits.max_body = self.max_body.unwrap_or(limits.max_body);
         limits.max_pages = self.max_pages.unwrap_or(limits.max_pages);
@@ -201,14 +217,19 @@ impl Bounds {
     }
 }
 
+/// The proxy of this process's environment applies unless another one, or none, is given.
 fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreConfig, Error> {
-    let builder = Builder::new(settings, Ok)
-        .timeout(limits.timeout)
-        .attempt_timeout(limits.attempt_timeout)
-        .connect_timeout(limits.connect_timeout)
-        .retry(limits.retry)
-        .max_body(limits.max_body)
-        .max_pages(limits.max_pages);
+    let mut builder = Builder::new(settings, Ok)
+        .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
+        .limits(limits);
+    builder = match bounds.proxy.as_ref().map(Secret::expose) {
+        None => builder,
+        Some("") => builder.no_proxy(),
+        Some(url) => builder.proxy(url),
+    };
+    if let Some(product) = &bounds.user_agent {
+        builder = builder.user_agent(product);
+    }
     match &bounds.ca_bundle {
         Some(pem) => builder.ca_bundle(pem.clone()).build(),
         None => builder.build(),

@@ -23,15 +23,15 @@ on failure; POST and PATCH only if the service provably did not act on them.")]
 pub(crate) struct Api {
     /// GET, POST and so on
     method: String,
-    /// Path below the base URL, with or without a query
+    /// Path below the base URL, with or without its first slash and a query; or a whole URL on the same server
     path: String,
     /// Query parameter; percent-encoded for you
     #[arg(long, value_name = "NAME=VALUE")]
     query: Vec<String>,
-    /// Header; Accept is application/json by default
+    /// Header; Accept is application/json by default. The value can be empty
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// JSON body; @FILE reads a file, - standard input
+    /// JSON body; @FILE reads a file, - stdin. With a Content-Type header of another type it can be anything
     #[arg(long, value_name = "JSON")]
     data: Option<String>,
     /// Print status and headers before the body
@@ -45,6 +45,11 @@ impl Api {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let method = Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
             .map_err(|_| Failure::Usage(format!("{:?} is not an HTTP method", self.method)))?;
+        let mut headers = Vec::with_capacity(self.header.len());
+        for header in &self.header {
+            let parts = header.split_once(':').map(|(name, value)| (name, value.trim()));
+            headers.push(parts.ok_or_else(|| Failure::Usage("a --header is not 'NAME: VALUE'".to_owned()))?);
+        }
         let mut call = RawCall::new(method, &self.path);
         for query in &self.query {
             let (name, value) = query
@@ -53,13 +58,15 @@ impl Api {
             call = call.query(name, value);
         }
         if let Some(data) = self.data {
-            call = call.json(input::content("the body", data)?);
+            let data = input::content("the body", data)?;
+            let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            call = match content_type {
+                Some((_, other)) if !is_json(other) => call.body(other, data),
+                _ => call.json(data),
+            };
         }
-        for header in &self.header {
-            let (name, value) = header
-                .split_once(':')
-                .ok_or_else(|| Failure::Usage("a --header is not 'NAME: VALUE'".to_owned()))?;
-            call = call.header(name, value.trim());
+        for (name, value) in headers {
+            call = call.header(name, value);
         }
         match self.settings.client()?.request(&call) {
             Ok(answer) => {
@@ -77,6 +84,12 @@ impl Api {
             }
         }
     }
+}
+
+/// Whether a content type is JSON, such as `application/json` or `application/merge-patch+json; charset=utf-8`.
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
 }
 
 fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> Result<(), Failure> {

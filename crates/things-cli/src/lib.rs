@@ -76,7 +76,8 @@ Examples:
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42";
 
 const NOTES: &str = "\
-Settings (an option goes before its variable, that before the Postman file):
+Settings (options override variables, which override the Postman file that they name; a Postman file that is named
+by --postman-environment overrides variables):
   KPN_THINGS_TENANT_ID             GRIP tenant, a short slug such as rjsfm52t
   KPN_THINGS_KEY_ID                API key id
   KPN_THINGS_KEY_SECRET            API key secret; in a file: --key-secret-file
@@ -85,6 +86,10 @@ Settings (an option goes before its variable, that before the Postman file):
   KPN_THINGS_CUSTOMER_ID           Sub-customer to act for
   KPN_THINGS_SECURITY_CONTEXT      Sent as KPN-Things-Security-Context; or --security-context-file
   KPN_THINGS_GRIP_BASE_URL, KPN_THINGS_TOKEN_URL, KPN_THINGS_BASE_URL   Other servers
+  KPN_THINGS_ALLOW_HTTP            Hosts that plain http may go to, besides this machine
+  HTTPS_PROXY, ALL_PROXY           HTTP proxy for https; user and password are percent-encoded
+  NO_PROXY                         Hosts to reach directly: domains, addresses, networks, with a port or without
+  SSL_CERT_FILE, SSL_CERT_DIR      Certificates to trust on Linux; or --ca-bundle
 
 Exit status:
   0 done   1 failed   2 usage, or a setting is missing   3 authentication

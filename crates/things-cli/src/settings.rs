@@ -1,7 +1,7 @@
 //! The settings of a client: where each comes from, and the client that they make.
 
-use std::env;
 use std::time::Duration;
+use std::{env, fs};
 
 use clap::Args;
 use things_core::{Builder, Config, Credentials, Error, Secret, Settings};
@@ -39,12 +39,15 @@ pub(crate) struct Options {
     /// GRIP, the identity service [env: KPN_THINGS_GRIP_BASE_URL]
     #[arg(long, value_name = "URL")]
     grip_base_url: Option<String>,
-    /// Token endpoint, instead of the one made of GRIP's URL and the tenant [env: KPN_THINGS_TOKEN_URL]
+    /// Token endpoint, in place of the one made of GRIP's URL and the tenant; or grip-v3 [env: KPN_THINGS_TOKEN_URL]
     #[arg(long, value_name = "URL")]
     token_url: Option<String>,
     /// KPN Things [env: KPN_THINGS_BASE_URL]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// Host that plain http may go to, besides this machine (repeatable) [env: KPN_THINGS_ALLOW_HTTP]
+    #[arg(long, value_name = "HOST")]
+    allow_http: Vec<String>,
     /// Certificates to trust instead of the system's, in PEM
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<String>,
@@ -60,39 +63,38 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Options {
-    /// Lays the options over the environment, and that over the Postman file.
+    /// Reads the settings of every place.
     pub(crate) fn load(self) -> Result<Layers, Failure> {
         let secret = |what, path: Option<String>| path.map(|path| input::secret(what, &path)).transpose();
-        let mut options = Settings::default();
-        options.key_secret = secret("the key secret", self.key_secret_file)?;
-        options.tenant_id = self.tenant_id;
-        options.key_id = self.key_id;
-        options.application_id = self.application_id;
-        options.postman_environment = self.postman_environment;
-        options.customer_id = self.customer;
-        options.security_context = secret("the security context", self.security_context_file)?;
-        options.grip_base_url = self.grip_base_url;
-        options.token_url = self.token_url;
-        options.base_url = self.base_url;
+        let options = Settings {
+            key_secret: secret("the key secret", self.key_secret_file)?,
+            tenant_id: self.tenant_id,
+            key_id: self.key_id,
+            application_id: self.application_id,
+            customer_id: self.customer,
+            security_context: secret("the security context", self.security_context_file)?,
+            grip_base_url: self.grip_base_url,
+            token_url: self.token_url,
+            base_url: self.base_url,
+            allow_http: self.allow_http,
+            postman_environment: None,
+        };
         let mut environment = Settings::from_environment(|name| env::var_os(name))?;
-        let path = options.postman_environment.take().or(environment.postman_environment.take());
-        let what = "the Postman environment file";
-        let postman = match &path {
-            Some(path) => {
-                Settings::from_postman(Secret::from(input::text(what, input::read(what, path)?)?).expose())?
-            }
-            None => Settings::default(),
+        let named_by_variable = environment.postman_environment.take();
+        // A file that an option names replaces one that a variable names, and overrides the variables.
+        let named_by_option = self.postman_environment.is_some();
+        let path = self.postman_environment.or(named_by_variable);
+        let postman = path.as_deref().map_or(Ok(Settings::default()), postman_file)?;
+        let path = path.unwrap_or_default();
+        let (options, environment) = ((Source::Options, options), (Source::Environment, environment));
+        let postman = (Source::File(path), postman);
+        let layers = match named_by_option {
+            true => [options, postman, environment],
+            false => [options, environment, postman],
         };
         let ca_bundle =
             self.ca_bundle.map(|path| Ok::<_, Failure>((input::read("the CA bundle", &path)?, path)));
-        Ok(Layers {
-            options,
-            environment,
-            postman,
-            postman_path: path.unwrap_or_default(),
-            ca_bundle: ca_bundle.transpose()?,
-            timeout: self.timeout,
-        })
+        Ok(Layers { layers, ca_bundle: ca_bundle.transpose()?, timeout: self.timeout })
     }
 
     /// The client that the settings make.
@@ -114,25 +116,47 @@ impl Options {
     }
 }
 
-/// The settings of each place, the highest first.
+/// Reads a Postman environment file.
+fn postman_file(path: &str) -> Result<Settings, Failure> {
+    let what = "the Postman environment file";
+    let text = Secret::from(input::text(what, input::read(what, path)?)?);
+    Ok(Settings::from_postman(text.expose())?)
+}
+
+/// The settings of each place, in the order of precedence.
 pub(crate) struct Layers {
-    options: Settings,
-    environment: Settings,
-    postman: Settings,
-    postman_path: String,
+    layers: [(Source, Settings); 3],
     ca_bundle: Option<(Vec<u8>, String)>,
     timeout: Option<Duration>,
+}
+
+/// Where settings come from.
+enum Source {
+    Options,
+    Environment,
+    File(String),
+}
+
+impl Source {
+    /// How a user finds the setting there.
+    fn of(&self, row: &Row) -> String {
+        match self {
+            Self::Options => row.option.to_owned(),
+            Self::Environment => row.variable.to_owned(),
+            Self::File(path) => path.clone(),
+        }
+    }
 }
 
 impl Layers {
     /// All layers as one.
     fn settings(&self) -> Settings {
-        self.options.clone().or(self.environment.clone()).or(self.postman.clone())
+        self.layers.iter().fold(Settings::default(), |above, (_, below)| above.or(below.clone()))
     }
 
     /// Forgets the sub-customer.
     pub(crate) fn without_customer(mut self) -> Self {
-        for layer in [&mut self.options, &mut self.environment, &mut self.postman] {
+        for (_, layer) in &mut self.layers {
             layer.customer_id = None;
         }
         self
@@ -140,7 +164,9 @@ impl Layers {
 
     /// The client that the settings make, or all that is wrong with them.
     pub(crate) fn client(self) -> Result<Client, Error> {
-        let mut builder = Builder::new(self.settings(), Client::new);
+        let mut builder = Builder::new(self.settings(), Client::new)
+            .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
+            .user_agent(concat!("things/", env!("CARGO_PKG_VERSION")));
         if let Some((pem, _)) = self.ca_bundle {
             builder = builder.ca_bundle(pem);
         }
@@ -182,15 +208,8 @@ impl Layers {
         if replaced || (found.is_none() && row.default.is_none()) {
             return None;
         }
-        let source = if found.is_none() {
-            "default".to_owned()
-        } else if (row.value)(&self.options) == found {
-            row.option.to_owned()
-        } else if (row.value)(&self.environment) == found {
-            row.variable.to_owned()
-        } else {
-            self.postman_path.clone()
-        };
+        let holder = self.layers.iter().find(|(_, layer)| found.is_some() && (row.value)(layer) == found);
+        let source = holder.map_or("default".to_owned(), |(source, _)| source.of(row));
         let value = found.or(row.default.map(str::to_owned)).unwrap_or_default();
         Some([row.name.to_owned(), value, source])
     }
@@ -265,6 +284,14 @@ const ROWS: &[Row] = &[
         value: |settings| settings.base_url.clone(),
     },
     Row {
+        name: "plain http",
+        option: "--allow-http",
+        variable: "KPN_THINGS_ALLOW_HTTP",
+        default: None,
+        replaced_by_token_url: false,
+        value: |settings| Some(settings.allow_http.join(", ")).filter(|hosts| !hosts.is_empty()),
+    },
+    Row {
         name: "customer id",
         option: "--customer",
         variable: "KPN_THINGS_CUSTOMER_ID",
@@ -282,9 +309,11 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// What can be shown of a secret: how long it is, and whether it holds anything that no key of GRIP does.
 fn masked(secret: &Secret) -> String {
+    let strange = if secret.expose().is_ascii() { "" } else { ", not all of them ASCII" };
     match secret.expose().chars().count() {
         0 => String::new(),
-        characters => format!("******** ({characters} characters)"),
+        characters => format!("******** ({characters} characters{strange})"),
     }
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, Client, ConfigError
+from kpn_things import AsyncClient, Client, ConfigError, InputError
 from kpn_things.testing import Simulator
 
 CLIENTS = pytest.mark.parametrize("cls", [Client, AsyncClient])
@@ -313,3 +313,58 @@ def test_a_closed_client_makes_no_calls(simulator: Simulator) -> None:
             await client.devices().collect()
 
     asyncio.run(closed())
+
+
+@CLIENTS
+def test_a_program_names_itself_its_proxy_and_the_hosts_of_plain_http(cls: type[Client]) -> None:
+    given: dict[str, Any] = {**REQUIRED, "proxy": "http://u:pa55@proxy.example", "user_agent": "my-app/1.2"}
+    assert settings(cls(**given, allow_http="a.local")) == {**given, "allow_http": ["a.local"]}
+    assert settings(cls(**given, allow_http=("a.local", "b.local")))["allow_http"] == ["a.local", "b.local"]
+    assert "pa55" not in repr(cls(**given)) and b"pa55" not in pickle.dumps(cls(**given))
+    for options, reason in (
+        ({"proxy": "http://jan:pa#55@proxy.example"}, "percent-encode it"),
+        ({"proxy": "socks5://proxy.example"}, "the proxy names a socks5 proxy"),
+        ({"user_agent": "my app, really"}, "user agent is not a list of products"),
+        ({"allow_http": "api.kpnthings.com"}, "which is KPN's"),
+        ({"base_url": "http://gateway.local"}, "plain http"),
+    ):
+        with pytest.raises((ConfigError, InputError)) as raised:
+            cls(**{**REQUIRED, **options})
+        assert reason in str(raised.value) and "55" not in str(raised.value)
+    assert cls(**REQUIRED, base_url="http://gateway.local", allow_http=["gateway.local"])
+
+
+@CLIENTS
+def test_the_proxy_of_the_environment_can_be_left_out(cls: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for make in (lambda **more: cls(**REQUIRED, **more), lambda **more: cls.from_env(ENVIRONMENT, **more)):
+        with pytest.raises(ConfigError, match="HTTPS_PROXY names a socks5 proxy"):
+            make()
+        assert make(proxy="")
+        assert make(proxy="http://proxy.example:3128")
+
+
+@CLIENTS
+@pytest.mark.parametrize("name", ["tenant_id", "key_id", "key_secret", "application_id", "customer_id", "base_url"])
+def test_what_was_copied_with_an_option_is_named(cls: type[Client], name: str) -> None:
+    for value, reason in (
+        ("'canary'", "is in quotes"),
+        ("${CANARY}", "is a placeholder"),
+        ("<canary>", "is a placeholder"),
+        ("can\u200bary", "a zero-width space (U+200B) at position 4"),
+        ("canary\u00a0", "a no-break space (U+00A0) at position 7"),
+        ("canary\r", "ends in a line break"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            cls(**{**REQUIRED, name: value})
+        assert reason in str(raised.value) and "canary" not in str(raised.value).lower()
+
+
+@CLIENTS
+def test_there_is_a_way_back_from_a_customer(cls: type[Client]) -> None:
+    customer = cls(**REQUIRED, customer_id="c-1")
+    back = customer.without_customer()
+    assert "customer_id" not in repr(back)
+    assert repr(back.for_customer("c-2")) == repr(customer).replace("c-1", "c-2")

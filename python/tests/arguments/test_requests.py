@@ -161,6 +161,8 @@ def test_a_body_is_json_or_bytes_and_not_both(client: Client, simulator: Simulat
     request = sent(client, simulator, "POST", content=b"a,b", headers={"Content-Type": "text/csv"})
     assert request.header("content-type") == "text/csv"
     assert request.header("content-length") == "3"
+    reason = refused(client, simulator, InputError, "POST", "/nowhere", content=b"{'a': 1}")
+    assert "body is not JSON (line 1, column 2)" in reason
     reason = refused(client, simulator, TypeError, "POST", "/nowhere", json={}, content=b"")
     assert reason == "give json or content, not both"
 

@@ -47,10 +47,12 @@ impl World {
     pub fn of(seed: u64) -> Result<Self, Error> {
         let scene = Rc::new(Scene::new(Dice::new(seed)));
         let dice = &scene.dice;
-        let mut policy = RetryPolicy::default();
-        policy.max_attempts = dice.pick([1, 2, 3, 3, 5]);
-        policy.base_delay = ms(dice.pick([1, 200, 2_000]));
-        policy.max_retry_after = ms(dice.pick([1_000, 10_000, 120_000]));
+        let policy = RetryPolicy {
+            max_attempts: dice.pick([1, 2, 3, 3, 5]),
+            base_delay: ms(dice.pick([1, 200, 2_000])),
+            max_retry_after: ms(dice.pick([1_000, 10_000, 120_000])),
+            ..Default::default()
+        };
         let config = Builder::new(credentials(), Ok)
             .grip_base_url("https://grip.example")
             .base_url("https://api.example")

@@ -41,7 +41,7 @@ impl Plan {
         let mut session = session.with_timeout(timeout);
         let customer = Some(Customer(dice.below(customers + 1))).filter(|customer| customer.0 > 0);
         if let Some(customer) = customer {
-            session = session.for_customer(&customer.to_string())?;
+            session = session.for_customer(customer.to_string())?;
         }
         let action = match dice.below(5) {
             0 | 1 => Action::Read,

@@ -92,20 +92,62 @@ fn a_call_may_be_for_a_customer() {
 fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     let sim = simulator().start().unwrap();
     for args in [
-        &["GET", "devices"][..],
-        &["GET", "/../devices"],
-        &["GET", "//evil.example/"],
+        &["GET", "/../devices"][..],
+        &["GET", "https://evil.example/"],
+        &["GET", "C:/Program Files/Git/api/devices"],
         &["G T", "/devices"],
         &["GET", "/devices", "--query", "limit"],
         &["GET", "/devices", "--header", "Accept"],
         &["GET", "/devices", "--header", "Authorization: Bearer x"],
         &["GET", "/devices", "--header", "X-A: a\nb"],
+        &["GET", "/devices", "--header", "User-Agent: my-app"],
+        &["POST", "/devices", "--data", "{'a': 1}"],
+        &["POST", "/devices", "--data", "{'a': 1}", "--header", "Content-Type: application/x+json"],
         &["GET", "/devices", "--data", "{}"],
     ] {
         sim.things(&[&["api"], args].concat()).exits(2).complains("error: ");
     }
     assert_eq!(sim.calls_total(), 0);
     bare(&["api", "GET", "/devices"]).exits(2).complains("KPN_THINGS_TENANT_ID");
+}
+
+#[test]
+fn a_path_is_found_with_one_slash_none_two_or_as_a_whole_url() {
+    let sim = simulator().start().unwrap();
+    let url = format!("{}/api/devices?pageSize=1", sim.url());
+    for path in ["/api/devices?pageSize=1", "api/devices?pageSize=1", "//api/devices?pageSize=1", &url] {
+        sim.things(&["api", "GET", path, "--header", ACCEPT]).exits(0);
+        assert_eq!(target(&sim), "/api/devices?pageSize=1", "{path}");
+    }
+    let ran = sim.things(&["api", "GET", "C:/Program Files/Git/api/devices"]).exits(2);
+    ran.complains("Git Bash").complains("leave that slash out");
+    let ran = sim.things(&["api", "GET", "https://api.kpnthings.com/devices?q=x"]).exits(2);
+    ran.complains("is a URL on https://api.kpnthings.com, and the base URL is http://127.0.0.1");
+}
+
+#[test]
+fn a_body_of_another_type_is_sent_as_it_is() {
+    let sim = simulator().start().unwrap();
+    let args = [
+        "api",
+        "POST",
+        "/x",
+        "--data",
+        "{'a': 1}",
+        "--header",
+        "content-type: text/plain",
+        "--header",
+        "X-A:",
+    ];
+    sim.things(&args).exits(1).complains("404");
+    let request = sim.requests().last().unwrap().clone();
+    assert_eq!(request.body_length, 8);
+    for (name, value) in [("content-type", "text/plain"), ("x-a", "")] {
+        assert!(request.headers.iter().any(|(n, v)| n.eq_ignore_ascii_case(name) && v == value), "{name}");
+    }
+    sim.things(&["api", "POST", "/x", "--data", "{'a': 1}"])
+        .exits(2)
+        .complains("body is not JSON (line 1, column 2)");
 }
 
 #[test]

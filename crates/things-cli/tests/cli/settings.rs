@@ -88,13 +88,117 @@ fn a_postman_file_that_is_none_is_named() {
 }
 
 #[test]
-fn options_go_before_the_environment_and_that_before_the_postman_file() {
+fn options_override_variables_which_override_the_postman_file_that_they_name() {
     let sim = simulator().start().unwrap();
     let wrong = sim.postman_environment().replace("rjsfm52t", "from-file").replace("key-1", "from-file");
     let postman = file("wrong.json", &wrong);
-    let mut command = command(&[LIST, &["--postman-environment", &postman, "--key-id", "key-1"]].concat());
+    let mut command = command(&[LIST, &["--key-id", "key-1"]].concat());
     command.env("KPN_THINGS_TENANT_ID", "rjsfm52t").env("KPN_THINGS_KEY_ID", "from-environment");
+    command.env("KPN_THINGS_POSTMAN_ENVIRONMENT", &postman);
     run(command).exits(0);
+}
+
+#[test]
+fn a_postman_file_named_by_an_option_overrides_the_variables_and_the_file_that_they_name() {
+    let sim = simulator().start().unwrap();
+    let postman = file("right.json", &sim.postman_environment());
+    let variables = [
+        ("KPN_THINGS_TENANT_ID", "from-environment"),
+        ("KPN_THINGS_KEY_ID", "from-environment"),
+        ("KPN_THINGS_BASE_URL", "https://environment.example"),
+        ("KPN_THINGS_POSTMAN_ENVIRONMENT", "/nowhere/kpn.json"),
+    ];
+    let mut list = command(&[LIST, &["--postman-environment", &postman]].concat());
+    list.envs(variables);
+    run(list).exits(0);
+    let mut check = command(&["auth", "check", "--postman-environment", &postman]);
+    check.envs(variables);
+    let ran = run(check).exits(0);
+    let line = ran.out.lines().find(|line| line.starts_with("key id")).unwrap();
+    assert!(line.contains("key-1") && line.ends_with("right.json"), "{ran:?}");
+}
+
+#[test]
+fn what_was_copied_with_a_setting_is_named_and_nothing_is_sent() {
+    let sim = simulator().start().unwrap();
+    for (variable, value, told) in [
+        ("KPN_THINGS_KEY_SECRET", "\"s3cr3t-of-the-key\"", "key secret (KPN_THINGS_KEY_SECRET) is in quotes"),
+        (
+            "KPN_THINGS_KEY_SECRET",
+            "<your key secret>",
+            "key secret (KPN_THINGS_KEY_SECRET) is a placeholder (<...>)",
+        ),
+        ("KPN_THINGS_KEY_SECRET", "\u{200b}s3cr3t-of-the-key", "a zero-width space (U+200B) at position 1"),
+        ("KPN_THINGS_KEY_SECRET", "s3cr3t\u{2013}of-the-key", "a dash (U+2013) at position 7"),
+        ("KPN_THINGS_KEY_ID", "'key-1'", "key id (KPN_THINGS_KEY_ID) is in quotes"),
+        ("KPN_THINGS_TENANT_ID", "${TENANT}", "tenant id (KPN_THINGS_TENANT_ID) is a placeholder (${...})"),
+        ("KPN_THINGS_APPLICATION_ID", "4dc82561-\u{ad}6c79", "a soft hyphen (U+00AD) at position 10"),
+        ("KPN_THINGS_BASE_URL", "\"https://a.example\"", "base URL (KPN_THINGS_BASE_URL) is in quotes"),
+        ("KPN_THINGS_BASE_URL", "https://a.example\r", "base URL (KPN_THINGS_BASE_URL) ends in a line break"),
+        ("KPN_THINGS_BASE_URL", "https://a.example ", "base URL (KPN_THINGS_BASE_URL) ends in a blank"),
+        ("KPN_THINGS_GRIP_BASE_URL", "{{gripBaseUrl}}", "is a placeholder ({{...}})"),
+    ] {
+        let ran = sim.things_with(variable, value, LIST).exits(2).complains(told);
+        assert!(!ran.err.contains("s3cr3t"), "{ran:?}");
+    }
+    let quoted = file("quoted.secret", "'s3cr3t'\n");
+    sim.things(&[LIST, &["--key-secret-file", &quoted]].concat()).exits(2).complains("key secret");
+    sim.things(&[LIST, &["--customer", "<customer>"]].concat()).exits(2).complains("customer id");
+    assert_eq!(sim.calls_total(), 0);
+}
+
+#[test]
+fn plain_http_goes_to_another_machine_only_if_it_is_named() {
+    let sim = simulator().start().unwrap();
+    let to = |host: &str, more: &[&str]| {
+        let url = format!("http://{host}/");
+        sim.things(&[LIST, &["--grip-base-url", &url, "--timeout", "1"], more].concat())
+    };
+    to("gateway.invalid", &[]).exits(2).complains("KPN_THINGS_ALLOW_HTTP");
+    to("gateway.invalid", &["--allow-http", "other.invalid"]).exits(2).complains("plain http");
+    to("gateway.invalid", &["--allow-http", "gateway.invalid"])
+        .exits(1)
+        .complains("POST http://gateway.invalid/");
+    to("api.kpnthings.com", &["--allow-http", "api.kpnthings.com"]).exits(2).complains("which is KPN's");
+}
+
+#[test]
+fn grip_v3_is_the_newer_token_endpoint_and_needs_no_tenant() {
+    let sim = simulator().start().unwrap();
+    let mut command = sim.command(&[LIST, &["--token-url", "grip-v3"]].concat());
+    command.env_remove("KPN_THINGS_TENANT_ID");
+    run(command).exits(0);
+    assert_eq!(sim.requests()[0].target, "/api/v3/idp/oidc/token");
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_named_where_it_is_wrong_or_out_of_reach() {
+    let over_https = |variable: &str, value: &str| {
+        let sim = simulator().start().unwrap();
+        let args = [LIST, &["--base-url", "https://api.invalid", "--timeout", "2"]].concat();
+        sim.things_with(variable, value, &args)
+    };
+    let ran = over_https("HTTPS_PROXY", "http://jan:pa#55@127.0.0.1:1").exits(2);
+    assert!(ran.err.contains("HTTPS_PROXY has '#', '?' or '/'") && !ran.err.contains("55"), "{ran:?}");
+    over_https("ALL_PROXY", "socks5://127.0.0.1:1").exits(2).complains("ALL_PROXY names a socks5 proxy");
+    let ran = over_https("HTTPS_PROXY", "http://jan:pa55@127.0.0.1:1").exits(1);
+    assert!(
+        ran.err.contains("through the proxy http://127.0.0.1:1: ") && !ran.err.contains("pa55"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn requests_name_the_tool_and_the_library() {
+    let sim = simulator().start().unwrap();
+    sim.things(LIST).exits(0);
+    for request in sim.requests() {
+        let agent = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+        assert!(
+            agent
+                .is_some_and(|(_, value)| value.starts_with("things/") && value.contains(" kpn-things-sdk/"))
+        );
+    }
 }
 
 #[test]

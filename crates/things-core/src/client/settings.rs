@@ -370,7 +370,8 @@ mod tests {
 
     #[test]
     fn what_was_copied_with_the_value_is_named_in_every_setting() {
-        let set: [(&str, fn(&mut Settings, String)); 8] = [
+        type Set = fn(&mut Settings, String);
+        let set: [(&str, Set); 8] = [
             ("tenant id", |settings, text| settings.tenant_id = Some(text)),
             ("key id", |settings, text| settings.key_id = Some(text)),
             ("key secret", |settings, text| settings.key_secret = Some(text.into())),

@@ -57,6 +57,20 @@ impl TryFrom<String> for CustomerId {
     }
 }
 
+impl TryFrom<&String> for CustomerId {
+    type Error = InputError;
+
+    fn try_from(text: &String) -> Result<Self, InputError> {
+        text.parse()
+    }
+}
+
+impl From<&CustomerId> for CustomerId {
+    fn from(id: &CustomerId) -> Self {
+        id.clone()
+    }
+}
+
 impl FromStr for CustomerId {
     type Err = InputError;
 
@@ -87,6 +101,8 @@ mod tests {
         let id: CustomerId = serde_json::from_str("\"c-1\"").unwrap();
         assert_eq!(Ok(id.clone()), "c-1".try_into());
         assert_eq!(Ok(id.clone()), String::from("c-1").try_into());
+        assert_eq!(Ok(id.clone()), (&String::from("c-1")).try_into());
+        assert_eq!(id, CustomerId::from(&id));
         assert_eq!((id.as_ref(), serde_json::to_string(&id).unwrap()), ("c-1", "\"c-1\"".to_owned()));
         for bad in ["a/b", "\"c\"", "<id>", ""] {
             assert!(CustomerId::try_from(bad).is_err(), "{bad}");
