@@ -136,8 +136,7 @@ type Calls = Box<dyn Fn(&RawCall) -> (Result<Answer, Error>, Result<Receipt, Err
 
 /// The calls of both clients to this server.
 fn calls(origin: &str) -> Result<[(&'static str, Calls); 2], Error> {
-    let mut once = RetryPolicy::default();
-    once.max_attempts = 1;
+    let once = RetryPolicy { max_attempts: 1, ..Default::default() };
     let config = Builder::new(settings(origin), Ok).retry(once).build()?;
     let downlink = downlink()?;
     let (client, sent) = (things_reqwest::Client::new(config.clone())?, downlink.clone());
