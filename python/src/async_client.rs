@@ -178,7 +178,7 @@ impl AsyncCaller {
 }
 
 fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>> {
-    Ok(Bound::new(py, Receipt::from_core(py, receipt)?)?.into_any().unbind())
+    Ok(Bound::new(py, Receipt::from_core(receipt))?.into_any().unbind())
 }
 
 /// The pages of a listing, as many at once as are there.

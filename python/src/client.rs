@@ -122,7 +122,7 @@ impl Caller {
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Receipt> {
         let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
-        Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
+        Ok(Receipt::from_core(self.call(py, downlink, timeout, || "send a downlink".into())?))
     }
 
     /// Sends SenML records, a JSON array.
@@ -136,7 +136,7 @@ impl Caller {
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
     ) -> PyResult<Receipt> {
         let downlink = arguments::senml(py, records, device, port, external_reference)?;
-        Receipt::from_core(py, self.call(py, downlink, timeout, || "send a downlink".into())?)
+        Ok(Receipt::from_core(self.call(py, downlink, timeout, || "send a downlink".into())?))
     }
 
     /// Switches to a sub-customer.

@@ -1,4 +1,4 @@
-//! A device: a place in its page, whose texts become Python's when they are asked for.
+//! A device: a place in its page. Its texts become Python objects when they are read.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyType};
-use things_core::{DecodeError, Page as CorePage};
+use things_core::Page as CorePage;
 
 use crate::error::raise;
 use crate::json;
@@ -61,8 +61,7 @@ impl Device {
         Ok(self.core()?.description())
     }
 
-    /// The metadata as plain Python data, made anew each time; `None` if there is none. An integer beyond 64 bits comes
-    /// as a `float`.
+    /// The metadata as plain Python data, as a new object each time; `None` if there is none. An integer has all its digits.
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json::to_python(py, self.core()?.metadata())
@@ -80,7 +79,7 @@ impl Device {
         Ok(self.core()?.barcode())
     }
 
-    /// Fields that this library does not know, as they came; a new `dict` each time.
+    /// Fields that this library does not know, as plain Python data; a new `dict` each time.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         json::extra_to_python(py, self.core()?.extra())
@@ -103,11 +102,10 @@ impl Device {
         Ok(dict)
     }
 
-    /// Reads a device as the service writes one: a JSON object, as `bytes` or `str`. `DecodeError` if it is none.
+    /// Reads a device as the service writes it: a JSON object, as `bytes` or `str`. Raises `DecodeError` if it is none.
     #[classmethod]
     fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let decoded = serde_json::from_slice(&json::source(data)?)
-            .map_err(|error| DecodeError::json("a device", &error))
+        let decoded = things_core::Device::from_json(&json::source(data)?)
             .and_then(|device| Ok((device, CorePage::from_json(br#"{"content":[]}"#)?)));
         let (device, mut page) = decoded.map_err(|error| raise(py, &error.into()))?;
         page.devices.push(device);

@@ -2,33 +2,35 @@
 
 use std::borrow::Cow;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyNone, PyString};
-use serde_json::Value;
-use things_core::{Body, Extra};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyNone, PyString};
+use things_core::{Body, DecodeError, Extra, Json};
 
-/// `dict`, `list`, `str`, `int`, `float`, `bool` or `None`.
-pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        Value::Null => PyNone::get(py).to_owned().into_any(),
-        Value::Bool(bool) => bool.into_pyobject(py)?.to_owned().into_any(),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => number.into_pyobject(py)?.into_any(),
-            (None, Some(number)) => number.into_pyobject(py)?.into_any(),
-            (None, None) => number.as_f64().into_pyobject(py)?,
-        },
-        Value::String(text) => text.into_pyobject(py)?.into_any(),
-        Value::Array(values) => {
-            let list = PyList::empty(py);
-            values.iter().try_for_each(|value| list.append(to_python(py, value)?))?;
-            list.into_any()
+use crate::error::raise;
+
+/// A body that has more bytes than this stays `bytes`: as Python data it could take thirty times its size.
+const MOST_PARSED: usize = 512 << 10;
+
+/// `dict`, `list`, `str`, `int`, `float`, `bool` or `None`, as Python's own `json` reads it: an `int` has all its digits.
+pub(crate) fn to_python<'py>(py: Python<'py>, json: Json<'_>) -> PyResult<Bound<'py, PyAny>> {
+    if json.is_null() {
+        return Ok(PyNone::get(py).to_owned().into_any());
+    }
+    // Python would read half of a surrogate pair as a `str` that cannot be encoded.
+    text_to_python(py, &json.without_half_surrogates())
+}
+
+/// Reads a text that is JSON.
+pub(crate) fn text_to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    LOADS.import(py, "json", "loads")?.call1((json,)).map_err(|error| {
+        // An `int` of more than 4,300 digits.
+        if error.is_instance_of::<PyValueError>(py) {
+            return raise(py, &DecodeError::new(error.value(py)).into());
         }
-        Value::Object(fields) => {
-            let dict = PyDict::new(py);
-            fields.iter().try_for_each(|(name, value)| dict.set_item(name, to_python(py, value)?))?;
-            dict.into_any()
-        }
+        error
     })
 }
 
@@ -39,12 +41,14 @@ pub(crate) fn extra_to_python<'py>(py: Python<'py>, extra: &Extra) -> PyResult<B
     Ok(dict)
 }
 
-/// Python data for JSON, `bytes` for anything else, `None` for nothing.
+/// Python data for JSON of up to 512 KiB, `bytes` for anything else, `None` for nothing.
 pub(crate) fn body_to_python<'py>(py: Python<'py>, body: &Body) -> PyResult<Bound<'py, PyAny>> {
-    match body {
-        Body::Empty => Ok(PyNone::get(py).to_owned().into_any()),
-        Body::Json(value) => to_python(py, value),
-        Body::Raw(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
+    if body.is_empty() {
+        return Ok(PyNone::get(py).to_owned().into_any());
+    }
+    match body.json().filter(|json| json.as_str().len() <= MOST_PARSED) {
+        Some(json) => to_python(py, json),
+        None => Ok(PyBytes::new(py, body.bytes()).into_any()),
     }
 }
 

@@ -153,13 +153,14 @@ impl Page {
             ("totalPages", core.total_pages),
             ("totalElements", core.total_elements),
         ];
-        let known = counts.map(|(name, count)| (name, serde_json::json!(count)));
-        let ends = [("first", serde_json::json!(core.first)), ("last", serde_json::json!(core.last))];
-        let extra = core.extra.iter().map(|(name, value)| (name, value.clone()));
-        // Field by field, for a `Value` of all would not keep their order.
-        let mut text =
-            format!(r#"{{"content":{}"#, serde_json::to_string(&core.devices).map_err(json::unwritable)?);
-        for (name, value) in known.into_iter().chain(ends).chain(extra) {
+        let known = counts.map(|(name, count)| (name, serde_json::json!(count).to_string()));
+        let ends = [("first", core.first.to_string()), ("last", core.last.to_string())];
+        let devices = serde_json::to_string(&core.devices).map_err(json::unwritable)?;
+        let mut text = format!(r#"{{"content":{devices}"#);
+        for (name, value) in known.into_iter().chain(ends) {
+            text += &format!(",{name:?}:{value}");
+        }
+        for (name, value) in core.extra.iter() {
             text += &format!(",{}:{value}", serde_json::json!(name));
         }
         text.push('}');

@@ -1,6 +1,7 @@
 //! What a sent downlink leaves behind.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use things_core::Receipt as CoreReceipt;
 
@@ -13,25 +14,42 @@ pub(crate) struct Receipt {
     /// The HTTP status, 2xx.
     #[pyo3(get)]
     status: u16,
-    /// The answer's body: plain data if it is JSON, else `bytes`, or `None`. What it holds is not documented.
-    #[pyo3(get)]
-    body: Py<PyAny>,
+    body: Body,
     /// Your own name for the downlink.
     #[pyo3(get)]
     external_reference: Option<String>,
-    /// How many requests were sent; more than 1 where the first was proven not to be processed.
+    /// The number of requests that were sent; more than 1 if the first provably was not processed.
     #[pyo3(get)]
     attempts: u32,
 }
 
+enum Body {
+    /// Of a response: it becomes Python data when it is read first.
+    Came(things_core::Body, PyOnceLock<Py<PyAny>>),
+    /// Of a receipt that was made in Python.
+    Given(Py<PyAny>),
+}
+
+impl Body {
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        match self {
+            Self::Came(body, data) => {
+                let read = || Ok::<_, PyErr>(body_to_python(py, body)?.unbind());
+                Ok(data.get_or_try_init(py, read)?.bind(py))
+            }
+            Self::Given(data) => Ok(data.bind(py)),
+        }
+    }
+}
+
 impl Receipt {
-    pub(crate) fn from_core(py: Python<'_>, receipt: CoreReceipt) -> PyResult<Self> {
-        Ok(Self {
+    pub(crate) fn from_core(receipt: CoreReceipt) -> Self {
+        Self {
             status: receipt.status.as_u16(),
-            body: body_to_python(py, &receipt.body)?.unbind(),
+            body: Body::Came(receipt.body, PyOnceLock::new()),
             external_reference: receipt.external_reference,
             attempts: receipt.attempts,
-        })
+        }
     }
 }
 
@@ -45,14 +63,21 @@ impl Receipt {
     #[pyo3(signature = (status, body=None, external_reference=None, attempts=1))]
     fn new(status: u16, body: Option<Py<PyAny>>, external_reference: Option<String>, attempts: u32) -> Self {
         let body = body.unwrap_or_else(|| Python::attach(|py| py.None()));
-        Self { status, body, external_reference, attempts }
+        Self { status, body: Body::Given(body), external_reference, attempts }
+    }
+
+    /// The response's body: plain data if it is JSON of up to 512 KiB, else `bytes`, or `None`. What it holds is not
+    /// documented.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.body.get(py).cloned()
     }
 
     /// All that is known of it.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("status", self.status)?;
-        dict.set_item("body", &self.body)?;
+        dict.set_item("body", self.body.get(py)?)?;
         dict.set_item("external_reference", &self.external_reference)?;
         dict.set_item("attempts", self.attempts)?;
         Ok(dict)
@@ -70,7 +95,7 @@ impl Receipt {
         Ok(self.status == other.status
             && self.attempts == other.attempts
             && self.external_reference == other.external_reference
-            && self.body.bind(py).eq(&other.body)?)
+            && self.body.get(py)?.eq(other.body.get(py)?)?)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -80,7 +105,7 @@ impl Receipt {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let this = slf.get();
-        let arguments = (this.status, &this.body, &this.external_reference, this.attempts);
+        let arguments = (this.status, this.body.get(py)?, &this.external_reference, this.attempts);
         Ok((slf.get_type().into_any(), arguments.into_pyobject(py)?))
     }
 }

@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use serde_json::{Map, Value};
 use things_sim::{DeviceSpec, ParseRuleError, Route, Sim};
 
-use crate::json::to_python;
+use crate::json::text_to_python;
 use crate::process::OfProcess;
 
 /// GRIP and KPN Things on loopback.
@@ -189,7 +189,7 @@ impl Simulator {
         let list = PyList::empty(py);
         for downlink in self.sim()?.downlinks() {
             let dict = PyDict::new(py);
-            dict.set_item("records", to_python(py, &downlink.records)?)?;
+            dict.set_item("records", text_to_python(py, &downlink.records.to_string())?)?;
             dict.set_item("port", downlink.port.and_then(|port| port.parse::<u64>().ok()))?;
             dict.set_item("external_reference", downlink.external_reference)?;
             dict.set_item("customer", downlink.customer)?;

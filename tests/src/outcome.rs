@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{
-    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Page, Payload, RawCall, Receipt,
+    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Json, Page, Payload, RawCall, Receipt,
 };
 
 use crate::canary::{self, Canary};
@@ -66,7 +66,12 @@ pub(crate) fn customer(call: &Call) -> Result<things_core::CustomerId, Error> {
 /// Devices that came one by one, perhaps up to an error.
 pub(crate) fn devices(devices: &[Device], error: Option<&Error>) -> Outcome {
     match error {
-        None => Ok(json!({"count": devices.len(), "names": names(devices), "devices": devices})),
+        None => Ok(json!({
+            "count": devices.len(),
+            "names": names(devices),
+            "devices": written(devices),
+            "metadata": metadata(devices),
+        })),
         Some(error) => Err(with_names(failure(error), devices)),
     }
 }
@@ -88,7 +93,8 @@ pub(crate) fn fleet(fleet: Result<Fleet, Error>) -> Outcome {
     Ok(json!({
         "count": fleet.devices.len(),
         "names": names(&fleet.devices),
-        "devices": fleet.devices,
+        "devices": written(&fleet.devices),
+        "metadata": metadata(&fleet.devices),
         "pages": fleet.pages,
         "total_elements": fleet.total_elements,
     }))
@@ -100,6 +106,7 @@ pub(crate) fn receipt(receipt: Result<Receipt, Error>) -> Outcome {
     Ok(json!({
         "status": receipt.status.as_u16(),
         "body": body(&receipt.body),
+        "body_text": body_text(&receipt.body),
         "external_reference": receipt.external_reference,
         "attempts": receipt.attempts,
     }))
@@ -108,17 +115,21 @@ pub(crate) fn receipt(receipt: Result<Receipt, Error>) -> Outcome {
 /// The answer to a raw call.
 pub(crate) fn answer(answer: Result<Answer, Error>) -> Outcome {
     let answer = answer.map_err(|error| failure(&error))?;
+    let came = Body::read(&answer.body);
     Ok(json!({
         "status": answer.status.as_u16(),
         "headers": headers(&answer.headers),
-        "body": body(&Body::read(&answer.body)),
+        "body": body(&came),
+        "body_text": body_text(&came),
         "attempts": answer.attempts,
     }))
 }
 
 /// A context switch on its own.
 pub(crate) fn context_switch(switched: Result<Body, Error>) -> Outcome {
-    switched.map(|switched| json!({"body": body(&switched)})).map_err(|error| failure(&error))
+    switched
+        .map(|switched| json!({"body": body(&switched), "body_text": body_text(&switched)}))
+        .map_err(|error| failure(&error))
 }
 
 /// Everything that an error tells.
@@ -134,6 +145,7 @@ pub(crate) fn failure(error: &Error) -> Value {
         "retry_after_ms": error.retry_after().map(|wait| wait.as_millis() as u64),
         "method": error.method().map(Method::as_str),
         "body": body(error.body()),
+        "body_text": body_text(error.body()),
         "text": error.to_string(),
         "leaks": leaks(error),
     })
@@ -185,11 +197,45 @@ fn page(page: &Page) -> Value {
     })
 }
 
+/// Devices under the service's own field names.
+fn written(devices: &[Device]) -> Value {
+    let fields = |device: &Device| {
+        let mut fields = json!({
+            "uuid": device.uuid(),
+            "name": device.name(),
+            "description": device.description(),
+            "metadata": value(device.metadata()),
+            "deviceSpecificationUUID": device.device_specification_uuid(),
+            "barcode": device.barcode(),
+        });
+        if let Some(fields) = fields.as_object_mut() {
+            fields.extend(device.extra().iter().map(|(name, came)| (name.into_owned(), value(came))));
+        }
+        fields
+    };
+    devices.iter().map(fields).collect()
+}
+
+/// A value as scenarios are read: one that `serde_json` cannot hold becomes `null`.
+fn value(json: Json<'_>) -> Value {
+    json.parse().unwrap_or_default()
+}
+
+/// The metadata of each device, as it came.
+fn metadata(devices: &[Device]) -> Value {
+    devices.iter().map(|device| device.metadata().as_str()).collect()
+}
+
+/// A body as it came.
+fn body_text(body: &Body) -> Value {
+    Value::String(String::from_utf8_lossy(body.bytes()).into_owned())
+}
+
 fn body(body: &Body) -> Value {
-    match body {
-        Body::Empty => Value::Null,
-        Body::Json(json) => json.clone(),
-        Body::Raw(bytes) => Value::String(String::from_utf8_lossy(bytes).into_owned()),
+    match body.json() {
+        Some(json) => value(json),
+        None if body.is_empty() => Value::Null,
+        None => Value::String(String::from_utf8_lossy(body.bytes()).into_owned()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! A scenario as it is written; `scenarios/README.md` documents every field.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 use std::{fs, iter};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Deserialize;
 use serde_json::Value;
 use things_core::{Builder, Credentials, RetryPolicy};
@@ -100,6 +103,8 @@ pub(crate) struct Reply {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) json: Option<Value>,
     pub(crate) text: Option<String>,
+    /// How the body is turned into bytes; UTF-8 if it is not there.
+    pub(crate) encoding: Option<Encoding>,
     pub(crate) fault: Option<Fault>,
     /// Not answered before the server has seen this many requests.
     #[serde(default)]
@@ -107,6 +112,18 @@ pub(crate) struct Reply {
     /// The client's clock goes forward by this much before the answer.
     #[serde(default)]
     pub(crate) advance_ms: u64,
+}
+
+/// How a body is turned into bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Encoding {
+    /// UTF-8, and that compressed.
+    Gzip,
+    /// UTF-16, little-endian, with a byte order mark.
+    Utf16,
+    /// ISO 8859-1.
+    Latin1,
 }
 
 /// What goes wrong on the connection after the request was read.
@@ -303,9 +320,23 @@ pub(crate) const SECRET: &str = "s3cr/et+=&%\"é";
 
 impl Reply {
     pub(crate) fn body(&self) -> Vec<u8> {
-        match (&self.json, &self.text) {
-            (Some(json), _) => json.to_string().into_bytes(),
-            (None, text) => text.clone().unwrap_or_default().into_bytes(),
+        let text = match (&self.json, &self.text) {
+            (Some(json), _) => json.to_string(),
+            (None, text) => text.clone().unwrap_or_default(),
+        };
+        match self.encoding {
+            None => text.into_bytes(),
+            Some(Encoding::Gzip) => {
+                let mut packed = Vec::new();
+                let mut packer = GzEncoder::new(&mut packed, Compression::default());
+                // A `Vec` takes everything.
+                packer.write_all(text.as_bytes()).and_then(|()| packer.finish().map(drop)).unwrap_or(());
+                packed
+            }
+            Some(Encoding::Utf16) => {
+                format!("\u{FEFF}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+            }
+            Some(Encoding::Latin1) => text.chars().map(|char| u8::try_from(char).unwrap_or(b'?')).collect(),
         }
     }
 
@@ -370,6 +401,7 @@ mod tests {
             ("Server", values::<Service>()),
             ("Rule", fields::<Rule>()),
             ("Reply", fields::<Reply>()),
+            ("Encoding", values::<Encoding>()),
             ("Fault", values::<Fault>()),
             ("Call", fields::<Call>()),
             ("Call", values::<SortOrder>()),

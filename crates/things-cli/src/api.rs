@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use http::{HeaderMap, Method, StatusCode};
-use things_core::{Body, Error, RawCall};
+use things_core::{Error, RawCall};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -96,13 +96,9 @@ fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> Res
     if let (true, Some(status)) = (include, error.status()) {
         head(status, error.headers(), console.out())?;
     }
-    let body = match error.body() {
-        Body::Empty => Vec::new(),
-        Body::Json(value) => value.to_string().into_bytes(),
-        Body::Raw(bytes) => bytes.to_vec(),
-    };
-    console.out().write_all(&body)?;
-    end_line(&body, console)
+    let body = error.body().bytes();
+    console.out().write_all(body)?;
+    end_line(body, console)
 }
 
 fn head(status: StatusCode, headers: &HeaderMap, out: &mut dyn Write) -> io::Result<()> {

@@ -1,11 +1,12 @@
 //! `things customer switch`: whether this API key may act for a sub-customer.
 
+use std::io;
+
 use clap::Args;
-use serde_json::json;
-use things_core::{ContextSwitch, CustomerId, ErrorKind};
+use serde::Serialize;
+use things_core::{Body, ContextSwitch, CustomerId, ErrorKind};
 
 use crate::console::Console;
-use crate::downlink;
 use crate::failure::{ExitStatus, Failure};
 use crate::settings;
 
@@ -26,6 +27,14 @@ pub(crate) struct Switch {
     settings: settings::Options,
 }
 
+/// A context switch as it is printed.
+#[derive(Serialize)]
+struct Switched<'a> {
+    customer: &'a str,
+    granted: bool,
+    body: &'a Body,
+}
+
 impl Switch {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let customer: CustomerId = self.customer_id.parse()?;
@@ -37,9 +46,9 @@ impl Switch {
             Err(error) => return Err(error.into()),
         };
         if self.json {
-            let switch =
-                json!({"customer": customer.as_str(), "granted": granted, "body": downlink::json(&body)});
-            writeln!(console.out(), "{switch:#}")?;
+            let switch = Switched { customer: customer.as_str(), granted, body: &body };
+            serde_json::to_writer_pretty(console.out(), &switch).map_err(io::Error::from)?;
+            writeln!(console.out())?;
         } else if granted {
             writeln!(console.out(), "granted: this API key may act for {customer}")?;
         } else {

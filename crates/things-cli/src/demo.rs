@@ -1,5 +1,7 @@
 //! `things demo`: the tool at work, against a simulator of its own.
 
+use std::io;
+
 use clap::Args;
 use things_core::{Device, Downlink, Error, FPort, Page};
 use things_sim::{DEFAULT_CUSTOMER, Route, Sim};
@@ -7,7 +9,6 @@ use things_ureq::Client;
 
 use crate::console::Console;
 use crate::devices::{Count, number, rows, table};
-use crate::downlink::json;
 use crate::failure::Failure;
 
 /// See it work, without an account
@@ -47,7 +48,8 @@ impl Demo {
         let downlink =
             Downlink::raw(DEV_EUI.parse()?, FPort::new(1)?, [1, 2])?.external_reference(REFERENCE)?;
         let receipt = client.send_downlink(&downlink)?;
-        writeln!(console.out(), "  accepted with {}: {}", receipt.status, json(&receipt.body))?;
+        let body = serde_json::to_string(&receipt.body).map_err(io::Error::from)?;
+        writeln!(console.out(), "  accepted with {}: {body}", receipt.status)?;
 
         step(
             console,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use things_core::{Device, SortOrder};
+use things_core::{Device, Json, SortOrder};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -210,17 +210,14 @@ impl Sheet<'_> {
                     *headed = true;
                 }
                 for device in devices {
-                    let metadata = match device.metadata() {
-                        serde_json::Value::Null => String::new(),
-                        json => json.to_string(),
-                    };
+                    let metadata = Some(device.metadata()).filter(|json| !json.is_null());
                     let record = [
                         device.uuid(),
                         device.name(),
                         device.description().unwrap_or_default(),
                         device.device_specification_uuid().unwrap_or_default(),
                         device.barcode().unwrap_or_default(),
-                        &metadata,
+                        metadata.map_or("", Json::as_str),
                     ];
                     writer.write_record(record).map_err(output)?;
                 }

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 use things_core::{Body, DevEui, DeviceUrn, Downlink, FPort, Payload, Receipt};
 
 use crate::console::Console;
@@ -93,7 +92,7 @@ pub(crate) struct Accepted<'a> {
     outcome: &'static str,
     status: u16,
     external_reference: Option<&'a str>,
-    body: Value,
+    body: &'a Body,
 }
 
 impl<'a> Accepted<'a> {
@@ -102,16 +101,7 @@ impl<'a> Accepted<'a> {
             outcome: "accepted",
             status: receipt.status.as_u16(),
             external_reference: receipt.external_reference.as_deref(),
-            body: json(&receipt.body),
+            body: &receipt.body,
         }
-    }
-}
-
-/// A body as JSON: text where it is none, and `null` where there is nothing.
-pub(crate) fn json(body: &Body) -> Value {
-    match body {
-        Body::Empty => Value::Null,
-        Body::Json(value) => value.clone(),
-        Body::Raw(bytes) => String::from_utf8_lossy(bytes).into(),
     }
 }

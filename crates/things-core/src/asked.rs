@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::body::Body;
+use crate::coding;
 use crate::error::{
-    DecodeError, Error, ErrorKind, Form, MOST_PARSED, Outcome, Refusal, Report, excerpt, hint, shorten,
-    token_error,
+    DecodeError, Error, ErrorKind, Form, Outcome, Refusal, Report, excerpt, hint, shorten, token_error,
 };
 use crate::input::InputError;
 use crate::moment::Moment;
@@ -82,11 +82,17 @@ impl Asked {
         let bytes = redactor.bytes(&body);
         // Overwrite the original if redaction made a copy.
         overwrite(body);
-        let body = if bytes.len() <= MOST_PARSED { Body::read(&bytes) } else { Body::Raw(bytes.clone()) };
+        // A body that cannot be read is not kept: a secret in it could not be found.
+        let unread = coding::text(&parts.headers, &bytes).err().filter(|no_text| no_text.at.is_none());
+        let body = if unread.is_none() { Body::of(&parts.headers, bytes) } else { Body::default() };
         let meaning = Meaning::of(parts.status, self.stage, wait.is_some());
         let kind = ErrorKind::of(meaning);
-        let mut refusal = Refusal::read(parts.status, &parts.headers, &bytes);
+        let mut refusal = Refusal::read(parts.status, &parts.headers, body.bytes());
         let mut message = refusal_message(parts.status, kind, self.stage, &refusal.text);
+        if let Some(unread) = unread.filter(|_| !parts.status.is_redirection()) {
+            message.push_str("; ");
+            message.push_str(&unread.why);
+        }
         // Dropping control characters or reading escapes can join the parts of a secret, so redact once more.
         redactor.text(&mut message);
         refusal.reference.iter_mut().for_each(|reference| redactor.text(reference));
@@ -129,7 +135,10 @@ impl Asked {
         redactor.text(&mut message);
         let mut message = shorten(message);
         if self.stage == Stage::Call {
-            message.push_str(&format!("; the answer starts with {:?}", excerpt(&redactor.bytes(body))));
+            message.push_str(&match error.place() {
+                Some(at) if at > 0 => format!("; near {:?}", excerpt(&redactor.near(body, at))),
+                _ => format!("; the answer starts with {:?}", excerpt(&redactor.bytes(body))),
+            });
         }
         redactor.text(&mut message);
         Error::new(error.kind(), self.stage, message).with(|report| {
@@ -140,9 +149,13 @@ impl Asked {
             } else {
                 Outcome::NotSent
             });
-            report.hint = Some(
-                "the answer is not what KPN documents: check the address, and any proxy in between".into(),
-            );
+            report.hint = Some(match (error.kind(), error.part()) {
+                (ErrorKind::TooLarge, _) => "request fewer devices per page".into(),
+                (_, Some(part)) => format!("{part} is not what KPN documents: look at it in the portal"),
+                _ => {
+                    "the answer is not what KPN documents: check the address, and any proxy in between".into()
+                }
+            });
         })
     }
 

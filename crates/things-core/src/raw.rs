@@ -56,8 +56,8 @@ impl RawCall {
 
     /// Sets a header; the value may be empty.
     ///
-    /// The call fails if the client sets this header (`Authorization`, `x-client-id`, `KPN-Things-Security-Context`,
-    /// `User-Agent`), or if it belongs to the framing of the message or to the connection.
+    /// The call fails if the client sets this header (`Authorization`, `Accept-Encoding`, `x-client-id`,
+    /// `KPN-Things-Security-Context`, `User-Agent`), or if it belongs to the framing of the message or to the connection.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match parse_header(name, value) {
             Ok((name, value)) => self.call = self.call.header(name, value),
@@ -209,7 +209,7 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
     let what = "header";
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| InputError::new(what, format!("name {name:?} is not an HTTP field name")))?;
-    let ours = ["authorization", "x-client-id", "kpn-things-security-context"];
+    let ours = ["accept-encoding", "authorization", "x-client-id", "kpn-things-security-context"];
     if ours.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the client: set it there")));
     }
@@ -301,9 +301,15 @@ mod tests {
 
     #[test]
     fn headers_of_the_client_and_of_the_framing_are_refused() {
-        for name in
-            ["Authorization", "X-Client-Id", "KPN-Things-Security-Context", "Content-Length", "Host", "a b"]
-        {
+        for name in [
+            "Accept-Encoding",
+            "Authorization",
+            "X-Client-Id",
+            "KPN-Things-Security-Context",
+            "Content-Length",
+            "Host",
+            "a b",
+        ] {
             assert!(RawCall::get("/").header(name, "x").encode().is_err(), "{name}");
         }
         for name in ["Keep-Alive", "Proxy-Authorization", "TE", "Upgrade", "Expect"] {

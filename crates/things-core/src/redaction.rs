@@ -25,6 +25,12 @@ const WINDOW: usize = 64 << 10;
 
 const CUT: &[u8] = b"[redacted]";
 
+/// The bytes that are shown on each side of a place.
+const AROUND: usize = 60;
+
+/// No byte is written by more than this, as in `\u00e9`, `&#xE9;` or `&#00000041;`.
+const LONGEST_ESCAPE: usize = 12;
+
 /// The secrets of one request, in all forms in which a response can repeat them.
 ///
 /// The forms are the secret itself, the secret in a JSON text, in base64 (alone or inside a longer text, such as the
@@ -62,6 +68,30 @@ impl Redactor {
                 *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static("[redacted]"));
             }
         }
+    }
+
+    /// The bytes around a place of a body, without the secrets.
+    pub(crate) fn near(&self, body: &[u8], place: usize) -> Bytes {
+        let place = place.min(body.len());
+        let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
+        // A secret that reaches into what is shown begins and ends within this distance, escaped as it may be.
+        let margin = AROUND + longest * LONGEST_ESCAPE;
+        let (start, end) = (place.saturating_sub(AROUND), place.saturating_add(AROUND).min(body.len()));
+        let origin = place.saturating_sub(margin);
+        let region = body.get(origin..place.saturating_add(margin).min(body.len())).unwrap_or_default();
+        let mut found = self.places(region);
+        found.sort_unstable();
+        let mut clean = Vec::with_capacity(2 * AROUND);
+        let mut kept = start;
+        for (begin, stop) in found.iter().map(|(begin, stop)| (begin + origin, stop + origin)) {
+            if stop > kept && begin < end {
+                clean.extend_from_slice(body.get(kept..begin).unwrap_or_default());
+                clean.extend_from_slice(CUT);
+                kept = stop;
+            }
+        }
+        clean.extend_from_slice(body.get(kept..end).unwrap_or_default());
+        clean.into()
     }
 
     fn cut(&self, text: &[u8]) -> Option<Vec<u8>> {
@@ -234,6 +264,20 @@ mod tests {
 
     fn escaped(text: &str) -> String {
         text.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect()
+    }
+
+    #[test]
+    fn the_bytes_around_a_place_show_no_part_of_a_secret() {
+        let secret = "0123456789".repeat(10);
+        let escaped: String = secret.chars().map(|char| format!("\\u00{:02x}", u32::from(char))).collect();
+        let redactor = Redactor::new([secret.as_str()]);
+        let text = format!("{}{secret}{}{escaped}{}", "a".repeat(500), "b".repeat(30), "c".repeat(500));
+        for place in 0..=text.len() {
+            let near = redactor.near(text.as_bytes(), place);
+            assert!(near.len() <= 150 && !near.iter().any(|byte| b"0123456789\\".contains(byte)), "{near:?}");
+        }
+        assert_eq!(redactor.near(b"{\"a\":tru}", 5), "{\"a\":tru}");
+        assert_eq!(redactor.near(b"", 7), "");
     }
 
     proptest! {

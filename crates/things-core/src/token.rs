@@ -3,16 +3,18 @@
 //! JSON both ways; grant type `client_credentials`, no scope, no refresh token (KPN's documentation; the path is
 //! seen in public integrations). Whether `expires_in` is a number is unknown: number, numeric string and absence are read.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::coding;
 use crate::config::Credentials;
 use crate::error::DecodeError;
+use crate::json::{Flaw, Kind, Scanner, Token, Why};
 use crate::moment::Moment;
 use crate::secret::secret_bytes;
 use crate::slot::Life;
@@ -24,6 +26,13 @@ const DOCUMENTED_LIFE: Duration = Duration::from_secs(3600);
 /// request a call, and a longer one would never be refreshed.
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// No server takes a header of this size, and a larger text would only take memory.
+const LONGEST_TOKEN: usize = 64 << 10;
+
+/// The fields that an error names, and the characters of each.
+const MOST_NAMES: usize = 10;
+const LONGEST_NAME: usize = 40;
 
 /// The body of the token request.
 pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
@@ -52,44 +61,76 @@ fn most_bytes(texts: [&str; 3]) -> usize {
     128 + 6 * texts.map(str::len).iter().sum::<usize>()
 }
 
-/// Reads the token answer: the `Authorization` header it makes, and how long it lives.
-pub(crate) fn decode(body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError> {
-    #[derive(Deserialize)]
-    struct Token {
-        access_token: Zeroizing<String>,
-        #[serde(default)]
-        expires_in: Value,
-    }
-    // A list would be read as well: its elements as the fields in their order.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(DecodeError::new("not a token: no JSON object"));
-    }
-    let token: Token = serde_json::from_slice(body).map_err(|error| {
-        DecodeError::json("a token", &error).without_details(format_args!(
-            "not a token: no access_token could be read (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
+/// Reads a token response: the `Authorization` header that it makes, and how long it lives.
+///
+/// No value of the response is in the error.
+pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError> {
+    let text = coding::text(headers, body).map_err(|no_text| no_token(no_text.why))?;
+    let mut scanner = Scanner::new(text);
+    let [mut access_token, mut expires_in] = [Token::NULL; 2];
+    let mut names = Vec::new();
+    let read: Result<(), Flaw> = scanner.object(|scanner, name| {
+        let value = scanner.value()?;
+        match name.text().as_deref() {
+            Some("access_token") => access_token = value,
+            Some("expires_in") => expires_in = value,
+            _ => {}
+        }
+        if names.len() < MOST_NAMES {
+            names.push(name);
+        }
+        Ok(())
+    });
+    read.and_then(|()| scanner.end()).map_err(|flaw| match flaw.why {
+        Why::TooDeep => DecodeError::too_deep(format_args!("not a token: {}", flaw.why)),
+        why => no_token(format_args!("{why} (byte {})", flaw.at + 1)),
     })?;
-    let mut header = Vec::with_capacity(7 + token.access_token.len());
+    if access_token.raw().len() > LONGEST_TOKEN {
+        return Err(no_token("access_token is longer than 64 KiB"));
+    }
+    let token = access_token.text().map(|text| Zeroizing::new(text.into_owned()));
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Err(no_token(no_access_token(&names)));
+    };
+    let mut header = Vec::with_capacity(7 + token.len());
     header.extend_from_slice(b"Bearer ");
-    header.extend_from_slice(token.access_token.as_bytes());
-    let plain =
-        !token.access_token.is_empty() && token.access_token.bytes().all(|byte| byte.is_ascii_graphic());
+    header.extend_from_slice(token.as_bytes());
+    let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
     let header = HeaderValue::from_maybe_shared(secret_bytes(header)).ok().filter(|_| plain);
-    let mut header =
-        header.ok_or_else(|| DecodeError::new("not a token: access_token cannot stand in a header"))?;
+    let mut header = header.ok_or_else(|| no_token("access_token cannot stand in a header"))?;
     header.set_sensitive(true);
-    Ok((header, life(&token.expires_in)))
+    Ok((header, life(expires_in)))
+}
+
+fn no_token(why: impl fmt::Display) -> DecodeError {
+    DecodeError::new(format_args!("not a token: {why}"))
+}
+
+/// Names the fields that are there in place of the token.
+fn no_access_token(names: &[Token<'_>]) -> String {
+    if names.is_empty() {
+        return "there is no field in it".to_owned();
+    }
+    let short = |name: &Token<'_>| {
+        let name = name.text().unwrap_or_default();
+        name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect::<String>()
+    };
+    let names: Vec<_> = names.iter().map(short).collect();
+    format!("there is no text access_token in it; its fields are {}", names.join(", "))
 }
 
 /// How long a token lives, whatever shape `expires_in` has.
-fn life(expires_in: &Value) -> Duration {
-    let seconds = match expires_in {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+fn life(expires_in: Token<'_>) -> Duration {
+    let text = expires_in.text();
+    let number = match (&text, expires_in.kind()) {
+        (Some(text), _) => text.trim(),
+        (None, Kind::Number) => expires_in.raw(),
+        _ => "",
     };
+    life_of(number.parse().ok())
+}
+
+fn life_of(seconds: Option<f64>) -> Duration {
     match seconds {
         Some(seconds) if seconds.is_finite() => {
             Duration::from_secs_f64(seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64()))
@@ -106,11 +147,15 @@ pub(crate) fn schedule(life: Duration, now: Moment, jitter: f64) -> Life {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn life_of(expires_in: Value) -> u64 {
+    fn decode(body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError> {
+        super::decode(&HeaderMap::new(), body)
+    }
+
+    fn life_in(expires_in: Value) -> u64 {
         let body = json!({"access_token": "t", "expires_in": expires_in}).to_string();
         decode(body.as_bytes()).unwrap().1.as_secs()
     }
@@ -137,11 +182,11 @@ mod tests {
 
     #[test]
     fn expires_in_is_read_in_every_shape() {
-        assert_eq!(life_of(json!(3600)), 3600);
-        assert_eq!(life_of(json!("1800")), 1800);
-        assert_eq!(life_of(json!(1799.5)), 1799);
+        assert_eq!(life_in(json!(3600)), 3600);
+        assert_eq!(life_in(json!("1800")), 1800);
+        assert_eq!(life_in(json!(1799.5)), 1799);
         for strange in [json!(null), json!("soon"), json!({}), json!("NaN"), json!("inf")] {
-            assert_eq!(life_of(strange), 3600);
+            assert_eq!(life_in(strange), 3600);
         }
         assert_eq!(decode(br#"{"access_token":"t"}"#).unwrap().1, DOCUMENTED_LIFE);
     }
@@ -149,9 +194,9 @@ mod tests {
     #[test]
     fn a_senseless_life_is_bounded() {
         for short in [json!(0), json!(-5), json!("0"), json!(1)] {
-            assert_eq!(life_of(short), 2);
+            assert_eq!(life_in(short), 2);
         }
-        assert_eq!(life_of(json!(1e12)), 86_400);
+        assert_eq!(life_in(json!(1e12)), 86_400);
     }
 
     #[test]
@@ -161,20 +206,38 @@ mod tests {
         assert_eq!(format!("{header:?}"), "Sensitive");
     }
 
+    fn why(body: &str) -> String {
+        decode(body.as_bytes()).unwrap_err().to_string()
+    }
+
     #[test]
-    fn what_is_not_a_token_is_an_error_that_does_not_repeat_it() {
-        for bad in [
-            "",
-            "<html>",
-            "{}",
-            r#"["t",3600]"#,
-            r#"{"access_token":null}"#,
-            r#"{"access_token":""}"#,
-            r#"{"access_token":"a\r\nb"}"#,
+    fn what_is_no_token_is_an_error_that_shows_no_value() {
+        for (bad, expected) in [
+            ("", "not a token: the JSON is cut short (byte 1)"),
+            ("<html>", "not a token: not a JSON object (byte 1)"),
+            ("{}", "not a token: there is no field in it"),
+            (r#"["t",3600]"#, "not a token: not a JSON object (byte 1)"),
+            (r#"{"access_token":"t" "#, "not a token: the JSON is cut short (byte 21)"),
+            (
+                r#"{"access_token":null,"x":"hush"}"#,
+                "not a token: there is no text access_token in it; its fields are access_token, x",
+            ),
+            (
+                r#"{"accessToken":"hush","expiresIn":3600}"#,
+                "not a token: there is no text access_token in it; its fields are accessToken, expiresIn",
+            ),
+            (r#"{"access_token":"a\r\nb"}"#, "not a token: access_token cannot stand in a header"),
+            (
+                r#"{"access_token":"","error":""}"#,
+                "not a token: there is no text access_token in it; its fields are access_token, error",
+            ),
         ] {
-            let error = decode(bad.as_bytes()).unwrap_err().to_string();
-            assert!(error.starts_with("not a token"), "{error}");
+            assert_eq!(why(bad), expected);
         }
+        let long = format!(r#"{{"access_token":"{}"}}"#, "t".repeat(LONGEST_TOKEN));
+        assert_eq!(why(&long), "not a token: access_token is longer than 64 KiB");
+        let wide = format!("{{{}}}", vec![format!(r#""{}":0"#, "n\\n".repeat(1_000)); 1_000].join(","));
+        assert!(why(&wide).len() < 600, "{}", why(&wide));
     }
 
     #[test]
@@ -195,7 +258,7 @@ mod tests {
         #[test]
         fn any_life_costs_at_most_one_token_a_second(seconds in any::<f64>(), jitter in 0.0..=1.0) {
             let now = Moment::new(Duration::ZERO, std::time::SystemTime::UNIX_EPOCH);
-            let due = schedule(life(&json!(seconds)), now, jitter);
+            let due = schedule(life_of(Some(seconds)), now, jitter);
             prop_assert!(due.refresh_at.since(now) >= Duration::from_secs(1));
             prop_assert!(due.expires_at > due.refresh_at);
         }

@@ -10,9 +10,11 @@ use crate::{Outcome, root};
 
 /// The floors of things-core, from the ground up. Modules on one floor do not import each other.
 const FLOORS: &[&[&str]] = &[
+    &["json"],
     &["moment", "secret", "stage", "escapes", "input"],
     &["redaction"],
     &["transport", "status"],
+    &["coding"],
     &["retry"],
     &["body"],
     &["error"],

@@ -45,7 +45,7 @@ def fleet(fleet: Fleet) -> Outcome:
 def receipt(receipt: Receipt) -> Outcome:
     """A downlink that was taken."""
     fields = receipt.to_dict()
-    return Outcome({**fields, "body": _body(fields["body"])})
+    return Outcome({**fields, **_body(fields["body"])})
 
 
 def answer(response: Response) -> Outcome:
@@ -54,14 +54,13 @@ def answer(response: Response) -> Outcome:
         body = response.json()
     except ValueError:
         body = response.text or None
-    return Outcome(
-        {"status": response.status, "headers": response.headers, "body": body, "attempts": response.attempts}
-    )
+    fields = {"status": response.status, "headers": response.headers, "body": body, "attempts": response.attempts}
+    return Outcome({**fields, "body_text": response.text})
 
 
 def context_switch(body: Any) -> Outcome:
     """A context switch on its own."""
-    return Outcome({"body": _body(body)})
+    return Outcome(_body(body))
 
 
 def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
@@ -76,7 +75,7 @@ def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
         "attempts": error.attempts,
         "retry_after_ms": None if error.retry_after is None else round(error.retry_after * 1000),
         "method": error.method,
-        "body": _body(error.body),
+        **_body(error.body),
         "text": f"{error}; {error.hint}" if error.hint else str(error),
         "leaks": _leaks(error),
         "names_before": [device.name for device in before],
@@ -92,7 +91,7 @@ def refusal(error: TypeError) -> Outcome:
 
 def _leaks(error: KpnThingsError) -> bool:
     """Whether an error shows the secret, or an access token, of which all scenarios start with `token-`."""
-    body = json.dumps(_body(error.body), ensure_ascii=False)
+    body = str(_body(error.body)["body_text"])
     shown = [*format_exception_only(error), repr(error), repr(vars(error)), body]
     return any(hidden in text for hidden in (SECRET, "token-") for text in shown)
 
@@ -102,6 +101,7 @@ def _devices(devices: Sequence[Device]) -> dict[str, Any]:
         "count": len(devices),
         "names": [device.name for device in devices],
         "devices": [device.to_dict() for device in devices],
+        "metadata": [_compact(device.metadata) for device in devices],
     }
 
 
@@ -118,5 +118,11 @@ def _page(page: Page) -> dict[str, Any]:
     }
 
 
-def _body(body: Any) -> Any:
-    return body.decode(errors="replace") if isinstance(body, bytes) else body
+def _body(body: Any) -> dict[str, Any]:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else None
+    return {"body": body if text is None else text, "body_text": _compact(body) if text is None else text}
+
+
+def _compact(value: Any) -> str:
+    """JSON as a service writes it: what was read is written again."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -5,6 +5,8 @@ A field that is not known is refused, for the classes take no other arguments.
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -41,9 +43,25 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     json: Any = None
     text: str = ""
+    encoding: str | None = None
     fault: str | None = None
     hold: int = 0
     advance_ms: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the body."""
+        match self.encoding:
+            case None:
+                return self.text.encode()
+            case "gzip":
+                return gzip.compress(self.text.encode())
+            case "utf16":
+                return codecs.BOM_UTF16_LE + self.text.encode("utf-16-le")
+            case "latin1":
+                return self.text.encode("latin-1")
+            case unknown:
+                raise ValueError(f"no such encoding: {unknown}")
 
 
 @dataclass(frozen=True)

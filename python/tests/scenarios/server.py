@@ -57,7 +57,7 @@ def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: 
             if not script.wait_for(reply.hold):
                 break
             clock.advance(reply.advance_ms)
-            head, body = _head(reply), reply.text.encode()
+            head, body = _head(reply), reply.body
             match reply.fault:
                 case None:
                     connection.sendall(head + body)
@@ -97,6 +97,6 @@ def _read(reader: BinaryIO, prefix: str) -> Seen | None:
 def _head(reply: Reply) -> bytes:
     headers = dict(reply.headers)
     if reply.status not in (204, 304):
-        headers["content-length"] = str(len(reply.text.encode()))
+        headers["content-length"] = str(len(reply.body))
     lines = [f"HTTP/1.1 {reply.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()

@@ -34,7 +34,7 @@ impl Operation for ContextSwitch {
     }
 
     fn decode(&self, answer: Answer) -> Result<Body, DecodeError> {
-        Ok(Body::read(&answer.redacted_body()))
+        Ok(Body::of(&answer.headers, answer.redacted_body()))
     }
 }
 

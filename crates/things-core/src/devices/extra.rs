@@ -1,54 +1,68 @@
-//! Fields that this library does not know, and the names of those that it does.
+//! Fields that this library does not know.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// Fields that this library does not know, in the order in which they came.
+use crate::json::{Json, Scanner};
+
+/// Fields that this library does not know, as they came and in the order in which they came.
+///
+/// They are kept as one text, so that an object of a million small fields takes no more memory than it did in the response.
+/// Two are equal if they have the same fields in any order, and the text of each value is the same.
 #[derive(Clone, Default)]
-pub struct Extra(Vec<(String, Value)>);
-
-/// As objects of JSON are compared: whatever the order.
-impl PartialEq for Extra {
-    fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(name, _)| self.get(name) == other.get(name))
-    }
+pub struct Extra {
+    /// The members of an object, with commas between them and without braces.
+    members: Box<str>,
 }
 
 impl Extra {
-    pub(super) const fn new() -> Self {
-        Self(Vec::new())
+    /// Takes a text that the scanner has read as members of an object.
+    pub(super) fn of(members: String) -> Self {
+        Self { members: members.into_boxed_str() }
     }
 
-    /// The value of a field.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.iter().rev().find(|(field, _)| *field == name).map(|(_, value)| value)
+    /// The value of a field. `None` if there is no such field.
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.iter().filter(|(field, _)| field == name).last().map(|(_, value)| value)
     }
 
-    /// All fields.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Value)> + ExactSizeIterator {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    /// All fields, each with its name and value. A name that came twice comes twice.
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Json<'_>)> {
+        let mut scanner = Scanner::new(&self.members);
+        std::iter::from_fn(move || {
+            let (name, value) = scanner.member().ok()??;
+            Some((name.text()?, Json::of(value.raw())))
+        })
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
-    /// Whether there is none.
+    /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
+}
 
-    pub(super) fn push(&mut self, name: String, value: Value) {
-        self.0.push((name, value));
+impl PartialEq for Extra {
+    fn eq(&self, other: &Self) -> bool {
+        let fields = |extra: &Self| -> BTreeMap<String, String> {
+            extra.iter().map(|(name, value)| (name.into_owned(), value.to_string())).collect()
+        };
+        self.members == other.members || fields(self) == fields(other)
     }
 }
 
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        let mut map = serializer.serialize_map(None)?;
+        self.iter().try_for_each(|(name, value)| map.serialize_entry(&name, &value))?;
+        map.end()
     }
 }
 
@@ -58,37 +72,70 @@ impl fmt::Debug for Extra {
     }
 }
 
-/// A field name that is matched where it stands, and only copied when it is unknown.
-macro_rules! field_names {
-    ($key:ident, $visitor:ident { $($variant:ident = $($name:literal)|+),+ $(,)? }) => {
-        enum $key {
-            $($variant,)+
-            Unknown(String),
-        }
-
-        impl<'de> serde::de::Deserialize<'de> for $key {
-            fn deserialize<D: serde::de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_identifier($visitor)
-            }
-        }
-
-        struct $visitor;
-
-        impl serde::de::Visitor<'_> for $visitor {
-            type Value = $key;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a field name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<$key, E> {
-                Ok(match name {
-                    $($($name)|+ => $key::$variant,)+
-                    other => $key::Unknown(other.to_owned()),
-                })
-            }
-        }
-    };
+/// The members of an object that shall be kept, gathered while it is read.
+#[derive(Default)]
+pub(super) struct Members {
+    /// Where they are in the text; members that follow each other are one place.
+    places: Vec<(usize, usize)>,
 }
 
-pub(super) use field_names;
+impl Members {
+    /// Keeps a member: from the first byte of its name to the last of its value. `after_last` is the end of the member
+    /// before it in the object.
+    pub(super) fn keep(&mut self, start: usize, end: usize, after_last: usize) {
+        match self.places.last_mut() {
+            Some(last) if last.1 == after_last => last.1 = end,
+            _ => self.places.push((start, end)),
+        }
+    }
+
+    pub(super) fn into_extra(self, text: &str) -> Extra {
+        let parts = || self.places.iter().filter_map(|(start, end)| text.get(*start..*end));
+        // One piece of memory of the right size: these can be as large as the response.
+        let length = parts().map(|part| part.len() + 1).sum::<usize>();
+        let mut members = String::with_capacity(length.saturating_sub(1));
+        for part in parts() {
+            if !members.is_empty() {
+                members.push(',');
+            }
+            members.push_str(part);
+        }
+        Extra::of(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extra(members: &str) -> Extra {
+        Extra::of(members.to_owned())
+    }
+
+    #[test]
+    fn fields_come_in_their_order_and_the_last_of_a_name_counts() {
+        let extra = extra(r#""b":89314404000123456789 , "\u0061":[1],"b":null"#);
+        let fields: Vec<_> = extra.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(fields, ["b=89314404000123456789", "a=[1]", "b=null"]);
+        assert_eq!((extra.len(), extra.get("b"), extra.get("c")), (3, Some(Json::NULL), None));
+        assert_eq!(format!("{extra:?}"), r#"{"b": 89314404000123456789, "a": [1], "b": null}"#);
+    }
+
+    #[test]
+    fn the_order_makes_no_difference() {
+        assert_eq!(extra(r#""a":1,"b":[2]"#), extra(r#""b":[2],"a":1"#));
+        assert_ne!(extra(r#""a":1"#), extra(r#""a":1.0"#));
+        assert_ne!(extra(r#""a":1"#), extra(r#""a":1,"b":[2]"#));
+        assert!(Extra::default().is_empty() && Extra::default().iter().next().is_none());
+    }
+
+    #[test]
+    fn members_that_follow_each_other_are_kept_as_they_came() {
+        let text = r#"{"a":1, "x":0,"b":2 ,"c":3}"#;
+        let mut members = Members::default();
+        members.keep(1, 6, 0);
+        members.keep(14, 19, 13);
+        members.keep(21, 26, 19);
+        assert_eq!(&*members.into_extra(text).members, r#""a":1,"b":2 ,"c":3"#);
+    }
+}

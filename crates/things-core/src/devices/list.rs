@@ -132,7 +132,7 @@ impl Operation for ListDevices {
     }
 
     fn decode(&self, answer: Answer) -> Result<Page, DecodeError> {
-        Page::from_json(&answer.body)
+        Page::from_body(&answer.headers, &answer.body)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod device;
 mod extra;
+mod flaw;
 mod fleet;
 mod identity;
 mod list;

@@ -1,34 +1,42 @@
-//! A page of devices, read field by field: known fields into their places, unknown ones kept.
+//! A page of devices. The totals are read in each shape that Spring has given them, and a hint that is not what it should
+//! be says nothing: only `content` decides whether a page can be read.
 
-use std::fmt;
 use std::vec;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use http::HeaderMap;
+use serde::de::{self, Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use super::device::ReadDevice;
-use super::extra::field_names;
+use super::extra::Members;
+use super::flaw::{Flaw, Why};
 use super::{Device, Extra, SortEcho};
+use crate::coding;
 use crate::error::DecodeError;
+use crate::json::{Kind, Scanner, Token};
+
+/// A page with more devices than this is not read: it was not requested, and would take too much memory.
+pub(super) const MOST_DEVICES: usize = 10_000;
 
 /// A page of devices: Spring Data's envelope, as documented.
 ///
-/// Only `content` must be there. The shape of `sort` differs by version of the service, and any shape is accepted.
+/// Only `content` must be there. Spring's newer versions have the numbers in a field `page`: they are read there too.
+/// The shape of `sort` differs by version of the service, and any shape is accepted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Page {
-    /// `content`: the devices.
+    /// `content`: the devices, at most 10,000.
     pub devices: Vec<Device>,
-    /// `number`: which page this is, from 0. `None` if the answer does not say.
+    /// `number`: the number of the page, from 0. `None` if the response does not say.
     pub number: Option<u64>,
-    /// `size`: devices a full page holds. May be smaller than asked for.
+    /// `size`: the number of devices on a full page. It can be smaller than requested.
     pub size: Option<u64>,
     /// `totalPages`.
     pub total_pages: Option<u64>,
-    /// `totalElements`: devices on all pages together.
+    /// `totalElements`: the number of devices on all pages together.
     pub total_elements: Option<u64>,
-    /// `first`: this is the first page.
+    /// `first`: this is the first page. `false` if the response does not say.
     pub first: bool,
-    /// `last`: this is the last page. `false` if the answer does not say.
+    /// `last`: this is the last page. `false` if the response does not say.
     pub last: bool,
     /// Fields that this library does not know.
     pub extra: Extra,
@@ -44,13 +52,169 @@ pub(crate) struct Said {
 }
 
 impl Page {
-    /// Reads the body of an answer.
+    /// Reads the body of a response.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the bytes are no JSON object with the field `content`, if a device in it cannot be read (see
+    /// [`Device::from_json`]), or if there are more than 10,000 devices.
     pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        // Checking the whole text at once is cheaper than string by string; what is no text gets its error below.
-        let parsed =
-            std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
-        parsed.map_err(|error| DecodeError::json("a page of devices", &error))
+        Self::from_body(&HeaderMap::new(), body)
+    }
+
+    /// Reads the body of a response with these headers.
+    pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, DecodeError> {
+        const WHAT: &str = "a page of devices";
+        let text = coding::text(headers, body).map_err(|no_text| {
+            DecodeError::new(format_args!("not {WHAT}: {}", no_text.why)).at(no_text.at)
+        })?;
+        Self::read(text).map_err(|flaw| flaw.into_error(WHAT, body, text))
+    }
+
+    fn read(text: &str) -> Result<Self, Flaw> {
+        let mut scanner = Scanner::new(text);
+        let mut envelope = Envelope::default();
+        let (mut content, mut embedded) = (None, false);
+        let mut extra = Members::default();
+        let mut after_last = 0;
+        scanner.object(|scanner, name| {
+            match name.text().as_deref() {
+                Some("content") if content.is_some() => return Err(Flaw::new(name.at(), Why::ContentTwice)),
+                Some("content") => content = Some(devices(scanner, text)?),
+                field => {
+                    let value = scanner.value()?;
+                    embedded |= field == Some("_embedded");
+                    if !field.is_some_and(|field| envelope.take(field, value)) {
+                        extra.keep(name.at(), scanner.at(), after_last);
+                    }
+                }
+            }
+            after_last = scanner.at();
+            Ok(())
+        })?;
+        scanner.end()?;
+        let missing = if embedded { Why::Embedded } else { Why::NoContent };
+        let devices = content.ok_or(Flaw::new(0, missing))?;
+        Ok(envelope.around(devices, extra.into_extra(text)))
+    }
+}
+
+fn devices<'a>(scanner: &mut Scanner<'a>, text: &'a str) -> Result<Vec<Device>, Flaw> {
+    if scanner.peek().is_some_and(|byte| byte != b'[') {
+        return Err(Flaw::new(scanner.at(), Why::ContentIsNoArray));
+    }
+    let mut devices = Vec::with_capacity(20);
+    scanner.array(|scanner| {
+        if devices.len() == MOST_DEVICES {
+            return Err(Flaw::new(scanner.at(), Why::TooManyDevices));
+        }
+        devices.push(Device::scan(scanner, text).map_err(|flaw| flaw.at_place(devices.len()))?);
+        Ok(())
+    })?;
+    Ok(devices)
+}
+
+/// The numbers of a page, which it has at the top or in a field `page`.
+#[derive(Default, Clone, Copy)]
+struct Numbers {
+    number: Option<u64>,
+    size: Option<u64>,
+    total_pages: Option<u64>,
+    total_elements: Option<u64>,
+}
+
+impl Numbers {
+    /// Takes a field; `false` if it is another one.
+    fn take(&mut self, field: &str, value: Token<'_>) -> bool {
+        let place = match field {
+            "number" => &mut self.number,
+            "size" => &mut self.size,
+            "totalPages" => &mut self.total_pages,
+            "totalElements" => &mut self.total_elements,
+            _ => return false,
+        };
+        *place = count(value);
+        true
+    }
+}
+
+/// All of a page but its devices.
+#[derive(Default)]
+struct Envelope {
+    top: Numbers,
+    /// The field `page` of Spring Data's `PagedModel`.
+    nested: Numbers,
+    said: Said,
+}
+
+impl Envelope {
+    /// Takes a field; `false` if it is not known.
+    fn take(&mut self, field: &str, value: Token<'_>) -> bool {
+        match field {
+            "first" => self.said.first = flag(value),
+            "last" => self.said.last = flag(value),
+            "sort" => self.said.sort = serde_json::from_str(value.raw()).unwrap_or_default(),
+            "page" if value.kind() == Kind::Object => {
+                let read: Result<(), Flaw> = Scanner::new(value.raw()).object(|scanner, name| {
+                    let value = scanner.value()?;
+                    if let Some(field) = name.text() {
+                        self.nested.take(&field, value);
+                    }
+                    Ok(())
+                });
+                // The scanner has read it before.
+                return read.is_ok();
+            }
+            "numberOfElements" => {}
+            _ => return self.top.take(field, value),
+        }
+        true
+    }
+
+    fn around(mut self, devices: Vec<Device>, extra: Extra) -> Page {
+        let Self { top, nested, said } = &mut self;
+        // A `PagedModel` has no `first` and no `last`: they follow from its numbers.
+        if let (Some(number), Some(pages)) = (nested.number, nested.total_pages) {
+            said.first = said.first.or(Some(number == 0));
+            said.last = said.last.or(Some(number.saturating_add(1) >= pages));
+        }
+        Page {
+            devices,
+            number: top.number.or(nested.number),
+            size: top.size.or(nested.size),
+            total_pages: top.total_pages.or(nested.total_pages),
+            total_elements: top.total_elements.or(nested.total_elements),
+            first: said.first.unwrap_or(false),
+            last: said.last.unwrap_or(false),
+            extra,
+            said: self.said,
+        }
+    }
+}
+
+/// A count, also as a text or as `5.0`; `None` if it is anything else.
+fn count(value: Token<'_>) -> Option<u64> {
+    /// Up to here `f64` holds each integer.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let text = value.text();
+    let text = match (&text, value.kind()) {
+        (Some(text), _) => text.trim(),
+        (None, Kind::Number) => value.raw(),
+        _ => return None,
+    };
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        let whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+        whole.then_some(number as u64)
+    })
+}
+
+/// A truth value, also as a text; `None` if it is anything else.
+fn flag(value: Token<'_>) -> Option<bool> {
+    match (value.kind(), value.text()) {
+        (Kind::Bool, _) => value.raw().parse().ok(),
+        (_, Some(text)) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 
@@ -64,97 +228,13 @@ impl IntoIterator for Page {
     }
 }
 
+/// Reads what [`Page::from_json`] reads, with serde_json.
 impl<'de> Deserialize<'de> for Page {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PageVisitor)
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(raw.get()).map_err(de::Error::custom)
     }
 }
-
-struct PageVisitor;
-
-impl<'de> Visitor<'de> for PageVisitor {
-    type Value = Page;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page with the field content")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {
-        let mut content = None;
-        let (mut number, mut size, mut total_pages, mut total_elements) = (None, None, None, None);
-        let mut said = Said::default();
-        let mut extra = Extra::default();
-        while let Some(key) = map.next_key::<PageKey>()? {
-            match key {
-                PageKey::Content if content.is_some() => {
-                    return Err(serde::de::Error::duplicate_field("content"));
-                }
-                PageKey::Content => content = Some(map.next_value::<Devices>()?.0),
-                PageKey::Number => number = map.next_value()?,
-                PageKey::Size => size = map.next_value()?,
-                PageKey::TotalPages => total_pages = map.next_value()?,
-                PageKey::TotalElements => total_elements = map.next_value()?,
-                PageKey::First => said.first = map.next_value()?,
-                PageKey::Last => said.last = map.next_value()?,
-                PageKey::Sort => said.sort = map.next_value()?,
-                PageKey::Derived => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                PageKey::Unknown(name) => extra.push(name, map.next_value()?),
-            }
-        }
-        let devices = content.ok_or_else(|| serde::de::Error::missing_field("content"))?;
-        let (first, last) = (said.first.unwrap_or(false), said.last.unwrap_or(false));
-        Ok(Page { devices, number, size, total_pages, total_elements, first, last, extra, said })
-    }
-}
-
-/// The devices of a page, so that one that cannot be read is named by its place.
-struct Devices(Vec<Device>);
-
-impl<'de> Deserialize<'de> for Devices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DevicesVisitor;
-
-        impl<'de> Visitor<'de> for DevicesVisitor {
-            type Value = Devices;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of devices")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Devices, A::Error> {
-                let mut devices = Vec::with_capacity(20);
-                let mut scratch = String::with_capacity(256);
-                loop {
-                    match seq.next_element_seed(ReadDevice { scratch: &mut scratch }) {
-                        Ok(Some(device)) => devices.push(device),
-                        Ok(None) => break,
-                        Err(error) => {
-                            let place = devices.len();
-                            return Err(serde::de::Error::custom(format_args!("content[{place}]: {error}")));
-                        }
-                    }
-                }
-                Ok(Devices(devices))
-            }
-        }
-
-        deserializer.deserialize_seq(DevicesVisitor)
-    }
-}
-
-field_names!(PageKey, PageKeyVisitor {
-    Content = "content",
-    Number = "number",
-    Size = "size",
-    TotalPages = "totalPages",
-    TotalElements = "totalElements",
-    First = "first",
-    Last = "last",
-    Sort = "sort",
-    Derived = "numberOfElements",
-});
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +242,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     /// KPN's own sample: the uuid is `xxxxxx`, and it says two elements while showing one.
     const SAMPLE: &str = r#"{"content":[{"uuid":"xxxxxx","name":"My first own device","description":"","metadata":null,
@@ -186,7 +267,7 @@ mod tests {
         assert_eq!(device.uuid(), "xxxxxx");
         assert_eq!(device.name(), "My first own device");
         assert_eq!(device.description(), Some(""));
-        assert_eq!(device.metadata(), &Value::Null);
+        assert!(device.metadata().is_null());
         assert_eq!(device.device_specification_uuid(), Some("d2723e99-1fe4-4d60-9b6d-8061f7414b24"));
         assert_eq!(device.barcode(), None);
     }
@@ -211,8 +292,8 @@ mod tests {
         let device = json!({"uuid": "u", "name": "n", "description": null, "metadata": {"a": [1, 2.5, null]},
             "deviceSpecificationUUID": null, "barcode": "b", "eui": "0059AC0000181EB6", "tags": {"x": true}});
         let page = page(json!({"content": [device.clone()], "pageable": {"offset": 0}})).unwrap();
-        assert_eq!(page.devices[0].extra().get("eui").unwrap(), "0059AC0000181EB6");
-        assert_eq!(page.extra.get("pageable").unwrap()["offset"], 0);
+        assert_eq!(page.devices[0].extra().get("eui").unwrap().text().unwrap(), "0059AC0000181EB6");
+        assert_eq!(page.extra.get("pageable").unwrap().as_str(), r#"{"offset":0}"#);
         assert_eq!(serde_json::to_value(&page.devices[0]).unwrap(), device);
     }
 
@@ -227,35 +308,122 @@ mod tests {
     #[test]
     fn a_body_that_is_no_page_is_an_error_that_says_where() {
         for (body, part) in [
-            (json!({"items": []}).to_string(), "missing field `content`"),
-            (json!({"content": [{"uuid": "a"}, {"uuid": 7}]}).to_string(), "content[1]"),
-            (json!({"content": [{"name": "a"}]}).to_string(), "missing field `uuid`"),
-            (json!({"content": null}).to_string(), "array of devices"),
-            (json!([]).to_string(), "a page with the field content"),
-            ("<html>Log in</html>".into(), "expected value at line 1 column 1"),
-            (r#"{"content":[{"uuid":"a"}],"content":[]}"#.into(), "duplicate field `content`"),
-            (SAMPLE[..200].into(), "EOF"),
-            (String::new(), "EOF"),
+            (json!({"items": []}).to_string(), "there is no field content"),
+            (
+                json!({"content": [{"uuid": "a"}, {"uuid": []}]}).to_string(),
+                "content[1]: its uuid is no text",
+            ),
+            (json!({"content": [{"name": "a"}]}).to_string(), "content[0]: there is no field uuid"),
+            (json!({"content": [{"uuid": "a"}, null]}).to_string(), "content[1]: not a JSON object"),
+            (json!({"content": null}).to_string(), "content is no array of devices"),
+            (json!([]).to_string(), "not a JSON object"),
+            (json!({"_embedded": {"devices": []}}).to_string(), "`_embedded`: this is HATEOAS"),
+            ("<html>Log in</html>".into(), "not a JSON object (line 1, column 1)"),
+            (r#"{"content":[{"uuid":"a"}],"content":[]}"#.into(), "two fields content"),
+            (
+                "{\"content\":[{\"uuid\":\"a\",\n\"x\":NaN}]}".into(),
+                "(uuid \"a\"): not a JSON value (line 2, column 5)",
+            ),
+            (SAMPLE[..200].into(), "the JSON is cut short"),
+            (String::new(), "the JSON is cut short"),
         ] {
             let error = Page::from_json(body.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
+            assert!(error.starts_with("not a page of devices: ") && error.contains(part), "{error}");
         }
     }
 
     #[test]
-    fn a_byte_order_mark_is_skipped_and_bad_utf8_is_an_error() {
+    fn an_error_of_a_device_knows_the_device_and_the_place() {
+        let error = |body: &str| Page::from_json(body.as_bytes()).unwrap_err();
+        let tab = error("\u{FEFF}{\"content\":[{\"uuid\":\"u-1\"},{\"uuid\":\"u-2\",\"name\":\"a\tb\"}]}");
+        assert_eq!(tab.part(), Some("the device with the uuid \"u-2\""));
+        assert_eq!(tab.place(), Some(53));
+        assert!(tab.to_string().contains("content[1] (uuid \"u-2\"): a control character"), "{tab}");
+        assert_eq!(
+            error(r#"{"content":[{"uuid":"u-1"},{"name":"b"}]}"#).part(),
+            Some("device 2 of the page")
+        );
+        assert_eq!(error(r#"{"content":[],"size":+1}"#).part(), None);
+    }
+
+    #[test]
+    fn the_totals_are_read_in_each_shape_that_spring_gave_them() {
+        let numbers = |value: Value| {
+            let page = page(value).unwrap();
+            ((page.number, page.size, page.total_pages, page.total_elements), page.said.first, page.said.last)
+        };
+        let all = (Some(2), Some(5), Some(3), Some(11));
+        let (no, yes) = (Some(false), Some(true));
+        let paged_model =
+            json!({"content": [], "page": {"size": 5, "number": 2, "totalElements": 11, "totalPages": 3}});
+        assert_eq!(numbers(paged_model.clone()), (all, no, yes));
+        assert!(page(paged_model).unwrap().extra.is_empty());
+        let page_impl = json!({"content": [], "size": 5, "number": 2, "totalElements": 11, "totalPages": 3,
+            "first": false, "last": true, "pageable": {"pageNumber": 2}, "empty": true});
+        assert_eq!(numbers(page_impl), (all, no, yes));
+        let texts = json!({"content": [], "size": "5", "number": " 2", "totalElements": 11.0, "totalPages": "3.0",
+            "first": "false", "last": "true"});
+        assert_eq!(numbers(texts), (all, no, yes));
+        let slice = json!({"content": [], "pageable": "INSTANCE", "size": 5, "number": 2, "last": false});
+        assert_eq!(numbers(slice), ((Some(2), Some(5), None, None), None, no));
+        let first = json!({"content": [], "page": {"number": 0, "totalPages": 0}});
+        assert_eq!(numbers(first), ((Some(0), None, Some(0), None), yes, yes));
+        let top_first =
+            json!({"content": [], "number": 1, "page": {"number": 0, "totalPages": 9, "size": "x"}});
+        assert_eq!(numbers(top_first), ((Some(1), None, Some(9), None), yes, no));
+    }
+
+    #[test]
+    fn a_hint_that_is_not_what_it_should_be_says_nothing() {
+        for odd in
+            [json!(null), json!(-1), json!(1.5), json!("x"), json!([]), json!({}), json!(true), json!(1e300)]
+        {
+            let page = page(
+                json!({"content": [], "number": odd, "size": odd, "totalPages": odd, "totalElements": odd,
+                "numberOfElements": odd, "sort": odd, "first": 7, "last": [odd]}),
+            )
+            .unwrap();
+            let numbers = [page.number, page.size, page.total_pages, page.total_elements];
+            assert_eq!((numbers, page.said.last), ([None; 4], None), "{odd}");
+        }
+        assert_eq!(page(json!({"content": [], "page": 3})).unwrap().extra.get("page").unwrap().as_str(), "3");
+    }
+
+    #[test]
+    fn a_page_has_a_bound() {
+        let devices = |count| format!(r#"{{"content":[{}]}}"#, vec![r#"{"uuid":""}"#; count].join(","));
+        assert_eq!(Page::from_json(devices(MOST_DEVICES).as_bytes()).unwrap().devices.len(), MOST_DEVICES);
+        let error = Page::from_json(devices(MOST_DEVICES + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("it has more than 10000 devices"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_other_characters_are_named() {
         assert!(Page::from_json(b"\xEF\xBB\xBF{\"content\":[]}").is_ok());
-        assert!(Page::from_json(b"{\"content\":[{\"uuid\":\"\xFF\"}]}").is_err());
+        let error = Page::from_json(b"{\"content\":[{\"uuid\":\"\xFF\"}]}").unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.place()),
+            ("not a page of devices: the response is not UTF-8", Some(21))
+        );
     }
 
     #[test]
     fn deep_nesting_is_an_error() {
-        let deep = format!(
-            "{{\"content\":[{{\"uuid\":\"u\",\"metadata\":{}1{}}}]}}",
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
-        assert!(Page::from_json(deep.as_bytes()).unwrap_err().to_string().contains("recursion"));
+        let nested = |levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            Page::from_json(format!(r#"{{"content":[{{"uuid":"u","metadata":{open}1{close}}}]}}"#).as_bytes())
+        };
+        let deepest = nested(124).unwrap();
+        assert!(deepest.devices[0].metadata().parse::<Value>().is_ok());
+        for levels in [125, 100_000] {
+            let error = nested(levels).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooDeep);
+            assert!(
+                error.to_string().contains("content[0] (uuid \"u\"): nested more than 127 levels"),
+                "{error}"
+            );
+        }
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

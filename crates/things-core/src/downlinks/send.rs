@@ -103,7 +103,7 @@ impl Operation for Downlink {
     fn decode(&self, answer: Answer) -> Result<Receipt, DecodeError> {
         Ok(Receipt {
             status: answer.status,
-            body: Body::read(&answer.redacted_body()),
+            body: Body::of(&answer.headers, answer.redacted_body()),
             external_reference: self
                 .external_reference
                 .as_ref()

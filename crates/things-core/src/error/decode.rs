@@ -9,42 +9,62 @@ use super::ErrorKind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
     why: String,
-    too_deep: bool,
+    kind: ErrorKind,
+    /// The byte of the body that shows what is wrong.
+    at: Option<usize>,
+    /// The part of the response that is wrong, if only a part is.
+    about: Option<String>,
 }
 
 impl DecodeError {
     /// `why` says what was found and where.
     pub fn new(why: impl fmt::Display) -> Self {
-        Self { why: why.to_string(), too_deep: false }
+        Self { why: why.to_string(), kind: ErrorKind::Decode, at: None, about: None }
     }
 
     /// JSON that is nested deeper than its reader goes.
     pub fn too_deep(why: impl fmt::Display) -> Self {
-        Self { too_deep: true, ..Self::new(why) }
+        Self::new(why).of_kind(ErrorKind::TooDeep)
     }
 
     /// JSON that is not `what` was expected, such as "a page of devices".
     pub fn json(what: &str, error: &serde_json::Error) -> Self {
-        Self { too_deep: is_too_deep(error), ..Self::new(format_args!("not {what}: {error}")) }
+        let kind = if is_too_deep(error) { ErrorKind::TooDeep } else { ErrorKind::Decode };
+        Self::new(format_args!("not {what}: {error}")).of_kind(kind)
     }
 
-    /// `TooDeep` where the parser gave up for the depth, else `Decode`.
+    /// `Decode`, `TooDeep` or `TooLarge`.
     pub(crate) fn kind(&self) -> ErrorKind {
-        if self.too_deep { ErrorKind::TooDeep } else { ErrorKind::Decode }
+        self.kind
     }
 
-    /// The same kind in words that show nothing of the JSON.
-    pub(crate) fn without_details(self, why: impl fmt::Display) -> Self {
-        Self { why: why.to_string(), ..self }
+    pub(crate) fn of_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The byte of the body that shows what is wrong. `None` for the beginning.
+    pub(crate) fn at(self, at: Option<usize>) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(crate) fn place(&self) -> Option<usize> {
+        self.at
+    }
+
+    /// The part of the response that is wrong, such as "device 2 of the page".
+    pub(crate) fn about(self, part: String) -> Self {
+        Self { about: Some(part), ..self }
+    }
+
+    pub(crate) fn part(&self) -> Option<&str> {
+        self.about.as_deref()
     }
 }
 
-/// serde_json stops at its depth of 128, and says so in words alone, which a visitor may have put others before.
-/// An answer may hold these words as well.
+/// serde_json stops at its depth of 128, and says so in words alone. A response may hold these words as well.
 fn is_too_deep(error: &serde_json::Error) -> bool {
     let text = error.to_string();
-    let in_content = text.split_once("]: ").filter(|(place, _)| place.starts_with("content["));
-    in_content.map_or(&*text, |(_, why)| why).starts_with("recursion limit exceeded")
+    text.starts_with("recursion limit exceeded")
 }
 
 impl fmt::Display for DecodeError {

@@ -24,7 +24,7 @@ pub use decode::DecodeError;
 pub(crate) use excerpt::{excerpt, shorten};
 pub(crate) use hint::hint;
 pub use kind::{ErrorKind, Outcome};
-pub(crate) use refusal::{Form, MOST_PARSED, Refusal, token_error};
+pub(crate) use refusal::{Form, Refusal, token_error};
 
 /// Why a call failed, what was asked of whom, after how many attempts, and what to do.
 ///
@@ -65,7 +65,7 @@ impl Error {
             asked: None,
             status: None,
             headers: HeaderMap::new(),
-            body: Body::Empty,
+            body: Body::default(),
             form: None,
             reference: None,
             retry_after: None,

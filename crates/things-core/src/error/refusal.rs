@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use super::excerpt;
 use crate::escapes::unescape_xml;
+use crate::json::Json;
 
 /// A longer body is not read as JSON, because its values could take ten times its size.
-pub(crate) const MOST_PARSED: usize = 64 << 10;
+const MOST_PARSED: usize = 64 << 10;
 
 /// The most items of a list that are shown.
 const MOST_ITEMS: usize = 10;
@@ -44,7 +45,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let json = if body.len() <= MOST_PARSED { serde_json::from_slice::<Value>(body).ok() } else { None };
+        let json = parsed(body);
         let (mut form, mut text, mut reference) = (Form::Unclear, String::new(), None);
         if let Some(json) = json {
             form = Form::Service;
@@ -83,7 +84,7 @@ impl Refusal {
 ///
 /// Only the two fields of RFC 6749 and `message` are read: the response might hold a token elsewhere.
 pub(crate) fn token_error(body: &[u8]) -> Option<String> {
-    let json: Value = serde_json::from_slice(body.get(..MOST_PARSED.min(body.len()))?).ok()?;
+    let json = parsed(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))?;
     let fields = json.as_object()?;
     field(fields, "error").filter(|error| !error.is_null())?;
     let mut known = Map::new();
@@ -94,6 +95,11 @@ pub(crate) fn token_error(body: &[u8]) -> Option<String> {
     }
     let text = excerpt_of(&reason(&Value::Object(known), StatusCode::OK, 0));
     Some(text).filter(|text| !text.is_empty())
+}
+
+fn parsed(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= MOST_PARSED)?;
+    Json::read(text).ok()?.parse().ok()
 }
 
 /// Fields that hold the name of an error, before those that hold its reason.
@@ -450,6 +456,7 @@ mod tests {
         assert_eq!(token_error(body).as_deref(), Some("bad_key: no such key"));
         assert_eq!(token_error(br#"{"data":{"access_token":"t"}}"#), None);
         assert_eq!(token_error(b"<html>"), None);
+        assert_eq!(token_error(b"\xef\xbb\xbf{\"error\":\"no \\ud83d\"}").as_deref(), Some("no \u{FFFD}"));
     }
 
     proptest! {

@@ -25,7 +25,9 @@ impl Flow {
         now: Moment,
     ) -> Step {
         let decoded = match &reply {
-            Ok(response) if response.status().is_success() => Some(token::decode(response.body())),
+            Ok(response) if response.status().is_success() => {
+                Some(token::decode(response.headers(), response.body()))
+            }
             _ => None,
         };
         let Some(lease) = self.token_lease.take() else { return self.advance(now) };

@@ -1,7 +1,7 @@
 //! The requests of a call: what the client adds to an operation.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use super::Flow;
@@ -9,6 +9,8 @@ use crate::operation::Call;
 
 pub(super) const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
+/// A server may compress for a client that says nothing (RFC 9110, section 12.5.3).
+const NOT_COMPRESSED: HeaderValue = HeaderValue::from_static("identity");
 
 impl Flow {
     /// The request for an access token.
@@ -20,6 +22,7 @@ impl Flow {
         let json = HeaderValue::from_static("application/json");
         let headers = request.headers_mut();
         headers.insert(ACCEPT, json.clone());
+        headers.insert(ACCEPT_ENCODING, NOT_COMPRESSED);
         headers.insert(CONTENT_TYPE, json);
         headers.insert(USER_AGENT, shared.config.user_agent.clone());
         request
@@ -32,6 +35,7 @@ impl Flow {
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         *headers = call.headers.clone();
+        headers.insert(ACCEPT_ENCODING, NOT_COMPRESSED);
         headers.insert(USER_AGENT, self.shared().config.user_agent.clone());
         if let Some(grant) = &self.grant {
             headers.insert(AUTHORIZATION, grant.value.clone());

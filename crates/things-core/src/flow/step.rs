@@ -10,6 +10,7 @@ use http::{Request, Response};
 use super::Flow;
 use crate::answer::Answer;
 use crate::asked::without_query;
+use crate::coding;
 use crate::error::Error;
 use crate::moment::Moment;
 use crate::slot::Ticket;
@@ -95,7 +96,10 @@ impl Exchange {
 
     /// Goes on with the answer, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
+        let limit = self.limit();
         let mut flow = self.flow;
+        // Before anything reads the body, so that no response is left compressed.
+        let reply = reply.and_then(|response| coding::unpacked(response, limit));
         flow.out_of_time = self.ends_at_deadline
             && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
         if let Ok(response) = &reply

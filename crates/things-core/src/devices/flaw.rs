@@ -1,0 +1,114 @@
+//! Why a page or a device cannot be read, where, and in which device.
+
+use std::fmt;
+
+use crate::error::{DecodeError, ErrorKind};
+use crate::json;
+
+/// A device that cannot be read is named by this many characters of its uuid.
+const MOST_OF_A_UUID: usize = 40;
+
+#[derive(Debug)]
+pub(super) struct Flaw {
+    at: usize,
+    why: Why,
+    device: Option<Faulty>,
+}
+
+/// The device that cannot be read.
+#[derive(Debug, Default)]
+struct Faulty {
+    /// Its place in the page, from 0.
+    place: Option<usize>,
+    uuid: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum Why {
+    Json(json::Why),
+    NoUuid,
+    OddUuid,
+    Huge,
+    NoContent,
+    Embedded,
+    ContentTwice,
+    ContentIsNoArray,
+    TooManyDevices,
+}
+
+impl From<json::Flaw> for Flaw {
+    fn from(flaw: json::Flaw) -> Self {
+        Self::new(flaw.at, Why::Json(flaw.why))
+    }
+}
+
+impl Flaw {
+    pub(super) fn new(at: usize, why: Why) -> Self {
+        Self { at, why, device: None }
+    }
+
+    /// The flaw is in a device.
+    pub(super) fn of_device(self, uuid: Option<&str>) -> Self {
+        let uuid = uuid.map(|uuid| uuid.chars().take(MOST_OF_A_UUID).collect());
+        Self { device: Some(Faulty { place: None, uuid }), ..self }
+    }
+
+    /// The flaw is in the device at this place of the page.
+    pub(super) fn at_place(mut self, place: usize) -> Self {
+        self.device.get_or_insert_default().place = Some(place);
+        self
+    }
+
+    /// The error of a body that is not `what` was expected. `text` is the text of the body.
+    pub(super) fn into_error(self, what: &str, body: &[u8], text: &str) -> DecodeError {
+        let kind = match self.why {
+            Why::Json(json::Why::TooDeep) => ErrorKind::TooDeep,
+            Why::TooManyDevices => ErrorKind::TooLarge,
+            _ => ErrorKind::Decode,
+        };
+        let before = text.get(..self.at).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let error = DecodeError::new(format_args!("not {what}: {self} (line {line}, column {column})"));
+        let error = error.of_kind(kind).at(Some(self.at + body.len() - text.len()));
+        match self.device.filter(|device| device.place.is_some() || device.uuid.is_some()) {
+            Some(device) => error.about(device.to_string()),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Faulty { place: Some(place), uuid }) = &self.device {
+            write!(f, "content[{place}]")?;
+            if let Some(uuid) = uuid {
+                write!(f, " (uuid {uuid:?})")?;
+            }
+            f.write_str(": ")?;
+        }
+        match &self.why {
+            Why::Json(why) => why.fmt(f),
+            Why::NoUuid => f.write_str("there is no field uuid"),
+            Why::OddUuid => f.write_str("its uuid is no text"),
+            Why::Huge => f.write_str("it has more than 4 GiB"),
+            Why::NoContent => f.write_str("there is no field content"),
+            Why::Embedded => f.write_str(
+                "there is no field content but `_embedded`: this is HATEOAS, which is not documented",
+            ),
+            Why::ContentTwice => f.write_str("there are two fields content"),
+            Why::ContentIsNoArray => f.write_str("content is no array of devices"),
+            Why::TooManyDevices => write!(f, "it has more than {} devices", super::page::MOST_DEVICES),
+        }
+    }
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.uuid, self.place) {
+            (Some(uuid), _) => write!(f, "the device with the uuid {uuid:?}"),
+            (None, Some(place)) => write!(f, "device {} of the page", place + 1),
+            (None, None) => f.write_str("the device"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! JSON as the text that it is: values that the library does not interpret are handed on as they came.
+
+mod scan;
+mod text;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::ser::{self, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+pub(crate) use scan::{Flaw, Kind, Scanner, Token, Why};
+
+/// A JSON value as the service wrote it: its digits, the order of its keys and its escapes are kept.
+///
+/// Two values are equal if their texts are equal. `{"a":1,"b":2}` and `{"b":2,"a":1}` are therefore different, and so are
+/// `1.0` and `1`: to compare what they mean, [`parse`](Self::parse) both.
+///
+/// Serialises as the text that it is, with serde_json.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Json<'a>(&'a str);
+
+impl<'a> Json<'a> {
+    /// `null`.
+    pub const NULL: Json<'static> = Json("null");
+
+    /// Takes a text that the scanner has read as one value.
+    pub(crate) fn of(scanned: &'a str) -> Self {
+        Self(scanned)
+    }
+
+    /// Reads a text that is one JSON value, with or without whitespace around it.
+    pub(crate) fn read(text: &'a str) -> Result<Self, Flaw> {
+        let mut scanner = Scanner::new(text);
+        let value = scanner.value()?;
+        scanner.end()?;
+        Ok(Self(value.raw()))
+    }
+
+    /// The text of the value.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether the value is `null`.
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    /// A member of an object: the last one of this name. `None` if there is none, or if the value is no object.
+    pub fn get(self, name: &str) -> Option<Self> {
+        let mut found = None;
+        let read: Result<(), Flaw> = Scanner::new(self.0).object(|scanner, key| {
+            let value = scanner.value()?;
+            if key.text().as_deref() == Some(name) {
+                found = Some(Self(value.raw()));
+            }
+            Ok(())
+        });
+        read.ok().and(found)
+    }
+
+    /// The text of a string, without its quotes and escapes. `None` if the value is no string.
+    ///
+    /// Half of a surrogate pair, as in `"\ud83d"`, becomes U+FFFD.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        Scanner::new(self.0).value().ok()?.text()
+    }
+
+    /// Reads the value as any type.
+    ///
+    /// A `serde_json::Value` holds no number of more than 64 bits exactly: read a long one as `u128`, or take its text.
+    /// Half of a surrogate pair, as in `"\ud83d"`, is read as U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value does not fit the type.
+    pub fn parse<T: DeserializeOwned>(self) -> serde_json::Result<T> {
+        serde_json::from_str(self.0).or_else(|error| match text::without_halves(self.0) {
+            Cow::Borrowed(_) => Err(error),
+            Cow::Owned(text) => serde_json::from_str(&text),
+        })
+    }
+
+    /// The value for a reader that refuses half of a surrogate pair, such as serde_json: with U+FFFD in its place.
+    pub fn without_half_surrogates(self) -> Cow<'a, str> {
+        text::without_halves(self.0)
+    }
+}
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Shows the text.
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(self.0).map_err(ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_value_keeps_its_text() {
+        let text = r#" {"z":1.7657E9,"iccid":89314404000123456789,"a":[1 , 2]} "#;
+        let json = Json::read(text).unwrap();
+        assert_eq!(json.as_str(), text.trim());
+        assert_eq!(serde_json::to_string(&[json]).unwrap(), format!("[{}]", text.trim()));
+        assert_eq!(json.get("iccid").unwrap().parse::<u128>().unwrap(), 89_314_404_000_123_456_789);
+        assert_eq!(json.get("z").unwrap().to_string(), "1.7657E9");
+        assert_eq!(json.parse::<Value>().unwrap()["a"][1], 2);
+        assert_eq!((json.get("b"), Json::NULL.get("a")), (None, None));
+        assert!(Json::NULL.is_null() && !json.is_null());
+    }
+
+    #[test]
+    fn the_last_of_two_members_counts() {
+        let json = Json::read(r#"{"a":1,"\u0061":"two"}"#).unwrap();
+        assert_eq!(json.get("a").unwrap().text().unwrap(), "two");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_read_as_a_replacement_character() {
+        let json = Json::read(r#"{"note":"ok \ud83d","emoji":"\ud83d\ude00"}"#).unwrap();
+        assert_eq!(json.get("note").unwrap().text().unwrap(), "ok \u{FFFD}");
+        let value: Value = json.parse().unwrap();
+        assert_eq!((&value["note"], &value["emoji"]), (&"ok \u{FFFD}".into(), &"😀".into()));
+        assert!(serde_json::to_string(&json).unwrap().contains(r"\ud83d"));
+    }
+}
