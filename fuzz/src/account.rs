@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, StatusCode};
-use things_core::{Body, Builder, Config, Credentials, Error, Exchange, Moment, RetryPolicy, Session, Step};
+use serde_json::Value;
+use things_core::{Builder, Config, Credentials, Error, Exchange, Moment, RetryPolicy, Session, Step};
 
 /// Needs escapes in JSON, in a URL and in Rust.
 pub(crate) const SECRET: &str = "s3cr/et+=&%\"é";
@@ -87,13 +88,12 @@ pub(crate) fn assert_hidden(error: &Error, hidden: &[&str]) {
         written.push(format!("{cause:?}"));
         source = cause.source();
     }
-    match error.body() {
-        Body::Json(value) => {
-            plain.push(texts(value));
-            written.push(value.to_string());
+    match error.body().json() {
+        Some(json) => {
+            plain.extend(json.parse::<Value>().ok().as_ref().map(texts));
+            written.push(json.to_string());
         }
-        Body::Raw(bytes) => plain.push(String::from_utf8_lossy(bytes).into_owned()),
-        Body::Empty => {}
+        None => plain.push(String::from_utf8_lossy(error.body().bytes()).into_owned()),
     }
     for text in hidden {
         let (once, twice) = (escaped(text), escaped(&escaped(text)));
@@ -117,11 +117,11 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// The texts and names in a JSON value, as they read.
-fn texts(value: &serde_json::Value) -> String {
+fn texts(value: &Value) -> String {
     match value {
-        serde_json::Value::String(text) => format!("{text}\n"),
-        serde_json::Value::Array(values) => values.iter().map(texts).collect(),
-        serde_json::Value::Object(fields) => {
+        Value::String(text) => format!("{text}\n"),
+        Value::Array(values) => values.iter().map(texts).collect(),
+        Value::Object(fields) => {
             fields.iter().map(|(name, value)| format!("{name}\n{}", texts(value))).collect()
         }
         _ => String::new(),

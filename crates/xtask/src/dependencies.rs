@@ -10,21 +10,26 @@ use crate::{Outcome, PUBLISHED, output};
 /// All that things-core may pull in. A new name here is a decision, not an accident.
 ///
 /// sha2 and the seven crates below it are for the identity of a device whose id is not a UUID: a set of ids that proves a
-/// listing complete must not confuse two devices, so it takes a cryptographic hash.
+/// listing complete must not confuse two devices, so it takes a cryptographic hash. flate2 and the four crates below it
+/// are for gzip: some servers compress a response although the request asks them not to.
 const CORE: &[&str] = &[
+    "adler2",
     "base64",
     "block-buffer",
     "bytes",
     "cfg-if",
     "cpufeatures",
+    "crc32fast",
     "crypto-common",
     "digest",
+    "flate2",
     "hex",
     "http",
     "httpdate",
     "hybrid-array",
     "itoa",
     "memchr",
+    "miniz_oxide",
     "percent-encoding",
     "proc-macro2",
     "quote",
@@ -34,6 +39,7 @@ const CORE: &[&str] = &[
     "serde_derive",
     "serde_json",
     "sha2",
+    "simd-adler32",
     "syn",
     "things-senml",
     "typenum",
