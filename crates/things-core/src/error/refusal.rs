@@ -144,7 +144,7 @@ fn object_reason(fields: &Map<String, Value>, status: StatusCode, depth: usize) 
         // The message begins with the status and its phrase already. An item needs its place and its reason alone.
         let known = told == status.as_str()
             || status.canonical_reason().is_some_and(|phrase| phrase.eq_ignore_ascii_case(&told));
-        if !known && !(place.is_some() && name == "code") {
+        if !(known || place.is_some() && name == "code") {
             append(&mut text, ": ", &told);
         }
     }
