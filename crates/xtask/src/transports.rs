@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Outcome, root};
 
 /// Most lines of code of a transport crate, tests, comments and blank lines not counted. The driver of feeds is a fifth of it.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 560;
 
 /// What only the core may know: paths, headers and statuses of the API, and JSON.
 const PROTOCOL: &[&str] = &[
