@@ -19,9 +19,12 @@ pub(crate) fn settings(sim: &Sim) -> Builder<Config> {
 
 /// So many attempts that follow each other at once: nobody waits for a test.
 pub(crate) fn quick(attempts: u32) -> RetryPolicy {
-    let policy = RetryPolicy { max_attempts: attempts, ..Default::default() };
-    policy.base_delay = Duration::from_millis(1);
-    policy.max_delay = Duration::from_millis(8);
+    let policy = RetryPolicy {
+        max_attempts: attempts,
+        base_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(8),
+        ..Default::default()
+    };
     policy
 }
 
