@@ -19,13 +19,12 @@ pub(crate) fn settings(sim: &Sim) -> Builder<Config> {
 
 /// So many attempts that follow each other at once: nobody waits for a test.
 pub(crate) fn quick(attempts: u32) -> RetryPolicy {
-    let policy = RetryPolicy {
+    RetryPolicy {
         max_attempts: attempts,
         base_delay: Duration::from_millis(1),
         max_delay: Duration::from_millis(8),
         ..Default::default()
-    };
-    policy
+    }
 }
 
 /// Does something for each number below `cases`, by so many threads, and gives what came of it, in order.

@@ -402,9 +402,8 @@ fn r17_bytes_that_are_no_answer_leave_a_downlink_unknown() {
             let _ = stream.write_all(&known[case]);
             let _ = stream.shutdown(Shutdown::Both);
         });
-        let mut retry = RetryPolicy::default();
-        // A status may come of an accident that allows a repeat.
-        retry.base_delay = Duration::from_millis(1);
+        // A status may come of an accident that allows a retry.
+        let retry = RetryPolicy { base_delay: Duration::from_millis(1), ..RetryPolicy::default() };
         let client = client(name, settings(&server.http()).retry(retry).build().unwrap());
         let results = each(bytes.len() as u64, 8, |case| quietly(|| client.call(&downlink(case))));
         let seen = seen.lock().unwrap();
