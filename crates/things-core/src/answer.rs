@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use crate::asked::Asked;
 
 /// A response with a 2xx status.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Answer {
     /// The status.

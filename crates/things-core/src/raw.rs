@@ -220,7 +220,8 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
     if OF_THE_CONNECTION.contains(&parsed.as_str()) {
         return Err(InputError::new(what, format!("{parsed} is set by the HTTP library")));
     }
-    let value = header_value(what, value)?;
+    let value = header_value(Bytes::copy_from_slice(value.as_bytes()))
+        .map_err(|why| InputError::new(what, format!("{parsed} {why}")))?;
     Ok((parsed, value))
 }
 

@@ -212,8 +212,8 @@ BAD_INPUT: dict[str, Work] = {
     },
     **{
         f"path {path!r}": request(path=path)
-        for path in ["", "devices", "/../x", "/devices/..", "/a/../../x", "/%2e%2e/x", "/a\r\nb", "/a\0b",
-                     "http://127.0.0.1:1/", "//127.0.0.1:1/", "/a#b", "/\ud800", None]
+        for path in ["C:/x", "ftp://127.0.0.1/", "/../x", "/devices/..", "/a/../../x", "/%2e%2e/x", "/a\r\nb", "/a\0b",
+                     "http://127.0.0.1:1/", "https://127.0.0.1:1/", "/a#b", "/\ud800", None]
     },
     **{
         f"method {method!r}": request(method=method)

@@ -88,7 +88,11 @@ def call(caller: type[Caller], service: Service, ours: Authority, variables: dic
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
-        with caller(service.environment(), ca_bundle=ours.pem, max_attempts=1) as client:
+        try:
+            made = caller(service.environment(), ca_bundle=ours.pem, max_attempts=1)
+        except ConfigError as error:
+            return error
+        with made as client:
             return client.call(work)
 
 

@@ -17,7 +17,7 @@ pub(crate) fn settings(sim: &Sim) -> Builder<Config> {
     Builder::new(credentials, Ok).base_url(sim.url()).grip_base_url(sim.url())
 }
 
-/// So many attempts that follow each other at once: nobody waits for a test.
+/// So many attempts, with almost no wait between them.
 pub(crate) fn quick(attempts: u32) -> RetryPolicy {
     RetryPolicy {
         max_attempts: attempts,

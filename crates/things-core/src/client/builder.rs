@@ -300,8 +300,8 @@ mod tests {
         let config = builder(arguments).environment(lookup, read).unwrap().build().unwrap();
         let credentials = config.credentials;
         assert_eq!(
-            (&*credentials.tenant_id, &*credentials.key_id, credentials.key_secret.expose()),
-            ("argument", "environment", "file")
+            (credentials.tenant_id.as_deref(), &*credentials.key_id, credentials.key_secret.expose()),
+            (Some("argument"), "environment", "file")
         );
     }
 
@@ -324,7 +324,7 @@ mod tests {
         let config =
             Builder { settings: Settings { key_id: Some("set".into()), ..config.settings }, ..config };
         let config = config.build().unwrap();
-        assert_eq!(config.credentials.tenant_id, "file");
+        assert_eq!(config.credentials.tenant_id.as_deref(), Some("file"));
         assert_eq!(config.credentials.key_id, "set");
         assert_eq!(config.customer().map(|id| id.as_str()), Some("environment"));
         assert_eq!(config.token_url(), "https://file.example/api/v3/idp/oidc/token");

@@ -8,7 +8,7 @@ use http::HeaderValue;
 
 use crate::config::{BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
 use crate::error::Error;
-use crate::input::{check_opaque, check_segment, header_value_of};
+use crate::input::{check_opaque, check_segment, header_value};
 use crate::secret::{Secret, secret_bytes};
 
 /// Settings, each perhaps missing. [`Settings::or`] merges two sets of them.
@@ -191,7 +191,9 @@ impl Settings {
         let security_context = self.security_context.and_then(|context| {
             let name = "security context (KPN_THINGS_SECURITY_CONTEXT)";
             problems.check(check_opaque(name, context.expose()))?;
-            let mut value = problems.check(header_value_of(name, secret_bytes(context.expose().into())))?;
+            let mut value = problems.check(
+                header_value(secret_bytes(context.expose().into())).map_err(|why| format!("{name} {why}")),
+            )?;
             value.set_sensitive(true);
             Some(value)
         });
@@ -213,6 +215,7 @@ impl Settings {
             problems.add("the number of attempts is 0: nothing could be sent");
         }
         problems.end()?;
+        let tenant_id = Some(tenant_id).filter(|id| !id.is_empty());
         let credentials = Credentials { tenant_id, key_id, key_secret, application_id: self.application_id };
         match (token_url, base_url) {
             (Some(token_url), Some(base_url)) => Ok(Config {
@@ -234,7 +237,7 @@ impl Settings {
 impl From<Credentials> for Settings {
     fn from(credentials: Credentials) -> Self {
         Self {
-            tenant_id: Some(credentials.tenant_id).filter(|id| !id.is_empty()),
+            tenant_id: credentials.tenant_id,
             key_id: Some(credentials.key_id),
             key_secret: Some(credentials.key_secret),
             application_id: credentials.application_id,
@@ -450,7 +453,7 @@ mod tests {
         let config = high.or(low).resolve(Limits::default()).unwrap();
         assert_eq!(config.credentials.key_id, "high");
         assert_eq!(config.token_url, "https://high.example/token");
-        assert_eq!(config.credentials.tenant_id, "rjsfm52t");
+        assert_eq!(config.credentials.tenant_id.as_deref(), Some("rjsfm52t"));
     }
 
     #[test]

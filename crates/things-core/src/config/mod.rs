@@ -22,8 +22,8 @@ pub use proxy::Proxy;
 /// The values are checked when a client is built from them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Empty if tokens come from a URL that has no tenant in it.
-    pub(crate) tenant_id: String,
+    /// `None` if tokens come from a URL that has no tenant in it.
+    pub(crate) tenant_id: Option<String>,
     pub(crate) key_id: String,
     pub(crate) key_secret: Secret,
     pub(crate) application_id: Option<String>,
@@ -40,7 +40,7 @@ impl Credentials {
         key_secret: impl Into<Secret>,
     ) -> Self {
         Self {
-            tenant_id: tenant_id.into(),
+            tenant_id: Some(tenant_id.into()),
             key_id: key_id.into(),
             key_secret: key_secret.into(),
             application_id: None,
@@ -49,7 +49,7 @@ impl Credentials {
 
     /// An API key without a tenant, for a [`token_url`](crate::Builder::token_url) that has none in it.
     pub fn without_tenant(key_id: impl Into<String>, key_secret: impl Into<Secret>) -> Self {
-        Self::new("", key_id, key_secret)
+        Self { tenant_id: None, ..Self::new("", key_id, key_secret) }
     }
 
     /// Sets another application id than the documented one.

@@ -30,12 +30,8 @@ impl Extra {
     }
 
     /// All fields, each with its name and value. A name that came twice comes twice.
-    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Json<'_>)> {
-        let mut scanner = Scanner::new(&self.members);
-        std::iter::from_fn(move || {
-            let (name, value) = scanner.member().ok()??;
-            Some((name.text()?, Json::of(value.raw())))
-        })
+    pub fn iter(&self) -> Fields<'_> {
+        Fields(Scanner::new(&self.members))
     }
 
     /// The number of fields.
@@ -46,6 +42,27 @@ impl Extra {
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+}
+
+/// The fields of an [`Extra`], in the order in which they came.
+pub struct Fields<'a>(Scanner<'a>);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.0.member().ok()??;
+        Some((name.text()?, Json::of(value.raw())))
+    }
+}
+
+impl<'a> IntoIterator for &'a Extra {
+    type Item = (Cow<'a, str>, Json<'a>);
+    type IntoIter = Fields<'a>;
+
+    fn into_iter(self) -> Fields<'a> {
+        self.iter()
     }
 }
 

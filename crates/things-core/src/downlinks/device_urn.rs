@@ -61,6 +61,14 @@ impl DeviceUrn {
         Ok(pack)
     }
 
+    /// The DevEUI, if the device is named by one.
+    pub fn dev_eui(&self) -> Option<DevEui> {
+        match &self.identity {
+            Identity::DevEui(dev_eui) => Some(*dev_eui),
+            _ => None,
+        }
+    }
+
     /// Which device this is.
     pub(super) fn identity(&self) -> &Identity {
         &self.identity

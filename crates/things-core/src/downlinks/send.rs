@@ -1,14 +1,19 @@
 //! `POST {baseUrl}/api/actuator/downlinks?port={port}&externalReference={ref}`: queue a downlink (KPN's beta API
 //! documentation). The body is a SenML pack; what the answer's body holds is unknown, so it is kept as it comes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use things_senml::{BaseName, Pack, Record};
 
-use super::{DevEui, ExternalReference, FPort, Payload, records};
+use super::{DevEui, DeviceUrn, ExternalReference, FPort, Payload, records};
 use crate::answer::Answer;
 use crate::body::Body;
 use crate::error::DecodeError;
@@ -54,16 +59,72 @@ impl Downlink {
         Ok(Self { pack, port: None, external_reference: None })
     }
 
-    /// The LoRa port, where records of your own need one.
+    /// Sets the LoRa port, if custom records need one.
+    #[must_use]
     pub fn port(mut self, port: FPort) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Your own name for this downlink.
+    /// Sets your own name for this downlink.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty, starts or ends with a blank, or has a control character.
     pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
         self.external_reference = Some(ExternalReference::new(reference)?);
         Ok(self)
+    }
+
+    /// The device, if the first record names it in its base name.
+    pub fn device(&self) -> Option<DeviceUrn> {
+        self.pack.records().next()?.base_name()?.parse().ok()
+    }
+
+    /// The records.
+    pub fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    /// The LoRa port that was set.
+    pub fn lora_port(&self) -> Option<FPort> {
+        self.port
+    }
+
+    /// Your own name for this downlink, if one was set.
+    pub fn reference(&self) -> Option<&ExternalReference> {
+        self.external_reference.as_ref()
+    }
+}
+
+/// A downlink as it is stored or handed on: `{"records": [...], "port": 1, "externalReference": "valve-42"}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stored<'a> {
+    /// Kept as text, so that numbers keep their digits.
+    records: Cow<'a, RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<FPort>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_reference: Option<Cow<'a, ExternalReference>>,
+}
+
+impl Serialize for Downlink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let records = RawValue::from_string(self.pack.as_json().to_owned()).map_err(S::Error::custom)?;
+        let external_reference = self.external_reference.as_ref().map(Cow::Borrowed);
+        Stored { records: Cow::Owned(records), port: self.port, external_reference }.serialize(serializer)
+    }
+}
+
+/// Checks everything that [`Downlink::senml`] checks.
+impl<'de> Deserialize<'de> for Downlink {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let pack = Pack::from_json(stored.records.get()).map_err(D::Error::custom)?;
+        let downlink = Self::senml(pack).map_err(D::Error::custom)?;
+        let external_reference = stored.external_reference.map(Cow::into_owned);
+        Ok(Self { port: stored.port, external_reference, ..downlink })
     }
 }
 
@@ -155,6 +216,34 @@ mod tests {
         let call = Downlink::senml(pack.unwrap()).unwrap().encode().unwrap();
         assert_eq!(call.target, "/api/actuator/downlinks");
         assert_eq!(call.body, r#"[{"bn":"urn:dev:IMEI:490154203237518:","n":"open","vb":true}]"#);
+    }
+
+    #[test]
+    fn what_a_downlink_holds_can_be_read_back() {
+        let downlink = raw().external_reference("valve-42").unwrap();
+        let dev_eui = "0059AC0000181EB6".parse().unwrap();
+        assert_eq!(downlink.device().unwrap().dev_eui(), Some(dev_eui));
+        assert_eq!(downlink.lora_port(), FPort::new(1).ok());
+        assert_eq!(downlink.reference().map(ExternalReference::as_str), Some("valve-42"));
+        assert_eq!(downlink.pack().len(), 1);
+    }
+
+    #[test]
+    fn a_downlink_survives_json_and_is_checked_again() {
+        let downlink = raw().external_reference("valve-42").unwrap();
+        let json = serde_json::to_string(&downlink).unwrap();
+        assert_eq!(
+            json,
+            r#"{"records":[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}],"port":1,"externalReference":"valve-42"}"#
+        );
+        let again: Downlink = serde_json::from_str(&json).unwrap();
+        assert_eq!(again.encode().unwrap().target, downlink.encode().unwrap().target);
+        assert_eq!(again.pack(), downlink.pack());
+        for (right, wrong) in
+            [("0102", "0x0102"), ("\"port\":1", "\"port\":224"), ("valve-42", "valve-42\\n")]
+        {
+            assert!(serde_json::from_str::<Downlink>(&json.replace(right, wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -117,26 +117,16 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
 }
 
 /// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread. HTTP allows an
-/// empty one.
-pub(crate) fn header_value(what: &'static str, value: &str) -> Result<HeaderValue, InputError> {
-    if value.is_empty() {
-        return Ok(HeaderValue::from_static(""));
-    }
-    header_value_of(what, Bytes::copy_from_slice(value.as_bytes()))
-}
-
-/// A header value of bytes that are not copied, and are not empty.
-pub(crate) fn header_value_of(what: &'static str, value: Bytes) -> Result<HeaderValue, InputError> {
-    let refuse = |why: String| Err(InputError::new(what, why));
-    let Some((first, last)) = value.first().zip(value.last()) else { return refuse("is empty".into()) };
-    if [first, last].into_iter().any(u8::is_ascii_whitespace) {
-        return refuse("starts or ends with a blank or a line break".into());
+/// empty one. The error is a clause after the name.
+pub(crate) fn header_value(value: Bytes) -> Result<HeaderValue, String> {
+    if [value.first(), value.last()].into_iter().flatten().any(u8::is_ascii_whitespace) {
+        return Err("starts or ends with a blank or a line break".into());
     }
     let stray = value.iter().position(|byte| *byte != b' ' && !byte.is_ascii_graphic());
     if let Some(place) = stray {
-        return refuse(format!("has a control character, or one that is not ASCII, at byte {}", place + 1));
+        return Err(format!("has a control character, or one that is not ASCII, at byte {}", place + 1));
     }
-    HeaderValue::from_maybe_shared(value).or_else(|_| refuse("cannot be a header value".into()))
+    HeaderValue::from_maybe_shared(value).map_err(|_| "cannot be a header value".into())
 }
 
 #[cfg(test)]
