@@ -61,7 +61,7 @@ impl Client {
     /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
     pub fn from_env() -> Result<Self, Error> {
         Builder::new(Settings::default(), Self::new)
-            .environment(|name| env::var_os(name), |path| fs::read_to_string(path))?
+            .environment(|name| env::var_os(name), |path| fs::read(path))?
             .build()
     }
 

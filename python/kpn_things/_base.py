@@ -90,11 +90,7 @@ class BaseClient:
             path: The file.
             options: Options of the constructor. They go before the file.
         """
-        try:
-            text = _read(path).decode()
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"the Postman environment file {path} is not UTF-8") from error
-        return cls._with(dict(options), postman=text)
+        return cls._with(dict(options), postman=_read(path))
 
     @classmethod
     def _with(cls, options: dict[str, Any], **source: Any) -> Self:

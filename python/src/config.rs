@@ -8,7 +8,7 @@ use std::{env, fs};
 use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings};
+use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings, file_text};
 
 use crate::arguments::{positive, seconds};
 use crate::clock::TestClock;
@@ -52,7 +52,7 @@ impl Config {
 impl Config {
     /// Lays the arguments over the environment, if one is given, and that over a Postman environment file.
     ///
-    /// `postman` is the text of such a file. `environment` is a mapping such as `os.environ`, whose
+    /// `postman` holds the bytes of such a file. `environment` is a mapping such as `os.environ`, whose
     /// `KPN_THINGS_POSTMAN_ENVIRONMENT` is read too. `retry` holds milliseconds, for tests.
     #[new]
     #[pyo3(signature = (
@@ -65,7 +65,7 @@ impl Config {
     fn new(
         py: Python<'_>,
         environment: Option<&Bound<'_, PyAny>>,
-        postman: Option<&str>,
+        postman: Option<Vec<u8>>,
         tenant_id: Option<String>,
         key_id: Option<String>,
         key_secret: Option<String>,
@@ -104,10 +104,11 @@ impl Config {
         if let Some(environment) = environment {
             settings = settings.or(from_environment(py, environment)?);
         }
-        settings =
-            settings.or_postman_file(|path| fs::read_to_string(path)).map_err(|error| raise(py, &error))?;
-        if let Some(text) = postman {
-            settings = settings.or(Settings::from_postman(text).map_err(|error| raise(py, &error))?);
+        settings = settings.or_postman_file(|path| fs::read(path)).map_err(|error| raise(py, &error))?;
+        if let Some(bytes) = postman {
+            let file = file_text("the Postman environment file", bytes)
+                .and_then(|text| Settings::from_postman(text.expose()));
+            settings = settings.or(file.map_err(|error| raise(py, &error))?);
         }
         let ca_bundle = ca_bundle.map(Bytes::from);
         let bounds = Bounds {
@@ -219,9 +220,8 @@ impl Bounds {
 
 /// The proxy of this process's environment applies unless another one, or none, is given.
 fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreConfig, Error> {
-    let mut builder = Builder::new(settings, Ok)
-        .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
-        .limits(limits);
+    let mut builder =
+        Builder::new(settings, Ok).machine(|name| env::var_os(name), |path| fs::read(path)).limits(limits);
     builder = match bounds.proxy.as_ref().map(Secret::expose) {
         None => builder,
         Some("") => builder.no_proxy(),

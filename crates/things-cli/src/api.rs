@@ -58,11 +58,10 @@ impl Api {
             call = call.query(name, value);
         }
         if let Some(data) = self.data {
-            let data = input::content("the body", data)?;
             let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
             call = match content_type {
-                Some((_, other)) if !is_json(other) => call.body(other, data),
-                _ => call.json(data),
+                Some((_, other)) if !is_json(other) => call.body(other, input::bytes("the body", data)?),
+                _ => call.json(input::content("the body", data)?.expose().to_owned()),
             };
         }
         for (name, value) in headers {

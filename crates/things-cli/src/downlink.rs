@@ -47,8 +47,8 @@ impl Send {
         let mut downlink = match (self.senml, self.hex, port) {
             (Some(records), ..) => {
                 let device: DeviceUrn = self.device.parse()?;
-                let json = input::text("the SenML", input::json("the SenML", records)?)?;
-                Downlink::senml(device.pack(&json)?)?
+                let json = input::json("the SenML", records)?;
+                Downlink::senml(device.pack(json.expose())?)?
             }
             (None, Some(hex), Some(port)) => {
                 let dev_eui: DevEui = self.device.parse()?;

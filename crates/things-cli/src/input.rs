@@ -1,15 +1,15 @@
-//! What comes from files and from standard input.
+//! Input from files and from standard input.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use things_core::Secret;
+use things_core::{Secret, file_text};
 
 use crate::failure::Failure;
 
-/// The bytes of a file; `-` is standard input.
+/// Reads the bytes of a file; `-` is standard input.
 pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     let bytes = match path {
         "-" => {
@@ -22,7 +22,7 @@ pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     bytes.map_err(|error| Failure::Usage(format!("{what} cannot be read from {path}: {error}")))
 }
 
-/// Standard input can be read once: whoever comes second would find nothing.
+/// Standard input can be read once: a second reader would find nothing.
 fn claim(what: &str) -> Result<(), Failure> {
     static CLAIMED: OnceLock<String> = OnceLock::new();
     CLAIMED.set(what.to_owned()).map_err(|_| {
@@ -31,8 +31,17 @@ fn claim(what: &str) -> Result<(), Failure> {
     })
 }
 
-/// Text as it is given, or with `@FILE` what the file holds, or with `-` what comes on standard input.
-pub(crate) fn content(what: &str, given: String) -> Result<Vec<u8>, Failure> {
+/// Text as it is given, or with `@FILE` the text of that file, or with `-` that of standard input.
+pub(crate) fn content(what: &str, given: String) -> Result<Secret, Failure> {
+    match given.strip_prefix('@') {
+        Some(path) => text(what, path),
+        None if given == "-" => text(what, "-"),
+        None => Ok(given.into()),
+    }
+}
+
+/// The same for a body that need not be text: the bytes as they are.
+pub(crate) fn bytes(what: &str, given: String) -> Result<Vec<u8>, Failure> {
     match given.strip_prefix('@') {
         Some(path) => read(what, path),
         None if given == "-" => read(what, "-"),
@@ -40,8 +49,13 @@ pub(crate) fn content(what: &str, given: String) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// The text of a file, which may be a secret; `-` is standard input.
+pub(crate) fn text(what: &str, path: &str) -> Result<Secret, Failure> {
+    file_text(what, read(what, path)?).map_err(|error| Failure::Usage(error.message().to_owned()))
+}
+
 /// The same for JSON. Refuses the name of a file without `@`, and quotes that the shell of Windows has not removed.
-pub(crate) fn json(what: &str, given: String) -> Result<Vec<u8>, Failure> {
+pub(crate) fn json(what: &str, given: String) -> Result<Secret, Failure> {
     let looks_like_json = given.trim_start().starts_with(['[', '{', '\u{feff}']);
     if !looks_like_json && Path::new(&given).is_file() {
         return Err(Failure::Usage(format!("{what} is the name of a file: did you mean @{given}?")));
@@ -56,12 +70,7 @@ pub(crate) fn json(what: &str, given: String) -> Result<Vec<u8>, Failure> {
 
 /// The secret in a file, without the line end that editors put after it.
 pub(crate) fn secret(what: &str, path: &str) -> Result<Secret, Failure> {
-    let text = Secret::from(text(what, read(what, path)?)?);
+    let text = text(what, path)?;
     let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))
-}
-
-/// The bytes as text.
-pub(crate) fn text(what: &str, bytes: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{what} is not UTF-8")))
 }

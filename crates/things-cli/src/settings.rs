@@ -118,8 +118,7 @@ impl Options {
 
 /// Reads a Postman environment file.
 fn postman_file(path: &str) -> Result<Settings, Failure> {
-    let what = "the Postman environment file";
-    let text = Secret::from(input::text(what, input::read(what, path)?)?);
+    let text = input::text("the Postman environment file", path)?;
     Ok(Settings::from_postman(text.expose())?)
 }
 
@@ -165,7 +164,7 @@ impl Layers {
     /// The client that the settings make, or all that is wrong with them.
     pub(crate) fn client(self) -> Result<Client, Error> {
         let mut builder = Builder::new(self.settings(), Client::new)
-            .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
+            .machine(|name| env::var_os(name), |path| fs::read(path))
             .user_agent(concat!("things/", env!("CARGO_PKG_VERSION")));
         if let Some((pem, _)) = self.ca_bundle {
             builder = builder.ca_bundle(pem);

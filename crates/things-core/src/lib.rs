@@ -31,7 +31,7 @@ mod transport;
 
 pub use answer::Answer;
 pub use body::Body;
-pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Settings, VerifiedDevices};
+pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Settings, VerifiedDevices, file_text};
 pub use config::{Config, Credentials, Limits, Proxy};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{

@@ -39,8 +39,7 @@ impl Client {
     /// The client reads no `KPN_THINGS_*` variable. It honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` unless the builder
     /// sets a [`proxy`](Builder::proxy) or [none](Builder::no_proxy).
     pub fn builder(credentials: Credentials) -> Builder<Self> {
-        Builder::new(credentials, Self::new)
-            .machine(|name| env::var_os(name), |path| fs::read_to_string(path))
+        Builder::new(credentials, Self::new).machine(|name| env::var_os(name), |path| fs::read(path))
     }
 
     /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
@@ -58,8 +57,7 @@ impl Client {
     ///
     /// Returns an error of the kind [`Config`](ErrorKind::Config) if a variable or the Postman environment file cannot be read.
     pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
-        Builder::new(settings, Self::new)
-            .environment(|name| env::var_os(name), |path| fs::read_to_string(path))
+        Builder::new(settings, Self::new).environment(|name| env::var_os(name), |path| fs::read(path))
     }
 
     /// A client from a configuration that is checked already, with a session of its own. It reads no environment variable.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -65,18 +66,37 @@ def test_metadata_is_plain_data(metadata: object) -> None:
     assert type(came) is type(metadata)
 
 
-@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, -(2**63), 2**64 - 1])
-def test_integers_of_64_bits_are_exact(number: int) -> None:
-    came = device(metadata=number).metadata
-    assert came == number
-    assert type(came) is int
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**63), 2**64, 89314404000123456789, -(10**30), 10**4000])
+def test_integers_are_exact(number: int) -> None:
+    one = device(metadata=number, iccid=number)
+    for came in one.metadata, one.extra["iccid"], one.to_dict()["metadata"]:
+        assert came == number
+        assert type(came) is int
+    assert pickle.loads(pickle.dumps(one)).metadata == number
 
 
-@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30, 89314404000123456789])
-def test_larger_integers_keep_their_digits(number: int) -> None:
-    came = device(metadata=number).metadata
-    assert came == number
-    assert type(came) is int
+def test_an_integer_that_python_does_not_read_is_a_decode_error() -> None:
+    one = Device.from_json('{"uuid":"d-1","metadata":%s}' % ("9" * 5_000))
+    with pytest.raises(DecodeError, match="4300"):
+        one.metadata
+
+
+def test_a_number_beyond_all_floats_is_read_as_python_reads_it() -> None:
+    assert Device.from_json('{"uuid":"d-1","metadata":1e400}').metadata == float("inf")
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
+    one = Device.from_json(r'{"uuid":"d-1","name":"ok \ud83d","metadata":{"a":"\ude00"},"x":"\ud83d\ude00 \ud83d"}')
+    assert one.name == "ok \ufffd"
+    assert one.metadata == {"a": "\ufffd"}
+    assert one.extra == {"x": "😀 \ufffd"}
+    assert json.dumps(one.to_dict(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(("value", "text"), [("7", "7"), ("1.50", "1.50"), ("true", "true"), ('{"a": 1}', '{"a": 1}')])
+def test_what_is_no_text_is_read_as_its_text(value: str, text: str) -> None:
+    one = Device.from_json(f'{{"uuid":4711,"name":{value},"description":{value},"barcode":{value}}}')
+    assert (one.uuid, one.name, one.description, one.barcode) == ("4711", text, text, text)
 
 
 @pytest.mark.parametrize("number", [0.1, -0.0, 5e-324, 1.7976931348623157e308, 1e22, 1.0])
@@ -103,10 +123,13 @@ def test_texts_are_exact(text: str) -> None:
         b'"d-1"',
         b"{}",
         b'{"uuid":null}',
+        b'{"uuid":[7]}',
         b'{"uuid":"d-1"},{"uuid":"d-2"}',
         b'{"uuid":"d-1"}],"size":[1',
         b'{"uuid":"d-1","metadata":NaN}',
+        b'{"uuid":"d-1","metadata":"\\u12"}',
         b'{"uuid":"d-1","metadata":%b}' % (b"[" * 100_000),
+        b'{"uuid":"\xff"}',
     ],
 )
 def test_what_is_no_device_is_a_decode_error(wrong: bytes) -> None:

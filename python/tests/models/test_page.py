@@ -91,12 +91,13 @@ def test_a_pickle_keeps_unknown_fields_in_their_order_and_number() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        (b"", "the JSON is cut short"),
+        (b"", "cut short"),
         (b"<html>Log in</html>", "not a JSON object"),
         (b"[]", "not a JSON object"),
-        (b"{}", "there is no field content"),
-        (b'{"content":null}', "array of devices"),
+        (b"{}", "no field content"),
+        (b'{"content":null}', "no array of devices"),
         (b'{"content":[{"uuid":"a"},{"name":"b"}]}', "content.1.: there is no field uuid"),
+        (b'{"_embedded":{"devices":[]}}', "HATEOAS"),
         (b'{"content":[]}{"content":[]}', "more text after the JSON"),
         (b'{"content":[],"x":NaN}', "not a JSON value"),
         (b'{"content":[{"uuid":"\xff"}]}', "not UTF-8"),
@@ -106,6 +107,17 @@ def test_what_is_no_page_is_a_decode_error_that_says_where(wrong: bytes, why: st
     with pytest.raises(DecodeError, match=why) as caught:
         Page.from_json(wrong)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("hint", ['"number":-1', '"number":1.5', '"last":"yes"', '"size":[]', '"sort":7'])
+def test_a_hint_of_another_type_says_nothing(hint: str) -> None:
+    assert Page.from_json(f'{{"content":[],{hint}}}') == page()
+
+
+def test_the_totals_of_a_field_page_are_read() -> None:
+    some = page(page={"size": 20, "number": 2, "totalElements": "47", "totalPages": 3.0})
+    assert (some.number, some.size, some.total_pages, some.total_elements) == (2, 20, 3, 47)
+    assert (some.first, some.last, some.extra) == (False, True, {})
 
 
 def test_a_byte_order_mark_is_skipped() -> None:

@@ -98,7 +98,7 @@ fn environment() {
         _ => None,
     };
     let builder = Builder::new(Settings::default(), Ok::<Config, Error>);
-    drop(builder.environment(lookup, |_| Ok(String::new())).unwrap().build().unwrap());
+    drop(builder.environment(lookup, |_| Ok(Vec::new())).unwrap().build().unwrap());
 }
 
 fn postman() {
@@ -106,7 +106,7 @@ fn postman() {
     let file = [others, r#"{"key":"keySecret","value":""#, SECRET, r#""}]}"#].concat();
     let lookup = |name: &str| (name == "KPN_THINGS_POSTMAN_ENVIRONMENT").then(|| "file.json".into());
     let builder = Builder::new(Settings::default(), Ok::<Config, Error>);
-    drop(builder.environment(lookup, |_| Ok(file)).unwrap().build().unwrap());
+    drop(builder.environment(lookup, |_| Ok(file.into_bytes())).unwrap().build().unwrap());
 }
 
 fn calls() {

@@ -9,6 +9,7 @@ mod customer;
 mod demo;
 mod devices;
 mod downlink;
+mod files;
 mod help;
 mod independent;
 mod library;

@@ -33,7 +33,7 @@ pub struct Builder<C> {
     proxy: Choice,
     /// The proxy of the environment, or what is wrong with it.
     proxy_of_environment: Result<Option<Proxy>, Error>,
-    read: Option<fn(&str) -> io::Result<String>>,
+    read: Option<fn(&str) -> io::Result<Vec<u8>>>,
     make: fn(Config) -> Result<C, Error>,
 }
 
@@ -69,7 +69,7 @@ impl<C> Builder<C> {
     pub fn machine(
         mut self,
         lookup: impl Fn(&str) -> Option<OsString>,
-        read: fn(&str) -> io::Result<String>,
+        read: fn(&str) -> io::Result<Vec<u8>>,
     ) -> Self {
         self.proxy_of_environment = Proxy::from_environment(lookup);
         self.read = Some(read);
@@ -88,7 +88,7 @@ impl<C> Builder<C> {
     pub fn environment(
         mut self,
         lookup: impl Fn(&str) -> Option<OsString>,
-        read: impl FnOnce(&str) -> io::Result<String>,
+        read: impl FnOnce(&str) -> io::Result<Vec<u8>>,
     ) -> Result<Self, Error> {
         self.proxy_of_environment = Proxy::from_environment(&lookup);
         let mut environment = Settings::from_environment(lookup)?;

@@ -6,10 +6,12 @@
 mod builder;
 mod clock;
 mod devices;
+mod file;
 mod postman;
 mod settings;
 
 pub use builder::Builder;
 pub use clock::Clock;
 pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
+pub use file::file_text;
 pub use settings::Settings;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::file_text;
 use crate::config::{BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
 use crate::error::Error;
 use crate::input::{check_opaque, check_segment, header_value};
@@ -119,7 +120,7 @@ impl Settings {
     ///
     /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if `read` fails or the file is no Postman
     /// environment.
-    pub fn or_postman_file(mut self, read: impl FnOnce(&str) -> io::Result<String>) -> Result<Self, Error> {
+    pub fn or_postman_file(mut self, read: impl FnOnce(&str) -> io::Result<Vec<u8>>) -> Result<Self, Error> {
         let Some(path) = self.postman_environment.take() else { return Ok(self) };
         Ok(self.or(Self::of_postman_file(path, read)?))
     }
@@ -127,12 +128,11 @@ impl Settings {
     /// The settings of the Postman environment file at a path.
     pub(super) fn of_postman_file(
         path: String,
-        read: impl FnOnce(&str) -> io::Result<String>,
+        read: impl FnOnce(&str) -> io::Result<Vec<u8>>,
     ) -> Result<Self, Error> {
-        let text = read(&path).map_err(|error| {
-            Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
-        })?;
-        Self::from_postman(Secret::new(text).expose())
+        let what = format!("the Postman environment file {path}");
+        let bytes = read(&path).map_err(|error| Error::config(format!("{what} cannot be read: {error}")))?;
+        Self::from_postman(file_text(&what, bytes)?.expose())
     }
 
     /// Checks everything.

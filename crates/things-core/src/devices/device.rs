@@ -70,8 +70,9 @@ impl Device {
     ///
     /// Returns an error if the bytes are no such object.
     pub fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
-        let text = coding::text(&http::HeaderMap::new(), json)
-            .map_err(|no_text| DecodeError::new(no_text.why).at(no_text.at))?;
+        let text = coding::text(&http::HeaderMap::new(), json).map_err(|no_text| {
+            DecodeError::new(format_args!("not a device: {}", no_text.why)).at(no_text.at)
+        })?;
         Self::read(text).map_err(|flaw| flaw.into_error("a device", json, text))
     }
 
