@@ -90,7 +90,7 @@ class BaseClient:
             path: The file.
             options: Options of the constructor. They go before the file.
         """
-        return cls._with(dict(options), postman=_read(path))
+        return cls._with(dict(options), postman=(str(path), _read(path)))
 
     @classmethod
     def _with(cls, options: dict[str, Any], **source: Any) -> Self:

@@ -255,7 +255,7 @@ class Config:
         cls,
         *,
         environment: Mapping[str, str] | None = None,
-        postman: bytes | None = None,
+        postman: tuple[str, bytes] | None = None,
         tenant_id: str | None = None,
         key_id: str | None = None,
         key_secret: str | None = None,

@@ -52,7 +52,7 @@ impl Config {
 impl Config {
     /// Lays the arguments over the environment, if one is given, and that over a Postman environment file.
     ///
-    /// `postman` holds the bytes of such a file. `environment` is a mapping such as `os.environ`, whose
+    /// `postman` holds the path and the bytes of such a file. `environment` is a mapping such as `os.environ`, whose
     /// `KPN_THINGS_POSTMAN_ENVIRONMENT` is read too. `retry` holds milliseconds, for tests.
     #[new]
     #[pyo3(signature = (
@@ -65,7 +65,7 @@ impl Config {
     fn new(
         py: Python<'_>,
         environment: Option<&Bound<'_, PyAny>>,
-        postman: Option<Vec<u8>>,
+        postman: Option<(String, Vec<u8>)>,
         tenant_id: Option<String>,
         key_id: Option<String>,
         key_secret: Option<String>,
@@ -105,8 +105,8 @@ impl Config {
             settings = settings.or(from_environment(py, environment)?);
         }
         settings = settings.or_postman_file(|path| fs::read(path)).map_err(|error| raise(py, &error))?;
-        if let Some(bytes) = postman {
-            let file = file_text("the Postman environment file", bytes)
+        if let Some((path, bytes)) = postman {
+            let file = file_text(&format!("the Postman environment file {path}"), bytes)
                 .and_then(|text| Settings::from_postman(text.expose()));
             settings = settings.or(file.map_err(|error| raise(py, &error))?);
         }

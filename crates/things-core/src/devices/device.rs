@@ -180,14 +180,15 @@ impl Device {
     }
 }
 
-/// Devices are equal if all of their fields are. `metadata` and unknown fields are equal if their texts are.
+/// Devices are equal if all of their fields are.
 impl PartialEq for Device {
     fn eq(&self, other: &Self) -> bool {
-        // A name that is not there is the same as an empty one.
-        let present = |device: &Self| device.present | Field::Name.bit();
-        self.texts == other.texts
-            && self.ends == other.ends
-            && present(self) == present(other)
+        self.uuid() == other.uuid()
+            && self.name() == other.name()
+            && self.description() == other.description()
+            && self.metadata() == other.metadata()
+            && self.device_specification_uuid() == other.device_specification_uuid()
+            && self.barcode() == other.barcode()
             && self.extra == other.extra
     }
 }

@@ -11,7 +11,7 @@ use crate::json::{Json, Scanner};
 /// Fields that this library does not know, as they came and in the order in which they came.
 ///
 /// They are kept as one text, so that an object of a million small fields takes no more memory than it did in the response.
-/// Two are equal if they have the same fields in any order, and the text of each value is the same.
+/// Two are equal if they have the same fields, in any order.
 #[derive(Clone, Default)]
 pub struct Extra {
     /// The members of an object, with commas between them and without braces.
@@ -68,10 +68,8 @@ impl<'a> IntoIterator for &'a Extra {
 
 impl PartialEq for Extra {
     fn eq(&self, other: &Self) -> bool {
-        let fields = |extra: &Self| -> BTreeMap<String, String> {
-            extra.iter().map(|(name, value)| (name.into_owned(), value.to_string())).collect()
-        };
-        self.members == other.members || fields(self) == fields(other)
+        self.members == other.members
+            || self.iter().collect::<BTreeMap<_, _>>() == other.iter().collect::<BTreeMap<_, _>>()
     }
 }
 

@@ -4,6 +4,7 @@ mod scan;
 mod text;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -14,11 +15,11 @@ pub(crate) use scan::{Flaw, Kind, Scanner, Token, Why};
 
 /// A JSON value as the service wrote it: its digits, the order of its keys and its escapes are kept.
 ///
-/// Two values are equal if their texts are equal. `{"a":1,"b":2}` and `{"b":2,"a":1}` are therefore different, and so are
-/// `1.0` and `1`: to compare what they mean, [`parse`](Self::parse) both.
+/// Two values are equal if they hold the same texts, numbers and members, whatever their whitespace, their escapes and the
+/// order of members. Numbers are compared as they are written: `1.0` and `1` are different.
 ///
 /// Serialises as the text that it is, with serde_json.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
@@ -89,6 +90,48 @@ impl<'a> Json<'a> {
     }
 }
 
+impl PartialEq for Json<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || normal(self.0) == normal(other.0)
+    }
+}
+
+impl Eq for Json<'_> {}
+
+/// The value in one way of writing it. `None` if the text is no JSON, which no value is made of.
+fn normal(json: &str) -> Option<String> {
+    let mut scanner = Scanner::new(json);
+    let token = scanner.value().ok()?;
+    let mut text = String::with_capacity(json.len());
+    match (token.kind(), token.text()) {
+        (_, Some(string)) => text.push_str(&format!("{string:?}")),
+        (Kind::Array, _) => {
+            Scanner::new(token.raw())
+                .array(|scanner| {
+                    let element = scanner.value()?;
+                    text.push_str(&normal(element.raw()).unwrap_or_default());
+                    text.push(',');
+                    Ok::<_, Flaw>(())
+                })
+                .ok()?;
+            text.push(']');
+        }
+        (Kind::Object, _) => {
+            let mut members = BTreeMap::new();
+            Scanner::new(token.raw())
+                .object(|scanner, name| {
+                    let value = scanner.value()?;
+                    members.insert(name.text().unwrap_or_default(), normal(value.raw()));
+                    Ok::<_, Flaw>(())
+                })
+                .ok()?;
+            text.push_str(&format!("{members:?}"));
+        }
+        _ => text.push_str(token.raw()),
+    }
+    Some(text)
+}
+
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -125,6 +168,29 @@ mod tests {
         assert_eq!(json.parse::<Value>().unwrap()["a"][1], 2);
         assert_eq!((json.get("b"), Json::NULL.get("a")), (None, None));
         assert!(Json::NULL.is_null() && !json.is_null());
+    }
+
+    #[test]
+    fn values_are_equal_if_they_hold_the_same() {
+        let json = |text| Json::read(text).unwrap();
+        for (one, other) in [
+            (r#"{"a":1,"b":["\u00e9",{}]}"#, r#"{ "b": ["é", {}], "a" : 1 }"#),
+            (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
+            ("[ ]", "[]"),
+        ] {
+            assert_eq!(json(one), json(other));
+        }
+        for (one, other) in [
+            ("1", "1.0"),
+            ("1", "\"1\""),
+            ("[1,2]", "[12]"),
+            ("[]", "{}"),
+            ("[[1],2]", "[[1,2]]"),
+            (r#"{"a":null}"#, "{}"),
+            (r#"["a,"]"#, r#"["a",""]"#),
+        ] {
+            assert_ne!(json(one), json(other));
+        }
     }
 
     #[test]
