@@ -56,7 +56,7 @@ pub(crate) fn tell(outcome: &str) {
 #[ignore = "a part of other tests, in a process of its own"]
 fn post_of_a_child() {
     let variable = |name| env::var(name).unwrap_or_default();
-    let read = |path: &str| std::fs::read_to_string(path);
+    let read = |path: &str| std::fs::read(path);
     let mut settings = settings(&variable(BASE_URL)).machine(|name| env::var_os(name), read);
     if !variable(CA_BUNDLE).is_empty() {
         settings = settings.ca_bundle(variable(CA_BUNDLE));
