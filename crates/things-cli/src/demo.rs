@@ -8,8 +8,9 @@ use things_sim::{DEFAULT_CUSTOMER, Route, Sim};
 use things_ureq::Client;
 
 use crate::console::Console;
-use crate::devices::{Count, number, rows, table};
+use crate::devices::{Count, number};
 use crate::failure::Failure;
+use crate::sheet::{rows, table};
 
 /// See it work, without an account
 #[derive(Args)]

@@ -1,81 +1,116 @@
-//! `things devices list`: all devices, page by page.
-
-use std::io::{self, Write};
+//! `things devices list`: all devices, and whether they are provably all.
 
 use clap::Args;
-use things_core::{Device, Json, SortOrder};
+use things_core::{Device, ErrorKind, Page, Proof, SortOrder};
+use things_ureq::{Client, Devices};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::settings;
-use crate::table::Table;
+use crate::sheet::{Format, Sheet};
 
 /// List your devices
 #[derive(Args)]
 #[command(help_template = crate::HELP, before_help = "\
 Examples:
   things devices list
+  things devices list --verified --ndjson > devices.ndjson
   things devices list --search Parking --sort-by name --descending
-  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76
-  things devices list --page-size 500 --ndjson | jq -r .uuid", after_help = "\
-The other formats keep the service's own field names and values. All of them, and the table, are written page by \
-page: a fleet of any size takes the same memory.")]
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76", after_help = "\
+The listing proves that it is complete: every device that was there from the first request to the last response is \
+listed. The last message says so, or why it could not be proven; the rest is listed page by page then. The exit status \
+is 0 either way, and 5 for a missing proof with --verified. An order or a limit of your own leaves the proof out.
+
+The other formats keep the service's own field names and values. They are written page by page, in the order of uuid: a \
+fleet of any size takes the same memory. The table is sorted by name, up to 50,000 devices.")]
 pub(crate) struct List {
-    /// Only devices that match this text: partial, and case-sensitive
-    #[arg(long, value_name = "TEXT")]
-    search: Option<String>,
-    /// Property to order by; the service's default is name
-    #[arg(long, value_name = "PROPERTY")]
-    sort_by: Option<String>,
-    /// Order upwards
-    #[arg(long, conflicts_with = "descending")]
-    ascending: bool,
-    /// Order downwards
-    #[arg(long)]
-    descending: bool,
-    /// Devices a page; the service's default is 20, its maximum is not documented
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    page_size: Option<u32>,
-    /// Pages to ask for at a time, 1 to 64; 8 by default, and fewer where pages are large
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    window: Option<u32>,
-    /// Stop after this many devices
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
+    #[command(flatten)]
+    query: Query,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
     settings: settings::Options,
 }
 
+/// What to list, and how.
 #[derive(Args)]
-#[group(multiple = false)]
-#[command(next_help_heading = "Format")]
-struct Format {
-    /// One JSON array
+struct Query {
+    /// Only devices that match this text: partial, and case-sensitive
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Require the proof that the listing is complete
+    #[arg(long, conflicts_with_all = ["plain", "limit", "sort_by", "ascending", "descending"])]
+    verified: bool,
+    /// List page by page, without a proof
     #[arg(long)]
-    json: bool,
-    /// One JSON object a line
+    plain: bool,
+    /// Property to order by
+    #[arg(long, value_name = "PROPERTY")]
+    sort_by: Option<String>,
+    /// Sort ascending
+    #[arg(long, conflicts_with = "descending")]
+    ascending: bool,
+    /// Sort descending
     #[arg(long)]
-    ndjson: bool,
-    /// CSV, with metadata as JSON
-    #[arg(long)]
-    csv: bool,
+    descending: bool,
+    /// Most devices per page; 100 by default, the service's maximum is not documented
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page_size: Option<u32>,
+    /// Pages to request at a time, 1 to 64; 8 by default, and fewer where pages are large
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    window: Option<u32>,
+    /// Stop after this many devices
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
 }
 
 /// Devices per page where the user names no page size.
 const PAGE_SIZE: u32 = 100;
 
-/// Most devices to ask for at a time: more would cost memory and gain nothing.
+/// Most devices to request at a time: more would cost memory and gain nothing.
 const UNDER_WAY: u32 = 2_000;
+
+/// Most devices that are held back to sort them.
+const SORTED: usize = 50_000;
 
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let mut devices = self.settings.client()?.devices();
-        if let Some(text) = self.search {
+        let List { query, format, settings } = self;
+        let plain = query.is_plain();
+        let devices = query.apply(settings.client()?.devices());
+        let columns = console.columns();
+        let sheet = format.sheet(console.out(), columns);
+        let held = (!plain && format.is_table()).then(Vec::new);
+        let mut list =
+            Listing { sheet, held, on_screen: columns.is_some(), unsorted: false, count: Count::default() };
+        let result =
+            if plain { list.plain(devices, query.limit) } else { list.proven(devices, query.verified) };
+        // What was held back is written even if the listing failed.
+        list.write_held()?;
+        let mut summary = result?;
+        if list.unsorted {
+            summary
+                .push_str(&format!("; more than {}, so not sorted by name", number(SORTED as u64, "device")));
+        }
+        list.sheet.end()?;
+        drop(list);
+        console.say(summary)?;
+        Ok(())
+    }
+}
+
+impl Query {
+    /// Whether the listing proves nothing: it was requested so, or it has an order or an end of its own.
+    fn is_plain(&self) -> bool {
+        let order = self.sort_by.is_some() || self.ascending || self.descending;
+        self.plain || order || self.limit.is_some()
+    }
+
+    fn apply(&self, mut devices: Devices<Client>) -> Devices<Client> {
+        if let Some(text) = &self.search {
             devices = devices.search(text);
         }
-        if let Some(property) = self.sort_by {
+        if let Some(property) = &self.sort_by {
             devices = devices.sort_by(property);
         }
         if self.ascending {
@@ -87,34 +122,95 @@ impl List {
         if let Some(size) = self.page_size {
             devices = devices.page_size(size);
         }
-        let mut left = self.limit.unwrap_or(u64::MAX);
         let page_size = self.page_size.unwrap_or(PAGE_SIZE);
         let window = self.window.unwrap_or((UNDER_WAY / page_size).clamp(2, 8));
-        // Pages beyond the limit need not be asked for.
-        let pages = left.div_ceil(page_size.into()).clamp(1, window.into());
-        let mut pages = devices.window(usize::try_from(pages).unwrap_or(1)).pages();
-        let mut count = Count::default();
-        let columns = console.columns();
-        let mut sheet = self.format.sheet(console.out(), columns);
+        // Pages beyond the limit need not be requested.
+        let pages = self.limit.unwrap_or(u64::MAX).div_ceil(page_size.into()).clamp(1, window.into());
+        devices.window(usize::try_from(pages).unwrap_or(1))
+    }
+}
+
+/// A listing as it is written.
+struct Listing<'a> {
+    sheet: Sheet<'a>,
+    /// Devices that wait to be sorted.
+    held: Option<Vec<Device>>,
+    /// Somebody watches: each page is shown at once.
+    on_screen: bool,
+    /// There were too many devices to sort.
+    unsorted: bool,
+    count: Count,
+}
+
+impl Listing<'_> {
+    /// Lists page by page, and returns the summary.
+    fn plain(&mut self, devices: Devices<Client>, limit: Option<u64>) -> Result<String, Failure> {
+        let mut left = limit.unwrap_or(u64::MAX);
+        let mut pages = devices.pages();
         while left > 0 {
             let Some(page) = pages.next() else { break };
-            let page = page?;
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX);
-            let devices = page.devices.get(..wanted).unwrap_or(&page.devices);
-            sheet.add(devices)?;
-            if columns.is_some() {
-                sheet.flush()?;
-            }
-            left -= devices.len() as u64;
-            count.devices += devices.len() as u64;
-            count.pages += 1;
-            count.told = page.total_elements.or(count.told);
+            let mut page = page?;
+            page.devices.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= page.devices.len() as u64;
+            self.add_page(page)?;
         }
-        count.doubles = pages.feed().report().doubles;
-        sheet.end()?;
-        drop(sheet);
-        console.say(count.in_words(left == 0))?;
+        self.count.doubles = pages.feed().report().doubles;
+        Ok(self.count.in_words(left == 0))
+    }
+
+    /// Lists with a proof, and returns the summary. If the proof fails and is not required, the devices that are missing are
+    /// listed page by page.
+    fn proven(&mut self, devices: Devices<Client>, required: bool) -> Result<String, Failure> {
+        let mut batches = devices.clone().verified().batches();
+        let why = loop {
+            match batches.next() {
+                Some(Ok(batch)) => self.add(batch)?,
+                Some(Err(error)) if error.kind() == ErrorKind::Incomplete && !required => {
+                    break error.incomplete().map(|incomplete| incomplete.why.clone()).unwrap_or_default();
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(self.count.with_proof(batches.feed().proof())),
+            }
+        };
+        let mut pages = devices.pages();
+        for page in pages.by_ref() {
+            let mut page = page?;
+            page.devices.retain(|device| !batches.feed().has_listed(device));
+            self.add_page(page)?;
+        }
+        self.count.doubles = pages.feed().report().doubles;
+        Ok(format!("{}; not proven complete: {why}", self.count.in_words(false)))
+    }
+
+    fn add_page(&mut self, page: Page) -> Result<(), Failure> {
+        self.count.pages += 1;
+        self.count.told = page.total_elements.or(self.count.told);
+        self.add(page.devices)
+    }
+
+    fn add(&mut self, devices: Vec<Device>) -> Result<(), Failure> {
+        self.count.devices += devices.len() as u64;
+        if let Some(held) = &mut self.held {
+            held.extend(devices);
+            if held.len() > SORTED {
+                let held = self.held.take().unwrap_or_default();
+                self.unsorted = true;
+                self.sheet.add(&held)?;
+            }
+            return Ok(());
+        }
+        self.sheet.add(&devices)?;
+        if self.on_screen {
+            self.sheet.flush()?;
+        }
         Ok(())
+    }
+
+    /// Sorts by name what was held back, and writes it.
+    fn write_held(&mut self) -> Result<(), Failure> {
+        let mut held = self.held.take().unwrap_or_default();
+        held.sort_by_cached_key(|device| device.name().to_lowercase());
+        self.sheet.add(&held)
     }
 }
 
@@ -130,6 +226,12 @@ pub(crate) struct Count {
 }
 
 impl Count {
+    /// The summary of a listing that is proven complete.
+    fn with_proof(&self, proof: Option<Proof>) -> String {
+        let requests = proof.map_or(0, |proof| proof.requests);
+        format!("{}, proven complete with {}", number(self.devices, "device"), number(requests, "request"))
+    }
+
     pub(crate) fn in_words(&self, limited: bool) -> String {
         let mut words = format!("{} on {}", number(self.devices, "device"), number(self.pages, "page"));
         if let Some(told) = self.told.filter(|told| *told != self.devices) {
@@ -158,116 +260,6 @@ pub(crate) fn number(count: u64, noun: &str) -> String {
     }
     let plural = if count == 1 { "" } else { "s" };
     format!("{text} {noun}{plural}")
-}
-
-/// Devices written one after the other.
-enum Sheet<'a> {
-    Table(Table<5>, &'a mut dyn Write),
-    /// Whether the array is open yet.
-    Json(bool, &'a mut dyn Write),
-    Ndjson(&'a mut dyn Write),
-    /// Whether the header is written yet.
-    Csv(bool, Box<csv::Writer<&'a mut dyn Write>>),
-}
-
-const CSV_HEADER: [&str; 6] =
-    ["uuid", "name", "description", "deviceSpecificationUUID", "barcode", "metadata"];
-
-impl Format {
-    fn sheet(self, out: &mut dyn Write, columns: Option<usize>) -> Sheet<'_> {
-        if self.json {
-            Sheet::Json(false, out)
-        } else if self.ndjson {
-            Sheet::Ndjson(out)
-        } else if self.csv {
-            Sheet::Csv(false, Box::new(csv::Writer::from_writer(out)))
-        } else {
-            Sheet::Table(table(columns), out)
-        }
-    }
-}
-
-impl Sheet<'_> {
-    fn add(&mut self, devices: &[Device]) -> Result<(), Failure> {
-        match self {
-            Self::Table(table, out) => table.write(&rows(devices), out)?,
-            Self::Json(open, out) => {
-                for device in devices {
-                    out.write_all(if *open { b",\n" } else { b"[\n" })?;
-                    *open = true;
-                    serde_json::to_writer(&mut **out, device).map_err(io::Error::from)?;
-                }
-            }
-            Self::Ndjson(out) => {
-                for device in devices {
-                    serde_json::to_writer(&mut **out, device).map_err(io::Error::from)?;
-                    out.write_all(b"\n")?;
-                }
-            }
-            Self::Csv(headed, writer) => {
-                if !*headed {
-                    writer.write_record(CSV_HEADER).map_err(output)?;
-                    *headed = true;
-                }
-                for device in devices {
-                    let metadata = Some(device.metadata()).filter(|json| !json.is_null());
-                    let record = [
-                        device.uuid(),
-                        device.name(),
-                        device.description().unwrap_or_default(),
-                        device.device_specification_uuid().unwrap_or_default(),
-                        device.barcode().unwrap_or_default(),
-                        metadata.map_or("", Json::as_str),
-                    ];
-                    writer.write_record(record).map_err(output)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Table(_, out) | Self::Json(_, out) | Self::Ndjson(out) => out.flush(),
-            Self::Csv(_, writer) => writer.flush(),
-        }
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        match self {
-            Self::Json(true, out) => out.write_all(b"\n]\n")?,
-            Self::Json(false, out) => out.write_all(b"[]\n")?,
-            Self::Table(..) | Self::Ndjson(_) | Self::Csv(..) => {}
-        }
-        self.flush()
-    }
-}
-
-fn output(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// A table of devices.
-pub(crate) fn table(columns: Option<usize>) -> Table<5> {
-    Table::new(["NAME", "UUID", "BARCODE", "DESCRIPTION", "SPECIFICATION"], columns)
-}
-
-/// The rows that devices make.
-pub(crate) fn rows(devices: &[Device]) -> Vec<[String; 5]> {
-    let row = |device: &Device| {
-        let texts = [
-            device.name(),
-            device.uuid(),
-            device.barcode().unwrap_or_default(),
-            device.description().unwrap_or_default(),
-            device.device_specification_uuid().unwrap_or_default(),
-        ];
-        texts.map(str::to_owned)
-    };
-    devices.iter().map(row).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub enum ExitStatus {
     Authentication = 3,
     /// A downlink may have arrived, and may not.
     Unknown = 4,
+    /// A listing is not proven complete, and the proof was required.
+    NotProven = 5,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -103,6 +105,7 @@ pub(crate) fn exit_status(error: &Error) -> ExitStatus {
     match (error.outcome(), error.kind()) {
         (Some(Outcome::Unknown), _) => ExitStatus::Unknown,
         (_, ErrorKind::Config | ErrorKind::Input) => ExitStatus::Usage,
+        (_, ErrorKind::Incomplete) => ExitStatus::NotProven,
         (_, ErrorKind::Auth) => ExitStatus::Authentication,
         _ => ExitStatus::Failed,
     }
@@ -111,6 +114,13 @@ pub(crate) fn exit_status(error: &Error) -> ExitStatus {
 /// A failed call in words, one matter a line.
 fn in_lines(error: &Error) -> String {
     let mut lines = vec![format!("error: {}", error.message())];
+    lines.extend(error.incomplete().into_iter().flat_map(|incomplete| &incomplete.gaps).take(10).map(
+        |gap| {
+            let after = gap.after.as_deref().unwrap_or("the start");
+            let before = gap.before.as_deref().unwrap_or("the end");
+            format!("gap: devices may be missing between {after} and {before}")
+        },
+    ));
     lines.extend(asked(error).map(|asked| format!("asked: {asked}")));
     lines.extend(error.reference().map(|reference| format!("reference: {reference}")));
     lines.extend(error.outcome().map(|outcome| {

@@ -11,6 +11,7 @@ mod downlink;
 mod failure;
 mod input;
 mod settings;
+mod sheet;
 mod shell;
 mod sim;
 mod table;
@@ -93,7 +94,8 @@ by --postman-environment overrides variables):
 
 Exit status:
   0 done   1 failed   2 usage, or a setting is missing   3 authentication
-  4 the outcome of a downlink is unknown: look before you send it again";
+  4 the outcome of a downlink is unknown: look before you send it again
+  5 a listing is not proven complete, and --verified requires it";
 
 #[derive(Subcommand)]
 enum Command {

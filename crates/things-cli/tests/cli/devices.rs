@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Quirk, Route, Sim, SortEcho};
+use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Quirk, Route, Sim, SortByUuid, SortEcho};
 
 use crate::tool::{SECRET, Tool, file, run, simulator};
 
@@ -35,7 +35,7 @@ fn a_table_has_a_heading_full_values_and_no_control_characters() {
     assert_eq!(lines.len(), 3, "{ran:?}");
     assert!(lines[0].starts_with("NAME "));
     assert!(lines[1].starts_with("A, \"b\"  c [31m é  xxxxxx "), "{ran:?}");
-    assert_eq!(ran.err, "2 devices on 1 page\n");
+    assert_eq!(ran.err, "2 devices, proven complete with 1 request\n");
     let long = "x".repeat(300);
     let sim = simulator().devices(0).device(DeviceSpec::named(long.as_str())).start().unwrap();
     list(&sim, &[]).exits(0).prints(&long);
@@ -80,7 +80,7 @@ fn an_empty_fleet_is_empty_in_every_format() {
     assert_eq!(list(&sim, &["--ndjson"]).exits(0).out, "");
     let csv = list(&sim, &["--csv"]).exits(0);
     assert_eq!(csv.out, "uuid,name,description,deviceSpecificationUUID,barcode,metadata\n");
-    assert_eq!(csv.err, "0 devices on 1 page\n");
+    assert_eq!(csv.err, "0 devices, proven complete with 1 request\n");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_query_goes_out_as_given() {
 fn all_pages_come_in_order_whatever_the_window() {
     let sim = simulator().devices(205).page_size_cap(10).start().unwrap();
     for window in ["1", "64"] {
-        let args = ["--json", "--page-size", "50", "--window", window];
+        let args = ["--plain", "--json", "--page-size", "50", "--window", window];
         let ran = list(&sim, &args).exits(0);
         let json = ran.json();
         let uuids: Vec<_> =
@@ -112,6 +112,78 @@ fn all_pages_come_in_order_whatever_the_window() {
         assert_eq!(uuids, expected);
         assert_eq!(ran.err, "205 devices on 21 pages\n");
     }
+}
+
+#[test]
+fn a_listing_is_proven_complete() {
+    let sim = simulator().devices(2_000).start().unwrap();
+    for args in [&["--ndjson"][..], &["--ndjson", "--verified"], &["--ndjson", "--window", "1"]] {
+        let ran = list(&sim, args).exits(0);
+        assert_eq!(ran.out.lines().count(), 2_000);
+        assert_eq!(ran.err, "2,000 devices, proven complete with 23 requests\n");
+    }
+    let request = sim.requests().last().unwrap().clone();
+    assert!(request.target.ends_with("&sortBy=uuid&sortOrder=ASC"), "{}", request.target);
+    assert_eq!(request.header("cache-control").unwrap(), "no-cache");
+}
+
+#[test]
+fn a_listing_that_cannot_be_proven_lists_each_device_once_and_says_why() {
+    for (quirk, why) in [
+        (SortByUuid::Ignored, "the service ordered the devices by name instead of uuid"),
+        (SortByUuid::Refused, "the service refused a page that the proof needs: 400"),
+    ] {
+        let sim = simulator().devices(250).quirk(Quirk::SortByUuid(quirk)).start().unwrap();
+        let ran = list(&sim, &["--ndjson"]).exits(0);
+        assert!(ran.err.starts_with("250 devices on 3 pages; not proven complete: "), "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+        let mut lines: Vec<_> = ran.out.lines().collect();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), 250);
+        let ran = list(&sim, &["--ndjson", "--verified"]).exits(5);
+        ran.complains(&format!("error: the listing is not proven complete: {why}"))
+            .complains("gap: devices may be missing between the start and the end");
+    }
+}
+
+#[test]
+fn what_was_proven_is_not_listed_again_where_the_proof_fails_later() {
+    let sim = simulator().devices(250).fault("devices@3=status:400".parse().unwrap()).start().unwrap();
+    let ran = list(&sim, &["--ndjson", "--window", "1"]).exits(0).complains("not proven complete");
+    let mut lines: Vec<_> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 250);
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 250);
+}
+
+#[test]
+fn a_proof_goes_with_no_order_and_no_limit() {
+    let sim = simulator().start().unwrap();
+    for args in
+        [&["--plain"][..], &["--limit", "1"], &["--sort-by", "name"], &["--descending"], &["--ascending"]]
+    {
+        list(&sim, &[&["--verified"], args].concat()).exits(2).complains("cannot be used with");
+        assert!(!list(&sim, args).exits(0).err.contains("proven"));
+    }
+    assert_eq!(list(&sim, &["--plain"]).exits(0).err, "100 devices on 1 page\n");
+}
+
+#[test]
+fn a_table_is_sorted_by_name() {
+    let names = ["beta", "Alpha", "gamma"];
+    let devices = names.iter().fold(simulator().devices(0), |sim, name| sim.device(DeviceSpec::named(*name)));
+    let ran = list(&devices.start().unwrap(), &[]).exits(0);
+    let first: Vec<_> = ran.out.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(first, ["NAME", "Alpha", "beta", "gamma"]);
+}
+
+#[test]
+fn what_a_table_holds_back_is_written_even_if_the_listing_fails() {
+    let broken = simulator().devices(100).fault("devices@2-=status:404".parse().unwrap()).start().unwrap();
+    let ran = list(&broken, &["--window", "1", "--page-size", "20"]).exits(1).complains("error: 404");
+    assert_eq!(ran.out.lines().count(), 21);
 }
 
 #[test]
@@ -153,8 +225,9 @@ fn failures_have_their_own_exit_status_and_leave_no_whole_json() {
     let ran = list(&refused, &["--json"]).exits(3).complains("error: 302").complains("\nhint: ");
     assert_eq!(ran.out, "");
     let broken = simulator().devices(100).fault("devices@3-=status:400".parse().unwrap()).start().unwrap();
-    let ran =
-        list(&broken, &["--json", "--window", "1", "--page-size", "20"]).exits(1).complains("error: 400");
+    let ran = list(&broken, &["--plain", "--json", "--window", "1", "--page-size", "20"])
+        .exits(1)
+        .complains("error: 400");
     assert!(ran.out.starts_with('[') && !ran.out.contains(']'), "{ran:?}");
     let down = simulator().fault("token=status:503".parse().unwrap()).start().unwrap();
     list(&down, &["--timeout", "0.1"]).exits(1).complains("asked: POST");

@@ -63,7 +63,7 @@ fn a_server_by_other_hands_finds_nothing_wrong() {
     server.things(&["auth", "check"]).exits(0);
     let listed = server.things(&["devices", "list", "--json", "--page-size", "50"]).exits(0);
     assert_eq!(listed.json().as_array().unwrap().len(), 45);
-    assert_eq!(listed.err, "45 devices on 3 pages\n");
+    assert_eq!(listed.err, "45 devices, proven complete with 3 requests\n");
     let found = server.things(&["devices", "list", "--search", "é+% 100%25 a=b", "--ndjson"]).exits(0);
     assert_eq!(found.out.lines().count(), 1);
     server.things(&["devices", "list", "--sort-by", "barcode", "--descending", "--csv"]).exits(0);

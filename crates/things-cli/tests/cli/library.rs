@@ -20,7 +20,7 @@ fn the_tool_runs_on_streams_of_the_callers_own() {
     let postman = file("library.json", &sim.postman_environment());
     let args = ["devices", "list", "--postman-environment", &postman];
     let (status, wide, words) = run(&args, None);
-    assert_eq!((status, &*words), (ExitStatus::Done, "25 devices on 1 page\n"));
+    assert_eq!((status, &*words), (ExitStatus::Done, "25 devices, proven complete with 2 requests\n"));
     let (_, narrow, _) = run(&args, Some(40));
     assert_eq!(narrow.lines().count(), 26);
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");

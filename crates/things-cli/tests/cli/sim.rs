@@ -94,7 +94,7 @@ fn every_option_arrives() {
     );
     let variables: Value = serde_json::from_str(&json).unwrap();
     let ran = with(&variables, &["devices", "list", "--json", "--page-size", "30"]).exits(0);
-    assert_eq!(ran.err, "30 devices on 3 pages\n");
+    assert_eq!(ran.err, "30 devices, proven complete with 5 requests\n");
     with(&variables, &["devices", "list", "--customer", "mine"]).exits(0).complains("4 devices");
     let send = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"];
     assert_eq!(with(&variables, &send).exits(0).json()["status"], 204);

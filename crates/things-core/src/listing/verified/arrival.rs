@@ -53,6 +53,7 @@ impl Chain {
         let (number, count) = (response.ask.window.number, response.listed.len());
         let start = number.saturating_mul(size);
         self.total = response.total.or(self.total);
+        self.path.reserve(self.total.unwrap_or(0));
         if purpose == Purpose::Hunt && self.narrow_hunt(&response, start) {
             return;
         }

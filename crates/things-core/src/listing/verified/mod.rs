@@ -55,7 +55,7 @@ use super::defaults;
 use super::feed::{DeviceFeed, Feed, Ticket, Want};
 use super::pages::Pages;
 use crate::config::Limits;
-use crate::devices::{Device, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof};
+use crate::devices::{Device, Fleet, Gap, Identity, Incomplete, ListDevices, ListingReport, Page, Proof};
 use crate::error::{Error, ErrorKind};
 use crate::input::InputError;
 use crate::moment::Moment;
@@ -111,6 +111,11 @@ impl Verified {
     pub fn assume_page_size(mut self, devices: u32) -> Self {
         self.chain = self.chain.least_cap(devices.into());
         self
+    }
+
+    /// Whether this listing handed a device with the same `uuid` out.
+    pub fn has_listed(&self, device: &Device) -> bool {
+        self.chain.path.contains(Identity::of(device.uuid()))
     }
 
     /// Returns the proof, once the listing is proven complete.

@@ -31,6 +31,11 @@ struct Waiting {
 }
 
 impl Path {
+    /// Makes room for so many devices in all.
+    pub(super) fn reserve(&mut self, devices: u64) {
+        self.seen.reserve(devices);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.seen.len()
     }
