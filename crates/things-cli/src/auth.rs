@@ -60,10 +60,8 @@ fn ok(console: &mut Console<'_>, what: &str, why: &str) -> io::Result<()> {
 
 fn failed(console: &mut Console<'_>, what: &str, error: &Error) -> io::Result<()> {
     writeln!(console.out(), "failed  {what}: {}", error.message())?;
-    match asked(error) {
-        Some(asked) => writeln!(console.out(), "        {asked}"),
-        None => Ok(()),
-    }
+    let lines = asked(error).into_iter().chain(error.hint().map(|hint| format!("hint: {hint}")));
+    lines.into_iter().try_for_each(|line| writeln!(console.out(), "        {line}"))
 }
 
 /// What is most likely wrong.

@@ -130,3 +130,17 @@ fn what_replaces_the_tenant_is_shown_in_its_place() {
     let ran = crate::tool::run(command).exits(0).prints("token URL");
     assert!(!ran.out.contains("missing") && !ran.out.contains("GRIP base URL"), "{ran:?}");
 }
+
+#[test]
+fn an_address_that_is_one_path_too_long_gets_a_hint() {
+    let sim = simulator().start().unwrap();
+    let api = format!("{}/api", sim.url());
+    let token = format!("{}/v2/rjsfm52t/oidc/idp/c1/token", sim.url());
+    for (variable, url, hint) in [
+        ("KPN_THINGS_BASE_URL", &api, "hint: the base URL must not end in /api"),
+        ("KPN_THINGS_GRIP_BASE_URL", &token, "hint: KPN_THINGS_GRIP_BASE_URL is a token URL"),
+    ] {
+        let ran = sim.things_with(variable, url, &["auth", "check"]);
+        assert!(ran.out.contains(hint), "{ran:?}");
+    }
+}

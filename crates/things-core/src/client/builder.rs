@@ -33,9 +33,12 @@ pub struct Builder<C> {
     proxy: Choice,
     /// The proxy of the environment, or what is wrong with it.
     proxy_of_environment: Result<Option<Proxy>, Error>,
-    read: Option<fn(&str) -> io::Result<Vec<u8>>>,
+    read: Option<Read>,
     make: fn(Config) -> Result<C, Error>,
 }
+
+/// Reads the file at a path.
+type Read = fn(&str) -> io::Result<Vec<u8>>;
 
 /// The proxy that was chosen in code.
 enum Choice {
@@ -66,11 +69,7 @@ impl<C> Builder<C> {
 
     /// Takes the proxy from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and a Postman environment file through `read`. No
     /// `KPN_THINGS_*` variable is read. Transports call this, because the core has neither environment nor files.
-    pub fn machine(
-        mut self,
-        lookup: impl Fn(&str) -> Option<OsString>,
-        read: fn(&str) -> io::Result<Vec<u8>>,
-    ) -> Self {
+    pub fn machine(mut self, lookup: impl Fn(&str) -> Option<OsString>, read: Read) -> Self {
         self.proxy_of_environment = Proxy::from_environment(lookup);
         self.read = Some(read);
         self
