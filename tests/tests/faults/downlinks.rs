@@ -68,13 +68,17 @@ fn r1_downlink_that_may_have_arrived_is_never_repeated() {
         let accepted = accepted(&sim);
         for (case, result) in (0..).zip(&results) {
             let times = accepted.get(&case).copied().unwrap_or(0);
-            let told_of = result
+            let told_of: Option<(Outcome, u64)> = result
                 .as_ref()
                 .err()
                 .and_then(|error| Some((error.outcome()?, error.external_reference()?.parse().ok()?)));
-            // A machine that is too busy to connect in time has sent nothing, and then that is what has to be told.
-            let outcome = if times == 0 { Outcome::NotSent } else { Outcome::Unknown };
-            trial.holds(times <= 1 && told_of == Some((outcome, case)), || {
+            // On a busy machine an attempt can run out of time before it is sent, or before the service has read it.
+            let told_right = match told_of {
+                Some((Outcome::Unknown, of)) => of == case,
+                Some((Outcome::NotSent, of)) => of == case && times == 0,
+                _ => false,
+            };
+            trial.holds(times <= 1 && told_right, || {
                 format!("downlink {case} was accepted {times} times, and told was: {}", told(result))
             });
         }
@@ -135,7 +139,8 @@ fn r2_downlink_that_is_refused_for_ever_is_not_sent_and_delivered_once_it_is_sen
             not_sent(&mut trial, fault, kind, &send());
             trial.holds(sim.downlinks_received() == 0, || format!("{fault}: downlinks were accepted"));
             sim.clear_faults();
-            clock.advance(Duration::from_secs(1));
+            // The session sends nothing before the time that the service asked for.
+            clock.advance(Duration::from_secs(500));
             let results = send();
             delivered_once(&mut trial, fault, &accepted(&sim), &results);
         }

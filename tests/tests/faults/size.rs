@@ -89,8 +89,7 @@ impl Flood {
     fn kind(self, place: &str) -> Option<ErrorKind> {
         let read = ["/token", "/api/devices"].contains(&place);
         match self {
-            Self::Bomb => read.then_some(ErrorKind::Decode),
-            Self::Declared | Self::Chunked | Self::UntilClosed => Some(ErrorKind::TooLarge),
+            Self::Bomb | Self::Declared | Self::Chunked | Self::UntilClosed => Some(ErrorKind::TooLarge),
             Self::Header | Self::Headers => Some(ErrorKind::HeadTooLarge),
             Self::Deep => read.then_some(ErrorKind::TooDeep),
             Self::DeepRefusal if place == "/token" => Some(ErrorKind::Auth),
