@@ -37,7 +37,7 @@ impl Answer {
     ///
     /// Everything else is returned byte for byte.
     pub fn redacted_body(&self) -> Bytes {
-        self.asked.as_ref().map_or_else(|| self.body.clone(), |asked| asked.redactor().bytes(&self.body))
+        self.asked.as_ref().map_or_else(|| self.body.clone(), |asked| asked.redactor.bytes(&self.body))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri};
 
 use crate::body::Body;
 use crate::coding;
@@ -15,7 +15,7 @@ use crate::input::InputError;
 use crate::moment::Moment;
 use crate::redaction::Redactor;
 use crate::retry::{Failure, Replay, Stop, retry_after};
-use crate::secret::{Secret, overwrite};
+use crate::secret::overwrite;
 use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
@@ -36,10 +36,7 @@ pub(crate) struct Asked {
     pub(crate) external_reference: Option<Arc<str>>,
     /// The sub-customer that the call is made for.
     pub(crate) customer: Option<Arc<str>>,
-    /// The secrets of the session.
-    pub(crate) secrets: Arc<[Secret]>,
-    /// The access token that the request carried.
-    pub(crate) token: Option<HeaderValue>,
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 /// What a call had not reached when its time ran out.
@@ -77,7 +74,7 @@ impl Asked {
     pub(crate) fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
         let (mut parts, body) = response.into_parts();
         let wait = retry_after(&parts.headers, now);
-        let redactor = self.redactor();
+        let redactor = &self.redactor;
         redactor.headers(&mut parts.headers);
         let bytes = redactor.bytes(&body);
         // Overwrite the original if redaction made a copy.
@@ -116,7 +113,7 @@ impl Asked {
         body: &Bytes,
         now: Moment,
     ) -> Error {
-        let redactor = self.redactor();
+        let redactor = &self.redactor;
         if self.stage == Stage::Token
             && let Some(mut text) = token_error(body)
         {
@@ -125,9 +122,7 @@ impl Asked {
             return Error::new(ErrorKind::Auth, self.stage, message).with(|report| {
                 report.status = Some(status);
                 report.form = Some(Form::Service);
-                self.describe(report, now);
-                report.outcome = self.outcome(None);
-                report.hint = hint(report, self.customer.as_deref());
+                self.complete(report, None, now);
             });
         }
         // Whole secrets are cut out before a text is cut short.
@@ -142,13 +137,8 @@ impl Asked {
         }
         redactor.text(&mut message);
         Error::new(error.kind(), self.stage, message).with(|report| {
-            self.describe(report, now);
             report.status = Some(status);
-            report.outcome = (self.replay == Replay::Never).then_some(if self.stage == Stage::Call {
-                Outcome::Unknown
-            } else {
-                Outcome::NotSent
-            });
+            self.complete(report, Some(Failure::Status(Meaning::Success, None)), now);
             report.hint = Some(match (error.kind(), error.part()) {
                 (ErrorKind::TooLarge, _) => "request fewer devices per page".into(),
                 (_, Some(part)) => format!("{part} is not what KPN documents: look at it in the portal"),
@@ -194,9 +184,7 @@ impl Asked {
         };
         Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
             report.stop = Some(Stop::Deadline);
-            self.describe(report, now);
-            report.outcome = self.outcome(None);
-            report.hint = hint(report, self.customer.as_deref());
+            self.complete(report, None, now);
         })
     }
 
@@ -219,20 +207,21 @@ impl Asked {
             )
         });
         error.with(|report| {
-            self.describe(report, now);
             report.retry_after = Some(wait);
             report.stop = Some(stop);
-            report.outcome = self.outcome(None);
-            report.hint = hint(report, self.customer.as_deref());
+            self.complete(report, None, now);
         })
     }
 
     fn failed(&self, error: Error, failure: Failure, now: Moment) -> Error {
-        error.with(|report| {
-            self.describe(report, now);
-            report.outcome = self.outcome(Some(failure));
-            report.hint = hint(report, self.customer.as_deref());
-        })
+        error.with(|report| self.complete(report, Some(failure), now))
+    }
+
+    /// Reports what was requested of whom, what the failure means for a call that must not be made twice, and what helps.
+    fn complete(&self, report: &mut Report, failure: Option<Failure>, now: Moment) {
+        self.describe(report, now);
+        report.outcome = self.outcome(failure);
+        report.hint = hint(report, self.customer.as_deref());
     }
 
     /// Reports what was requested of whom, how often and how long.
@@ -251,12 +240,6 @@ impl Asked {
         }
         let unknown = self.stage == Stage::Call && failure.is_some_and(Failure::may_have_acted);
         Some(if unknown { Outcome::Unknown } else { Outcome::NotSent })
-    }
-
-    /// Cuts out what nothing of this request may show: the secrets of the session, and the access token.
-    pub(crate) fn redactor(&self) -> Redactor {
-        let token = self.token.as_ref().and_then(|token| token.to_str().ok()?.strip_prefix("Bearer "));
-        Redactor::new(self.secrets.iter().map(Secret::expose).chain(token))
     }
 }
 

@@ -7,7 +7,7 @@
 //! | situation | rule |
 //! |---|---|
 //! | the service asks to wait | no call sends before that time, and some jitter |
-//! | calls wait | they stand in line, the oldest first; a call that was refused keeps its place |
+//! | calls wait | in line, the oldest first; a call that was refused keeps its place |
 //! | a call's turn | its number in line, times the gap, after the first possible moment. A call that nobody drives costs the others one gap |
 //! | requests succeed | the gap is halved, step by step, until there is none |
 //! | this was too fast | the gap is as the service asks, and it takes twice as many successes to halve it again |
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(look(&pace, &mut first, 2_000), 2_000);
         assert_eq!([look(&pace, &mut second, 2_500), look(&pace, &mut third, 2_500)], [3_000, 3_000]);
         assert_eq!(look(&pace, &mut second, 3_000), 3_000);
-        // Refused, it goes before those that came after it.
+        // After a refusal it still goes before the calls that came after it.
         refuse(&pace, 2_000, 3_010);
         assert_eq!([look(&pace, &mut third, 3_020), look(&pace, &mut second, 3_020)], [5_010, 5_010]);
         assert_eq!([look(&pace, &mut third, 5_010), look(&pace, &mut second, 5_010)], [5_510, 5_010]);

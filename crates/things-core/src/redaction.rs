@@ -4,6 +4,8 @@
 //! came and are never parsed and printed again: a JSON body keeps the order of its fields and the digits of its numbers.
 //! A search takes linear time, and memory for a window of 64 KiB in addition to the text.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use memchr::memmem;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::escapes::{Encoding, Unit, units};
-use crate::secret::secret_json;
+use crate::secret::{Secret, secret_json};
 
 /// Shorter secrets cannot be told from other text.
 const SHORTEST: usize = 4;
@@ -37,6 +39,33 @@ const LONGEST_ESCAPE: usize = 12;
 /// credentials of `Basic`), and in hexadecimal. Each is found in plain text, and with the escapes of JSON, of URLs and of XML.
 pub(crate) struct Redactor {
     forms: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// The redactors of a session. Each response needs one and all with the same access token need the same, so the last one is
+/// kept.
+pub(crate) struct Redactors {
+    secrets: Vec<Secret>,
+    last: Mutex<Option<(Option<HeaderValue>, Arc<Redactor>)>>,
+}
+
+impl Redactors {
+    pub(crate) fn new(secrets: Vec<Secret>) -> Self {
+        Self { secrets, last: Mutex::default() }
+    }
+
+    /// Cuts out what nothing of a request with this `Authorization` may show: the secrets of the session, and the access token.
+    pub(crate) fn of(&self, authorization: Option<&HeaderValue>) -> Arc<Redactor> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((same, redactor)) = &*last
+            && same.as_ref() == authorization
+        {
+            return Arc::clone(redactor);
+        }
+        let token = authorization.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let redactor = Arc::new(Redactor::new(self.secrets.iter().map(Secret::expose).chain(token)));
+        *last = Some((authorization.cloned(), Arc::clone(&redactor)));
+        redactor
+    }
 }
 
 impl Redactor {
@@ -116,7 +145,8 @@ impl Redactor {
     /// The beginnings and ends of all occurrences.
     fn places(&self, text: &[u8]) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        for form in &self.forms {
+        // Most headers are shorter than any secret, and there is a search for each form.
+        for form in self.forms.iter().filter(|form| form.len() <= text.len()) {
             found.extend(memmem::find_iter(text, &***form).map(|at| (at, at + form.len())));
         }
         for encoding in Encoding::ALL {
@@ -162,7 +192,7 @@ impl Redactor {
     }
 }
 
-/// The forms in which a text can stand in another.
+/// The forms in which a text can occur in another.
 fn forms(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let json = secret_json(text);
     let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or_default();
@@ -278,6 +308,22 @@ mod tests {
         }
         assert_eq!(redactor.near(b"{\"a\":tru}", 5), "{\"a\":tru}");
         assert_eq!(redactor.near(b"", 7), "");
+    }
+
+    #[test]
+    fn a_session_cuts_out_its_secrets_and_the_token_of_the_request() {
+        let redactors = Redactors::new(vec![SECRET.into()]);
+        let token = |text: &'static str| HeaderValue::from_static(text);
+        let (one, two) = (token("Bearer t0ken-one"), token("Bearer t0ken-two"));
+        let text = Bytes::from(format!("{SECRET} t0ken-one t0ken-two"));
+        for (authorization, expected) in [
+            (None, "[redacted] t0ken-one t0ken-two"),
+            (Some(&one), "[redacted] [redacted] t0ken-two"),
+            (Some(&two), "[redacted] t0ken-one [redacted]"),
+        ] {
+            assert_eq!(redactors.of(authorization).bytes(&text), expected);
+            assert!(Arc::ptr_eq(&redactors.of(authorization), &redactors.of(authorization)));
+        }
     }
 
     proptest! {

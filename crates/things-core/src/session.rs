@@ -13,8 +13,8 @@ use crate::customers::CustomerId;
 use crate::error::Error;
 use crate::moment::Moment;
 use crate::pace::Pace;
+use crate::redaction::Redactors;
 use crate::retry::RetryBudget;
-use crate::secret::Secret;
 use crate::slot::Slot;
 use crate::token;
 
@@ -33,8 +33,7 @@ pub struct Session {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) token_body: Bytes,
-    /// What no error may show: the secret of the key, and the security context.
-    pub(crate) secrets: Arc<[Secret]>,
+    pub(crate) redactors: Redactors,
     pub(crate) token: Arc<Slot>,
     pub(crate) budget: RetryBudget,
     /// How fast to send to GRIP, and to the API.
@@ -56,7 +55,7 @@ impl Session {
         let timeout = config.limits.timeout;
         let shared = Shared {
             token_body: token::request_body(&config.credentials),
-            secrets: config.secrets().into(),
+            redactors: Redactors::new(config.secrets()),
             config,
             token: Arc::default(),
             budget: RetryBudget::default(),
@@ -97,6 +96,14 @@ impl Session {
     /// The same session with one deadline for all its calls together, such as the pages of a listing.
     pub fn with_deadline(&self, deadline: Moment) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The same session with other times: one for each call, and a deadline for all of them together.
+    #[must_use]
+    pub fn within(mut self, timeout: Option<Duration>, deadline: Option<Moment>) -> Self {
+        self.timeout = timeout.unwrap_or(self.timeout);
+        self.deadline = deadline.or(self.deadline);
+        self
     }
 
     /// The checked configuration.

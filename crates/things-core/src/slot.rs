@@ -228,6 +228,11 @@ impl Lease {
         state.held.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant.clone())
     }
 
+    /// How long this caller has been fetching the value.
+    pub(crate) fn age(&self, now: Moment) -> Duration {
+        now.since(self.started)
+    }
+
     /// Whether no other caller has taken over.
     pub(crate) fn is_current(&self) -> bool {
         self.slot.lock().fetch == self.fetch

@@ -77,6 +77,11 @@ impl Meaning {
         }
     }
 
+    /// Whether the service had no room for the request at the time.
+    pub(crate) fn is_throttled(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Busy)
+    }
+
     /// Whether the service may have acted on the request.
     ///
     /// HTTP says of a client error that the request was refused, and a 302 is the documented rejection of a token. 408 is

@@ -97,7 +97,7 @@ pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<(HeaderValue, D
     header.extend_from_slice(token.as_bytes());
     let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
     let header = HeaderValue::from_maybe_shared(secret_bytes(header)).ok().filter(|_| plain);
-    let mut header = header.ok_or_else(|| no_token("access_token cannot stand in a header"))?;
+    let mut header = header.ok_or_else(|| no_token("access_token cannot be a header value"))?;
     header.set_sensitive(true);
     Ok((header, life(expires_in)))
 }
@@ -226,7 +226,7 @@ mod tests {
                 r#"{"accessToken":"hush","expiresIn":3600}"#,
                 "not a token: there is no text access_token in it; its fields are accessToken, expiresIn",
             ),
-            (r#"{"access_token":"a\r\nb"}"#, "not a token: access_token cannot stand in a header"),
+            (r#"{"access_token":"a\r\nb"}"#, "not a token: access_token cannot be a header value"),
             (
                 r#"{"access_token":"","error":""}"#,
                 "not a token: there is no text access_token in it; its fields are access_token, error",

@@ -151,12 +151,7 @@ impl FeedClient for Client {
     }
 
     fn with_times(mut self, timeout: Option<Duration>, deadline: Option<Duration>) -> Self {
-        if let Some(timeout) = timeout {
-            self.session = self.session.with_timeout(timeout);
-        }
-        if let Some(deadline) = deadline {
-            self.session = self.session.with_deadline(self.clock.now() + deadline);
-        }
+        self.session = self.session.within(timeout, deadline.map(|deadline| self.clock.now() + deadline));
         self
     }
 

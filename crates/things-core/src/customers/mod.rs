@@ -31,7 +31,7 @@ impl CustomerId {
 
     /// The value of `x-client-id`.
     pub(crate) fn header_value(&self) -> Result<HeaderValue, InputError> {
-        HeaderValue::from_str(&self.0).map_err(|_| InputError::new("customer id", "cannot stand in a header"))
+        HeaderValue::from_str(&self.0).map_err(|_| InputError::new("customer id", "cannot be a header value"))
     }
 }
 

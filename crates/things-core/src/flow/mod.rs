@@ -22,7 +22,6 @@ mod request;
 mod step;
 mod waiting;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,7 +38,6 @@ use crate::retry::{Failure, Replay, Stop};
 use crate::session::{Session, Shared};
 use crate::slot::{Acquired, Grant, Lease};
 use crate::stage::Stage;
-use crate::status::Meaning;
 use crate::transport::TransportError;
 
 use request::X_CLIENT_ID;
@@ -91,7 +89,6 @@ fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now:
         switched: None,
         switch_lease: None,
         switch_renewed: false,
-        led: now,
         out_of_time: false,
         place: None,
     };
@@ -132,7 +129,7 @@ impl Attempts {
     }
 }
 
-/// A call under way.
+/// A call in flight.
 pub(crate) struct Flow {
     session: Session,
     call: Call,
@@ -149,8 +146,6 @@ pub(crate) struct Flow {
     switched: Option<Grant>,
     switch_lease: Option<Lease>,
     switch_renewed: bool,
-    /// When the call began to lead the fetch in hand.
-    led: Moment,
     /// The exchange that failed had all the time that was left.
     out_of_time: bool,
     /// Its place in the line of the session for the service that the next request is for.
@@ -175,7 +170,7 @@ impl Flow {
                 match self.shared().token.acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.grant = Some(grant),
                     Acquired::Lead(lease) => {
-                        (self.attempts.token, self.led) = (0, now);
+                        self.attempts.token = 0;
                         self.token_lease = Some(lease);
                     }
                     Acquired::Follow(ticket) => return self.wait(ticket),
@@ -192,7 +187,7 @@ impl Flow {
                 match self.shared().switch(&customer.id, now).acquire(now, self.deadline) {
                     Acquired::Use(grant) => self.switched = Some(grant),
                     Acquired::Lead(lease) => {
-                        (self.attempts.switch, self.led) = (0, now);
+                        self.attempts.switch = 0;
                         self.switch_lease = Some(lease);
                     }
                     Acquired::Follow(ticket) => return self.wait(ticket),
@@ -289,7 +284,7 @@ impl Flow {
             Err(error) => self.asked().unanswered(error, self.out_of_time, now),
             Ok(response) => self.asked().refusal(response, now),
         };
-        if let Failure::Status(Meaning::RateLimited | Meaning::Busy, Some(wait)) = failure {
+        if let Some(wait) = failure.asked_wait() {
             let shared = self.shared();
             let longest = shared.config.limits.retry.max_retry_after;
             self.pace().refused(&error, wait.min(longest), shared.jitter(), now);
@@ -315,8 +310,7 @@ impl Flow {
             replay: self.call.replay,
             external_reference: self.call.external_reference.clone(),
             customer: self.customer.as_ref().map(|customer| customer.id.shared()),
-            secrets: Arc::clone(&shared.secrets),
-            token: self.grant.as_ref().map(|grant| grant.value.clone()),
+            redactor: shared.redactors.of(self.grant.as_ref().map(|grant| &grant.value)),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Flow {
         self.stage = Stage::Call;
         let (mut parts, body) = response.into_parts();
         let asked = self.asked();
-        asked.redactor().headers(&mut parts.headers);
+        asked.redactor.headers(&mut parts.headers);
         Step::Done(Ok(Answer {
             status: parts.status,
             headers: parts.headers,

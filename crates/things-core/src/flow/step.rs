@@ -64,7 +64,7 @@ impl fmt::Debug for Step {
     }
 }
 
-/// An HTTP exchange under way.
+/// An HTTP exchange in flight.
 #[must_use]
 pub struct Exchange {
     pub(super) flow: Box<Flow>,
@@ -103,10 +103,7 @@ impl Exchange {
         flow.out_of_time = self.ends_at_deadline
             && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
         if let Ok(response) = &reply
-            && !matches!(
-                Meaning::of(response.status(), flow.stage, true),
-                Meaning::RateLimited | Meaning::Busy
-            )
+            && !Meaning::of(response.status(), flow.stage, true).is_throttled()
         {
             flow.pace().succeeded(now);
         }

@@ -9,7 +9,6 @@ use crate::pace::{self, Pace};
 use crate::retry::{Decision, Failure, Replay, Stop};
 use crate::slot::{Lease, PAUSE, Ticket};
 use crate::stage::Stage;
-use crate::status::Meaning;
 
 /// A transport that counts in whole milliseconds ends that much before its time.
 const ROUNDING: Duration = Duration::from_millis(2);
@@ -77,7 +76,7 @@ impl Flow {
         let shared = self.shared();
         // Retries that the service asked to wait for go one by one with all other calls of the session: a storm of them,
         // against which there is a budget, cannot be.
-        let is_paced = matches!(failure, Failure::Status(Meaning::RateLimited | Meaning::Busy, Some(wait)) if !wait.is_zero());
+        let is_paced = failure.asked_wait().is_some_and(|wait| !wait.is_zero());
         match shared.config.limits.retry.decide(
             replay,
             self.attempts.of(self.stage),
@@ -102,7 +101,7 @@ impl Flow {
         now: Moment,
     ) {
         let limits = &self.shared().config.limits;
-        let had = now.since(self.led);
+        let had = lease.age(now);
         let ran_out = error.kind() == ErrorKind::Deadline
             || (error.kind() == ErrorKind::Connect && now + ROUNDING >= self.deadline);
         let refresh = lease.fallback(now).is_some();

@@ -56,6 +56,11 @@ pub trait DeviceFeed: Feed<Item: IntoIterator<Item = Device, IntoIter = vec::Int
     }
 }
 
+/// How many devices to make room for. The total is the service's word: room is made for what it could plausibly be.
+pub(super) fn room(total: Option<u64>) -> usize {
+    usize::try_from(total.unwrap_or(0).min(1_000_000)).unwrap_or(0)
+}
+
 /// What a feed wants its driver to do.
 #[must_use]
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::defaults::Defaults;
-use super::feed::{DeviceFeed, Feed, Ticket, Want};
+use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Identities, Identity, ListDevices, ListingReport, Page};
 use crate::error::Error;
@@ -310,8 +310,7 @@ impl Pages {
 
 impl DeviceFeed for Pages {
     fn expected(&self) -> usize {
-        // The total is the service's word: room is made for what it could plausibly be, and no more.
-        usize::try_from(self.report.total_elements.unwrap_or(0).min(1_000_000)).unwrap_or(0)
+        room(self.report.total_elements)
     }
 
     fn fleet(&self, devices: Vec<Device>) -> Fleet {

@@ -33,6 +33,14 @@ impl Failure {
             Self::Status(meaning, _) => meaning.may_have_acted(),
         }
     }
+
+    /// How long the service asked to wait, if it did so because it had no room for the request.
+    pub(crate) fn asked_wait(self) -> Option<Duration> {
+        match self {
+            Self::Status(meaning, wait) if meaning.is_throttled() => wait,
+            _ => None,
+        }
+    }
 }
 
 /// What to do after a failed attempt.

@@ -52,7 +52,7 @@ use self::chain::Chain;
 use self::outcome::{Outcome, Why};
 use self::response::Ask;
 use super::defaults;
-use super::feed::{DeviceFeed, Feed, Ticket, Want};
+use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
 use super::pages::Pages;
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Gap, Identity, Incomplete, ListDevices, ListingReport, Page, Proof};
@@ -222,8 +222,7 @@ impl Feed for Verified {
 
 impl DeviceFeed for Verified {
     fn expected(&self) -> usize {
-        // The total is the service's word: room is made for what it could plausibly be, and no more.
-        usize::try_from(self.total.unwrap_or(0).min(1_000_000)).unwrap_or(0)
+        room(self.total)
     }
 
     fn fleet(&self, devices: Vec<Device>) -> Fleet {
