@@ -54,8 +54,8 @@ class Device:
 
     @property
     def metadata(self) -> Any:
-        """The metadata as plain Python data, made anew each time; `None` if there is none. An integer beyond 64 bits comes
-        as a `float`."""
+        """The metadata as plain Python data, as a new object each time; `None` if there is none. An integer has all its
+        digits."""
 
     @property
     def device_specification_uuid(self) -> str | None:
@@ -67,14 +67,14 @@ class Device:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Fields that this library does not know, as they came; a new `dict` each time."""
+        """Fields that this library does not know, as plain Python data; a new `dict` each time."""
 
     def to_dict(self) -> dict[str, Any]:
         """All fields under the service's own names, unknown ones included: a row for pandas or polars."""
 
     @classmethod
     def from_json(cls, data: bytes | bytearray | str) -> Self:
-        """Reads a device as the service writes one: a JSON object, as `bytes` or `str`. `DecodeError` if it is none."""
+        """Reads a device as the service writes it: a JSON object, as `bytes` or `str`. Raises `DecodeError` if it is none."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -184,7 +184,8 @@ class Receipt:
 
     @property
     def body(self) -> Any:
-        """The answer's body: plain data if it is JSON, else `bytes`, or `None`. What it holds is not documented."""
+        """The response's body: plain data if it is JSON of up to 512 KiB, else `bytes`, or `None`. What it holds is not
+        documented."""
 
     @property
     def external_reference(self) -> str | None:
@@ -192,7 +193,7 @@ class Receipt:
 
     @property
     def attempts(self) -> int:
-        """How many requests were sent; more than 1 where the first was proven not to be processed."""
+        """The number of requests that were sent; more than 1 if the first provably was not processed."""
 
     def to_dict(self) -> dict[str, Any]:
         """All that is known of it."""

@@ -10,6 +10,7 @@
     │   ├── InterruptedError    the connection broke before the whole answer was there    (ConnectionError)
     │   └── TooLargeError       the answer is larger than allowed
     │       └── HeadTooLargeError   its head is
+    ├── CancelledError          the program itself stopped the call
     ├── ApiError                the service refused
     │   ├── AuthError           302 or 401, or GRIP gave no token                         (PermissionError)
     │   ├── BadRequestError     400
@@ -40,6 +41,7 @@ __all__ = [
     "ApiError",
     "AuthError",
     "BadRequestError",
+    "CancelledError",
     "ConfigError",
     "ConnectError",
     "DeadlineError",
@@ -96,8 +98,15 @@ class KpnThingsError(Exception):
     stage: Literal["prepare", "token", "context_switch", "call"] = "prepare"
     """Which part of the call failed."""
 
-    stop: str | None = None
-    """Why it was not tried again, such as `attempts_exhausted` or `may_have_arrived`."""
+    gave_up_because: str | None = None
+    """Why the client did not try again, such as `attempts_exhausted` or `may_have_arrived`."""
+
+    is_retryable: bool = False
+    """Whether the same call can succeed later, and cannot do anything twice. The client has made its own retries by then: wait
+    before another one, at least for `retry_after`."""
+
+    reference: str | None = None
+    """The service's own reference of the failed request, for its service desk."""
 
     outcome: Literal["not_sent", "unknown"] | None = None
     """For a downlink: `not_sent` if it is proven that the service did not act on it, else `unknown`: it may have arrived,
@@ -133,6 +142,10 @@ class DeadlineError(TimeoutError):
 
 class InterruptedError(TransportError, ConnectionError):
     """The connection broke before the whole answer was there."""
+
+
+class CancelledError(KpnThingsError):
+    """The program itself stopped the call, or the listing."""
 
 
 class TooLargeError(TransportError):
@@ -209,6 +222,7 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
     "Timeout": TimeoutError,
     "Deadline": DeadlineError,
     "Interrupted": InterruptedError,
+    "Cancelled": CancelledError,
     "TooLarge": TooLargeError,
     "HeadTooLarge": HeadTooLargeError,
     "Transport": TransportError,

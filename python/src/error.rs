@@ -26,7 +26,10 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     fields.set_item("attempts", error.attempts())?;
     fields.set_item("elapsed", error.elapsed().as_secs_f64())?;
     fields.set_item("stage", snake_case(&format!("{:?}", error.stage())))?;
-    fields.set_item("stop", error.stop().map(|stop| snake_case(&format!("{stop:?}"))))?;
+    let reason = error.gave_up_because().map(|reason| snake_case(&format!("{reason:?}")));
+    fields.set_item("gave_up_because", reason)?;
+    fields.set_item("is_retryable", error.is_retryable())?;
+    fields.set_item("reference", error.reference())?;
     fields.set_item(
         "outcome",
         error.outcome().map(|outcome| match outcome {

@@ -1,6 +1,5 @@
 //! What a call asks of a client, and what came of it as JSON that a scenario can be compared with.
 
-use std::error::Error as _;
 use std::iter;
 use std::time::Duration;
 
@@ -139,7 +138,7 @@ pub(crate) fn failure(error: &Error) -> Value {
         "stage": snake_case(&format!("{:?}", error.stage())),
         "status": error.status().map(|status| status.as_u16()),
         "outcome": error.outcome().map(|outcome| snake_case(&format!("{outcome:?}"))),
-        "stop": error.stop().map(|stop| snake_case(&format!("{stop:?}"))),
+        "gave_up_because": error.gave_up_because().map(|stop| snake_case(&format!("{stop:?}"))),
         "external_reference": error.external_reference(),
         "attempts": error.attempts(),
         "retry_after_ms": error.retry_after().map(|wait| wait.as_millis() as u64),
@@ -156,7 +155,9 @@ fn leaks(error: &Error) -> bool {
     let mut shown =
         format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.body(), error.body().json());
     shown.push_str(&headers(error.headers()).to_string());
-    for cause in iter::successors(error.source(), |cause| (*cause).source()) {
+    for cause in iter::successors(error.cause().map(|cause| cause as &dyn std::error::Error), |cause| {
+        (*cause).source()
+    }) {
         shown.push_str(&format!(" {cause} {cause:?} {cause:#?}"));
     }
     shown.contains("token-") || !canary::sightings(shown.as_bytes(), &Canary::known()).is_empty()

@@ -10,7 +10,6 @@
 #[path = "faults/trial.rs"]
 mod trial;
 
-use std::error::Error as _;
 use std::fmt::Debug;
 use std::path::Path;
 use std::process::Command;
@@ -48,7 +47,9 @@ fn shown(value: &impl Debug) -> String {
 fn told(error: &Error) -> String {
     let mut text = format!("{error} {error:#} {} {} {}", error.message(), shown(error), shown(error.body()));
     text.push_str(&format!("{:?} {:?} {:?}", error.headers(), error.hint(), error.body().json()));
-    for cause in iter::successors(error.source(), |cause| (*cause).source()) {
+    for cause in iter::successors(error.cause().map(|cause| cause as &dyn std::error::Error), |cause| {
+        (*cause).source()
+    }) {
         text.push_str(&format!(" {cause} {}", shown(&cause)));
     }
     text

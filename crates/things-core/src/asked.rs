@@ -152,7 +152,7 @@ impl Asked {
     /// The error of a call that the caller stopped. `unsent` is true if the step in hand was counted as an attempt but not
     /// performed.
     pub(crate) fn cancelled(&self, unsent: bool, now: Moment) -> Error {
-        Error::new(ErrorKind::Interrupted, self.stage, "the call was stopped").with(|report| {
+        Error::new(ErrorKind::Cancelled, self.stage, "the call was stopped").with(|report| {
             self.describe(report, now);
             report.attempts = report.attempts.saturating_sub(u32::from(unsent));
             report.outcome = self.outcome(None);
@@ -183,7 +183,7 @@ impl Asked {
             }
         };
         Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
-            report.stop = Some(Stop::Deadline);
+            report.gave_up_because = Some(Stop::Deadline);
             self.complete(report, None, now);
         })
     }
@@ -208,7 +208,7 @@ impl Asked {
         });
         error.with(|report| {
             report.retry_after = Some(wait);
-            report.stop = Some(stop);
+            report.gave_up_because = Some(stop);
             self.complete(report, None, now);
         })
     }

@@ -37,23 +37,23 @@ impl TransportErrorKind {
 pub struct TransportError {
     kind: TransportErrorKind,
     proxy: Option<Arc<str>>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl TransportError {
-    /// A failure of this kind, with the HTTP library's own error as its source.
-    pub fn new(kind: TransportErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, proxy: None, source: Some(Arc::from(source.into())) }
+    /// A failure of this kind, caused by the HTTP library's own error.
+    pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, proxy: None, cause: Some(Arc::from(cause.into())) }
     }
 
     /// A proxy that answered the request for a tunnel with this status. 403 and 407 are its last word: a wrong password that
     /// is tried again can lock an account.
-    pub fn proxy_status(status: u16, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn proxy_status(status: u16, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let kind = match status {
             403 | 407 => TransportErrorKind::ProxyRefused,
             _ => TransportErrorKind::Connect,
         };
-        Self::new(kind, source)
+        Self::new(kind, cause)
     }
 
     /// The same failure, on the way through the proxy at this address, which holds no password.
@@ -72,9 +72,13 @@ impl TransportError {
         self.proxy.as_deref()
     }
 
-    /// The HTTP library's own error.
-    pub(crate) fn into_source(self) -> Option<Arc<dyn StdError + Send + Sync>> {
-        self.source
+    /// The HTTP library's own error. `Display` shows its innermost cause, so it is no `source()`.
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+
+    pub(crate) fn into_cause(self) -> Option<Arc<dyn StdError + Send + Sync>> {
+        self.cause
     }
 }
 
@@ -94,22 +98,18 @@ impl fmt::Display for TransportError {
             (_, Some(proxy)) => write!(f, " through the proxy {proxy}")?,
             (_, None) => {}
         }
-        match &self.source {
-            Some(source) => write!(f, ": {}", innermost(source.as_ref())),
+        match &self.cause {
+            Some(cause) => write!(f, ": {}", innermost(cause.as_ref())),
             None => Ok(()),
         }
     }
 }
 
-impl StdError for TransportError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
+impl StdError for TransportError {}
 
 impl From<TransportErrorKind> for TransportError {
     fn from(kind: TransportErrorKind) -> Self {
-        Self { kind, proxy: None, source: None }
+        Self { kind, proxy: None, cause: None }
     }
 }
 

@@ -401,9 +401,9 @@ fn retry_after_holds_for_all_calls_of_the_session() {
         false => busy(429, 100),
     });
     let [first, second] = played.errors().collect::<Vec<_>>()[..] else { panic!("two have no time to wait") };
-    assert_eq!((first.attempts(), first.stop()), (1, Some(Stop::Deadline)));
+    assert_eq!((first.attempts(), first.gave_up_because()), (1, Some(Stop::Deadline)));
     assert_eq!(
-        (second.kind(), second.attempts(), second.stop()),
+        (second.kind(), second.attempts(), second.gave_up_because()),
         (ErrorKind::RateLimited, 0, Some(Stop::Deadline))
     );
     assert!(second.retry_after().is_some_and(|wait| wait >= 99 * SECOND - ms(20)), "{second:?}");
@@ -423,10 +423,10 @@ fn a_downlink_that_is_held_back_was_not_sent() {
     let Step::Done(Err(error)) = exchange.resume(Ok(busy(503, 60).unwrap().1), now) else {
         panic!("too long")
     };
-    assert_eq!((error.outcome(), error.stop()), (Some(Outcome::NotSent), Some(Stop::Deadline)));
+    assert_eq!((error.outcome(), error.gave_up_because()), (Some(Outcome::NotSent), Some(Stop::Deadline)));
     let Step::Done(Err(error)) = session.start(&post, now) else { panic!("too long as well") };
     assert_eq!((error.outcome(), error.stage(), error.attempts()), (Some(Outcome::NotSent), Stage::Call, 0));
-    assert_eq!(error.stop(), Some(Stop::Deadline));
+    assert_eq!(error.gave_up_because(), Some(Stop::Deadline));
     assert!(error.retry_after().is_some_and(|wait| wait >= 60 * SECOND));
 }
 
@@ -502,7 +502,7 @@ fn a_call_whose_time_is_over_before_it_begins_says_so() {
         panic!("too late")
     };
     assert_eq!(
-        (error.kind(), error.stop(), error.attempts()),
+        (error.kind(), error.gave_up_because(), error.attempts()),
         (ErrorKind::Deadline, Some(Stop::Deadline), 0)
     );
     assert!(

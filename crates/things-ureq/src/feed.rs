@@ -203,7 +203,7 @@ struct Stop {
 
 impl Stopper {
     /// Lets the requests in flight be the last. The feed ends with an error of the kind
-    /// [`Interrupted`](things_core::ErrorKind::Interrupted), unless it was read to its end.
+    /// [`Cancelled`](things_core::ErrorKind::Cancelled), unless it was read to its end.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);
         (self.0.wake)();

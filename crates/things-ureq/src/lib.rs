@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// Makes a call that another thread can end: once `wanted` says no, which is asked before each step, nothing more is
-    /// sent, and the call fails with [`Interrupted`](ErrorKind::Interrupted). A step under way goes on to its end.
+    /// sent, and the call fails with [`Cancelled`](ErrorKind::Cancelled). A step that has begun goes on to its end.
     pub fn call_while<O: Operation>(
         &self,
         operation: &O,

@@ -52,7 +52,9 @@ FIELDS: dict[str, Any] = {
     "attempts": 2,
     "elapsed": 0.25,
     "stage": "call",
-    "stop": "may_have_arrived",
+    "gave_up_because": "may_have_arrived",
+    "is_retryable": False,
+    "reference": "b-42",
     "outcome": "unknown",
     "external_reference": "valve 42",
 }
@@ -186,7 +188,8 @@ def test_an_exception_tells_everything_about_the_failure(simulator: Simulator, c
     assert error.attempts == 1
     assert error.elapsed > 0
     assert error.stage == "call"
-    assert error.stop
+    assert error.gave_up_because == "retry_after_too_long"
+    assert error.is_retryable
     assert error.outcome == "not_sent"
     assert str(error).startswith(f"POST {simulator.url}/api/actuator/downlinks: 503")
 
@@ -238,7 +241,9 @@ def test_an_exception_of_ones_own_making_has_every_attribute() -> None:
         "attempts": 0,
         "elapsed": 0.0,
         "stage": "prepare",
-        "stop": None,
+        "gave_up_because": None,
+        "is_retryable": False,
+        "reference": None,
         "outcome": None,
         "external_reference": None,
     }

@@ -70,6 +70,7 @@ WHOLE: dict[str, Callable[[int], Page]] = {
     "the total of devices is wrong": but(totalElements=7),
     "no size on one page": at(3, without("size")),
     "no number": without("number"),
+    "a negative number": at(4, but(number=-1)),
 }
 """Lies after which the whole fleet can be had all the same."""
 
@@ -78,7 +79,6 @@ CUT: dict[str, Callable[[int], Page]] = {
     "the same page again, and its number": lambda number: page(0),
     "the same page again without a total": lambda number: {**others(0), "number": number},
     "another number": at(4, lambda number: page(number + 1)),
-    "a negative number": at(4, but(number=-1)),
     "another size": from_(4, but(size=5)),
     "no devices for ever": lambda number: {**others(number), "content": [], "totalPages": 1_000_000},
 }

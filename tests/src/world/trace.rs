@@ -139,7 +139,12 @@ impl Event {
 
 impl Failure {
     fn of(error: &Error) -> Self {
-        Self { kind: error.kind(), stage: error.stage(), outcome: error.outcome(), stop: error.stop() }
+        Self {
+            kind: error.kind(),
+            stage: error.stage(),
+            outcome: error.outcome(),
+            stop: error.gave_up_because(),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ fn r37_refusal_holds_back_calls_that_begin_after_it() {
             let first = client.call(&read).unwrap_err();
             let before = sim.calls_total();
             for result in client.together(16, &read) {
-                let told = result.as_ref().err().map(|error| (error.attempts(), error.stop()));
+                let told = result.as_ref().err().map(|error| (error.attempts(), error.gave_up_because()));
                 let wait = result.as_ref().err().and_then(|error| error.retry_after());
                 trial.holds(
                     told == Some((0, Some(Stop::Deadline))) && wait.is_some_and(|wait| wait >= 60 * SECOND),

@@ -27,7 +27,7 @@ fn r14_outage_gets_a_sixth_more_load_and_ends_for_all_at_once() {
             for result in client.together(callers, &read) {
                 first_attempts += 1;
                 let error = result.as_ref().err();
-                let found = error.map(|error| (error.kind(), error.stop()));
+                let found = error.map(|error| (error.kind(), error.gave_up_because()));
                 let stops = [Stop::BudgetExhausted, Stop::AttemptsExhausted];
                 let stopped = stops.map(|stop| Some((ErrorKind::Server, Some(stop)))).contains(&found);
                 trial.holds(stopped, || format!("in the outage: {result:?}"));

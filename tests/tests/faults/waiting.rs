@@ -120,8 +120,8 @@ impl Refusal {
         if let Asked::TooMuch(asked, stop) = self.asked {
             let carried =
                 error.retry_after().is_some_and(|carried| asked.is_none_or(|asked| carried == asked));
-            if !carried || error.stop() != Some(stop) {
-                return found(format!("{:?}, {:?}: {error}", error.retry_after(), error.stop()));
+            if !carried || error.gave_up_because() != Some(stop) {
+                return found(format!("{:?}, {:?}: {error}", error.retry_after(), error.gave_up_because()));
             }
             if error.elapsed() > Duration::from_secs(5) {
                 return found(format!("told after {:?}", error.elapsed()));

@@ -73,7 +73,7 @@ fn post_of_a_child() {
 /// Everything that an error shows.
 fn describe(error: &Error) -> String {
     let mut text = format!("{:?} {:?}: {error} {error:?}", error.kind(), error.outcome());
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.cause().map(|cause| cause as &dyn std::error::Error);
     while let Some(error) = cause {
         text += &format!("; {error} {error:?}");
         cause = error.source();

@@ -71,7 +71,7 @@ fn a_listing_stopped_from_another_thread_asks_for_nothing_more() {
             stopped.wait();
         });
         let error = pages.next().unwrap().unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the listing was stopped"));
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, "the listing was stopped"));
     });
     assert!(pages.next().is_none());
     drop(pages);

@@ -63,14 +63,14 @@ impl From<Incomplete> for Error {
     fn from(incomplete: Incomplete) -> Self {
         let message = format!("the listing is not proven complete: {}", incomplete.why);
         Self::new(ErrorKind::Incomplete, Stage::Call, message)
-            .with(|report| report.source = Some(Arc::new(incomplete)))
+            .with(|report| report.cause = Some(Arc::new(incomplete)))
     }
 }
 
 impl Error {
     /// For a listing that could not be proven complete: why, what is proven all the same, and where a device may be missing.
     pub fn incomplete(&self) -> Option<&Incomplete> {
-        self.source().and_then(|source| source.downcast_ref())
+        self.cause().and_then(|cause| cause.downcast_ref())
     }
 
     /// The same error, with what was listed before it, if it is one of a listing that could not be proven complete.

@@ -55,10 +55,14 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
             None => "try again later",
         },
-        (ErrorKind::Connect, Stage::Token, _) => {
-            "check the network, the proxy and GRIP's address (KPN_THINGS_GRIP_BASE_URL)"
+        (ErrorKind::Connect, _, _) if report.message.contains("certificate") => {
+            "check the address; if a firewall inspects TLS, or the authority is your own, set its certificate (ca_bundle or SSL_CERT_FILE)"
         }
-        (ErrorKind::Connect, _, _) => "check the network, the proxy and the address (KPN_THINGS_BASE_URL)",
+        (ErrorKind::Connect, _, _) if report.proxied => "check the proxy (HTTPS_PROXY, NO_PROXY)",
+        (ErrorKind::Connect, Stage::Token, _) => {
+            "check the network and GRIP's address (KPN_THINGS_GRIP_BASE_URL)"
+        }
+        (ErrorKind::Connect, _, _) => "check the network and the address (KPN_THINGS_BASE_URL)",
         (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
         (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
         // To try again would be to send it twice.
@@ -91,6 +95,40 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+
+    #[test]
+    fn a_hint_blames_only_what_the_evidence_shows() {
+        use crate::transport::{TransportError, TransportErrorKind};
+        let told = |error: TransportError| {
+            let error = Error::from(error).with(|report| report.hint = hint(report, None));
+            error.hint().unwrap_or_default().to_owned()
+        };
+        let connect = |cause: &str| TransportError::new(TransportErrorKind::Connect, cause);
+        let refused = told(connect("connection refused"));
+        assert!(!refused.contains("proxy") && !refused.contains("certificate"), "{refused}");
+        let proxied = told(connect("connection refused").through("http://proxy:3128"));
+        assert!(proxied.contains("HTTPS_PROXY") && !proxied.contains("BASE_URL"), "{proxied}");
+        let untrusted = told(connect("invalid peer certificate: UnknownIssuer"));
+        assert!(untrusted.contains("ca_bundle") && !untrusted.contains("proxy"), "{untrusted}");
+    }
+
+    #[test]
+    fn an_address_with_a_part_too_many_is_named() {
+        let told = |stage, url: &str| {
+            let error = Error::new(ErrorKind::NotFound, stage, "").with(|report| {
+                report.status = Some(StatusCode::NOT_FOUND);
+                report.asked = Some((http::Method::GET, url.into()));
+                report.hint = hint(report, None);
+            });
+            error.hint().unwrap_or_default().to_owned()
+        };
+        assert!(
+            told(Stage::Call, "https://api.kpnthings.com/api/api/devices").contains("must not end in /api")
+        );
+        let grip = "https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token";
+        assert!(told(Stage::Token, &format!("{grip}/v2/t/oidc/idp/c1/token")).contains("is a token URL"));
+        assert!(!told(Stage::Token, grip).contains("is a token URL"));
+    }
 
     #[test]
     fn a_hint_says_what_the_user_can_do() {

@@ -17,8 +17,10 @@ pub enum ErrorKind {
     /// The time of the whole call ran out: token, context switch, attempts and pauses, or all pages of a listing that
     /// has a time of its own.
     Deadline,
-    /// The connection broke before the whole answer was there; or the caller stopped the call, or the listing.
+    /// The connection broke before the whole response was there.
     Interrupted,
+    /// The program itself stopped the call, or the listing.
+    Cancelled,
     /// The answer's body is larger than the bound (16 MiB by default).
     TooLarge,
     /// The answer's head is larger than the transport takes.
@@ -60,6 +62,7 @@ impl ErrorKind {
         Self::Timeout,
         Self::Deadline,
         Self::Interrupted,
+        Self::Cancelled,
         Self::TooLarge,
         Self::HeadTooLarge,
         Self::Transport,

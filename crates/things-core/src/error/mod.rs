@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::input::InputError;
 use crate::retry::Stop;
 use crate::stage::Stage;
+use crate::status::{Meaning, Retry};
 use crate::transport::{TransportError, TransportErrorKind};
 
 pub use decode::DecodeError;
@@ -47,12 +48,14 @@ pub(crate) struct Report {
     pub(crate) form: Option<Form>,
     pub(crate) reference: Option<String>,
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) stop: Option<Stop>,
+    pub(crate) gave_up_because: Option<Stop>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) external_reference: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The request was to go through a proxy.
+    pub(crate) proxied: bool,
+    pub(crate) cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -69,12 +72,13 @@ impl Error {
             form: None,
             reference: None,
             retry_after: None,
-            stop: None,
+            gave_up_because: None,
             outcome: None,
             external_reference: None,
             attempts: 0,
             elapsed: Duration::ZERO,
-            source: None,
+            proxied: false,
+            cause: None,
         }))
     }
 
@@ -85,7 +89,7 @@ impl Error {
 
     /// A call or a listing that the caller stopped.
     pub fn cancelled(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Interrupted, Stage::Call, message)
+        Self::new(ErrorKind::Cancelled, Stage::Call, message)
     }
 
     /// The pages of a listing contradict each other.
@@ -102,7 +106,7 @@ impl Error {
             .with(|report| report.hint = Some(hint.into()))
     }
 
-    /// What is kept of a failure that later calls share: not its body, its headers or its source, which can be large.
+    /// What is kept of a failure that later calls share: not its body, its headers or its cause, which can be large.
     pub(crate) fn kept(&self) -> Self {
         let report = &self.0;
         Self::new(report.kind, report.stage, report.message.clone()).with(|kept| {
@@ -112,7 +116,7 @@ impl Error {
             kept.form = report.form;
             kept.reference.clone_from(&report.reference);
             kept.retry_after = report.retry_after;
-            kept.stop = report.stop;
+            kept.gave_up_because = report.gave_up_because;
         })
     }
 
@@ -184,9 +188,38 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Why it was not tried again.
-    pub fn stop(&self) -> Option<Stop> {
-        self.0.stop
+    /// Why the client did not try again.
+    pub fn gave_up_because(&self) -> Option<Stop> {
+        self.0.gave_up_because
+    }
+
+    /// Whether time ran out: that of an attempt, or that of the whole call.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::Deadline)
+    }
+
+    /// Whether the same call can succeed later, and cannot do anything twice.
+    ///
+    /// It is `false` for what has the outcome [`Unknown`](Outcome::Unknown). The client has made its own retries by then: wait
+    /// before another one, at least for [`retry_after`](Self::retry_after).
+    pub fn is_retryable(&self) -> bool {
+        let report = &self.0;
+        let useful =
+            |status| Meaning::of(status, report.stage, report.retry_after.is_some()).retry() == Retry::Useful;
+        report.outcome != Some(Outcome::Unknown)
+            && match report.kind {
+                // A proxy that refused means it.
+                ErrorKind::Connect => report.gave_up_because != Some(Stop::Final),
+                ErrorKind::Timeout | ErrorKind::Deadline | ErrorKind::Interrupted | ErrorKind::Cancelled => {
+                    true
+                }
+                _ => report.status.is_some_and(useful),
+            }
+    }
+
+    /// The error of a library below that caused this one. [`Display`](fmt::Display) shows it, so it is no `source()`.
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.cause.as_deref()
     }
 
     /// For a call that must not be made twice (a downlink): whether it can have arrived. `None` for reads.
@@ -213,7 +246,7 @@ impl Error {
 impl From<InputError> for Error {
     fn from(input: InputError) -> Self {
         Self::new(ErrorKind::Input, Stage::Prepare, input.to_string())
-            .with(|report| report.source = Some(Arc::new(input)))
+            .with(|report| report.cause = Some(Arc::new(input)))
     }
 }
 
@@ -246,6 +279,9 @@ impl fmt::Display for Error {
         }
         let outcome = report.outcome.map(|outcome| match outcome {
             Outcome::Unknown => "may have arrived and was not repeated",
+            Outcome::NotSent if report.stage == Stage::Call && report.status.is_some() => {
+                "was refused, and the service did not act on it"
+            }
             Outcome::NotSent => "was not sent",
         });
         match (outcome, &report.external_reference) {
@@ -270,11 +306,7 @@ impl fmt::Debug for Error {
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
-    }
-}
+impl StdError for Error {}
 
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
@@ -292,7 +324,10 @@ impl From<TransportError> for Error {
             TransportErrorKind::HeadTooLarge => ErrorKind::HeadTooLarge,
             TransportErrorKind::Other => ErrorKind::Transport,
         };
-        Self::new(kind, Stage::Call, error.to_string()).with(|report| report.source = error.into_source())
+        Self::new(kind, Stage::Call, error.to_string()).with(|report| {
+            report.proxied = error.proxy().is_some();
+            report.cause = error.into_cause();
+        })
     }
 }
 
@@ -326,9 +361,62 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_cause_is_told() {
+    fn display_tells_what_never_left_from_what_was_refused() {
+        let error = Error::new(ErrorKind::BadRequest, Stage::Call, "400 Bad Request");
+        let error = error.with(|report| report.outcome = Some(Outcome::NotSent));
+        assert_eq!(error.to_string(), "400 Bad Request; it was not sent");
+        let error = error.with(|report| report.status = Some(StatusCode::BAD_REQUEST));
+        assert!(
+            error.to_string().ends_with("; it was refused, and the service did not act on it"),
+            "{error}"
+        );
+        // The status of GRIP: the downlink itself never left.
+        let error = error.with(|report| report.stage = Stage::Token);
+        assert_eq!(error.to_string(), "400 Bad Request; it was not sent");
+    }
+
+    #[test]
+    fn retryable_is_what_can_succeed_later_and_cannot_happen_twice() {
+        use ErrorKind::*;
+        for (kind, status, retryable) in [
+            (Config, None, false),
+            (Input, None, false),
+            (Connect, None, true),
+            (Timeout, None, true),
+            (Deadline, None, true),
+            (Interrupted, None, true),
+            (Cancelled, None, true),
+            (TooLarge, None, false),
+            (Transport, None, false),
+            (Auth, Some(401), false),
+            (BadRequest, Some(400), false),
+            (Forbidden, Some(403), false),
+            (RateLimited, Some(429), true),
+            (Server, Some(500), true),
+            (Server, Some(501), false),
+            (UnexpectedStatus, Some(408), true),
+            (UnexpectedStatus, Some(418), false),
+            (Decode, Some(200), false),
+            (Incomplete, None, false),
+        ] {
+            let error = Error::new(kind, Stage::Call, "").with(|report| {
+                report.status = status.map(|status| StatusCode::from_u16(status).unwrap());
+            });
+            assert_eq!(error.is_retryable(), retryable, "{kind:?} {status:?}");
+            assert_eq!(error.is_timeout(), matches!(kind, Timeout | Deadline));
+            let unknown = error.with(|report| report.outcome = Some(Outcome::Unknown));
+            assert!(!unknown.is_retryable(), "{kind:?}");
+        }
+        let proxy = Error::from(TransportError::proxy_status(407, "no"));
+        assert!(proxy.is_retryable());
+        assert!(!proxy.with(|report| report.gave_up_because = Some(Stop::Final)).is_retryable());
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told_once() {
         let io = std::io::Error::other("connection refused");
         let error = Error::from(TransportError::new(TransportErrorKind::Connect, io));
         assert_eq!(error.message(), "no connection: connection refused");
+        assert!(error.source().is_none() && error.cause().unwrap().is::<std::io::Error>());
     }
 }

@@ -354,7 +354,7 @@ mod tests {
         let (session, downlink, now) = session_and_downlink();
         let cancelled = |step: Step, stage: Stage, attempts: u32| {
             let error = finish(&downlink, Step::Done(step.cancel(now)).cancel(now)).unwrap_err();
-            assert_eq!((error.kind(), error.message()), (ErrorKind::Interrupted, "the call was stopped"));
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Cancelled, "the call was stopped"));
             assert_eq!((error.stage(), error.attempts()), (stage, attempts));
             assert_eq!(error.outcome(), Some(Outcome::NotSent));
             assert_eq!(error.external_reference(), Some("valve-42"));
@@ -461,7 +461,7 @@ mod tests {
         let call = RawCall::new(Method::GET, "/api/things");
         let told = |step: Step| {
             let Step::Done(Err(error)) = step else { panic!("no error: {step:?}") };
-            assert_eq!((error.kind(), error.stop()), (ErrorKind::Deadline, Some(Stop::Deadline)));
+            assert_eq!((error.kind(), error.gave_up_because()), (ErrorKind::Deadline, Some(Stop::Deadline)));
             error.message().to_owned()
         };
         let session = session_in_a_hurry();

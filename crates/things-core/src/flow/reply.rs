@@ -57,7 +57,7 @@ impl Flow {
                         self.sleep(until)
                     }
                     Err(stop) => {
-                        let error = error.with(|report| report.stop = Some(stop.0));
+                        let error = error.with(|report| report.gave_up_because = Some(stop.0));
                         self.token_failed(lease, error, Some(stop), now)
                     }
                 }
@@ -108,7 +108,7 @@ impl Flow {
                 self.sleep(until)
             }
             Err(stop) => {
-                let error = error.with(|report| report.stop = Some(stop.0));
+                let error = error.with(|report| report.gave_up_because = Some(stop.0));
                 self.fail_lease(lease, &error, Some(stop), now);
                 Step::Done(Err(error))
             }
@@ -144,7 +144,9 @@ impl Flow {
                 let (failure, error) = self.failed(reply, now);
                 match self.pause(self.call.replay, failure, now) {
                     Ok(until) => self.sleep(until),
-                    Err((stop, _)) => Step::Done(Err(error.with(|report| report.stop = Some(stop)))),
+                    Err((stop, _)) => {
+                        Step::Done(Err(error.with(|report| report.gave_up_because = Some(stop))))
+                    }
                 }
             }
         }

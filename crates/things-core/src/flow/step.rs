@@ -37,7 +37,7 @@ impl Step {
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Interrupted`](crate::ErrorKind::Interrupted). A call that must not be made twice is
+    /// Returns an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled). A call that must not be made twice is
     /// [`NotSent`](crate::Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service
     /// did not act on it.
     pub fn cancel(self, now: Moment) -> Result<Answer, Error> {
