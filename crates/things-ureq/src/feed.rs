@@ -169,6 +169,10 @@ impl<F: Feed> Iterator for FeedIter<F> {
             if let Some(item) = self.take() {
                 return Some(item);
             }
+            // What arrived in the meantime may have been the last, and have brought no item.
+            if self.feed.is_finished() {
+                break;
+            }
             if let Some((ticket, operation)) = self.own.pop_front() {
                 let result = self.client.call_while(&operation, || !self.stopper.is_stopped());
                 self.feed.accept(ticket, result);

@@ -3,9 +3,12 @@
 use std::io::Write;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
-use things_core::{ErrorKind, RetryPolicy};
+use things_core::{
+    Error, ErrorKind, Feed, FeedClient, ListDevices, Moment, Page, Pages, RetryPolicy, Ticket, Want,
+};
 use things_reqwest::StreamExt;
 
 use crate::client::settings;
@@ -77,6 +80,46 @@ fn a_listing_stopped_from_another_thread_asks_for_nothing_more() {
     drop(pages);
     stopper.stop();
     assert_eq!(requests.try_iter().count(), 1);
+}
+
+/// The pages of a listing, without handing any out: its end comes without an item.
+struct Silent(Pages);
+
+impl Feed for Silent {
+    type Operation = ListDevices;
+    type Item = Page;
+
+    fn want(&mut self, now: Moment) -> Want<ListDevices> {
+        self.0.want(now)
+    }
+
+    fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
+        self.0.accept(ticket, page);
+    }
+
+    fn take(&mut self) -> Option<Result<Page, Error>> {
+        while self.0.take().is_some() {}
+        None
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+#[test]
+fn a_feed_can_end_without_an_item() {
+    let server = fleet(5, 5);
+    let config = settings(&server.http()).build().unwrap();
+    let feed = || Silent(Pages::new(ListDevices::new(), 4));
+    let client = things_reqwest::Client::new(config.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(async { client.items(feed()).next().await }).is_none());
+    // A thread that waits for ever is left behind.
+    let (ended, end) = mpsc::channel();
+    let mut items = things_ureq::Client::new(config).unwrap().items(feed());
+    thread::spawn(move || ended.send(items.next().is_none()));
+    assert_eq!(end.recv_timeout(Duration::from_secs(60)), Ok(true));
 }
 
 /// Threads need memory for their stacks: of that there is none left.

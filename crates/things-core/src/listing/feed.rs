@@ -15,7 +15,8 @@ use crate::operation::Operation;
 /// 2. Give the result of each call that ended to [`accept`](Feed::accept), together with the call's ticket.
 /// 3. Hand on what [`take`](Feed::take) returns. The items come in the order of the feed, whatever the order of the results.
 ///
-/// A feed that is not finished, and that has neither an item nor a call to make, waits for a call in flight.
+/// A feed that is not finished, and that has neither an item nor a call to make, waits for a call in flight. A feed can come to
+/// its end without an item, so look whether it is finished before each wait.
 pub trait Feed: Send + Unpin + 'static {
     /// The calls of the feed.
     type Operation: Operation<Output: Send> + Send + Sync + 'static;
