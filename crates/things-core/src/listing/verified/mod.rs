@@ -228,7 +228,7 @@ impl DeviceFeed for Verified {
     fn fleet(&self, devices: Vec<Device>) -> Fleet {
         let proof = self.proof();
         Fleet {
-            report: ListingReport { devices: devices.len() as u64, ..ListingReport::default() },
+            report: ListingReport { devices: self.chain.path.taken() as u64, ..ListingReport::default() },
             devices,
             pages: proof.map_or(0, |proof| proof.requests),
             total_elements: self.total,

@@ -40,6 +40,11 @@ impl Path {
         self.seen.len()
     }
 
+    /// How many devices were taken.
+    pub(super) fn taken(&self) -> usize {
+        self.seen.len() - self.waiting.len()
+    }
+
     pub(super) fn contains(&self, id: Identity) -> bool {
         self.seen.contains(id)
     }

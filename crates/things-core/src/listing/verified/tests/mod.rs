@@ -125,7 +125,10 @@ fn list(
             flying.push((ticket, request(&operation)));
         }
         match item {
-            Some(Ok(devices)) => listed.devices.extend(devices.iter().map(number)),
+            Some(Ok(devices)) => {
+                listed.devices.extend(devices.iter().map(number));
+                assert_eq!(feed.fleet(Vec::new()).report.devices, listed.devices.len() as u64);
+            }
             Some(Err(error)) => {
                 listed.end = Err(error);
                 assert!(feed.is_finished() && feed.proof().is_none());
