@@ -7,7 +7,8 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{
-    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Json, Page, Payload, RawCall, Receipt,
+    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Incomplete, Json, Page, Payload, RawCall,
+    Receipt,
 };
 
 use crate::canary::{self, Canary};
@@ -88,7 +89,10 @@ pub(crate) fn pages(pages: &[Page], error: Option<&Error>) -> Outcome {
 
 /// All devices at once.
 pub(crate) fn fleet(fleet: Result<Fleet, Error>) -> Outcome {
-    let fleet = fleet.map_err(|error| failure(&error))?;
+    let fleet = fleet.map_err(|error| match error.incomplete() {
+        Some(incomplete) => with_names(failure(&error), &incomplete.devices),
+        None => failure(&error),
+    })?;
     Ok(json!({
         "count": fleet.devices.len(),
         "names": names(&fleet.devices),
@@ -96,6 +100,13 @@ pub(crate) fn fleet(fleet: Result<Fleet, Error>) -> Outcome {
         "metadata": metadata(&fleet.devices),
         "pages": fleet.pages,
         "total_elements": fleet.total_elements,
+        "report": {
+            "devices": fleet.report.devices,
+            "doubles": fleet.report.doubles,
+            "missing": fleet.report.missing(),
+            "moved_totals": fleet.report.moved_totals,
+        },
+        "proof": fleet.proof.map(|proof| json!({"requests": proof.requests, "repairs": proof.repairs})),
     }))
 }
 
@@ -145,9 +156,16 @@ pub(crate) fn failure(error: &Error) -> Value {
         "method": error.method().map(Method::as_str),
         "body": body(error.body()),
         "body_text": body_text(error.body()),
+        "why": error.incomplete().map(|incomplete| &incomplete.why),
+        "gaps": error.incomplete().map(gaps),
         "text": error.to_string(),
         "leaks": leaks(error),
     })
+}
+
+/// Where devices may be missing.
+fn gaps(incomplete: &Incomplete) -> Value {
+    incomplete.gaps.iter().map(|gap| json!([gap.after, gap.before])).collect()
 }
 
 /// Whether an error shows the secret, or an access token, of which all scenarios start with `token-`.

@@ -154,6 +154,8 @@ pub(crate) enum Action {
     Pages,
     /// List devices all at once.
     Collect,
+    /// List devices all at once, with the proof that none is missing.
+    Verified,
     /// Send a downlink.
     SendDownlink,
     /// Call any method and path.
@@ -184,6 +186,8 @@ pub(crate) struct Call {
     pub(crate) page_size: Option<u32>,
     pub(crate) window: Option<usize>,
     pub(crate) listing_deadline_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) strict: bool,
     pub(crate) dev_eui: Option<String>,
     pub(crate) port: Option<u64>,
     pub(crate) payload: Option<String>,

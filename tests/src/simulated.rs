@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, ContextSwitch, Device, DeviceFeed, Error, ListDevices, Operation, Pages, Session, Step,
-    TransportError, TransportErrorKind, finish,
+    Builder, ContextSwitch, Device, DeviceFeed, Error, Feed, Fleet, ListDevices, Operation, Pages, Session,
+    Step, TransportError, TransportErrorKind, finish,
 };
 
 use crate::Failure;
@@ -149,18 +149,37 @@ impl Client {
     async fn list(&self, call: &Call) -> Outcome {
         let query = list_devices(call);
         let window = call.window.unwrap_or(Pages::DEFAULT_WINDOW);
-        let mut feed = self.session.pages(query, window);
-        let fetch = |query: ListDevices| async move { self.call(&query).await };
-        let (pages, error) = driver::feed(&self.timeline, &mut feed, fetch).await;
-        match (call.action, error) {
-            (Action::Pages, error) => outcome::pages(&pages, error.as_ref()),
-            (Action::Collect, Some(error)) => outcome::fleet(Err(error)),
-            (Action::Collect, None) => outcome::fleet(Ok(feed.fleet(pages.into_iter().flatten().collect()))),
-            (_, error) => {
-                let devices: Vec<Device> = pages.into_iter().flat_map(|page| page.devices).collect();
+        if call.action == Action::Verified {
+            return outcome::fleet(self.collect(self.session.verified(query, window)).await);
+        }
+        let mut feed = self.session.pages(query, window).strict(call.strict);
+        match call.action {
+            Action::Collect => outcome::fleet(self.collect(feed).await),
+            Action::Pages => {
+                let (pages, error) = self.feed(&mut feed).await;
+                outcome::pages(&pages, error.as_ref())
+            }
+            _ => {
+                let (pages, error) = self.feed(&mut feed).await;
+                let devices: Vec<Device> = pages.into_iter().flatten().collect();
                 outcome::devices(&devices, error.as_ref())
             }
         }
+    }
+
+    async fn collect(&self, mut feed: impl DeviceFeed<Operation = ListDevices>) -> Result<Fleet, Error> {
+        let (items, error) = self.feed(&mut feed).await;
+        let devices = items.into_iter().flatten().collect();
+        match error {
+            Some(error) => Err(feed.failed(error, devices)),
+            None => Ok(feed.fleet(devices)),
+        }
+    }
+
+    /// The items of a feed, up to its end or to an error.
+    async fn feed<F: Feed<Operation = ListDevices>>(&self, feed: &mut F) -> (Vec<F::Item>, Option<Error>) {
+        let fetch = |query: ListDevices| async move { self.call(&query).await };
+        driver::feed(&self.timeline, feed, fetch).await
     }
 
     async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {

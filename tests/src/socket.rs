@@ -143,6 +143,9 @@ macro_rules! devices {
         if let Some(deadline) = $call.listing_deadline_ms {
             devices = devices.deadline(ms(deadline));
         }
+        if $call.strict {
+            devices = devices.strict();
+        }
         devices
     }};
 }
@@ -184,6 +187,7 @@ async fn make_async(client: things_reqwest::Client, call: &Call) -> Outcome {
             Err(error) => Err(error),
         }),
         Action::Collect => outcome::fleet(devices!(client, call).collect().await),
+        Action::Verified => outcome::fleet(devices!(client, call).verified().collect().await),
         Action::Pages => {
             let mut stream = devices!(client, call).pages();
             let (mut pages, mut error) = (Vec::new(), None);
@@ -217,6 +221,7 @@ impl Caller for Ureq {
                 outcome::customer(call).and_then(|customer| client.call(&ContextSwitch::to(customer))),
             ),
             Action::Collect => outcome::fleet(devices!(client, call).collect()),
+            Action::Verified => outcome::fleet(devices!(client, call).verified().collect()),
             Action::Pages => {
                 let (mut pages, mut error) = (Vec::new(), None);
                 devices!(client, call).pages().for_each(|page| keep(page, &mut pages, &mut error));

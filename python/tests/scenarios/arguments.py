@@ -48,6 +48,7 @@ def listing(call: Call) -> dict[str, Any]:
         page_size=call.page_size,
         window=call.window,
         deadline=_seconds(call.listing_deadline_ms),
+        strict=call.strict,
     )
 
 

@@ -68,6 +68,8 @@ class BlockingCaller:
                 return self._pages(client, call)
             case "collect":
                 return outcome.fleet(client.devices(**arguments.listing(call)).collect())
+            case "verified":
+                return outcome.fleet(client.devices(**arguments.listing(call)).verified().collect())
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
@@ -140,6 +142,8 @@ class AsyncCaller:
                 return await self._pages(client, call)
             case "collect":
                 return outcome.fleet(await client.devices(**arguments.listing(call)).collect())
+            case "verified":
+                return outcome.fleet(await client.devices(**arguments.listing(call)).verified().collect())
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(await client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from traceback import format_exception_only
 from typing import Any
 
-from kpn_things import Device, Fleet, KpnThingsError, Page, Receipt, Response
+from kpn_things import Device, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
@@ -39,7 +39,16 @@ def pages(pages: Sequence[Page]) -> Outcome:
 
 def fleet(fleet: Fleet) -> Outcome:
     """All devices at once."""
-    return Outcome({**_devices(fleet.devices), "pages": fleet.pages, "total_elements": fleet.total_elements})
+    report = {**fleet.report.to_dict(), "moved_totals": fleet.report.moved_totals and list(fleet.report.moved_totals)}
+    return Outcome(
+        {
+            **_devices(fleet.devices),
+            "pages": fleet.pages,
+            "total_elements": fleet.total_elements,
+            "report": report,
+            "proof": fleet.proof and fleet.proof.to_dict(),
+        }
+    )
 
 
 def receipt(receipt: Receipt) -> Outcome:
@@ -65,6 +74,7 @@ def context_switch(body: Any) -> Outcome:
 
 def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
     """Everything that an error tells, with the names of the devices that came before it."""
+    incomplete = error if isinstance(error, IncompleteError) else None
     fields = {
         "kind": _KINDS[type(error)],
         "stage": error.stage,
@@ -76,9 +86,11 @@ def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
         "retry_after_ms": None if error.retry_after is None else round(error.retry_after * 1000),
         "method": error.method,
         **_body(error.body),
+        "why": incomplete and incomplete.why,
+        "gaps": incomplete and [list(gap) for gap in incomplete.gaps],
         "text": f"{error}; {error.hint}" if error.hint else str(error),
         "leaks": _leaks(error),
-        "names_before": [device.name for device in before],
+        "names_before": [device.name for device in (incomplete.devices if incomplete else before)],
     }
     return Outcome(fields, failed=True)
 

@@ -103,6 +103,7 @@ class Call:
     page_size: int | None = None
     window: int | None = None
     listing_deadline_ms: int | None = None
+    strict: bool = False
     dev_eui: str | None = None
     payload: str | None = None
     senml: Any = None
