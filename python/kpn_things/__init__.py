@@ -11,11 +11,11 @@
 your tests in `kpn_things.testing`.
 """
 
-from ._async_client import AsyncClient, AsyncDevices
-from ._async_listing import AsyncListing
-from ._client import Client, Devices
+from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
+from ._client import Client, Devices, VerifiedDevices
+from ._listing import AsyncListing, Listing
 from ._native import VERSION as __version__
-from ._native import Device, Fleet, Page, Receipt, Response
+from ._native import Device, Fleet, ListingReport, Page, Proof, Receipt, Response
 from .errors import (
     ApiError,
     AuthError,
@@ -48,6 +48,7 @@ __all__ = [
     "AsyncClient",
     "AsyncDevices",
     "AsyncListing",
+    "AsyncVerifiedDevices",
     "AuthError",
     "BadRequestError",
     "CancelledError",
@@ -65,9 +66,12 @@ __all__ = [
     "InputError",
     "InterruptedError",
     "KpnThingsError",
+    "Listing",
     "ListingError",
+    "ListingReport",
     "NotFoundError",
     "Page",
+    "Proof",
     "RateLimitedError",
     "Receipt",
     "Response",
@@ -78,5 +82,6 @@ __all__ = [
     "TooManyPagesError",
     "TransportError",
     "UnexpectedStatusError",
+    "VerifiedDevices",
     "__version__",
 ]

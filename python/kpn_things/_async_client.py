@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from ._arguments import body, pairs, payload_bytes, to_json, whole
-from ._async_listing import AsyncListing
 from ._base import BaseClient
-from ._client import fleet
+from ._listing import AsyncListing, collect_async, devices_of, itself
 from ._native import AsyncCaller, Fleet, Receipt, Response
 
 TYPE_CHECKING = False
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._native import AsyncPages, Device, Page
+    from ._native import AsyncFeed, Device, Page
     from ._options import Pairs, Payload, Records
 
 
@@ -75,8 +72,11 @@ class AsyncClient(BaseClient):
         window: int = 8,
         timeout: float | None = None,
         deadline: float | None = None,
+        strict: bool = False,
     ) -> AsyncDevices:
-        """All devices: `async for` over it, or over its `pages()`, or await `collect()`. Nothing is asked before that.
+        """All devices: `async for` over it, or over its `pages()`, or await `collect()`. Nothing is requested before that.
+
+        `client.devices().verified()` is a listing that proves it is complete.
 
         Args:
             search: Only devices that match this text: partial, and **case-sensitive**.
@@ -87,9 +87,12 @@ class AsyncClient(BaseClient):
             window: Pages in flight at a time, 1 to 64.
             timeout: Seconds for one page, with its token and its retries; the default is the client's.
             deadline: Seconds for all pages together, from the first request. By default there is no such limit.
+            strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
+                devices than the service counts. By default that is a warning in the log, and in the `report`.
         """
         size, window = whole("page_size", page_size), whole("window", window)
-        return AsyncDevices(self._caller, (search, sort_by, descending, size, window, timeout, deadline))
+        arguments = (search, sort_by, descending, size, window, timeout, deadline)
+        return AsyncDevices(self._caller, arguments, bool(strict))
 
     async def send_downlink(
         self,
@@ -187,6 +190,46 @@ class AsyncDevices:
     """A listing that has not begun: `async for` over it, over its `pages()`, or await `collect()`. Each time it lists anew."""
 
     __module__ = "kpn_things"
+    __slots__ = ("_arguments", "_caller", "_strict")
+
+    def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...], strict: bool) -> None:
+        self._caller = caller
+        self._arguments = arguments
+        self._strict = strict
+
+    def __aiter__(self) -> AsyncListing[Device]:
+        return AsyncListing(self._feed(), devices_of)
+
+    def pages(self) -> AsyncListing[Page]:
+        """The pages, in order."""
+        return AsyncListing(self._feed(), itself)
+
+    async def collect(self) -> Fleet:
+        """All devices at once, and how many the service counted."""
+        return await collect_async(self._feed())
+
+    def verified(self) -> AsyncVerifiedDevices:
+        """The same devices, by a listing that proves it is complete.
+
+        Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
+        by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
+        cannot be combined with it: that is an `InputError` where the listing begins.
+        """
+        return AsyncVerifiedDevices(self._caller, self._arguments)
+
+    def _feed(self) -> AsyncFeed[Page]:
+        return self._caller.pages(*self._arguments, self._strict)
+
+
+class AsyncVerifiedDevices:
+    """A listing that proves it is complete, and has not begun: `async for` over it, over its `batches()`, or await
+    `collect()`.
+
+    Devices come in the order of their `uuid`. Each one follows those before it without a gap. Only the end of the listing
+    without an error means that it is complete. If the proof fails, `IncompleteError` is raised.
+    """
+
+    __module__ = "kpn_things"
     __slots__ = ("_arguments", "_caller")
 
     def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...]) -> None:
@@ -194,15 +237,15 @@ class AsyncDevices:
         self._arguments = arguments
 
     def __aiter__(self) -> AsyncListing[Device]:
-        return AsyncListing(self._pages(), lambda batch: chain.from_iterable(page.devices for page in batch))
+        return AsyncListing(self._feed(), devices_of)
 
-    def pages(self) -> AsyncListing[Page]:
-        """The pages, in order."""
-        return AsyncListing(self._pages(), iter)
-
-    def _pages(self) -> AsyncPages:
-        return self._caller.pages(*self._arguments)
+    def batches(self) -> AsyncListing[tuple[Device, ...]]:
+        """The devices in batches, as they are proven."""
+        return AsyncListing(self._feed(), itself)
 
     async def collect(self) -> Fleet:
-        """All devices at once, and how many the service told."""
-        return fleet([page async for page in self.pages()])
+        """All devices at once, with the `proof`. If it fails, the `IncompleteError` holds the `devices` that were listed."""
+        return await collect_async(self._feed())
+
+    def _feed(self) -> AsyncFeed[tuple[Device, ...]]:
+        return self._caller.verified(*self._arguments)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from _collections_abc import Sequence  # `collections.abc` would import the whole of `collections`
-from itertools import chain
 
 from ._arguments import body, pairs, payload_bytes, to_json, whole
 from ._base import BaseClient
+from ._listing import Listing, collect, devices_of, itself
 from ._native import Caller, Fleet, Receipt, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import Any
 
     from typing_extensions import Self
 
-    from ._native import Device, Page
+    from ._native import Device, Feed, Page
     from ._options import Pairs, Payload, Records
 
 
@@ -74,8 +73,11 @@ class Client(BaseClient):
         window: int = 8,
         timeout: float | None = None,
         deadline: float | None = None,
+        strict: bool = False,
     ) -> Devices:
-        """All devices: iterate over it, or over its `pages()`, or `collect()` them. Nothing is asked before that.
+        """All devices: iterate over it, or over its `pages()`, or `collect()` them. Nothing is requested before that.
+
+        `client.devices().verified()` is a listing that proves it is complete.
 
         Args:
             search: Only devices that match this text: partial, and **case-sensitive**.
@@ -86,9 +88,11 @@ class Client(BaseClient):
             window: Pages in flight at a time, 1 to 64.
             timeout: Seconds for one page, with its token and its retries; the default is the client's.
             deadline: Seconds for all pages together, from the first request. By default there is no such limit.
+            strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
+                devices than the service counts. By default that is a warning in the log, and in the `report`.
         """
         size, window = whole("page_size", page_size), whole("window", window)
-        return Devices(self._caller, (search, sort_by, descending, size, window, timeout, deadline))
+        return Devices(self._caller, (search, sort_by, descending, size, window, timeout, deadline), bool(strict))
 
     def send_downlink(
         self,
@@ -192,29 +196,64 @@ class Devices:
     """A listing that has not begun: iterate over it, over its `pages()`, or `collect()` it. Each time it lists anew."""
 
     __module__ = "kpn_things"
+    __slots__ = ("_arguments", "_caller", "_strict")
+
+    def __init__(self, caller: Caller, arguments: tuple[Any, ...], strict: bool) -> None:
+        self._caller = caller
+        self._arguments = arguments
+        self._strict = strict
+
+    def __iter__(self) -> Listing[Device]:
+        return Listing(self._feed(), devices_of)
+
+    def pages(self) -> Listing[Page]:
+        """The pages, in order."""
+        return Listing(self._feed(), itself)
+
+    def collect(self) -> Fleet:
+        """All devices at once, and how many the service counted."""
+        return collect(self._feed())
+
+    def verified(self) -> VerifiedDevices:
+        """The same devices, by a listing that proves it is complete.
+
+        Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
+        by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
+        cannot be combined with it: that is an `InputError` where the listing begins.
+        """
+        return VerifiedDevices(self._caller, self._arguments)
+
+    def _feed(self) -> Feed[Page]:
+        return self._caller.pages(*self._arguments, self._strict)
+
+
+class VerifiedDevices:
+    """A listing that proves it is complete, and has not begun: iterate over it, over its `batches()`, or `collect()` it.
+
+    Devices come in the order of their `uuid`. Each one follows those before it without a gap. Only the end of the listing
+    without an error means that it is complete. If the proof fails, `IncompleteError` is raised.
+    """
+
+    __module__ = "kpn_things"
     __slots__ = ("_arguments", "_caller")
 
     def __init__(self, caller: Caller, arguments: tuple[Any, ...]) -> None:
         self._caller = caller
         self._arguments = arguments
 
-    def __iter__(self) -> Iterator[Device]:
-        for page in self.pages():
-            yield from page.devices
+    def __iter__(self) -> Listing[Device]:
+        return Listing(self._feed(), devices_of)
 
-    def pages(self) -> Iterator[Page]:
-        """The pages, in order."""
-        return self._caller.pages(*self._arguments)
+    def batches(self) -> Listing[tuple[Device, ...]]:
+        """The devices in batches, as they are proven."""
+        return Listing(self._feed(), itself)
 
     def collect(self) -> Fleet:
-        """All devices at once, and how many the service told."""
-        return fleet(list(self.pages()))
+        """All devices at once, with the `proof`. If it fails, the `IncompleteError` holds the `devices` that were listed."""
+        return collect(self._feed())
+
+    def _feed(self) -> Feed[tuple[Device, ...]]:
+        return self._caller.verified(*self._arguments)
 
 
 Sequence.register(Fleet)
-
-
-def fleet(pages: list[Page]) -> Fleet:
-    """The devices of all pages."""
-    totals = (page.total_elements for page in reversed(pages) if page.total_elements is not None)
-    return Fleet(tuple(chain.from_iterable(page.devices for page in pages)), len(pages), next(totals, None))

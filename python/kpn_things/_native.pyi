@@ -6,20 +6,23 @@ The models are public under `kpn_things`. All else may change with any version.
 import sys
 from asyncio import Future
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, SupportsIndex, final, overload
+from types import GenericAlias
+from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
 from typing_extensions import Self
 
 __all__ = [
     "AsyncCaller",
-    "AsyncPages",
+    "AsyncFeed",
     "Caller",
     "Config",
     "Device",
     "ERROR_KINDS",
+    "Feed",
     "Fleet",
+    "ListingReport",
     "Page",
-    "Pages",
+    "Proof",
     "Receipt",
     "Response",
     "Simulator",
@@ -27,6 +30,8 @@ __all__ = [
     "VERSION",
     "cli",
 ]
+
+_T_co = TypeVar("_T_co", covariant=True)
 
 ERROR_KINDS: Final[list[str]]
 VERSION: Final[str]
@@ -136,11 +141,18 @@ class Page:
 
 @final
 class Fleet(Sequence[Device]):
-    """All devices of a listing: a sequence of them, and how many the service told. Immutable."""
+    """All devices of a listing: a sequence of them, and what is known of its completeness. Immutable."""
 
-    __match_args__: Final = ("devices", "pages", "total_elements")
+    __match_args__: Final = ("devices", "pages", "total_elements", "report", "proof")
 
-    def __new__(cls, devices: Iterable[Device], pages: int, total_elements: int | None = None) -> Self: ...
+    def __new__(
+        cls,
+        devices: Iterable[Device],
+        pages: int,
+        total_elements: int | None = None,
+        report: ListingReport | None = None,
+        proof: Proof | None = None,
+    ) -> Self: ...
     @property
     def devices(self) -> tuple[Device, ...]:
         """The devices, in order."""
@@ -151,7 +163,16 @@ class Fleet(Sequence[Device]):
 
     @property
     def total_elements(self) -> int | None:
-        """How many the service told there are; `None` if it did not."""
+        """The number of devices that the service counted; `None` if it counted none. That it is the number of devices here
+        does not prove that the listing is complete."""
+
+    @property
+    def report(self) -> ListingReport:
+        """What the listing noticed of its own completeness."""
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof that the listing is complete; `None` if it was not by `verified`."""
 
     def index(self, device: Any, start: int = 0, stop: int = sys.maxsize, /) -> int:
         """The first place of a device, `ValueError` if it is not there."""
@@ -166,6 +187,77 @@ class Fleet(Sequence[Device]):
     def __getitem__(self, place: SupportsIndex, /) -> Device: ...
     @overload
     def __getitem__(self, place: slice, /) -> tuple[Device, ...]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ListingReport:
+    """What a plain listing noticed of its own completeness. Immutable.
+
+    Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted. If
+    devices are added or removed during the listing, doubles and moved totals are normal. A report without a notice does not
+    prove that the listing is complete: `verified` does.
+
+    `str()` says what was noticed, in one sentence; it is empty if nothing was.
+    """
+
+    __match_args__: Final = ("devices", "doubles", "total_elements", "moved_totals")
+
+    def __new__(
+        cls,
+        devices: int,
+        doubles: int = 0,
+        total_elements: int | None = None,
+        moved_totals: tuple[int, int] | None = None,
+    ) -> Self: ...
+    @property
+    def devices(self) -> int:
+        """The number of devices that were listed, each once."""
+
+    @property
+    def doubles(self) -> int:
+        """How often a device came again on a later page. It was not listed again."""
+
+    @property
+    def total_elements(self) -> int | None:
+        """The number of devices that the service counted, on the last page that had a total."""
+
+    @property
+    def moved_totals(self) -> tuple[int, int] | None:
+        """The smallest and the largest total of the service, if it returned more than one."""
+
+    @property
+    def missing(self) -> int:
+        """How many devices fewer came than the service counted; 0 if it counted none."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was noticed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it under the names of the attributes."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Proof:
+    """The proof that a listing is complete. Immutable."""
+
+    __match_args__: Final = ("requests", "repairs")
+
+    def __new__(cls, requests: int, repairs: int = 0) -> Self: ...
+    @property
+    def requests(self) -> int:
+        """How many pages were requested."""
+
+    @property
+    def repairs(self) -> int:
+        """How many of them were requested because a link was missing, or to find the end."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it under the names of the attributes."""
+
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -321,8 +413,21 @@ class Caller:
         window: int,
         timeout: float | None,
         deadline: float | None,
-    ) -> Pages:
+        strict: bool,
+    ) -> Feed[Page]:
         """The pages of a listing."""
+
+    def verified(
+        self,
+        search: str | None,
+        sort_by: str | None,
+        descending: bool | None,
+        page_size: int | None,
+        window: int,
+        timeout: float | None,
+        deadline: float | None,
+    ) -> Feed[tuple[Device, ...]]:
+        """The devices of a listing that proves it is complete, in batches."""
 
     def send_raw(
         self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
@@ -357,11 +462,22 @@ class Caller:
         """Closes the connections, for all callers made of this one, too."""
 
 @final
-class Pages:
-    """The pages of a listing, one after the other."""
+class Feed(Generic[_T_co]):
+    """The items of a listing, one after the other."""
 
     def __iter__(self) -> Self: ...
-    def __next__(self) -> Page: ...
+    def __next__(self) -> _T_co: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    @property
+    def report(self) -> ListingReport:
+        """What the listing noticed so far."""
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof, once the listing is proven complete."""
+
+    def fleet(self, devices: Iterable[Device]) -> Fleet:
+        """The fleet of all devices that were listed."""
 
 @final
 class AsyncCaller:
@@ -383,8 +499,21 @@ class AsyncCaller:
         window: int,
         timeout: float | None,
         deadline: float | None,
-    ) -> AsyncPages:
+        strict: bool,
+    ) -> AsyncFeed[Page]:
         """The pages of a listing."""
+
+    def verified(
+        self,
+        search: str | None,
+        sort_by: str | None,
+        descending: bool | None,
+        page_size: int | None,
+        window: int,
+        timeout: float | None,
+        deadline: float | None,
+    ) -> AsyncFeed[tuple[Device, ...]]:
+        """The devices of a listing that proves it is complete, in batches."""
 
     def send_raw(
         self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
@@ -419,11 +548,23 @@ class AsyncCaller:
         """Closes the connections, for all callers made of this one, too."""
 
 @final
-class AsyncPages:
-    """The pages of a listing, as many at once as are there."""
+class AsyncFeed(Generic[_T_co]):
+    """The items of a listing, as many at once as are there."""
 
-    def next_batch(self) -> Future[list[Page] | None]:
-        """A future of the pages that are there, in order: a list of at least one, or `None` at the end."""
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def next_batch(self) -> Future[list[_T_co] | None]:
+        """A future of the items that are there, in order: a list of at least one, or `None` at the end."""
+
+    @property
+    def report(self) -> ListingReport:
+        """What the listing noticed so far."""
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof, once the listing is proven complete."""
+
+    def fleet(self, devices: Iterable[Device]) -> Fleet:
+        """The fleet of all devices that were listed."""
 
 @final
 class Simulator:

@@ -37,6 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from ._native import Device
+
 __all__ = [
     "ApiError",
     "AuthError",
@@ -213,6 +215,10 @@ class IncompleteError(ListingError):
     gaps: tuple[tuple[str | None, str | None], ...] = ()
     """Where a device may be missing: the `uuid` of the device in front of each gap and of the one behind it. `None` is the
     start or the end of the listing."""
+
+    devices: tuple[Device, ...] = ()
+    """What `collect` had listed. Each device was there while the listing ran. Up to the first gap, none is missing. Empty if
+    the devices were iterated over."""
 
 
 _CLASSES: dict[str, type[KpnThingsError]] = {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use things_core::senml::Pack;
-use things_core::{DeviceUrn, Downlink, FPort, InputError, ListDevices, RawCall, SortOrder};
+use things_core::{
+    DeviceUrn, Devices, Downlink, FPort, FeedClient, InputError, ListDevices, RawCall, SortOrder,
+};
 
 use crate::error::raise;
 
@@ -49,6 +51,20 @@ pub(crate) fn listing(
         query = query.page_size(size);
     }
     query
+}
+
+/// A listing of them.
+pub(crate) fn devices<C: FeedClient>(
+    devices: Devices<C>,
+    query: ListDevices,
+    window: usize,
+    deadline: Option<f64>,
+) -> PyResult<Devices<C>> {
+    let devices = devices.query(query).window(window);
+    match deadline {
+        Some(seconds) => Ok(devices.deadline(duration("deadline", seconds)?)),
+        None => Ok(devices),
+    }
 }
 
 /// Bytes for a LoRa device.

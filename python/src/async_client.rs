@@ -2,23 +2,25 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{ReadyChunks, StreamExt};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
-use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation, Page as CorePage};
-use things_reqwest::Client;
+use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation};
+use things_reqwest::{Client, FeedStream};
 
 use crate::arguments::{self, duration, seconds};
 use crate::bridge;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
+use crate::fleet::Fleet;
 use crate::json::body_to_python;
+use crate::listing::{Known, News, Source};
 use crate::log::Note;
-use crate::page::Page;
 use crate::process::OfProcess;
 use crate::receipt::Receipt;
+use crate::report::{ListingReport, Proof};
 use crate::response::Response;
 
 /// Makes calls that asyncio waits for.
@@ -98,15 +100,30 @@ impl AsyncCaller {
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<AsyncPages> {
+        strict: bool,
+    ) -> PyResult<AsyncFeed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
-        let mut devices = self.client(py, timeout)?.devices().query(query).window(window);
-        if let Some(seconds) = deadline {
-            devices = devices.deadline(duration("deadline", seconds)?);
-        }
-        let pages = devices.pages();
-        let batches = Batches { pages: pages.ready_chunks(16).boxed(), error: None };
-        Ok(AsyncPages { batches: OfProcess::new(Arc::new(Mutex::new(Some(batches)))) })
+        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
+        let pages = if strict { devices.strict().pages() } else { devices.pages() };
+        Ok(feed(pages))
+    }
+
+    /// The devices of a listing that proves it is complete, in batches.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn verified(
+        &self,
+        py: Python<'_>,
+        search: Option<String>,
+        sort_by: Option<String>,
+        descending: Option<bool>,
+        page_size: Option<u32>,
+        window: usize,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
+    ) -> PyResult<AsyncFeed> {
+        let query = arguments::listing(search, sort_by, descending, page_size);
+        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
+        Ok(feed(devices.verified().batches()))
     }
 
     /// Sends bytes to a LoRa device.
@@ -181,60 +198,111 @@ fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>>
     Ok(Bound::new(py, Receipt::from_core(receipt))?.into_any().unbind())
 }
 
-/// The pages of a listing, as many at once as are there.
-#[pyclass(frozen, module = "kpn_things._native")]
-pub(crate) struct AsyncPages {
-    /// `None` while pages are fetched, and for ever if that was cancelled: then the whole listing ends.
-    batches: OfProcess<Arc<Mutex<Option<Batches>>>>,
+fn feed<F: Source>(items: FeedStream<F>) -> AsyncFeed {
+    let known = Known::default();
+    let reading = Reading { items: items.ready_chunks(16), error: None };
+    let reader =
+        Reader { known: known.clone(), reading: OfProcess::new(Arc::new(Mutex::new(Some(reading)))) };
+    AsyncFeed { known, reader: Box::new(reader) }
 }
 
-struct Batches {
-    pages: BoxStream<'static, Vec<Result<CorePage, Error>>>,
-    /// An error that came behind pages, for the next time.
-    error: Option<Error>,
-}
-
-impl Batches {
-    /// The pages that are there, in order: at least one, or `None` at the end.
-    async fn next(&mut self) -> Result<Option<Vec<CorePage>>, Error> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        let Some(batch) = self.pages.next().await else { return Ok(None) };
-        let mut pages = Vec::with_capacity(batch.len());
-        for page in batch {
-            match page {
-                Ok(page) => pages.push(page),
-                Err(error) if pages.is_empty() => return Err(error),
-                Err(error) => self.error = Some(error),
-            }
-        }
-        Ok(Some(pages))
-    }
+/// The items of a listing, as many at once as are there.
+#[pyclass(frozen, generic, module = "kpn_things._native")]
+pub(crate) struct AsyncFeed {
+    known: Known,
+    reader: Box<dyn Read>,
 }
 
 #[pymethods]
-impl AsyncPages {
-    /// A future of the pages that are there, in order: a list of at least one, or `None` at the end.
+impl AsyncFeed {
+    /// A future of the items that are there, in order: a list of at least one, or `None` at the end.
+    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.reader.next_batch(py)
+    }
+
+    /// What the listing noticed so far.
+    #[getter]
+    fn report(&self) -> ListingReport {
+        self.known.report()
+    }
+
+    /// The proof, once the listing is proven complete.
+    #[getter]
+    fn proof(&self) -> Option<Proof> {
+        self.known.proof()
+    }
+
+    /// The fleet of all devices that were listed.
+    fn fleet(&self, devices: &Bound<'_, PyAny>) -> PyResult<Fleet> {
+        self.known.fleet(devices)
+    }
+}
+
+/// Reads a feed of any kind.
+trait Read: Send + Sync {
+    /// A future of the next items.
+    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+struct Reader<F: Source> {
+    known: Known,
+    /// `None` while items are fetched, and for ever if that was cancelled: then the whole listing ends.
+    reading: OfProcess<Arc<Mutex<Option<Reading<F>>>>>,
+}
+
+struct Reading<F: Source> {
+    items: ReadyChunks<FeedStream<F>>,
+    /// An error that came behind items, for the next time.
+    error: Option<Error>,
+}
+
+impl<F: Source> Reading<F> {
+    /// The items that are there, in order: at least one, or `None` at the end.
+    async fn next(&mut self) -> Result<Option<Vec<F::Item>>, Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let Some(batch) = self.items.next().await else { return Ok(None) };
+        let mut items = Vec::with_capacity(batch.len());
+        for item in batch {
+            match item {
+                Ok(item) => items.push(item),
+                Err(error) if items.is_empty() => return Err(error),
+                Err(error) => self.error = Some(error),
+            }
+        }
+        Ok(Some(items))
+    }
+
+    fn news(&self, ended: bool) -> News {
+        News::of(self.items.get_ref().feed(), ended)
+    }
+}
+
+impl<F: Source> Read for Reader<F> {
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let note = Note::begin(py, || "list pages of devices".into())?;
-        let taken = self.batches.get().and_then(|place| Some((lock(place).take()?, Arc::clone(place))));
-        let (mut batches, place) = taken.ok_or_else(|| {
+        let taken = self.reading.get().and_then(|place| Some((lock(place).take()?, Arc::clone(place))));
+        let (mut reading, place) = taken.ok_or_else(|| {
             PyRuntimeError::new_err(
                 "the listing is read by another task, was cancelled, or begun before a fork: list again",
             )
         })?;
         let work = async move {
-            let batch = batches.next().await;
-            *lock(&place) = Some(batches);
-            batch
+            let batch = reading.next().await;
+            let news = reading.news(matches!(batch, Ok(None)));
+            *lock(&place) = Some(reading);
+            (batch, news)
         };
-        bridge::begin(py, work, move |py, batch| {
+        let known = self.known.clone();
+        bridge::begin(py, work, move |py, (batch, news)| {
             note.end(py, &batch)?;
+            news.log(py)?;
+            known.update(news);
             match batch.map_err(|error| raise(py, &error))? {
-                Some(pages) => {
-                    let pages = pages.into_iter().map(|page| Bound::new(py, Page::new(page)));
-                    Ok(PyList::new(py, pages.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
+                Some(items) => {
+                    let items = items.into_iter().map(|item| F::to_python(py, item));
+                    Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
                 }
                 None => Ok(PyNone::get(py).to_owned().into_any().unbind()),
             }
@@ -242,6 +310,6 @@ impl AsyncPages {
     }
 }
 
-fn lock(batches: &Mutex<Option<Batches>>) -> MutexGuard<'_, Option<Batches>> {
-    batches.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

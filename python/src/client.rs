@@ -2,23 +2,25 @@
 
 use std::collections::VecDeque;
 use std::iter;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Error, Operation, Page as CorePage};
-use things_ureq::{Client, PageIter, Stopper};
+use things_core::{ContextSwitch, CustomerId, Error, Operation};
+use things_ureq::{Client, FeedIter, Stopper};
 
 use crate::arguments::{self, duration, seconds};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
+use crate::fleet::Fleet;
 use crate::interrupt::Wanted;
 use crate::json::body_to_python;
+use crate::listing::{Known, News, Source};
 use crate::log::Note;
-use crate::page::Page;
 use crate::process::OfProcess;
 use crate::receipt::Receipt;
+use crate::report::{ListingReport, Proof};
 use crate::response::Response;
 
 /// Makes blocking calls.
@@ -40,6 +42,17 @@ impl Caller {
             Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
             None => Ok(client),
         }
+    }
+
+    fn feed<F: Source>(&self, items: FeedIter<F>) -> Feed {
+        let known = Known::default();
+        let reader = Reader {
+            connection: Arc::clone(&self.connection),
+            stopper: OfProcess::new(items.stopper()),
+            known: known.clone(),
+            reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new(), over: false }))),
+        };
+        Feed { known, reader: Box::new(reader) }
     }
 
     fn call<O: Operation + Send + 'static>(
@@ -98,17 +111,30 @@ impl Caller {
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<Pages> {
+        strict: bool,
+    ) -> PyResult<Feed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
-        let mut devices = self.client(py, timeout)?.devices().query(query).window(window);
-        if let Some(seconds) = deadline {
-            devices = devices.deadline(duration("deadline", seconds)?);
-        }
-        let pages = devices.pages();
-        let connection = Arc::clone(&self.connection);
-        let stopper = OfProcess::new(pages.stopper());
-        let reading = Reading { pages, ready: VecDeque::new() };
-        Ok(Pages { connection, stopper, reading: Mutex::new(Some(OfProcess::new(reading))) })
+        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
+        let pages = if strict { devices.strict().pages() } else { devices.pages() };
+        Ok(self.feed(pages))
+    }
+
+    /// The devices of a listing that proves it is complete, in batches.
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn verified(
+        &self,
+        py: Python<'_>,
+        search: Option<String>,
+        sort_by: Option<String>,
+        descending: Option<bool>,
+        page_size: Option<u32>,
+        window: usize,
+        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
+    ) -> PyResult<Feed> {
+        let query = arguments::listing(search, sort_by, descending, page_size);
+        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
+        Ok(self.feed(devices.verified().batches()))
     }
 
     /// Sends bytes to a LoRa device.
@@ -175,56 +201,95 @@ impl Caller {
     }
 }
 
-/// The pages of a listing, one after the other.
-#[pyclass(frozen, module = "kpn_things._native")]
-pub(crate) struct Pages {
-    connection: Arc<Connection<Client>>,
-    stopper: OfProcess<Stopper>,
-    /// `None` while a page is fetched, and for ever if that was interrupted.
-    reading: Mutex<Option<OfProcess<Reading>>>,
-}
-
-struct Reading {
-    pages: PageIter,
-    /// What came together with the page before: it needs no other thread.
-    ready: VecDeque<Result<CorePage, Error>>,
-}
-
-impl Pages {
-    fn lock(&self) -> MutexGuard<'_, Option<OfProcess<Reading>>> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The items of a listing, one after the other.
+#[pyclass(frozen, generic, module = "kpn_things._native")]
+pub(crate) struct Feed {
+    known: Known,
+    reader: Box<dyn Read>,
 }
 
 #[pymethods]
-impl Pages {
+impl Feed {
     fn __iter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Page>> {
-        let taken = self.lock().take();
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.reader.next(py)
+    }
+
+    /// What the listing noticed so far.
+    #[getter]
+    fn report(&self) -> ListingReport {
+        self.known.report()
+    }
+
+    /// The proof, once the listing is proven complete.
+    #[getter]
+    fn proof(&self) -> Option<Proof> {
+        self.known.proof()
+    }
+
+    /// The fleet of all devices that were listed.
+    fn fleet(&self, devices: &Bound<'_, PyAny>) -> PyResult<Fleet> {
+        self.known.fleet(devices)
+    }
+}
+
+/// Reads a feed of any kind.
+trait Read: Send + Sync {
+    /// The next item. `None` is the end.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
+}
+
+struct Reader<F: Source> {
+    connection: Arc<Connection<Client>>,
+    stopper: OfProcess<Stopper>,
+    known: Known,
+    /// `None` while an item is fetched, and for ever if that was interrupted.
+    reading: Mutex<Option<OfProcess<Reading<F>>>>,
+}
+
+struct Reading<F: Source> {
+    items: FeedIter<F>,
+    /// What came together with the item before: it needs no other thread.
+    ready: VecDeque<Result<F::Item, Error>>,
+    /// Whether the end was reached, or an error.
+    over: bool,
+}
+
+impl<F: Source> Read for Reader<F> {
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let place = || self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = place().take();
         let mut reading = taken.and_then(OfProcess::take).ok_or_else(|| {
             PyRuntimeError::new_err(
                 "the listing is read by another thread, was interrupted, or begun before a fork: list again",
             )
         })?;
         let note = Note::begin(py, || "list a page of devices".into())?;
-        let mut page = reading.ready.pop_front();
-        if page.is_none() {
+        let mut item = reading.ready.pop_front();
+        if item.is_none() {
             let fetched = self.connection.block(py, move |_| {
-                let page = reading.pages.next();
-                reading.ready.extend(iter::from_fn(|| reading.pages.ready()));
-                (page, reading)
+                let item = reading.items.next();
+                reading.ready.extend(iter::from_fn(|| reading.items.ready()));
+                (item, reading)
             });
             // A signal handler may have forked: the listing goes on where it began.
             let stop = |_: &PyErr| self.stopper.get().map_or((), Stopper::stop);
-            (page, reading) = fetched.inspect_err(stop)?;
+            (item, reading) = fetched.inspect_err(stop)?;
         }
-        let page = page.transpose();
-        // If that fails a page is lost, and no other may come in its place.
-        note.end(py, &page)?;
-        *self.lock() = Some(OfProcess::new(reading));
-        page.map(|page| page.map(Page::new)).map_err(|error| raise(py, &error))
+        let item = item.transpose();
+        let news = News::of(reading.items.feed(), matches!(item, Ok(None)) && !reading.over);
+        reading.over = !matches!(item, Ok(Some(_)));
+        // If logging fails an item is lost, and no other may come in its place.
+        note.end(py, &item)?;
+        news.log(py)?;
+        self.known.update(news);
+        *place() = Some(OfProcess::new(reading));
+        match item.map_err(|error| raise(py, &error))? {
+            Some(item) => F::to_python(py, item).map(Some),
+            None => Ok(None),
+        }
     }
 }

@@ -1,12 +1,12 @@
-//! A device: a place in its page. Its texts become Python objects when they are read.
+//! A device: a place among those that it came with. Its texts become Python objects when they are read.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyType};
-use things_core::Page as CorePage;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
+use things_core::Device as CoreDevice;
 
 use crate::error::raise;
 use crate::json;
@@ -16,18 +16,21 @@ use crate::json;
 /// Immutable. Two devices are equal if all that the service said of them is.
 #[pyclass(frozen, eq, module = "kpn_things", name = "Device")]
 pub(crate) struct Device {
-    page: Arc<CorePage>,
+    others: Arc<Vec<CoreDevice>>,
     place: u32,
 }
 
 impl Device {
-    pub(crate) fn new(page: &Arc<CorePage>, place: u32) -> Self {
-        Self { page: Arc::clone(page), place }
+    /// All of these devices. They share the memory.
+    pub(crate) fn all<'py>(py: Python<'py>, devices: &Arc<Vec<CoreDevice>>) -> PyResult<Bound<'py, PyTuple>> {
+        let one = |place| Bound::new(py, Self { others: Arc::clone(devices), place });
+        let all: PyResult<Vec<_>> = (0..devices.len() as u32).map(one).collect();
+        PyTuple::new(py, all?)
     }
 
-    fn core(&self) -> PyResult<&things_core::Device> {
-        // A device is only made for a place that its page has.
-        self.page.devices.get(self.place as usize).ok_or_else(|| PyRuntimeError::new_err("no such device"))
+    fn core(&self) -> PyResult<&CoreDevice> {
+        // A device is only made for a place that there is.
+        self.others.get(self.place as usize).ok_or_else(|| PyRuntimeError::new_err("no such device"))
     }
 }
 
@@ -105,11 +108,8 @@ impl Device {
     /// Reads a device as the service writes it: a JSON object, as `bytes` or `str`. Raises `DecodeError` if it is none.
     #[classmethod]
     fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let decoded = things_core::Device::from_json(&json::source(data)?)
-            .and_then(|device| Ok((device, CorePage::from_json(br#"{"content":[]}"#)?)));
-        let (device, mut page) = decoded.map_err(|error| raise(py, &error.into()))?;
-        page.devices.push(device);
-        Ok(Self { page: Arc::new(page), place: 0 })
+        let device = CoreDevice::from_json(&json::source(data)?).map_err(|error| raise(py, &error.into()))?;
+        Ok(Self { others: Arc::new(vec![device]), place: 0 })
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

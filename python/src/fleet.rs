@@ -1,9 +1,13 @@
 //! All devices of a listing.
 
+use std::fmt::Display;
+
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-/// All devices of a listing: a sequence of them, and how many the service told. Immutable.
+use crate::report::{ListingReport, Proof};
+
+/// All devices of a listing: a sequence of them, and what is known of its completeness. Immutable.
 #[pyclass(frozen, sequence, module = "kpn_things", name = "Fleet")]
 pub(crate) struct Fleet {
     /// The devices, in order.
@@ -11,23 +15,52 @@ pub(crate) struct Fleet {
     devices: Py<PyTuple>,
     /// How many pages they came on.
     #[pyo3(get)]
-    pages: usize,
-    /// How many the service told there are; `None` if it did not.
+    pages: u64,
+    /// The number of devices that the service counted; `None` if it counted none. That it is the number of devices here does not
+    /// prove that the listing is complete.
     #[pyo3(get)]
     total_elements: Option<u64>,
+    /// What the listing noticed of its own completeness.
+    #[pyo3(get)]
+    report: Py<ListingReport>,
+    /// The proof that the listing is complete; `None` if it was not by `verified`.
+    #[pyo3(get)]
+    proof: Option<Py<Proof>>,
+}
+
+impl Fleet {
+    /// The fleet of these devices. `known` holds the rest.
+    pub(crate) fn from_core(devices: &Bound<'_, PyAny>, known: &things_core::Fleet) -> PyResult<Self> {
+        let py = devices.py();
+        let report = Py::new(py, ListingReport::from_core(&known.report))?;
+        let proof = known.proof.map(|proof| Py::new(py, Proof::from_core(proof))).transpose()?;
+        Self::new(devices, known.pages, known.total_elements, Some(report), proof)
+    }
 }
 
 #[pymethods]
 impl Fleet {
     #[classattr]
     #[pyo3(name = "__match_args__")]
-    const MATCH_ARGS: (&'static str, &'static str, &'static str) = ("devices", "pages", "total_elements");
+    const MATCH_ARGS: (&'static str, &'static str, &'static str, &'static str, &'static str) =
+        ("devices", "pages", "total_elements", "report", "proof");
 
     #[new]
-    #[pyo3(signature = (devices, pages, total_elements=None))]
-    fn new(devices: &Bound<'_, PyAny>, pages: usize, total_elements: Option<u64>) -> PyResult<Self> {
-        let devices = devices.py().get_type::<PyTuple>().call1((devices,))?.cast_into()?.unbind();
-        Ok(Self { devices, pages, total_elements })
+    #[pyo3(signature = (devices, pages, total_elements=None, report=None, proof=None))]
+    fn new(
+        devices: &Bound<'_, PyAny>,
+        pages: u64,
+        total_elements: Option<u64>,
+        report: Option<Py<ListingReport>>,
+        proof: Option<Py<Proof>>,
+    ) -> PyResult<Self> {
+        let py = devices.py();
+        let devices: Bound<'_, PyTuple> = py.get_type::<PyTuple>().call1((devices,))?.cast_into()?;
+        let report = match report {
+            Some(report) => report,
+            None => Py::new(py, ListingReport::new(devices.len() as u64, 0, total_elements, None))?,
+        };
+        Ok(Self { devices: devices.unbind(), pages, total_elements, report, proof })
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
@@ -59,14 +92,22 @@ impl Fleet {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let total = self.total_elements.map_or("None".to_owned(), |total| total.to_string());
-        format!("Fleet(devices={}, pages={}, total_elements={total})", self.__len__(py), self.pages)
+        let proof = self.proof.as_ref().map(|proof| format!(", proof={}", proof.get().__repr__()));
+        format!(
+            "Fleet(devices={}, pages={}, total_elements={}{})",
+            self.__len__(py),
+            self.pages,
+            shown(self.total_elements),
+            proof.unwrap_or_default()
+        )
     }
 
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<bool> {
         let other = other.get();
         Ok(self.pages == other.pages
             && self.total_elements == other.total_elements
+            && self.report.get() == other.report.get()
+            && self.proof.as_ref().map(Py::get) == other.proof.as_ref().map(Py::get)
             && self.devices.bind(py).eq(&other.devices)?)
     }
 
@@ -76,7 +117,12 @@ impl Fleet {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let this = slf.get();
-        let arguments = (&this.devices, this.pages, this.total_elements).into_pyobject(slf.py())?;
-        Ok((slf.get_type().into_any(), arguments))
+        let arguments = (&this.devices, this.pages, this.total_elements, &this.report, &this.proof);
+        Ok((slf.get_type().into_any(), arguments.into_pyobject(slf.py())?))
     }
+}
+
+/// What may be absent, as Python writes it.
+pub(crate) fn shown(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
 }

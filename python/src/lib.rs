@@ -16,10 +16,12 @@ mod error;
 mod fleet;
 mod interrupt;
 mod json;
+mod listing;
 mod log;
 mod page;
 mod process;
 mod receipt;
+mod report;
 mod response;
 mod simulator;
 
@@ -33,11 +35,11 @@ mod _native {
     use things_core::ErrorKind;
 
     #[pymodule_export]
-    use super::async_client::{AsyncCaller, AsyncPages};
+    use super::async_client::{AsyncCaller, AsyncFeed};
     #[pymodule_export]
     use super::cli;
     #[pymodule_export]
-    use super::client::{Caller, Pages};
+    use super::client::{Caller, Feed};
     #[pymodule_export]
     use super::clock::TestClock;
     #[pymodule_export]
@@ -50,6 +52,8 @@ mod _native {
     use super::page::Page;
     #[pymodule_export]
     use super::receipt::Receipt;
+    #[pymodule_export]
+    use super::report::{ListingReport, Proof};
     #[pymodule_export]
     use super::response::Response;
     #[pymodule_export]

@@ -24,9 +24,7 @@ impl Note {
     /// Logs the end of the call. That the outcome of a downlink is unknown is logged in any case.
     pub(crate) fn end<T>(self, py: Python<'_>, result: &Result<T, Error>) -> PyResult<()> {
         match (self.0, result) {
-            (_, Err(error)) if error.outcome() == Some(Outcome::Unknown) => {
-                log(py, WARNING, &error.to_string())
-            }
+            (_, Err(error)) if error.outcome() == Some(Outcome::Unknown) => warn(py, &error.to_string()),
             (Some(_), Err(error)) => log(py, DEBUG, &error.to_string()),
             (Some((what, start)), Ok(_)) => {
                 log(py, DEBUG, &format!("{what}: done in {:.1?}", start.elapsed()))
@@ -34,6 +32,11 @@ impl Note {
             (None, _) => Ok(()),
         }
     }
+}
+
+/// Logs what the user should know.
+pub(crate) fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
+    log(py, WARNING, text)
 }
 
 fn log(py: Python<'_>, level: u8, text: &str) -> PyResult<()> {

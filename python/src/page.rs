@@ -1,42 +1,42 @@
 //! A page of a listing.
 
+use std::mem;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
-use things_core::Page as CorePage;
+use things_core::{Device as CoreDevice, Page as CorePage};
 
 use crate::device::Device;
 use crate::error::raise;
+use crate::fleet::shown;
 use crate::json;
 
 /// One page of a listing, as the service gave it.
 #[pyclass(frozen, eq, sequence, module = "kpn_things", name = "Page")]
 pub(crate) struct Page {
-    core: Arc<CorePage>,
-    devices: PyOnceLock<Py<PyTuple>>,
+    /// All but its devices.
+    core: CorePage,
+    devices: Arc<Vec<CoreDevice>>,
+    tuple: PyOnceLock<Py<PyTuple>>,
 }
 
 impl Page {
-    pub(crate) fn new(page: CorePage) -> Self {
-        Self { core: Arc::new(page), devices: PyOnceLock::new() }
+    pub(crate) fn new(mut page: CorePage) -> Self {
+        let devices = Arc::new(mem::take(&mut page.devices));
+        Self { core: page, devices, tuple: PyOnceLock::new() }
     }
 
     fn tuple<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyTuple>> {
-        let make = || {
-            let places = 0..self.core.devices.len() as u32;
-            let devices: PyResult<Vec<_>> =
-                places.map(|place| Bound::new(py, Device::new(&self.core, place))).collect();
-            Ok::<_, PyErr>(PyTuple::new(py, devices?)?.unbind())
-        };
-        Ok(self.devices.get_or_try_init(py, make)?.bind(py))
+        let make = || Device::all(py, &self.devices).map(Bound::unbind);
+        Ok(self.tuple.get_or_try_init(py, make)?.bind(py))
     }
 }
 
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
-        self.core == other.core
+        self.core == other.core && self.devices == other.devices
     }
 }
 
@@ -116,7 +116,7 @@ impl Page {
     }
 
     fn __len__(&self) -> usize {
-        self.core.devices.len()
+        self.devices.len()
     }
 
     fn __bool__(&self) -> bool {
@@ -132,17 +132,16 @@ impl Page {
     }
 
     fn __repr__(&self) -> String {
-        let told = |number: Option<u64>| number.map_or("None".to_owned(), |number| number.to_string());
         format!(
             "Page(number={}, devices={}, total_elements={})",
-            told(self.core.number),
-            self.core.devices.len(),
-            told(self.core.total_elements)
+            shown(self.core.number),
+            self.devices.len(),
+            shown(self.core.total_elements)
         )
     }
 
     fn __hash__(&self) -> u64 {
-        self.core.number.unwrap_or_default() ^ self.core.devices.len() as u64
+        self.core.number.unwrap_or_default() ^ self.devices.len() as u64
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
@@ -155,7 +154,7 @@ impl Page {
         ];
         let known = counts.map(|(name, count)| (name, serde_json::json!(count).to_string()));
         let ends = [("first", core.first.to_string()), ("last", core.last.to_string())];
-        let devices = serde_json::to_string(&core.devices).map_err(json::unwritable)?;
+        let devices = serde_json::to_string(&*slf.get().devices).map_err(json::unwritable)?;
         let mut text = format!(r#"{{"content":{devices}"#);
         for (name, value) in known.into_iter().chain(ends) {
             text += &format!(",{name:?}:{value}");

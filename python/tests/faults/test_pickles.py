@@ -16,7 +16,20 @@ import pytest
 
 import kpn_things
 from behaviour.service import KEY_ID, SECRET, TOKEN, Service
-from kpn_things import AsyncClient, Client, ConfigError, Device, Fleet, KpnThingsError, Page, Receipt, Response, errors
+from kpn_things import (
+    AsyncClient,
+    Client,
+    ConfigError,
+    Device,
+    Fleet,
+    KpnThingsError,
+    ListingReport,
+    Page,
+    Proof,
+    Receipt,
+    Response,
+    errors,
+)
 from kpn_things._native import ERROR_KINDS
 
 from .caller import Caller, either
@@ -47,7 +60,9 @@ def device() -> Device:
 MODELS: dict[type, Callable[[], Any]] = {
     Device: device,
     Page: lambda: Page.from_json(json.dumps(PAGE).encode()),
-    Fleet: lambda: Fleet((device(), device()), 1, 2),
+    Fleet: lambda: Fleet((device(), device()), 7, 60, ListingReport(48, 12, 60, (58, 61)), Proof(7, 1)),
+    ListingReport: lambda: ListingReport(48, 12, 60, (58, 61)),
+    Proof: lambda: Proof(7, 1),
     Receipt: lambda: Receipt(201, {"state": {"name": "Pending"}}, "valve-42", 2),
     Response: lambda: Response(200, b"\x00\xff", [("content-type", "text/plain"), ("x", "1"), ("x", "2")], 2, 0.5),
 }
@@ -79,6 +94,8 @@ def test_r24_models_come_back_equal(caller: type[Caller], service: Service) -> N
         came = {
             "a fleet": listed,
             "a device of a fleet": listed[0],
+            "the report of a fleet": listed.report,
+            "the proof of a fleet": client.call(lambda client: client.devices().verified().collect()).proof,
             "a page": client.call(lambda client: first(client.devices().pages())),
             "a receipt": client.call(downlink("valve-42")),
             "a response": client.call(lambda client: client.request("GET", "/devices")),

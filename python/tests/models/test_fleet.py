@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kpn_things import Device, Fleet
+from kpn_things import Device, Fleet, ListingReport, Proof
 
 
 def device(uuid: str) -> Device:
@@ -53,8 +53,34 @@ def test_it_says_how_many_devices_the_service_told() -> None:
     assert fleet("a").devices == (device("a"),)
 
 
+def test_it_holds_a_report_and_perhaps_a_proof() -> None:
+    assert fleet("a", "b").report == ListingReport(2, total_elements=9)
+    assert fleet("a").proof is None
+    proven = Fleet([device("a")], 1, 1, ListingReport(1, 2, 1), Proof(7))
+    assert (proven.report, proven.proof) == (ListingReport(1, 2, 1), Proof(7))
+    assert proven.report is proven.report
+
+
+def test_fleets_are_equal_if_all_of_them_is() -> None:
+    report, proof = ListingReport(1, 2, 1), Proof(7)
+    proven = Fleet([device("a")], 1, 1, report, proof)
+    assert proven == Fleet([device("a")], 1, 1, ListingReport(1, 2, 1), Proof(7))
+    assert hash(proven) == hash(Fleet([device("a")], 1, 1))
+    for other in (
+        Fleet([device("b")], 1, 1, report, proof),
+        Fleet([device("a")], 2, 1, report, proof),
+        Fleet([device("a")], 1, 2, report, proof),
+        Fleet([device("a")], 1, 1, ListingReport(1), proof),
+        Fleet([device("a")], 1, 1, report, Proof(8)),
+        Fleet([device("a")], 1, 1, report),
+    ):
+        assert other != proven
+
+
 def test_the_repr_counts_and_does_not_list() -> None:
     assert repr(fleet("a", "b")) == "Fleet(devices=2, pages=1, total_elements=9)"
+    proven = Fleet([device("a")], 7, 1, proof=Proof(7))
+    assert repr(proven) == "Fleet(devices=1, pages=7, total_elements=1, proof=Proof(requests=7, repairs=0))"
 
 
 def test_fleets_are_matched_as_sequences_and_by_their_fields() -> None:

@@ -23,9 +23,9 @@ OURS = {
     "kpn_things",
     "kpn_things._arguments",
     "kpn_things._async_client",
-    "kpn_things._async_listing",
     "kpn_things._base",
     "kpn_things._client",
+    "kpn_things._listing",
     "kpn_things._native",
     "kpn_things.errors",
 }

@@ -10,14 +10,32 @@ from typing import Any
 import pytest
 
 import kpn_things
-from kpn_things import AsyncClient, AsyncDevices, Client, Devices
+from kpn_things import (
+    AsyncClient,
+    AsyncDevices,
+    AsyncListing,
+    AsyncVerifiedDevices,
+    Client,
+    Devices,
+    Listing,
+    VerifiedDevices,
+)
 from kpn_things._options import Options
 from kpn_things.testing import Simulator
 
 ASYNC_NAMES = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
-ASYNC_TYPES = {"Devices": "AsyncDevices", "Iterator[Device]": "AsyncListing[Device]", "Iterator[Page]": "AsyncListing[Page]"}
+ASYNC_TYPES = {
+    "Devices": "AsyncDevices",
+    "VerifiedDevices": "AsyncVerifiedDevices",
+    "Listing[Device]": "AsyncListing[Device]",
+    "Listing[Page]": "AsyncListing[Page]",
+    "Listing[tuple[Device, ...]]": "AsyncListing[tuple[Device, ...]]",
+}
 
-PAIRS = pytest.mark.parametrize(("sync", "asynchronous"), [(Client, AsyncClient), (Devices, AsyncDevices)])
+PAIRS = pytest.mark.parametrize(
+    ("sync", "asynchronous"),
+    [(Client, AsyncClient), (Devices, AsyncDevices), (VerifiedDevices, AsyncVerifiedDevices), (Listing, AsyncListing)],
+)
 
 
 def methods(cls: type) -> dict[str, Any]:

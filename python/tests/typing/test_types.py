@@ -15,16 +15,22 @@ from kpn_things import (
     AsyncClient,
     AsyncDevices,
     AsyncListing,
+    AsyncVerifiedDevices,
     AuthError,
     Client,
     ConnectError,
     Device,
     Devices,
     Fleet,
+    IncompleteError,
     KpnThingsError,
+    Listing,
+    ListingReport,
     Page,
+    Proof,
     Receipt,
     Response,
+    VerifiedDevices,
 )
 from kpn_things.testing import ReceivedDownlink, ReceivedRequest, Simulator
 
@@ -50,9 +56,16 @@ def test_a_client(simulator: Simulator, tmp_path: Path) -> None:
         assert_type(client.for_customer(simulator.customers[0]), Client)
         assert_type(client.devices(), Devices)
         assert_type(client.devices().collect(), Fleet)
-        assert_type(client.devices().pages(), Iterator[Page])
+        assert_type(client.devices().pages(), Listing[Page])
         for device in client.devices(search="a", sort_by="name", descending=True, page_size=2, window=1, timeout=5, deadline=60):
             assert_type(device, Device)
+        assert_type(client.devices(strict=True).verified(), VerifiedDevices)
+        assert_type(client.devices().verified().collect(), Fleet)
+        assert_type(client.devices().verified().batches(), Listing[tuple[Device, ...]])
+        listing = iter(client.devices().verified())
+        assert_type(next(listing), Device)
+        assert_type(listing.report, ListingReport)
+        assert_type(listing.proof, "Proof | None")
         assert_type(client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference="a", timeout=5), Receipt)
         assert_type(client.send_senml([{"n": "a", "v": 1}], device=DEV_EUI), Receipt)
         assert_type(client.request("GET", "/api/devices", params={"pageSize": 1}, headers=ACCEPT), Response)
@@ -68,6 +81,11 @@ def test_an_async_client(simulator: Simulator) -> None:
             assert_type(await client.devices().collect(), Fleet)
             assert_type(client.devices().pages(), AsyncListing[Page])
             async for device in client.devices():
+                assert_type(device, Device)
+            assert_type(client.devices(strict=True).verified(), AsyncVerifiedDevices)
+            assert_type(await client.devices().verified().collect(), Fleet)
+            assert_type(client.devices().verified().batches(), AsyncListing[tuple[Device, ...]])
+            async for device in client.devices().verified():
                 assert_type(device, Device)
             sending = client.send_downlink(DEV_EUI, b"\x01", port=1)
             task = asyncio.create_task(assert_type(sending, Coroutine[Any, Any, Receipt]))
@@ -105,6 +123,10 @@ def test_models() -> None:
     assert_type(fleet.devices, tuple[Device, ...])
     assert_type(fleet.pages, int)
     assert_type(fleet.total_elements, "int | None")
+    assert_type(fleet.report, ListingReport)
+    assert_type(fleet.report.moved_totals, "tuple[int, int] | None")
+    assert_type(fleet.proof, "Proof | None")
+    assert_type(Fleet([device], 1, 1, ListingReport(1), Proof(1)).proof, "Proof | None")
     assert_type(fleet[0], Device)
     assert_type(fleet[0:1], tuple[Device, ...])
     assert_type([one.name for one in fleet], list[str])

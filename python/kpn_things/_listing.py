@@ -1,0 +1,170 @@
+"""What a listing gives, one by one or all at once."""
+
+from itertools import chain
+
+from .errors import IncompleteError, KpnThingsError
+
+
+class Listing:
+    """The devices of a listing, its pages or its batches, one after the other.
+
+    One that was interrupted in the middle is cut off: it raises `RuntimeError` from then on, and does not look as if it had
+    come to its end.
+    """
+
+    __module__ = "kpn_things"
+    __slots__ = ("_feed", "_known", "_of", "_ready")
+    # It is generic by its stub alone: to import `typing` takes longer than all of ours.
+    __class_getitem__ = classmethod(type(list[int]))
+
+    def __init__(self, feed, of):
+        self._feed = self._known = feed
+        self._of = of
+        self._ready = iter(())
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while True:
+            for item in self._ready:
+                return item
+            self._ready = iter(self._of(self._next()))
+
+    @property
+    def report(self):
+        """What the listing noticed of its own completeness, in the pages read so far."""
+        return self._known.report
+
+    @property
+    def proof(self):
+        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        return self._known.proof
+
+    def close(self):
+        """Ends it, and the fetching of its pages."""
+        self._end()
+        self._ready = iter(())
+
+    def _next(self):
+        if self._feed is None:
+            raise StopIteration
+        try:
+            return next(self._feed)
+        except (StopIteration, KpnThingsError):
+            self._end()
+            raise
+
+    def _end(self):
+        if self._feed is not None:
+            self._known, self._feed = Known(self._feed), None
+
+
+class AsyncListing:
+    """The devices of a listing, its pages or its batches, one after the other.
+
+    One that was cancelled in the middle is cut off: it raises `RuntimeError` from then on, where a generator would look as
+    if it had come to its end.
+    """
+
+    __module__ = "kpn_things"
+    __slots__ = ("_cut", "_feed", "_known", "_of", "_ready")
+    __class_getitem__ = classmethod(type(list[int]))
+
+    def __init__(self, feed, of):
+        self._feed = self._known = feed
+        self._of = of
+        self._ready = iter(())
+        self._cut = False
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        while True:
+            for item in self._ready:
+                return item
+            batch = await self._next_batch()
+            if batch is None:
+                raise StopAsyncIteration
+            self._ready = chain.from_iterable(map(self._of, batch))
+
+    @property
+    def report(self):
+        """What the listing noticed of its own completeness, in the pages read so far."""
+        return self._known.report
+
+    @property
+    def proof(self):
+        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        return self._known.proof
+
+    async def aclose(self):
+        """Ends it, and the fetching of its pages."""
+        self._end()
+        self._ready = iter(())
+
+    async def _next_batch(self):
+        if self._cut:
+            raise RuntimeError("the listing is read by another task, or was cancelled: list again")
+        if self._feed is None:
+            return None
+        self._cut = True
+        try:
+            batch = await self._feed.next_batch()
+        except KpnThingsError:
+            self._cut = False
+            self._end()
+            raise
+        self._cut = False
+        if batch is None:
+            self._end()
+        return batch
+
+    def _end(self):
+        if self._feed is not None:
+            self._known, self._feed = Known(self._feed), None
+
+
+class Known:
+    """What was known of a listing when it ended. To let go of the feed ends its threads, tasks and connections."""
+
+    __slots__ = ("proof", "report")
+
+    def __init__(self, feed):
+        self.report = feed.report
+        self.proof = feed.proof
+
+
+def devices_of(item):
+    """The devices of a page, or of a batch, which is nothing else."""
+    return item if isinstance(item, tuple) else item.devices
+
+
+def itself(item):
+    """A page or a batch, as one item."""
+    return (item,)
+
+
+def collect(feed):
+    """All devices at once. What cannot be proven complete is in the error."""
+    found = []
+    try:
+        for item in feed:
+            found.extend(devices_of(item))
+    except IncompleteError as error:
+        error.devices = tuple(found)
+        raise
+    return feed.fleet(found)
+
+
+async def collect_async(feed):
+    """All devices at once. What cannot be proven complete is in the error."""
+    found = []
+    try:
+        while (batch := await feed.next_batch()) is not None:
+            found.extend(chain.from_iterable(map(devices_of, batch)))
+    except IncompleteError as error:
+        error.devices = tuple(found)
+        raise
+    return feed.fleet(found)

@@ -1,0 +1,78 @@
+//! What the listings of both clients have in common.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use things_core::{DeviceFeed, Fleet as CoreFleet, Pages, Verified};
+
+use crate::device::Device;
+use crate::fleet::Fleet;
+use crate::log;
+use crate::page::Page;
+use crate::report::{ListingReport, Proof};
+
+/// A feed of devices, and its items as Python gets them.
+pub(crate) trait Source: DeviceFeed {
+    fn to_python(py: Python<'_>, item: Self::Item) -> PyResult<Py<PyAny>>;
+}
+
+impl Source for Pages {
+    fn to_python(py: Python<'_>, page: Self::Item) -> PyResult<Py<PyAny>> {
+        Ok(Bound::new(py, Page::new(page))?.into_any().unbind())
+    }
+}
+
+impl Source for Verified {
+    fn to_python(py: Python<'_>, devices: Self::Item) -> PyResult<Py<PyAny>> {
+        Ok(Device::all(py, &Arc::new(devices))?.into_any().unbind())
+    }
+}
+
+/// What is known of a listing so far. It can be read while the next items are fetched.
+#[derive(Clone, Default)]
+pub(crate) struct Known(Arc<Mutex<CoreFleet>>);
+
+impl Known {
+    /// Takes in what the feed knows.
+    pub(crate) fn update(&self, news: News) {
+        *self.lock() = news.fleet;
+    }
+
+    pub(crate) fn report(&self) -> ListingReport {
+        ListingReport::from_core(&self.lock().report)
+    }
+
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        self.lock().proof.map(Proof::from_core)
+    }
+
+    /// The fleet of all devices that were listed.
+    pub(crate) fn fleet(&self, devices: &Bound<'_, PyAny>) -> PyResult<Fleet> {
+        let known = self.lock().clone();
+        Fleet::from_core(devices, &known)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CoreFleet> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a feed knows after items were taken.
+pub(crate) struct News {
+    /// All but its devices.
+    fleet: CoreFleet,
+    /// What the user should know at the end.
+    warning: Option<String>,
+}
+
+impl News {
+    pub(crate) fn of(feed: &impl DeviceFeed, ended: bool) -> Self {
+        let warning = if ended { feed.warning() } else { None };
+        Self { fleet: feed.fleet(Vec::new()), warning }
+    }
+
+    /// Logs what the user should know.
+    pub(crate) fn log(&self, py: Python<'_>) -> PyResult<()> {
+        self.warning.as_ref().map_or(Ok(()), |warning| log::warn(py, warning))
+    }
+}
