@@ -88,7 +88,7 @@ class AsyncClient(BaseClient):
             timeout: Seconds for one page, with its token and its retries; the default is the client's.
             deadline: Seconds for all pages together, from the first request. By default there is no such limit.
             strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
-                devices than the service counts. By default that is a warning in the log, and in the `report`.
+                devices than the service counts. By default this is logged as a warning, and is in the `report`.
         """
         size, window = whole("page_size", page_size), whole("window", window)
         arguments = (search, sort_by, descending, size, window, timeout, deadline)
@@ -213,12 +213,12 @@ class AsyncDevices:
 
         Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
         by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
-        cannot be combined with it: that is an `InputError` where the listing begins.
+        cannot be combined with it: the listing raises `InputError` before anything is sent.
         """
         return AsyncVerifiedDevices(self._caller, self._arguments)
 
     def _feed(self) -> AsyncFeed[Page]:
-        return self._caller.pages(*self._arguments, self._strict)
+        return self._caller.pages(self._strict, *self._arguments)
 
 
 class AsyncVerifiedDevices:

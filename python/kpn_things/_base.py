@@ -177,7 +177,7 @@ def _config(
         max_body=whole("max_body", max_body, ConfigError),
         max_pages=whole("max_pages", max_pages, ConfigError),
         ca_bundle=ca_bundle if ca_bundle is None or isinstance(ca_bundle, bytes) else _read(ca_bundle),
-        allow_http=[allow_http] if isinstance(allow_http, str) else allow_http and list(allow_http),
+        allow_http=[allow_http] if isinstance(allow_http, str) else None if allow_http is None else list(allow_http),
         **settings,
     )
 

@@ -1,4 +1,4 @@
-"""What a listing gives, one by one or all at once."""
+"""Iterators over a listing, and functions that collect one."""
 
 from itertools import chain
 
@@ -8,8 +8,7 @@ from .errors import IncompleteError, KpnThingsError
 class Listing:
     """The devices of a listing, its pages or its batches, one after the other.
 
-    One that was interrupted in the middle is cut off: it raises `RuntimeError` from then on, and does not look as if it had
-    come to its end.
+    A listing that was interrupted in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     __module__ = "kpn_things"
@@ -33,16 +32,16 @@ class Listing:
 
     @property
     def report(self):
-        """What the listing noticed of its own completeness, in the pages read so far."""
+        """What the listing noticed about its own completeness, in the pages read so far."""
         return self._known.report
 
     @property
     def proof(self):
-        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
         return self._known.proof
 
     def close(self):
-        """Ends it, and the fetching of its pages."""
+        """Ends the listing. No more pages are requested."""
         self._end()
         self._ready = iter(())
 
@@ -63,8 +62,7 @@ class Listing:
 class AsyncListing:
     """The devices of a listing, its pages or its batches, one after the other.
 
-    One that was cancelled in the middle is cut off: it raises `RuntimeError` from then on, where a generator would look as
-    if it had come to its end.
+    A listing that was cancelled in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     __module__ = "kpn_things"
@@ -91,16 +89,16 @@ class AsyncListing:
 
     @property
     def report(self):
-        """What the listing noticed of its own completeness, in the pages read so far."""
+        """What the listing noticed about its own completeness, in the pages read so far."""
         return self._known.report
 
     @property
     def proof(self):
-        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
         return self._known.proof
 
     async def aclose(self):
-        """Ends it, and the fetching of its pages."""
+        """Ends the listing. No more pages are requested."""
         self._end()
         self._ready = iter(())
 
@@ -127,7 +125,7 @@ class AsyncListing:
 
 
 class Known:
-    """What was known of a listing when it ended. To let go of the feed ends its threads, tasks and connections."""
+    """What was known of a listing when it ended. Its feed can be dropped, which ends threads and tasks."""
 
     __slots__ = ("proof", "report")
 
@@ -137,17 +135,17 @@ class Known:
 
 
 def devices_of(item):
-    """The devices of a page, or of a batch, which is nothing else."""
+    """The devices of a page or of a batch."""
     return item if isinstance(item, tuple) else item.devices
 
 
 def itself(item):
-    """A page or a batch, as one item."""
+    """The page or the batch, as the only item."""
     return (item,)
 
 
 def collect(feed):
-    """All devices at once. What cannot be proven complete is in the error."""
+    """All devices at once. If the proof fails, the error holds the devices that were listed."""
     found = []
     try:
         for item in feed:
@@ -159,7 +157,7 @@ def collect(feed):
 
 
 async def collect_async(feed):
-    """All devices at once. What cannot be proven complete is in the error."""
+    """All devices at once. If the proof fails, the error holds the devices that were listed."""
     found = []
     try:
         while (batch := await feed.next_batch()) is not None:

@@ -12,8 +12,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 class Listing(Generic[_T_co]):
     """The devices of a listing, its pages or its batches, one after the other.
 
-    One that was interrupted in the middle is cut off: it raises `RuntimeError` from then on, and does not look as if it had
-    come to its end.
+    A listing that was interrupted in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     def __init__(self, feed: Feed[_T], of: Callable[[_T], Iterable[_T_co]]) -> None: ...
@@ -22,20 +21,19 @@ class Listing(Generic[_T_co]):
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed of its own completeness, in the pages read so far."""
+        """What the listing noticed about its own completeness, in the pages read so far."""
 
     @property
     def proof(self) -> Proof | None:
-        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
 
     def close(self) -> None:
-        """Ends it, and the fetching of its pages."""
+        """Ends the listing. No more pages are requested."""
 
 class AsyncListing(Generic[_T_co]):
     """The devices of a listing, its pages or its batches, one after the other.
 
-    One that was cancelled in the middle is cut off: it raises `RuntimeError` from then on, where a generator would look as
-    if it had come to its end.
+    A listing that was cancelled in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     def __init__(self, feed: AsyncFeed[_T], of: Callable[[_T], Iterable[_T_co]]) -> None: ...
@@ -44,17 +42,17 @@ class AsyncListing(Generic[_T_co]):
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed of its own completeness, in the pages read so far."""
+        """What the listing noticed about its own completeness, in the pages read so far."""
 
     @property
     def proof(self) -> Proof | None:
-        """The proof that the listing is complete, at the end of one by `verified`; otherwise `None`."""
+        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
 
     async def aclose(self) -> None:
-        """Ends it, and the fetching of its pages."""
+        """Ends the listing. No more pages are requested."""
 
 class Known:
-    """What was known of a listing when it ended. To let go of the feed ends its threads, tasks and connections."""
+    """What was known of a listing when it ended. Its feed can be dropped, which ends threads and tasks."""
 
     report: ListingReport
     proof: Proof | None
@@ -62,13 +60,13 @@ class Known:
     def __init__(self, feed: Feed[Any] | AsyncFeed[Any]) -> None: ...
 
 def devices_of(item: Page | tuple[Device, ...]) -> tuple[Device, ...]:
-    """The devices of a page, or of a batch, which is nothing else."""
+    """The devices of a page or of a batch."""
 
 def itself(item: _T) -> tuple[_T]:
-    """A page or a batch, as one item."""
+    """The page or the batch, as the only item."""
 
 def collect(feed: Feed[Page] | Feed[tuple[Device, ...]]) -> Fleet:
-    """All devices at once. What cannot be proven complete is in the error."""
+    """All devices at once. If the proof fails, the error holds the devices that were listed."""
 
 async def collect_async(feed: AsyncFeed[Page] | AsyncFeed[tuple[Device, ...]]) -> Fleet:
-    """All devices at once. What cannot be proven complete is in the error."""
+    """All devices at once. If the proof fails, the error holds the devices that were listed."""

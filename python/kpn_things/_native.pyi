@@ -168,11 +168,11 @@ class Fleet(Sequence[Device]):
 
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed of its own completeness."""
+        """What the listing noticed about its own completeness."""
 
     @property
     def proof(self) -> Proof | None:
-        """The proof that the listing is complete; `None` if it was not by `verified`."""
+        """The proof that the listing is complete; `None` for a listing without `verified`."""
 
     def index(self, device: Any, start: int = 0, stop: int = sys.maxsize, /) -> int:
         """The first place of a device, `ValueError` if it is not there."""
@@ -192,7 +192,7 @@ class Fleet(Sequence[Device]):
 
 @final
 class ListingReport:
-    """What a plain listing noticed of its own completeness. Immutable.
+    """What a plain listing noticed about its own completeness. Immutable.
 
     Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted. If
     devices are added or removed during the listing, doubles and moved totals are normal. A report without a notice does not
@@ -228,7 +228,7 @@ class ListingReport:
 
     @property
     def missing(self) -> int:
-        """How many devices fewer came than the service counted; 0 if it counted none."""
+        """How many fewer devices came than the service counted; 0 if it counted none."""
 
     @property
     def is_clean(self) -> bool:
@@ -406,6 +406,7 @@ class Caller:
 
     def pages(
         self,
+        strict: bool,
         search: str | None,
         sort_by: str | None,
         descending: bool | None,
@@ -413,7 +414,6 @@ class Caller:
         window: int,
         timeout: float | None,
         deadline: float | None,
-        strict: bool,
     ) -> Feed[Page]:
         """The pages of a listing."""
 
@@ -467,7 +467,7 @@ class Feed(Generic[_T_co]):
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> _T_co: ...
-    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     @property
     def report(self) -> ListingReport:
         """What the listing noticed so far."""
@@ -492,6 +492,7 @@ class AsyncCaller:
 
     def pages(
         self,
+        strict: bool,
         search: str | None,
         sort_by: str | None,
         descending: bool | None,
@@ -499,7 +500,6 @@ class AsyncCaller:
         window: int,
         timeout: float | None,
         deadline: float | None,
-        strict: bool,
     ) -> AsyncFeed[Page]:
         """The pages of a listing."""
 
@@ -551,7 +551,7 @@ class AsyncCaller:
 class AsyncFeed(Generic[_T_co]):
     """The items of a listing, as many at once as are there."""
 
-    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def next_batch(self) -> Future[list[_T_co] | None]:
         """A future of the items that are there, in order: a list of at least one, or `None` at the end."""
 

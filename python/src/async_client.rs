@@ -93,6 +93,7 @@ impl AsyncCaller {
     fn pages(
         &self,
         py: Python<'_>,
+        strict: bool,
         search: Option<String>,
         sort_by: Option<String>,
         descending: Option<bool>,
@@ -100,7 +101,6 @@ impl AsyncCaller {
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-        strict: bool,
     ) -> PyResult<AsyncFeed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;

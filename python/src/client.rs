@@ -104,6 +104,7 @@ impl Caller {
     fn pages(
         &self,
         py: Python<'_>,
+        strict: bool,
         search: Option<String>,
         sort_by: Option<String>,
         descending: Option<bool>,
@@ -111,7 +112,6 @@ impl Caller {
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-        strict: bool,
     ) -> PyResult<Feed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;

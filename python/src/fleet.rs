@@ -20,10 +20,10 @@ pub(crate) struct Fleet {
     /// prove that the listing is complete.
     #[pyo3(get)]
     total_elements: Option<u64>,
-    /// What the listing noticed of its own completeness.
+    /// What the listing noticed about its own completeness.
     #[pyo3(get)]
     report: Py<ListingReport>,
-    /// The proof that the listing is complete; `None` if it was not by `verified`.
+    /// The proof that the listing is complete; `None` for a listing without `verified`.
     #[pyo3(get)]
     proof: Option<Py<Proof>>,
 }

@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::fleet::shown;
 
-/// What a plain listing noticed of its own completeness. Immutable.
+/// What a plain listing noticed about its own completeness. Immutable.
 ///
 /// Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted. If
 /// devices are added or removed during the listing, doubles and moved totals are normal. A report without a notice does not
@@ -83,7 +83,7 @@ impl ListingReport {
         self.moved_totals
     }
 
-    /// How many devices fewer came than the service counted; 0 if it counted none.
+    /// How many fewer devices came than the service counted; 0 if it counted none.
     #[getter]
     fn missing(&self) -> u64 {
         self.core().missing()

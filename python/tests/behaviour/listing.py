@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -23,6 +23,18 @@ class Read:
     error: KpnThingsError | None = None
     report: ListingReport | None = None
     proof: Proof | None = None
+
+
+class Lister(Protocol):
+    """Lists with either client."""
+
+    def read(self, listing: From) -> Read:
+        """Iterates to the end, or to an error."""
+        ...
+
+    def collect(self, listing: From) -> Fleet:
+        """Takes all devices at once."""
+        ...
 
 
 @dataclass
@@ -87,8 +99,6 @@ class Asynchronous:
 
         return asyncio.run(main())
 
-
-Lister = Blocking | Asynchronous
 
 either = pytest.mark.parametrize("lister", [Blocking, Asynchronous], ids=["sync", "async"])
 """Runs a test with either client."""

@@ -21,8 +21,12 @@ from .program import Program
 
 Make = Callable[[Any], Lister]
 
-HIDDEN = {"devices": 45, "quirks": ["empty-page:1"]}
+HIDDEN: dict[str, Any] = {"devices": 45, "quirks": ["empty-page:1"]}
 """The second page lists no devices, whatever its size: after ten devices there is a gap that cannot be closed."""
+
+
+def verified(client: Any) -> Any:
+    return client.devices(page_size=10).verified()
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def lists(make: Make, **options: Any) -> Iterator[tuple[Simulator, Lister]]:
 @either
 def test_a_fleet_is_proven_with_the_requests_that_it_took(lister: Make) -> None:
     with lists(lister, devices=45) as (simulator, client):
-        fleet = client.collect(lambda client: client.devices(page_size=10).verified())
+        fleet = client.collect(verified)
         requests = simulator.calls("devices")
     assert fleet.proof is not None
     assert (fleet.proof.requests, fleet.pages, fleet.total_elements, len(fleet)) == (requests, requests, 45, 45)
@@ -46,9 +50,9 @@ def test_a_fleet_is_proven_with_the_requests_that_it_took(lister: Make) -> None:
 @either
 def test_devices_come_one_by_one_and_the_proof_at_the_end(lister: Make) -> None:
     with lists(lister, devices=45) as (simulator, client):
-        one_by_one = client.read(lambda client: client.devices(page_size=10).verified())
+        one_by_one = client.read(verified)
         requests = simulator.calls("devices")
-        all_at_once = client.collect(lambda client: client.devices(page_size=10).verified())
+        all_at_once = client.collect(verified)
     assert one_by_one.error is None
     assert tuple(one_by_one.items) == all_at_once.devices
     assert one_by_one.proof == Proof(requests)
@@ -59,7 +63,7 @@ def test_devices_come_one_by_one_and_the_proof_at_the_end(lister: Make) -> None:
 def test_batches_hold_the_same_devices(lister: Make) -> None:
     with lists(lister, devices=45) as (_, client):
         batches = client.read(lambda client: client.devices(page_size=10).verified().batches())
-        devices = client.read(lambda client: client.devices(page_size=10).verified())
+        devices = client.read(verified)
     assert len(batches.items) > 1
     assert all(type(batch) is tuple and batch for batch in batches.items)
     assert list(chain.from_iterable(batches.items)) == devices.items
@@ -94,8 +98,8 @@ def test_a_fleet_that_changes_meanwhile_is_proven(lister: Make) -> None:
 
 @either
 def test_what_is_proven_is_in_the_error(lister: Make) -> None:
-    with lists(lister, **HIDDEN) as (simulator, client), pytest.raises(IncompleteError) as caught:
-        client.collect(lambda client: client.devices(page_size=10).verified())
+    with lists(lister, **HIDDEN) as (_, client), pytest.raises(IncompleteError) as caught:
+        client.collect(verified)
     with lists(lister, devices=45) as (_, client):
         whole = client.collect(lambda client: client.devices())
     error = caught.value
@@ -109,7 +113,7 @@ def test_what_is_proven_is_in_the_error(lister: Make) -> None:
 @either
 def test_devices_that_were_iterated_over_are_not_in_the_error(lister: Make) -> None:
     with lists(lister, **HIDDEN) as (_, client):
-        read = client.read(lambda client: client.devices(page_size=10).verified())
+        read = client.read(verified)
     assert isinstance(read.error, IncompleteError)
     assert (len(read.items), read.error.devices, read.proof) == (10, (), None)
     assert read.error.gaps == ((read.items[-1].uuid, None),)
@@ -125,7 +129,7 @@ def test_devices_that_were_iterated_over_are_not_in_the_error(lister: Make) -> N
 )
 def test_nothing_is_proven_in_another_order(quirk: str, why: str, lister: Make) -> None:
     with lists(lister, devices=45, quirks=[quirk]) as (_, client), pytest.raises(IncompleteError) as caught:
-        client.collect(lambda client: client.devices(page_size=10).verified())
+        client.collect(verified)
     assert caught.value.why.startswith(why)
     assert (caught.value.gaps, caught.value.devices) == (((None, None),), ())
 
@@ -170,7 +174,7 @@ def test_an_error_is_copied_and_pickled_with_its_devices() -> None:
 def test_a_proof_logs_no_warning(options: dict[str, Any], lister: Make, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "kpn_things")
     with lists(lister, **options) as (_, client):
-        client.read(lambda client: client.devices(page_size=10).verified())
+        client.read(verified)
     assert [record for record in caplog.records if record.name == "kpn_things"] == []
 
 
