@@ -63,7 +63,10 @@ fn is_waited_for(headers: HeaderMap) {
         }
         Step::Done(Err(error)) => {
             assert!(asked.is_some_and(|asked| asked > Duration::from_secs(120)));
-            assert_eq!((error.gave_up_because(), error.retry_after()), (Some(Stop::RetryAfterTooLong), asked));
+            assert_eq!(
+                (error.gave_up_because(), error.retry_after()),
+                (Some(Stop::RetryAfterTooLong), asked)
+            );
         }
         other => panic!("neither a pause nor an error: {other:?}"),
     }
