@@ -162,5 +162,5 @@ either = pytest.mark.parametrize("caller", CALLERS, ids=["sync", "async"])
 def told(outcome: Any) -> str:
     """What a call came to, in words."""
     if isinstance(outcome, KpnThingsError):
-        return f"{type(outcome).__name__} ({outcome.outcome}, {outcome.stop}): {outcome}"
+        return f"{type(outcome).__name__} ({outcome.outcome}, {outcome.gave_up_because}): {outcome}"
     return repr(outcome)

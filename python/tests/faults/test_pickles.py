@@ -139,7 +139,7 @@ FIELDS = {
     "attempts": 3,
     "elapsed": 1.25,
     "stage": "call",
-    "stop": "may_have_arrived",
+    "gave_up_because": "may_have_arrived",
     "outcome": "unknown",
 }
 

@@ -80,7 +80,7 @@ def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
         "stage": error.stage,
         "status": error.status,
         "outcome": error.outcome,
-        "stop": error.stop,
+        "gave_up_because": error.gave_up_because,
         "external_reference": error.external_reference,
         "attempts": error.attempts,
         "retry_after_ms": None if error.retry_after is None else round(error.retry_after * 1000),

@@ -169,7 +169,7 @@ def test_errors() -> None:
     assert_type(error.attempts, int)
     assert_type(error.elapsed, float)
     assert_type(error.stage, Literal["prepare", "token", "context_switch", "call"])
-    assert_type(error.stop, "str | None")
+    assert_type(error.gave_up_because, "str | None")
     assert_type(error.outcome, 'Literal["not_sent", "unknown"] | None')
     if error.outcome == "unknown":
         pytest.fail("nothing was sent")
