@@ -50,7 +50,7 @@ impl Caller {
             connection: Arc::clone(&self.connection),
             stopper: OfProcess::new(items.stopper()),
             known: known.clone(),
-            reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new(), over: false }))),
+            reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new() }))),
         };
         Feed { known, reader: Box::new(reader) }
     }
@@ -254,8 +254,6 @@ struct Reading<F: Source> {
     items: FeedIter<F>,
     /// What came together with the item before: it needs no other thread.
     ready: VecDeque<Result<F::Item, Error>>,
-    /// Whether the end was reached, or an error.
-    over: bool,
 }
 
 impl<F: Source> Read for Reader<F> {
@@ -280,8 +278,7 @@ impl<F: Source> Read for Reader<F> {
             (item, reading) = fetched.inspect_err(stop)?;
         }
         let item = item.transpose();
-        let news = News::of(reading.items.feed(), matches!(item, Ok(None)) && !reading.over);
-        reading.over = !matches!(item, Ok(Some(_)));
+        let news = News::of(reading.items.feed(), matches!(item, Ok(None)));
         // If logging fails an item is lost, and no other may come in its place.
         note.end(py, &item)?;
         news.log(py)?;

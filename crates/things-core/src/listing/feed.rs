@@ -36,7 +36,7 @@ pub trait Feed: Send + Unpin + 'static {
     /// Whether all items were taken, or an error.
     fn is_finished(&self) -> bool;
 
-    /// Returns what the user should know about a feed that is finished, for the driver's log.
+    /// Returns what the user should know about a feed that finished without an error, for the driver's log.
     fn warning(&self) -> Option<String> {
         None
     }

@@ -56,6 +56,8 @@ pub struct Pages {
     strict: bool,
     /// The error that follows the last page.
     failure: Option<Error>,
+    /// The listing ended with an error.
+    failed: bool,
 }
 
 /// How many pages there seem to be: this decides what to fetch ahead, and nothing else.
@@ -103,6 +105,7 @@ impl Pages {
             report: ListingReport::default(),
             strict: false,
             failure: None,
+            failed: false,
         }
     }
 
@@ -278,7 +281,8 @@ impl Feed for Pages {
             Some(error) => Err(error),
             None => self.ready.remove(&self.next_take)?.and_then(|page| self.next_page(page)),
         };
-        self.finished |= page.is_err();
+        self.failed = page.is_err();
+        self.finished |= self.failed;
         if self.finished {
             self.ready.clear();
         }
@@ -292,7 +296,8 @@ impl Feed for Pages {
     fn warning(&self) -> Option<String> {
         let noticed =
             format!("a listing of devices may be incomplete: {}; list with verified()", self.report);
-        (!self.report.is_clean()).then_some(noticed)
+        // An error says itself that the listing is not whole.
+        (!self.failed && !self.report.is_clean()).then_some(noticed)
     }
 }
 
@@ -872,6 +877,7 @@ mod tests {
         assert!(end.message().contains("1 fewer came than the 61"), "{end}");
         assert_eq!((devices, end.kind()), (60, ErrorKind::Listing));
         assert!(pages.is_finished() && pages.take().is_none());
+        assert_eq!(pages.warning(), None, "the error says it already");
         assert_eq!(list(strict(), |_| 0, |number| Server::new(60, 20).page(number)).0.unwrap().len(), 60);
     }
 
