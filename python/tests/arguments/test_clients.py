@@ -7,6 +7,7 @@ import copy
 import os
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -339,7 +340,8 @@ def test_the_proxy_of_the_environment_can_be_left_out(cls: type[Client], monkeyp
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    for make in (lambda **more: cls(**REQUIRED, **more), lambda **more: cls.from_env(ENVIRONMENT, **more)):
+    makes: list[Callable[..., Client]] = [partial(cls, **REQUIRED), partial(cls.from_env, ENVIRONMENT)]
+    for make in makes:
         with pytest.raises(ConfigError, match="HTTPS_PROXY names a socks5 proxy"):
             make()
         assert make(proxy="")

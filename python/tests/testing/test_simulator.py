@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -281,10 +282,12 @@ def test_devices_can_be_listed_in_undocumented_ways() -> None:
 
 @pytest.mark.parametrize("option", ["changes", "quirks"])
 def test_a_change_or_quirk_that_is_none_is_refused(option: str) -> None:
+    wrong: dict[str, Any] = {option: ["always=explode"]}
     with pytest.raises(ValueError, match="explode"):
-        Simulator(**{option: ["always=explode"]})
+        Simulator(**wrong)
+    text: dict[str, Any] = {option: "explode"}
     with pytest.raises(TypeError, match=option):
-        Simulator(**{option: "explode"})
+        Simulator(**text)
 
 
 def test_devices_are_added_under_the_names_of_the_model(simulator: Simulator) -> None:
