@@ -340,7 +340,7 @@ def test_the_proxy_of_the_environment_can_be_left_out(cls: type[Client], monkeyp
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    makes: list[Callable[..., Client]] = [partial(cls, **REQUIRED), partial(cls.from_env, ENVIRONMENT)]
+    makes: list[Callable[..., Any]] = [partial(cls, **REQUIRED), partial(cls.from_env, ENVIRONMENT)]
     for make in makes:
         with pytest.raises(ConfigError, match="HTTPS_PROXY names a socks5 proxy"):
             make()
