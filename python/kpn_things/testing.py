@@ -60,6 +60,7 @@ A quirk is a difference of the list of devices from the documented one:
                                              names the requested order even if it was ignored
     `page-size-limit:1000`                   a larger `pageSize` gets a 400
     `silent-page-size-cap:25`                at most 25 devices per page, but no field says so
+    `totals:stale`                           totals follow from a wrong count: `stale`, `random`, `fewer`, `more`
     `envelope:paged-model`                   the JSON around the devices: `sample`, `page-impl`, `paged-model`, `hateoas`,
                                              `slice`, `no-totals`, `content-only`
     `numbers:text` or `:float`               how the envelope writes numbers

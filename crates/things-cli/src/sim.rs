@@ -46,6 +46,7 @@ A QUIRK is a difference of the list of devices from the documented one:
   sort-echo:WHAT                Field `sort`: array, object, null, absent, or `requested` (names an ignored order)
   page-size-limit:N             A larger pageSize gets a 400
   silent-page-size-cap:N        Fewer devices per page than requested, and no field says so
+  totals:WHAT                   Totals of a wrong count: stale, random, fewer or more
   envelope:SHAPE                JSON around the devices: sample, page-impl, paged-model, hateoas, slice, no-totals,
                                 content-only
   numbers:HOW                   Numbers of the envelope as `text` or `float`

@@ -4,6 +4,7 @@ use crate::behaviour::{Behaviour, DownlinkAnswer, ExpiresIn, SwitchAnswer};
 use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
+use crate::device_list::DeviceList;
 use crate::faults::Faults;
 use crate::fleet::Fleet;
 use crate::quirk::Quirk;
@@ -198,6 +199,13 @@ impl SimBuilder {
         self
     }
 
+    /// The account's devices without a server: pages come from calls instead of requests.
+    ///
+    /// Devices, changes and quirks are those of a [`Sim`] with the same settings. Faults and sub-customers have no effect.
+    pub fn device_list(&self) -> DeviceList {
+        DeviceList::new(self.account(), self.behaviour.listing.clone())
+    }
+
     /// Binds the port and starts to serve.
     ///
     /// # Errors
@@ -209,13 +217,7 @@ impl SimBuilder {
         let fleet = |name: &str, count| {
             Fleet::new(seed_for(self.seed, name), count, self.eui, &self.behaviour.listing)
         };
-        let account = fleet("devices", self.devices);
-        for device in self.added {
-            account.add(device);
-        }
-        for rule in self.changes {
-            account.add_change(rule);
-        }
+        let account = self.account();
         let customer = |(id, count): (String, usize)| {
             let customer = Customer { fleet: fleet(&id, count), switched: AtomicBool::new(false) };
             (id, customer)
@@ -236,5 +238,18 @@ impl SimBuilder {
             downlinks: Downlinks::new(self.keep_downlinks),
         };
         Ok(Sim::new(Server::start(listener, addr, world)?))
+    }
+
+    /// The account's devices and their changes.
+    fn account(&self) -> Fleet {
+        let seed = seed_for(self.seed, "devices");
+        let account = Fleet::new(seed, self.devices, self.eui, &self.behaviour.listing);
+        for device in &self.added {
+            account.add(device.clone());
+        }
+        for rule in &self.changes {
+            account.add_change(rule.clone());
+        }
+        account
     }
 }

@@ -4,7 +4,7 @@ use crate::change::{Change, ChangeRule};
 use crate::device::{DeviceSpec, Generator};
 use crate::listing::{Listing, Property};
 use crate::page;
-use crate::quirk::ListingBehaviour;
+use crate::quirk::{ListingBehaviour, Totals};
 use crate::random::{Random, seed_for};
 use crate::response::Response;
 use crate::stock::{Device, Stock};
@@ -23,6 +23,7 @@ struct Schedule {
     random: Random,
     /// A new seed for each list request.
     ties: Random,
+    totals: Random,
 }
 
 struct ActiveChange {
@@ -35,7 +36,12 @@ impl Fleet {
     pub(crate) fn new(seed: u64, count: usize, eui: bool, behaviour: &ListingBehaviour) -> Self {
         let stock = Stock::new(count, Generator::new(seed, eui, behaviour.shared_names));
         let random = |name| Random::new(seed_for(seed, name));
-        let schedule = Schedule { rules: Vec::new(), random: random("changes"), ties: random("ties") };
+        let schedule = Schedule {
+            rules: Vec::new(),
+            random: random("changes"),
+            ties: random("ties"),
+            totals: random("totals"),
+        };
         Self { stock: RwLock::new(stock), schedule: Mutex::new(schedule) }
     }
 
@@ -56,6 +62,10 @@ impl Fleet {
         self.write().remove(uuid)
     }
 
+    pub(crate) fn change(&self, change: &Change) {
+        self.write().change(change);
+    }
+
     /// Adds a rule, whose list requests are counted from now on.
     pub(crate) fn add_change(&self, rule: ChangeRule) {
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,14 +74,24 @@ impl Fleet {
 
     /// Makes the changes that are due before this request, and appends the page to the body.
     pub(crate) fn write_page(&self, listing: &Listing<'_>, behaviour: &ListingBehaviour, out: &mut Response) {
-        let (stock, mut ties) = {
+        let order = listing.order;
+        let (stock, mut ties, wrong_total) = {
             let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = |stock: &Stock| stock.sorted(order.by, &listing.search).devices().len();
+            let before = (behaviour.totals == Totals::Stale).then(|| count(&self.read()));
             self.make_changes(&mut schedule);
             let ties = Random::new(schedule.ties.next());
             // Locked before the schedule is released, so that the changes of the next request come after this page.
-            (self.read(), ties)
+            let stock = self.read();
+            let wrong_total = match behaviour.totals {
+                Totals::Exact => None,
+                Totals::Stale => before,
+                Totals::Random => Some(schedule.totals.below(2 * count(&stock) + 1)),
+                Totals::Fewer => Some(count(&stock).saturating_sub(tenth(count(&stock)))),
+                Totals::More => Some(count(&stock) + tenth(count(&stock))),
+            };
+            (stock, ties, wrong_total)
         };
-        let order = listing.order;
         let sorted = stock.sorted(order.by, &listing.search);
         let devices = sorted.devices();
         let total = devices.len();
@@ -84,6 +104,7 @@ impl Fleet {
             Cow::Borrowed(devices.get(range).unwrap_or_default())
         };
         let json = on_page.iter().map(|device| device.json());
+        let total = wrong_total.unwrap_or(total);
         if order.descending {
             page::write(json.rev(), total, listing, behaviour, out);
         } else {
@@ -115,6 +136,11 @@ impl Fleet {
     fn write(&self) -> RwLockWriteGuard<'_, Stock> {
         self.stock.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A tenth of so many devices, and at least one.
+fn tenth(devices: usize) -> usize {
+    (devices / 10).max(1)
 }
 
 /// The devices at these places, after devices that are equal by the property were put in a random order.

@@ -35,6 +35,8 @@ pub enum Quirk {
     /// `silent-page-size-cap:N`: no page has more devices, and `size` says what was requested. `totalElements`,
     /// `totalPages` and `last` are what Spring's `PageImpl` computes from that, so they are wrong but agree.
     SilentPageSizeCap(usize),
+    /// `totals:...`: `totalElements`, `totalPages` and `last` follow from a wrong count.
+    Totals(Totals),
     /// `envelope:...`: the JSON around the devices.
     Envelope(Envelope),
     /// `numbers:text` or `float`: how the envelope writes numbers.
@@ -68,6 +70,22 @@ pub enum SortEcho {
     Absent,
     /// An array of orders that names the requested order, even if it was ignored.
     Requested,
+}
+
+/// The count that the totals of a page follow from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Totals {
+    /// The devices that are there.
+    #[default]
+    Exact,
+    /// The devices before the changes that were made just before this request.
+    Stale,
+    /// Up to twice as many, another count in each response. The seed decides.
+    Random,
+    /// A tenth fewer, and at least one.
+    Fewer,
+    /// A tenth more, and at least one.
+    More,
 }
 
 /// The JSON around the devices of a page.
@@ -113,6 +131,14 @@ const SORT_ECHO: &[(&str, SortEcho)] = &[
     ("requested", SortEcho::Requested),
 ];
 
+const TOTALS: &[(&str, Totals)] = &[
+    ("exact", Totals::Exact),
+    ("stale", Totals::Stale),
+    ("random", Totals::Random),
+    ("fewer", Totals::Fewer),
+    ("more", Totals::More),
+];
+
 const ENVELOPES: &[(&str, Envelope)] = &[
     ("sample", Envelope::Sample),
     ("page-impl", Envelope::PageImpl),
@@ -147,6 +173,7 @@ impl FromStr for Quirk {
             ("page-size-limit", Some(devices)) => Self::PageSizeLimit(from_one(devices)?),
             ("page-size-cap", Some(devices)) => Self::PageSizeCap(from_one(devices)?),
             ("silent-page-size-cap", Some(devices)) => Self::SilentPageSizeCap(from_one(devices)?),
+            ("totals", Some(value)) => Self::Totals(choice(name, value, TOTALS)?),
             ("envelope", Some(value)) => Self::Envelope(choice(name, value, ENVELOPES)?),
             ("numbers", Some(value)) => Self::Numbers(choice(name, value, NUMBERS)?),
             ("empty-page", Some(number)) => match number.parse() {
@@ -157,7 +184,7 @@ impl FromStr for Quirk {
                 return error(format!(
                     "unknown quirk `{text}`: use shuffled-ties, shared-names:5, sort-by-uuid:refused, \
                      sort-order:ignored, sort-echo:absent, page-size-limit:1000, page-size-cap:25, \
-                     silent-page-size-cap:25, envelope:paged-model, numbers:text or empty-page:1"
+                     silent-page-size-cap:25, totals:stale, envelope:paged-model, numbers:text or empty-page:1"
                 ));
             }
         })
@@ -175,6 +202,7 @@ impl fmt::Display for Quirk {
             Self::PageSizeLimit(devices) => write!(f, "page-size-limit:{devices}"),
             Self::PageSizeCap(devices) => write!(f, "page-size-cap:{devices}"),
             Self::SilentPageSizeCap(devices) => write!(f, "silent-page-size-cap:{devices}"),
+            Self::Totals(value) => write!(f, "totals:{}", name_of(value, TOTALS)),
             Self::Envelope(value) => write!(f, "envelope:{}", name_of(value, ENVELOPES)),
             Self::Numbers(value) => write!(f, "numbers:{}", name_of(value, NUMBERS)),
             Self::EmptyPage(number) => write!(f, "empty-page:{number}"),
@@ -194,6 +222,7 @@ pub(crate) struct ListingBehaviour {
     pub(crate) page_size_limit: Option<usize>,
     pub(crate) page_size_cap: Option<usize>,
     pub(crate) silent_cap: bool,
+    pub(crate) totals: Totals,
     pub(crate) envelope: Envelope,
     pub(crate) numbers: Numbers,
     pub(crate) empty_page: Option<usize>,
@@ -213,6 +242,7 @@ impl ListingBehaviour {
                 self.page_size_cap = Some(devices.max(1));
                 self.silent_cap = matches!(quirk, Quirk::SilentPageSizeCap(_));
             }
+            Quirk::Totals(value) => self.totals = value,
             Quirk::Envelope(value) => self.envelope = value,
             Quirk::Numbers(value) => self.numbers = value,
             Quirk::EmptyPage(number) => self.empty_page = Some(number),
@@ -239,6 +269,7 @@ mod tests {
         .to_vec();
         texts.extend(SORT_BY_UUID.iter().map(|(name, _)| format!("sort-by-uuid:{name}")));
         texts.extend(SORT_ECHO.iter().map(|(name, _)| format!("sort-echo:{name}")));
+        texts.extend(TOTALS.iter().map(|(name, _)| format!("totals:{name}")));
         texts.extend(ENVELOPES.iter().map(|(name, _)| format!("envelope:{name}")));
         texts.extend(NUMBERS.iter().map(|(name, _)| format!("numbers:{name}")));
         for text in texts {
@@ -254,6 +285,7 @@ mod tests {
             ("sort-order:honoured", "sort-order:ignored"),
             ("sort-by-uuid:maybe", "refused"),
             ("sort-echo:list", "requested"),
+            ("totals:none", "stale"),
             ("envelope:xml", "paged-model"),
             ("numbers:roman", "float"),
             ("page-size-limit:0", "page-size-limit:25"),

@@ -47,6 +47,21 @@ fn named_devices_change_before_the_request_that_the_rule_names() {
 }
 
 #[test]
+fn a_list_without_a_server_has_the_pages_of_one() {
+    let builder = builder(&["every-2=add:3", "every-3=rename:5"]).devices(50).seed(5);
+    let sim = builder.clone().start().unwrap();
+    let mut offline = builder.device_list();
+    for page in pages(&sim, 6) {
+        let same: Value = serde_json::from_str(&offline.page("sortBy=uuid&pageSize=1000").unwrap()).unwrap();
+        assert_eq!(same, page);
+    }
+    assert_eq!(offline.uuids(), sim.device_uuids());
+    offline.change(&"remove:2".parse().unwrap());
+    assert_eq!(offline.uuids().len() + 2, sim.device_count());
+    assert_eq!(offline.page("sortBy=age").unwrap_err(), "sortBy must be name, uuid, description or barcode");
+}
+
+#[test]
 fn rates_add_and_remove_devices_as_the_seed_says() {
     let run = |seed| {
         let sim = builder(&["every-2=add:3", "every-2=remove:1"]).devices(50).seed(seed).start().unwrap();

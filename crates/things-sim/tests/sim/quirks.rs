@@ -141,6 +141,27 @@ fn an_open_cap_is_echoed_and_a_silent_one_is_not() {
 }
 
 #[test]
+fn totals_can_follow_from_a_wrong_count() {
+    let totals = |quirk: &str| {
+        let change = "every-2=remove:10".parse().unwrap();
+        let sim = builder(&[quirk]).devices(60).change(change).start().unwrap();
+        let bearer = bearer(&sim);
+        let mut wire = Wire::to(&sim);
+        let pages = (0..4).map(|_| page(&mut wire, &bearer, "pageSize=20&currentPage=2"));
+        pages.map(|page| ["totalElements", "totalPages"].map(|name| page[name].as_u64().unwrap())).collect()
+    };
+    let exact: Vec<[u64; 2]> = totals("totals:exact");
+    assert_eq!(exact, [[60, 3], [50, 3], [50, 3], [40, 2]]);
+    assert_eq!(totals("totals:stale"), [[60, 3], [60, 3], [50, 3], [50, 3]]);
+    assert_eq!(totals("totals:fewer"), [[54, 3], [45, 3], [45, 3], [36, 2]]);
+    assert_eq!(totals("totals:more"), [[66, 4], [55, 3], [55, 3], [44, 3]]);
+    let random = totals("totals:random");
+    assert!(random.iter().all(|[total, pages]| *total <= 120 && *pages == total.div_ceil(20)), "{random:?}");
+    assert_ne!(random, exact);
+    assert_eq!(random, totals("totals:random"), "the seed decides");
+}
+
+#[test]
 fn pages_come_in_every_envelope_of_spring() {
     let ask = |quirks: &[&str]| {
         let sim = numbered(5, quirks);
