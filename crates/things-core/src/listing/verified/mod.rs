@@ -22,7 +22,7 @@
 //! 2. `currentPage=0` begins at the very first device.
 //! 3. A response that holds fewer devices than the service would have given ends at the very last one. The service honours
 //!    page sizes up to 20, which is its documented default.
-//! 4. The order is by `uuid`. The service names it, or the devices show it: [`order`]. Otherwise nothing is proven.
+//! 4. The order is by `uuid`. The devices show it: [`order`]. Otherwise nothing is proven.
 //!
 //! What cannot be proven, and what a cache or a replica that lags behind does to the proof, is in `ARCHITECTURE.md`.
 //!
@@ -100,7 +100,7 @@ impl Verified {
         Self { query: query.no_cache(), chain, next: None, total: None, failure, finished: false, refused }
     }
 
-    /// Vouches that the service orders devices by `uuid`, where it neither says so nor shows it.
+    /// Vouches that the service orders devices by `uuid`, where the devices do not show it.
     pub fn vouch_for_order(mut self) -> Self {
         self.chain.order.vouched = true;
         self

@@ -1,8 +1,11 @@
 //! Is the order really the one that was requested?
 //!
 //! A service may ignore a `sortBy` that it does not know, and then it orders by name. Names repeat, and equal names may
-//! come in another order in each response. Pages that overlap by chance prove nothing then. So the order has to be shown,
-//! by what the service says or by the devices themselves.
+//! come in another order in each response. Pages that overlap by chance prove nothing then. So the devices themselves have
+//! to show the order.
+//!
+//! What the service says is not enough. `sort` in a page of Spring is the order of the request, and a query that has an
+//! order of its own does not change it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -54,17 +57,16 @@ impl OrderEvidence {
         for (key, ascending) in Key::ALL.into_iter().zip(&mut self.ascending) {
             *ascending = *ascending && key.ascends(devices);
         }
-        // An order that the service names may be one that is not known here, such as that of a collation.
-        if self.vouched || self.echoed || self.ascending.contains(&true) {
-            Ok(())
-        } else {
-            Err(Why::OrderNotShown)
+        match self.echoed {
+            _ if self.vouched || self.ascending.contains(&true) => Ok(()),
+            true => Err(Why::OrderNotKept),
+            false => Err(Why::OrderNotShown),
         }
     }
 
     /// Whether the order is shown, now that `devices` of them are listed.
     pub(super) fn is_shown(&self, devices: usize) -> bool {
-        self.vouched || self.echoed || (devices >= ENOUGH && self.ascending.contains(&true))
+        self.vouched || (self.ascending.contains(&true) && (self.echoed || devices >= ENOUGH))
     }
 
     /// Compares a page in ascending order with the latest pages, and remembers it.
@@ -210,11 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_says_is_enough() {
+    fn what_the_service_says_is_enough_for_few_devices_that_do_not_contradict_it() {
         let mut order = evidence();
+        assert_eq!(order.see(&devices(&["a", "b"])), Ok(()));
+        assert!(!order.is_shown(2));
         assert_eq!(order.hear(&SortEcho::By("uuid".into())), Ok(()));
-        assert_eq!(order.see(&devices(&["b", "a"])), Ok(()));
-        assert!(order.is_shown(0));
+        assert!(order.is_shown(2));
+        assert_eq!(order.see(&devices(&["b", "a"])), Err(Why::OrderNotKept));
+        assert!(!order.is_shown(100));
         let other = Why::OtherOrder { property: Some("name".into()) };
         assert_eq!(order.hear(&SortEcho::By("name".into())), Err(other));
         assert_eq!(order.hear(&SortEcho::Unsorted), Err(Why::OtherOrder { property: None }));

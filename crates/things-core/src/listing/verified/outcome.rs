@@ -30,6 +30,8 @@ pub(super) enum Why {
     TwoOrders,
     /// The service does not say what it orders by, and the devices came in no order that is known.
     OrderNotShown,
+    /// The service says that it orders by `uuid`, and the devices came in no order of them that is known.
+    OrderNotKept,
     /// The service refused a request with status 400.
     Refused { reason: String },
 }
@@ -37,7 +39,10 @@ pub(super) enum Why {
 impl Why {
     /// Whether the order itself is in doubt. All links rest on the order, so nothing is proven then.
     pub(super) fn doubts_order(&self) -> bool {
-        matches!(self, Self::OtherOrder { .. } | Self::TwoOrders | Self::OrderNotShown)
+        matches!(
+            self,
+            Self::OtherOrder { .. } | Self::TwoOrders | Self::OrderNotShown | Self::OrderNotKept
+        )
     }
 }
 
@@ -70,6 +75,9 @@ impl fmt::Display for Why {
             Self::OrderNotShown => {
                 f.write_str("the service does not show that it ordered the devices by uuid")
             }
+            Self::OrderNotKept => f.write_str(
+                "the service says that it ordered the devices by uuid, and they come in no order of uuids that is known",
+            ),
             Self::Refused { reason } => {
                 write!(f, "the service refused a page that the proof needs: {reason}")
             }

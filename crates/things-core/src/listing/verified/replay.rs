@@ -95,7 +95,7 @@ fn word(why: &Why) -> &'static str {
         Why::Number { .. } => "another page than requested",
         Why::OtherOrder { .. } => "another order than asked for",
         Why::TwoOrders => "two orders",
-        Why::OrderNotShown => "order not shown",
+        Why::OrderNotShown | Why::OrderNotKept => "order not shown",
         Why::Refused { .. } => "refused",
     }
 }

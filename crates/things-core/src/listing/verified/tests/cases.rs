@@ -124,6 +124,29 @@ fn another_order_proves_nothing() {
 }
 
 #[test]
+fn an_order_that_is_only_named_is_not_believed() {
+    // The service orders by name and repeats the order of the request, as Spring does. A device that was not read yet is
+    // renamed, and comes to lie in front. Pages that overlap do not show that.
+    let mut by_name: Vec<u32> = (0..60).map(|number| number * 37 % 60).collect();
+    let listed = list(
+        feed(20, 1),
+        |_| 0,
+        |request| {
+            if request.number == 1 {
+                let device = by_name.remove(45);
+                by_name.insert(0, device);
+            }
+            let listed = by_name.iter().skip(request.number * request.size).take(request.size);
+            let content: Vec<Value> = listed.map(|device| json!({"uuid": uuid(*device)})).collect();
+            Ok(json!({"content": content, "totalElements": 60, "sort": [{"property": "uuid"}]}))
+        },
+    );
+    let (why, gaps) = listed.incomplete();
+    assert!(why.contains("come in no order of uuids"), "{why}");
+    assert_eq!(gaps, ["START .. END"]);
+}
+
+#[test]
 fn the_order_does_not_matter_if_one_page_is_the_whole_fleet() {
     let by_name = Service { echo: json!([{"property": "name"}]), ..Service::new(12) };
     assert_eq!(quiet(&by_name, feed(100, 1)).proof().requests, 1);
