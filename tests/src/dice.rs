@@ -1,4 +1,4 @@
-//! The chance in a world.
+//! The chance in a world or a schedule.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::outcome::ms;
 
 /// Random numbers from a seed: a SplitMix64 sequence, so that a seed means the same world on every machine.
-pub(super) struct Dice(Cell<u64>);
+pub(crate) struct Dice(Cell<u64>);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Cell::new(seed))
     }
 
-    pub(super) fn roll(&self) -> u64 {
+    pub(crate) fn roll(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.0.set(state);
         let mut z = state;
@@ -23,23 +23,23 @@ impl Dice {
     }
 
     /// A number from 0 to below `end`, which is not 0.
-    pub(super) fn below(&self, end: u64) -> u64 {
+    pub(crate) fn below(&self, end: u64) -> u64 {
         self.roll() % end
     }
 
     /// True so many times in a hundred.
-    pub(super) fn percent(&self, chance: u64) -> bool {
+    pub(crate) fn percent(&self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
     /// One of these.
     #[expect(clippy::indexing_slicing, reason = "a number below the length is a place")]
-    pub(super) fn pick<T: Copy, const N: usize>(&self, from: [T; N]) -> T {
+    pub(crate) fn pick<T: Copy, const N: usize>(&self, from: [T; N]) -> T {
         from[self.below(N as u64) as usize]
     }
 
     /// Whole milliseconds from 0 to below `end`: whole ones, so that much happens at the same time.
-    pub(super) fn ms(&self, end: u64) -> Duration {
+    pub(crate) fn ms(&self, end: u64) -> Duration {
         ms(self.below(end))
     }
 }

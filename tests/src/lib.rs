@@ -7,12 +7,14 @@
 pub mod authority;
 pub mod canary;
 pub mod client;
+mod dice;
 mod driver;
 pub mod echo;
 mod listener;
 mod outcome;
 mod scenario;
 mod script;
+pub mod schedule;
 pub mod server;
 pub mod simulated;
 pub mod socket;
@@ -23,6 +25,7 @@ mod world;
 use std::fmt;
 
 pub use scenario::Scenario;
+pub use schedule::Schedule;
 pub use script::Script;
 pub use world::World;
 

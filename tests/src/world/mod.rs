@@ -4,7 +4,6 @@
 //! cancelled and which task runs next all follow from the seed. [`World::violations`] says which of the invariants did
 //! not hold. Displayed, a world is its trace.
 
-mod dice;
 mod invariants;
 mod plan;
 mod server;
@@ -27,7 +26,7 @@ use crate::driver::{self, Network};
 use crate::outcome::ms;
 use crate::scenario::credentials;
 use crate::timeline::{Timeline, moment};
-use dice::Dice;
+use crate::dice::Dice;
 use plan::{Action, Plan};
 use server::{End, Fleet, Server};
 use trace::{Call, Entry, Event, Failure, Reply, Request};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use things_core::{Downlink, Error, FPort, Moment, Session};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 use super::trace::{Call, Customer, What};
 use crate::outcome::ms;
 

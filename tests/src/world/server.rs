@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use things_core::TransportErrorKind;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 use super::trace::{Customer, Endpoint, Reply, Request, Token};
 
 pub(super) struct Server {

@@ -20,6 +20,7 @@ mod garbage;
 mod hanging;
 mod input;
 mod limits;
+mod listings;
 mod overload;
 mod pages;
 mod pooling;
