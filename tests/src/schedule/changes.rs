@@ -1,12 +1,17 @@
 //! How the devices of a schedule change: by chance, or such that pages lose a device.
 
+use std::ops::Range;
+
 use things_sim::{Change, ChangeRule, DeviceList, Quirk, SortByUuid, When};
 
 use super::Schedule;
 use crate::dice::Dice;
 
-/// A device with this beginning, and the name [`FIRST_NAME`], comes before all others in either order.
+/// Devices whose `uuid` begins so come before all others, or behind them.
 const FIRST_UUID: &str = "00000000-0000-4000-8000-";
+const LAST_UUID: &str = "ffffffff-ffff-4fff-bfff-";
+
+/// Comes before all other names.
 const FIRST_NAME: &str = "";
 
 /// What changes.
@@ -42,6 +47,8 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn draw(dice: &Dice) -> Self {
         dice.pick([
+            Self::Quiet,
+            Self::Quiet,
             Self::Quiet,
             Self::Quiet,
             Self::Uniform,
@@ -112,6 +119,7 @@ impl Asked {
 pub(super) struct Changes {
     kind: Kind,
     by_name: bool,
+    always_ascending: bool,
     cap: usize,
     /// The device that is picked on.
     victim: Option<String>,
@@ -128,6 +136,7 @@ impl Changes {
         Self {
             kind: schedule.kind,
             by_name: schedule.quirks.contains(&Quirk::SortByUuid(SortByUuid::Ignored)),
+            always_ascending: schedule.quirks.contains(&Quirk::SortOrderIgnored),
             cap: cap.unwrap_or(usize::MAX),
             victim: None,
             removed: false,
@@ -147,7 +156,8 @@ impl Changes {
         if !self.by_name {
             order.sort_unstable();
         }
-        if asked.descending {
+        let descending = asked.descending && !self.always_ascending;
+        if descending {
             order.reverse();
         }
         let size = asked.size.min(self.cap);
@@ -156,7 +166,7 @@ impl Changes {
         let some = 1 + dice.below(6) as usize;
         let (before, rest) = order.split_at(start);
         match self.kind {
-            Kind::Front if dice.percent(50) => self.add_first(list, some),
+            Kind::Front if dice.percent(50) => self.add_first(list, descending, some),
             Kind::Front => remove(list, order.iter().take(some)),
             Kind::Anchors if dice.percent(50) => remove(list, rest.iter().take(some)),
             Kind::Shift if dice.percent(60) => remove(list, before.iter().take(some)),
@@ -166,16 +176,18 @@ impl Changes {
                     list.change(&Change::RenameDevice { uuid: uuid.clone(), name: FIRST_NAME.to_owned() });
                 }
             }
-            Kind::Hide => self.hide(list, &order, start, end, dice),
-            Kind::Flap => self.flap(list, &order, start, end, dice),
+            Kind::Hide => self.hide(list, descending, &order, start..end, dice),
+            Kind::Flap => self.flap(list, &order, &(start..end), dice),
             _ => {}
         }
     }
 
-    fn add_first(&mut self, list: &DeviceList, count: usize) {
+    /// Adds devices in front of all others, in the order that the page has.
+    fn add_first(&mut self, list: &DeviceList, descending: bool, count: usize) {
+        let begin = if descending { LAST_UUID } else { FIRST_UUID };
         for _ in 0..count {
             self.added += 1;
-            let uuid = format!("{FIRST_UUID}{:012x}", self.added);
+            let uuid = format!("{begin}{:012x}", self.added);
             list.change(&Change::AddDevice { uuid, name: FIRST_NAME.to_owned() });
         }
     }
@@ -190,25 +202,30 @@ impl Changes {
         order.iter().position(|uuid| uuid == victim)
     }
 
-    fn hide(&mut self, list: &DeviceList, order: &[String], start: usize, end: usize, dice: &Dice) {
-        let Some(place) = self.pick_on(order, dice).filter(|place| (start..end).contains(place)) else {
-            return;
-        };
-        let (back, forth) = (place + 1 - start, end - place);
-        if back <= forth && back <= start {
+    fn hide(
+        &mut self,
+        list: &DeviceList,
+        descending: bool,
+        order: &[String],
+        page: Range<usize>,
+        dice: &Dice,
+    ) {
+        let Some(place) = self.pick_on(order, dice).filter(|place| page.contains(place)) else { return };
+        let (back, forth) = (place + 1 - page.start, page.end - place);
+        if back <= forth && back <= page.start {
             remove(list, order.iter().take(back));
         } else if self.added < 400 {
-            self.add_first(list, forth);
+            self.add_first(list, descending, forth);
         }
     }
 
-    fn flap(&mut self, list: &DeviceList, order: &[String], start: usize, end: usize, dice: &Dice) {
+    fn flap(&mut self, list: &DeviceList, order: &[String], page: &Range<usize>, dice: &Dice) {
         let place = self.pick_on(order, dice);
         let Some(victim) = &self.victim else { return };
         if self.removed {
             list.change(&Change::ReturnDevices(vec![victim.clone()]));
             self.removed = false;
-        } else if place.is_some_and(|place| (start..end).contains(&place)) {
+        } else if place.is_some_and(|place| page.contains(&place)) {
             remove(list, [victim].into_iter());
             self.removed = true;
         }

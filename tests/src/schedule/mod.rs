@@ -86,12 +86,10 @@ impl Schedule {
         }
     }
 
-    /// Whether the devices do not change, and the service honours page sizes of up to 20 at least, names the order that it
-    /// keeps and hides nothing. Its totals may be wrong.
-    pub fn is_quiet_and_honest(&self) -> bool {
-        let quiet = self.kind == Kind::Quiet && self.lost == 0;
-        quiet
-            && self.names_order()
+    /// Whether the service honours page sizes of up to 20 at least, names the order that it keeps and hides nothing. Its totals
+    /// may be wrong.
+    pub fn is_honest(&self) -> bool {
+        self.names_order()
             && self.quirks.iter().all(|quirk| match *quirk {
                 Quirk::SortByUuid(sort) => sort == SortByUuid::Accepted,
                 Quirk::PageSizeCap(most) | Quirk::SilentPageSizeCap(most) => most >= 20,
@@ -101,11 +99,14 @@ impl Schedule {
             })
     }
 
-    /// Whether the service orders by name and says that it orders by `uuid`, as Spring does where a query has an order of
-    /// its own.
-    pub fn lies_about_order(&self) -> bool {
-        self.quirks.contains(&Quirk::SortByUuid(SortByUuid::Ignored))
-            && self.quirks.contains(&Quirk::SortEcho(SortEcho::Requested))
+    /// Whether no device changes.
+    pub fn is_quiet(&self) -> bool {
+        self.kind == Kind::Quiet
+    }
+
+    /// Whether devices change by chance, which they do over sockets too.
+    pub fn changes_by_chance(&self) -> bool {
+        !self.rules.is_empty()
     }
 
     fn names_order(&self) -> bool {
@@ -180,7 +181,11 @@ impl Schedule {
         &self,
         begin: impl FnOnce(&Session, ListDevices, usize) -> F,
     ) -> Result<Listed, Failure> {
-        let config = Builder::new(credentials(), Ok).grip_base_url(GRIP).base_url(API).max_pages(Self::MOST_PAGES).build();
+        let config = Builder::new(credentials(), Ok)
+            .grip_base_url(GRIP)
+            .base_url(API)
+            .max_pages(Self::MOST_PAGES)
+            .build();
         let session = Session::new(config.map_err(|error| Failure::new(error.to_string()))?, self.seed);
         let mut feed = begin(&session, self.query(), self.window);
         let timeline = Timeline::default();
@@ -197,10 +202,13 @@ impl Schedule {
             let (items, error) = driver::feed(&clock, &mut feed, fetch).await;
             let devices: Vec<Device> = items.into_iter().flatten().collect();
             let uuids = devices.iter().map(|device| device.uuid().to_owned()).collect();
-            server.end(uuids, match error {
-                None => Ok(feed.fleet(devices)),
-                Some(error) => Err(error),
-            });
+            server.end(
+                uuids,
+                match error {
+                    None => Ok(feed.fleet(devices)),
+                    Some(error) => Err(error),
+                },
+            );
         });
         timeline.run(|_| 0);
         service.listed().ok_or_else(|| Failure::new(format!("never ended: {self:?}")))

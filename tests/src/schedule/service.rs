@@ -28,7 +28,8 @@ pub(super) struct Service {
     stayed: RefCell<Vec<String>>,
     known: RefCell<BTreeSet<String>>,
     pages: RefCell<BTreeMap<u64, Said>>,
-    end: RefCell<Option<(Vec<String>, Result<Fleet, Error>)>>,
+    devices: RefCell<Vec<String>>,
+    end: RefCell<Option<Result<Fleet, Error>>>,
 }
 
 impl Service {
@@ -45,18 +46,21 @@ impl Service {
             known: RefCell::new(uuids.iter().cloned().collect()),
             stayed: RefCell::new(uuids),
             pages: RefCell::default(),
+            devices: RefCell::default(),
             end: RefCell::default(),
         }
     }
 
     /// Notes what was handed out, and how the listing ended.
     pub(super) fn end(&self, devices: Vec<String>, end: Result<Fleet, Error>) {
-        self.end.replace(Some((devices, end)));
+        self.devices.replace(devices);
+        self.end.replace(Some(end));
     }
 
     /// What came of the listing, once it has ended.
     pub(super) fn listed(&self) -> Option<Listed> {
-        let (devices, end) = self.end.take()?;
+        let end = self.end.take()?;
+        let devices = self.devices.take();
         let (stayed, known, pages) = (self.stayed.take(), self.known.take(), self.pages.take());
         Some(Listed { end, devices, stayed, known, pages, requests: self.requests.get() })
     }
@@ -114,15 +118,15 @@ impl Network for Service {
 impl Said {
     fn read(body: &str) -> Self {
         let page: Value = serde_json::from_str(body).unwrap_or_default();
-        let uuid = |device: &Value| device["uuid"].as_str().unwrap_or_default().to_owned();
-        let devices = page["content"].as_array().map(|devices| devices.iter().map(uuid).collect());
-        let total = match &page["totalElements"] {
-            Value::Null => &page["page"]["totalElements"],
-            total => total,
-        };
+        let devices = page.pointer("/content").and_then(Value::as_array);
+        let uuid = |device: &Value| device.pointer("/uuid").and_then(Value::as_str).map(str::to_owned);
+        let total = page.pointer("/totalElements").or_else(|| page.pointer("/page/totalElements"));
         // The simulator may write numbers as text or with a fraction.
-        let text = total.as_str().map_or_else(|| total.to_string(), str::to_owned);
-        Self { devices: devices.unwrap_or_default(), total: text.trim_end_matches(".0").parse().ok() }
+        let text = total.map(|total| total.as_str().map_or_else(|| total.to_string(), str::to_owned));
+        Self {
+            devices: devices.into_iter().flatten().filter_map(uuid).collect(),
+            total: text.and_then(|text| text.trim_end_matches(".0").parse().ok()),
+        }
     }
 }
 

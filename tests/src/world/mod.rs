@@ -22,11 +22,11 @@ use things_core::{
     Builder, Error, ListDevices, Operation, RawCall, RetryPolicy, Session, Step, TransportError, finish,
 };
 
+use crate::dice::Dice;
 use crate::driver::{self, Network};
 use crate::outcome::ms;
 use crate::scenario::credentials;
 use crate::timeline::{Timeline, moment};
-use crate::dice::Dice;
 use plan::{Action, Plan};
 use server::{End, Fleet, Server};
 use trace::{Call, Entry, Event, Failure, Reply, Request};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use things_core::{Downlink, Error, FPort, Moment, Session};
 
-use crate::dice::Dice;
 use super::trace::{Call, Customer, What};
+use crate::dice::Dice;
 use crate::outcome::ms;
 
 pub(super) struct Plan {

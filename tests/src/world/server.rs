@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use things_core::TransportErrorKind;
 
-use crate::dice::Dice;
 use super::trace::{Customer, Endpoint, Reply, Request, Token};
+use crate::dice::Dice;
 
 pub(super) struct Server {
     mood: Mood,

@@ -35,6 +35,11 @@ const DOUBTS: &str = "\
   times, and counts as broken only if it always is. The lateness that the whole run tells is that of the last tries.
 - Where `localhost` is one address alone, R15 has no second one to try, and its cases of that are plain calls.
 - R6 cannot count what comes to a closed port; a port that closes the handshake (no TLS) stands for it.
+- R11 tries the proof of `verified()` within what it assumes: `ARCHITECTURE.md` lists that. The proof can be wrong where the service
+  caps page sizes below 20 and does not say so, hides a device from every page, returns an empty first page without a total
+  although there are devices, or orders by something else in which the ids happen to ascend. Over sockets the changes are those
+  of chance; on the virtual clock some are made to lose a device. How often plain listings missed a device is a figure of these
+  schedules, of small fleets that change at most pages.
 - R16 pours one answer at a time. A listing has up to `window` pages under way and as many waiting, each within the bound. One
   that is allowed, and a single text of 16 MiB, takes up to four times that while it is read.
 - A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by some

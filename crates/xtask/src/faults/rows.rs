@@ -111,11 +111,9 @@ pub(crate) const ROWS: [Row; 33] = [
     ),
     row(
         "R11",
-        "Devices come, go and are renamed between the pages",
-        "",
-        Proof::Open(
-            "no listing proves that it is complete while the fleet changes; `total_elements` says what the service told",
-        ),
+        "Devices come, go and are renamed between the pages; equal names in another order each time; totals that lie; a sort refused or ignored; page sizes capped openly or silently",
+        "`verified()`: no device twice, and none missing that was there throughout, or an error that says why this is not proven. Always proven at rest, if the service honours page sizes of up to 20, keeps the order it names and hides nothing. A plain listing reports each device that came twice, each total that moved, and how many fewer came than were counted",
+        Proof::Trials,
     ),
     row(
         "R12",

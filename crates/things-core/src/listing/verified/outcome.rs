@@ -39,10 +39,7 @@ pub(super) enum Why {
 impl Why {
     /// Whether the order itself is in doubt. All links rest on the order, so nothing is proven then.
     pub(super) fn doubts_order(&self) -> bool {
-        matches!(
-            self,
-            Self::OtherOrder { .. } | Self::TwoOrders | Self::OrderNotShown | Self::OrderNotKept
-        )
+        matches!(self, Self::OtherOrder { .. } | Self::TwoOrders | Self::OrderNotShown | Self::OrderNotKept)
     }
 }
 
