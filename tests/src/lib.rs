@@ -2,7 +2,8 @@
 //!
 //! `scenarios/README.md` says how a scenario is written. Here it is read ([`Scenario`]), the scripted server answers
 //! ([`Script`]), on a virtual clock ([`simulated`]) or over real sockets ([`socket`]), and what came is compared
-//! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants.
+//! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants, and neither has a
+//! [`Schedule`]: devices that change while they are listed.
 
 pub mod authority;
 pub mod canary;

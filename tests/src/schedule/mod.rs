@@ -52,8 +52,6 @@ pub struct Listed {
     pub known: BTreeSet<String>,
     /// What the service said, page by page. Of a page that was received twice, this is the later one.
     pub pages: BTreeMap<u64, Said>,
-    /// How many pages were read.
-    pub requests: u64,
 }
 
 /// What the service said in a page, read independently of the library.
@@ -167,7 +165,7 @@ impl Schedule {
             Err(error) => error.incomplete().map_or(&[][..], |incomplete| &incomplete.devices),
         };
         let devices = devices.iter().map(|device| device.uuid().to_owned()).collect();
-        Listed { end, devices, stayed, known, pages: BTreeMap::new(), requests }
+        Listed { end, devices, stayed, known, pages: BTreeMap::new() }
     }
 
     /// Settings of a simulator of these devices. Only changes by chance are among them, not those that depend on a request.

@@ -1,6 +1,6 @@
 //! The service of a schedule: the simulator's pages, with changes before they are read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -24,7 +24,6 @@ pub(super) struct Service {
     lost: u64,
     list: RefCell<DeviceList>,
     changes: RefCell<Changes>,
-    requests: Cell<u64>,
     stayed: RefCell<Vec<String>>,
     known: RefCell<BTreeSet<String>>,
     pages: RefCell<BTreeMap<u64, Said>>,
@@ -42,7 +41,6 @@ impl Service {
             lost: schedule.lost,
             list: RefCell::new(list),
             changes: RefCell::new(Changes::new(schedule)),
-            requests: Cell::new(0),
             known: RefCell::new(uuids.iter().cloned().collect()),
             stayed: RefCell::new(uuids),
             pages: RefCell::default(),
@@ -62,7 +60,7 @@ impl Service {
         let end = self.end.take()?;
         let devices = self.devices.take();
         let (stayed, known, pages) = (self.stayed.take(), self.known.take(), self.pages.take());
-        Some(Listed { end, devices, stayed, known, pages, requests: self.requests.get() })
+        Some(Listed { end, devices, stayed, known, pages })
     }
 
     async fn travel(&self) {
@@ -72,7 +70,6 @@ impl Service {
 
     /// Changes the devices, and reads a page of them: its status and body, and the devices that are there now.
     fn read(&self, query: &str) -> (StatusCode, String, Vec<String>) {
-        self.requests.set(self.requests.get() + 1);
         let mut list = self.list.borrow_mut();
         self.changes.borrow_mut().make(&list, &Asked::read(query), &self.dice);
         let (status, body) = match list.page(query) {
