@@ -11,8 +11,8 @@ use crate::dice::Dice;
 const FIRST_UUID: &str = "00000000-0000-4000-8000-";
 const LAST_UUID: &str = "ffffffff-ffff-4fff-bfff-";
 
-/// Comes before all other names.
-const FIRST_NAME: &str = "";
+/// Names that begin so come before all others.
+const FIRST_NAME: &str = "!";
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,9 @@ impl Changes {
             Kind::Overtake if dice.percent(50) => {
                 // Those behind the page are yet to be read.
                 for uuid in order.iter().skip(end).step_by(some) {
-                    list.change(&Change::RenameDevice { uuid: uuid.clone(), name: FIRST_NAME.to_owned() });
+                    // Equal names would come in the order of the ids.
+                    let name = format!("{FIRST_NAME}{:016x}", dice.roll());
+                    list.change(&Change::RenameDevice { uuid: uuid.clone(), name });
                 }
             }
             Kind::Hide => self.hide(list, descending, &order, start..end, dice),

@@ -84,14 +84,15 @@ impl Schedule {
         }
     }
 
-    /// Whether the service honours page sizes of up to 20 at least, names the order that it keeps and hides nothing. Its totals
-    /// may be wrong.
+    /// Whether the service honours page sizes of up to 20 at least, names the order that it keeps and hides nothing. It may
+    /// count fewer devices than it lists, but not more.
     pub fn is_honest(&self) -> bool {
         self.names_order()
             && self.quirks.iter().all(|quirk| match *quirk {
                 Quirk::SortByUuid(sort) => sort == SortByUuid::Accepted,
                 Quirk::PageSizeCap(most) | Quirk::SilentPageSizeCap(most) => most >= 20,
                 Quirk::PageSizeLimit(most) => self.size.is_none_or(|size| size as usize <= most),
+                Quirk::Totals(totals) => !matches!(totals, Totals::More | Totals::Random),
                 Quirk::EmptyPage(_) => false,
                 _ => true,
             })

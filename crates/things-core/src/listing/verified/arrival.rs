@@ -164,8 +164,8 @@ impl Chain {
     /// Whether a page that was turned round has its devices in the order of the pages in ascending order. `None` if no two
     /// of its devices were in one such page.
     fn is_honoured(&self, ids: &[Identity]) -> Option<bool> {
-        // One device has no order.
-        let mut honoured = (self.path.len() == 1 && ids.len() == 1).then_some(true);
+        // One device has no order. It may be the first of many, where the service gives pages of one and ignores the order.
+        let mut honoured = None;
         for page in self.order.recent().chain(self.path.ends()) {
             let places = ids
                 .iter()

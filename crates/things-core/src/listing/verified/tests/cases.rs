@@ -192,6 +192,20 @@ fn the_descending_order_shows_the_end_unless_the_service_ignores_it() {
 }
 
 #[test]
+fn pages_of_one_device_do_not_show_that_the_descending_order_is_honoured() {
+    let service = Service { cap: 1, honours_descending: false, ..Service::new(58) };
+    for total in [json!(null), json!(1), json!(58)] {
+        let serve = |request: Request| {
+            let mut page = service.page(request);
+            page["totalElements"] = total.clone();
+            Ok(page)
+        };
+        let listed = list(feed(50, 8), |_| 0, serve);
+        assert!(listed.end.is_err(), "{total}: {:?} of 58 devices", listed.devices);
+    }
+}
+
+#[test]
 fn a_service_that_sends_the_same_page_for_ever_is_given_up() {
     let service = Service::new(1_000);
     let listed = list(
