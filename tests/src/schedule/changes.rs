@@ -190,7 +190,9 @@ impl Changes {
         for _ in 0..count {
             self.added += 1;
             let uuid = format!("{begin}{:012x}", self.added);
-            list.change(&Change::AddDevice { uuid, name: FIRST_NAME.to_owned() });
+            // The ids do not ascend in the order of the names.
+            let name = format!("{FIRST_NAME}{:016x}", u64::MAX - self.added);
+            list.change(&Change::AddDevice { uuid, name });
         }
     }
 
