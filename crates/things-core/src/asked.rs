@@ -39,6 +39,9 @@ pub(crate) struct Asked {
     pub(crate) redactor: Arc<Redactor>,
 }
 
+/// An error keeps no larger body: programs keep errors, and its message shows the start.
+const LONGEST_BODY: usize = 1 << 20;
+
 /// What a call had not reached when its time ran out.
 #[derive(Clone, Copy)]
 pub(crate) enum Before {
@@ -96,7 +99,7 @@ impl Asked {
         let error = Error::new(kind, self.stage, message).with(|report| {
             report.status = Some(parts.status);
             report.headers = parts.headers;
-            report.body = body;
+            report.body = if body.bytes().len() > LONGEST_BODY { Body::default() } else { body };
             report.form = Some(refusal.form);
             report.reference = refusal.reference;
             report.retry_after = wait;

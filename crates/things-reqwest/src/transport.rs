@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use reqwest::Url;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -93,15 +94,24 @@ impl Transport {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let request = reqwest::Request::try_from(request).map_err(classify)?;
-        let (parts, body) =
+        let (parts, mut body) =
             Response::from(self.client.execute(request).await.map_err(classify)?).into_parts();
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            match error.downcast::<reqwest::Error>() {
-                Ok(error) => classify(*error),
-                Err(_) => TransportErrorKind::TooLarge.into(),
+        // One piece of memory, because a body that is gathered in pieces is there twice in the end. The service can promise a
+        // length that never comes; room that is not used takes no memory.
+        let promised = body.size_hint().exact().unwrap_or(0).min(limit as u64);
+        let mut bytes = Vec::with_capacity(promised as usize);
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(classify)?.into_data() else { continue };
+            if data.len() > limit - bytes.len() {
+                return Err(TransportErrorKind::TooLarge.into());
             }
-        })?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+            let room = (2 * bytes.capacity()).clamp(bytes.len() + data.len(), limit);
+            if bytes.capacity() < bytes.len() + data.len() {
+                bytes.reserve_exact(room - bytes.len());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Response::from_parts(parts, bytes.into()))
     }
 }
 

@@ -35,9 +35,35 @@ enum Flood {
     Deep,
     /// The same in a refusal.
     DeepRefusal,
+    /// 16 MiB of JSON that is a token, a page and a receipt, with this in a field.
+    Wide(Shape),
+    /// The same in a refusal.
+    WideRefusal(Shape),
 }
 
-const FLOODS: [Flood; 8] = [
+/// A value that takes much more memory as a tree of values than as a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    Numbers,
+    OneText,
+    Objects,
+    Names,
+}
+
+impl Shape {
+    fn json(self) -> String {
+        let most = 16 * 1024 * 1024 - 256;
+        let fill = |piece: &str| piece.repeat(most / piece.len());
+        match self {
+            Self::Numbers => format!("[{}0]", fill("1,")),
+            Self::OneText => format!("\"{}\"", fill("a")),
+            Self::Objects => format!("[{}{{}}]", fill(r#"{"a":1},"#)),
+            Self::Names => format!("{{{}\"\":0}}", fill(r#""a":0,"#)),
+        }
+    }
+}
+
+const FLOODS: [Flood; 13] = [
     Flood::Bomb,
     Flood::Declared,
     Flood::Chunked,
@@ -46,6 +72,11 @@ const FLOODS: [Flood; 8] = [
     Flood::Headers,
     Flood::Deep,
     Flood::DeepRefusal,
+    Flood::Wide(Shape::Numbers),
+    Flood::Wide(Shape::OneText),
+    Flood::Wide(Shape::Objects),
+    Flood::Wide(Shape::Names),
+    Flood::WideRefusal(Shape::Objects),
 ];
 
 /// Which answer is flooded, and by which call it is met.
@@ -82,6 +113,8 @@ impl Flood {
             Self::Headers => endless(stream, ok, b"x-one: more\r\n"),
             Self::Deep => respond(stream, "200 OK", "", deep()),
             Self::DeepRefusal => respond(stream, "400 Bad Request", "", deep()),
+            Self::Wide(shape) => respond(stream, "200 OK", "", wide(shape)),
+            Self::WideRefusal(shape) => respond(stream, "400 Bad Request", "", wide(shape)),
         }
     }
 
@@ -92,8 +125,9 @@ impl Flood {
             Self::Bomb | Self::Declared | Self::Chunked | Self::UntilClosed => Some(ErrorKind::TooLarge),
             Self::Header | Self::Headers => Some(ErrorKind::HeadTooLarge),
             Self::Deep => read.then_some(ErrorKind::TooDeep),
-            Self::DeepRefusal if place == "/token" => Some(ErrorKind::Auth),
-            Self::DeepRefusal => Some(ErrorKind::BadRequest),
+            Self::Wide(_) => None,
+            Self::DeepRefusal | Self::WideRefusal(_) if place == "/token" => Some(ErrorKind::Auth),
+            Self::DeepRefusal | Self::WideRefusal(_) => Some(ErrorKind::BadRequest),
         }
     }
 }
@@ -120,6 +154,14 @@ fn deep() -> String {
     let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
     format!(
         r#"{{"access_token":"t","expires_in":{open}{close},"content":[{{"uuid":"u","metadata":{open}{close}}}]}}"#
+    )
+}
+
+/// JSON that is a token and a page, and of the size that is allowed.
+fn wide(shape: Shape) -> String {
+    let value = shape.json();
+    format!(
+        r#"{{"access_token":"t","expires_in":3600,"content":[{{"uuid":"u","metadata":{value}}}],"last":true}}"#
     )
 }
 
@@ -172,6 +214,8 @@ fn child(client: &str, base_url: &str, place: usize) -> String {
         .env(CLIENT, client)
         .env(BASE_URL, base_url)
         .env(PLACE, place.to_string())
+        // The allocator gives large blocks back at once, so that what one flood took does not count for the next.
+        .env("MALLOC_MMAP_THRESHOLD_", "1048576")
         .output()
         .unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()

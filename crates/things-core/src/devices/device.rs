@@ -1,9 +1,11 @@
 //! A device. All its texts are in one piece of memory: a fleet of 100,000 is mostly texts, and one allocation per device
 //! takes less than half the memory and the time of one per text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use bytes::Bytes;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -13,7 +15,7 @@ use super::extra::Members;
 use super::flaw::{Flaw, Why};
 use crate::coding;
 use crate::error::DecodeError;
-use crate::json::{Json, Kind, Scanner, Token};
+use crate::json::{Json, Kind, Origin, Part, Scanner, Token, text_of};
 
 /// A device, as `GET /api/devices` lists it.
 ///
@@ -22,12 +24,39 @@ use crate::json::{Json, Kind, Scanner, Token};
 #[derive(Clone)]
 pub struct Device {
     /// The fields that are there, in the order of [`Field`], and where each ends.
-    texts: Box<str>,
+    texts: Texts,
     ends: [u32; Field::COUNT],
     /// A bit for each field that is there and is not `null`.
     present: u8,
     extra: Extra,
 }
+
+#[derive(Clone)]
+enum Texts {
+    /// All of them, in one piece of memory.
+    Copied(Box<str>),
+    /// Some are too large to be copied.
+    Mixed(Box<(Box<str>, Large)>),
+}
+
+impl Texts {
+    fn copied(&self) -> &str {
+        match self {
+            Self::Copied(copied) => copied,
+            Self::Mixed(mixed) => &mixed.0,
+        }
+    }
+
+    fn large(&self, place: usize) -> Option<&str> {
+        match self {
+            Self::Copied(_) => None,
+            Self::Mixed(mixed) => mixed.1.get(place)?.as_ref().map(text_of),
+        }
+    }
+}
+
+/// Parts of a response, one for each field that is too large to be copied.
+type Large = [Option<Bytes>; Field::COUNT];
 
 /// The fields that are kept in `texts`: `metadata` as JSON, all others without quotes and escapes.
 #[derive(Clone, Copy, PartialEq)]
@@ -78,7 +107,7 @@ impl Device {
 
     fn read(text: &str) -> Result<Self, Flaw> {
         let mut scanner = Scanner::new(text);
-        let device = Self::scan(&mut scanner, text)?;
+        let device = Self::scan(&mut scanner, text, None)?;
         scanner.end()?;
         Ok(device)
     }
@@ -123,14 +152,21 @@ impl Device {
             return None;
         }
         let place = field as usize;
+        if let Some(large) = self.texts.large(place) {
+            return Some(large);
+        }
         let start =
             place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
         let range: Range<usize> = start..*self.ends.get(place)? as usize;
-        self.texts.get(range)
+        self.texts.copied().get(range)
     }
 
     /// Reads the device that comes next in a text.
-    pub(super) fn scan<'a>(scanner: &mut Scanner<'a>, text: &'a str) -> Result<Self, Flaw> {
+    pub(super) fn scan<'a>(
+        scanner: &mut Scanner<'a>,
+        text: &'a str,
+        origin: Origin<'_>,
+    ) -> Result<Self, Flaw> {
         let mut fields = [Token::NULL; Field::COUNT];
         let mut extra = Members::default();
         let mut after_last = 0;
@@ -147,12 +183,18 @@ impl Device {
             after_last = scanner.at();
             Ok(())
         });
-        let read =
-            read.and_then(|()| Self::of(&fields, extra, text).map_err(|why| Flaw::new(scanner.at(), why)));
+        let read = read.and_then(|()| {
+            Self::of(&fields, extra, text, origin).map_err(|why| Flaw::new(scanner.at(), why))
+        });
         read.map_err(|flaw: Flaw| flaw.of_device(fields.first().and_then(|uuid| uuid.text()).as_deref()))
     }
 
-    fn of(fields: &[Token<'_>; Field::COUNT], extra: Members, text: &str) -> Result<Self, Why> {
+    fn of(
+        fields: &[Token<'_>; Field::COUNT],
+        extra: Members,
+        text: &str,
+        origin: Origin<'_>,
+    ) -> Result<Self, Why> {
         let [uuid, ..] = fields;
         match uuid.kind() {
             Kind::Null => return Err(Why::NoUuid),
@@ -160,23 +202,38 @@ impl Device {
             _ => {}
         }
         let written = fields.iter().filter(|field| field.kind() != Kind::Null).map(|field| field.raw().len());
-        // Enough for all of them, and about the right size: a device can be as large as the response.
+        // Enough for all of them, and about the right size: a device can be as large as the response. Room that is not used
+        // takes no memory.
         let mut texts = String::with_capacity(written.sum());
         let (mut ends, mut present) = ([0; Field::COUNT], 0);
+        let mut large: Option<Large> = None;
         for (place, (field, end)) in fields.iter().zip(&mut ends).enumerate() {
-            match field.kind() {
-                Kind::Null => {}
-                Kind::Plain | Kind::Escaped if place != Field::Metadata as usize => {
-                    texts.push_str(&field.text().unwrap_or_default());
-                }
-                _ => texts.push_str(field.raw()),
-            }
             if field.kind() != Kind::Null {
                 present |= 1 << place;
+                let written = Cow::Borrowed(field.raw());
+                let text =
+                    if place == Field::Metadata as usize { written } else { field.text().unwrap_or(written) };
+                let shared = match &text {
+                    Cow::Borrowed(part) => Part::shared(part, origin),
+                    Cow::Owned(_) => None,
+                };
+                match shared {
+                    Some(shared) => {
+                        let fields = large.get_or_insert_default();
+                        fields.iter_mut().skip(place).take(1).for_each(|field| *field = Some(shared.clone()));
+                    }
+                    None => texts.push_str(&text),
+                }
             }
             *end = u32::try_from(texts.len()).map_err(|_| Why::Huge)?;
         }
-        Ok(Self { texts: texts.into_boxed_str(), ends, present, extra: extra.into_extra(text) })
+        let extra = extra.into_extra(text, origin);
+        let copied = texts.into_boxed_str();
+        let texts = match large {
+            None => Texts::Copied(copied),
+            Some(large) => Texts::Mixed(Box::new((copied, large))),
+        };
+        Ok(Self { texts, ends, present, extra })
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::json::{Json, Scanner};
+use crate::json::{Json, Origin, Part, Scanner};
 
 /// Fields that this library does not know, as they came and in the order in which they came.
 ///
@@ -15,13 +15,13 @@ use crate::json::{Json, Scanner};
 #[derive(Clone, Default)]
 pub struct Extra {
     /// The members of an object, with commas between them and without braces.
-    members: Box<str>,
+    members: Part,
 }
 
 impl Extra {
     /// Takes a text that the scanner has read as members of an object.
-    pub(super) fn of(members: String) -> Self {
-        Self { members: members.into_boxed_str() }
+    pub(super) fn of(members: Part) -> Self {
+        Self { members }
     }
 
     /// The value of a field. `None` if there is no such field.
@@ -31,7 +31,7 @@ impl Extra {
 
     /// All fields, each with its name and value. A name that came twice comes twice.
     pub fn iter(&self) -> Fields<'_> {
-        Fields(Scanner::new(&self.members))
+        Fields(Scanner::new(self.members.as_str()))
     }
 
     /// The number of fields.
@@ -41,7 +41,7 @@ impl Extra {
 
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.as_str().is_empty()
     }
 }
 
@@ -68,7 +68,7 @@ impl<'a> IntoIterator for &'a Extra {
 
 impl PartialEq for Extra {
     fn eq(&self, other: &Self) -> bool {
-        self.members == other.members
+        self.members.as_str() == other.members.as_str()
             || self.iter().collect::<BTreeMap<_, _>>() == other.iter().collect::<BTreeMap<_, _>>()
     }
 }
@@ -104,7 +104,12 @@ impl Members {
         }
     }
 
-    pub(super) fn into_extra(self, text: &str) -> Extra {
+    pub(super) fn into_extra(self, text: &str, origin: Origin<'_>) -> Extra {
+        if let [(start, end)] = *self.places
+            && let Some(shared) = text.get(start..end).and_then(|part| Part::shared(part, origin))
+        {
+            return Extra::of(Part::Shared(Box::new(shared)));
+        }
         let parts = || self.places.iter().filter_map(|(start, end)| text.get(*start..*end));
         // One piece of memory of the right size: these can be as large as the response.
         let length = parts().map(|part| part.len() + 1).sum::<usize>();
@@ -115,7 +120,7 @@ impl Members {
             }
             members.push_str(part);
         }
-        Extra::of(members)
+        Extra::of(Part::Copy(members.into_boxed_str()))
     }
 }
 
@@ -124,7 +129,7 @@ mod tests {
     use super::*;
 
     fn extra(members: &str) -> Extra {
-        Extra::of(members.to_owned())
+        Extra::of(Part::Copy(members.into()))
     }
 
     #[test]
@@ -151,6 +156,6 @@ mod tests {
         members.keep(1, 6, 0);
         members.keep(14, 19, 13);
         members.keep(21, 26, 19);
-        assert_eq!(&*members.into_extra(text).members, r#""a":1,"b":2 ,"c":3"#);
+        assert_eq!(members.into_extra(text, None).members.as_str(), r#""a":1,"b":2 ,"c":3"#);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::vec;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use serde::de::{self, Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -12,7 +13,7 @@ use super::flaw::{Flaw, Why};
 use super::{Device, Extra, SortEcho};
 use crate::coding;
 use crate::error::DecodeError;
-use crate::json::{Kind, Scanner, Token};
+use crate::json::{Kind, Origin, Scanner, Token};
 
 /// A page with more devices than this is not read: it was not requested, and would take too much memory.
 pub(super) const MOST_DEVICES: usize = 10_000;
@@ -66,19 +67,23 @@ impl Page {
     /// Returns an error if the bytes are no JSON object with the field `content`, if a device in it cannot be read (see
     /// [`Device::from_json`]), or if there are more than 10,000 devices.
     pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
-        Self::from_body(&HeaderMap::new(), body)
+        Self::of(&HeaderMap::new(), body, None)
     }
 
     /// Reads the body of a response with these headers.
-    pub(super) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, DecodeError> {
+    pub(super) fn from_body(headers: &HeaderMap, body: &Bytes) -> Result<Self, DecodeError> {
+        Self::of(headers, body, Some(body))
+    }
+
+    fn of(headers: &HeaderMap, body: &[u8], origin: Origin<'_>) -> Result<Self, DecodeError> {
         const WHAT: &str = "a page of devices";
         let text = coding::text(headers, body).map_err(|no_text| {
             DecodeError::new(format_args!("not {WHAT}: {}", no_text.why)).at(no_text.at)
         })?;
-        Self::read(text).map_err(|flaw| flaw.into_error(WHAT, body, text))
+        Self::read(text, origin).map_err(|flaw| flaw.into_error(WHAT, body, text))
     }
 
-    fn read(text: &str) -> Result<Self, Flaw> {
+    fn read(text: &str, origin: Origin<'_>) -> Result<Self, Flaw> {
         let mut scanner = Scanner::new(text);
         let mut envelope = Envelope::default();
         let (mut content, mut embedded) = (None, false);
@@ -87,7 +92,7 @@ impl Page {
         scanner.object(|scanner, name| {
             match name.text().as_deref() {
                 Some("content") if content.is_some() => return Err(Flaw::new(name.at(), Why::ContentTwice)),
-                Some("content") => content = Some(devices(scanner, text)?),
+                Some("content") => content = Some(devices(scanner, text, origin)?),
                 field => {
                     let value = scanner.value()?;
                     embedded |= field == Some("_embedded");
@@ -102,11 +107,11 @@ impl Page {
         scanner.end()?;
         let missing = if embedded { Why::Embedded } else { Why::NoContent };
         let devices = content.ok_or(Flaw::new(0, missing))?;
-        Ok(envelope.around(devices, extra.into_extra(text)))
+        Ok(envelope.around(devices, extra.into_extra(text, origin)))
     }
 }
 
-fn devices<'a>(scanner: &mut Scanner<'a>, text: &'a str) -> Result<Vec<Device>, Flaw> {
+fn devices<'a>(scanner: &mut Scanner<'a>, text: &'a str, origin: Origin<'_>) -> Result<Vec<Device>, Flaw> {
     if scanner.peek().is_some_and(|byte| byte != b'[') {
         return Err(Flaw::new(scanner.at(), Why::ContentIsNoArray));
     }
@@ -115,7 +120,7 @@ fn devices<'a>(scanner: &mut Scanner<'a>, text: &'a str) -> Result<Vec<Device>, 
         if devices.len() == MOST_DEVICES {
             return Err(Flaw::new(scanner.at(), Why::TooManyDevices));
         }
-        devices.push(Device::scan(scanner, text).map_err(|flaw| flaw.at_place(devices.len()))?);
+        devices.push(Device::scan(scanner, text, origin).map_err(|flaw| flaw.at_place(devices.len()))?);
         Ok(())
     })?;
     Ok(devices)
@@ -239,7 +244,7 @@ impl IntoIterator for Page {
 impl<'de> Deserialize<'de> for Page {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::read(raw.get()).map_err(de::Error::custom)
+        Self::read(raw.get(), None).map_err(de::Error::custom)
     }
 }
 
@@ -302,6 +307,24 @@ mod tests {
         assert_eq!(page.devices[0].extra().get("eui").unwrap().text().unwrap(), "0059AC0000181EB6");
         assert_eq!(page.extra.get("pageable").unwrap().as_str(), r#"{"offset":0}"#);
         assert_eq!(serde_json::to_value(&page.devices[0]).unwrap(), device);
+    }
+
+    #[test]
+    fn a_field_that_is_large_shares_the_memory_of_the_response() {
+        let large = "a".repeat(1 << 20);
+        let device = json!({"uuid": "u", "name": "n", "description": large, "metadata": [large], "barcode": "b", "eui": large});
+        let small = json!({"uuid": "v", "metadata": {"a": "\n"}, "eui": "e"});
+        let body = json!({"content": [device, small], "pageable": {"a": large}}).to_string();
+        let (copied, body) = (Page::from_json(body.as_bytes()).unwrap(), Bytes::from(body));
+        let shared = Page::from_body(&HeaderMap::new(), &body).unwrap();
+        assert_eq!(shared, copied);
+        let of_body = |text: &str| body.as_ptr_range().contains(&text.as_ptr());
+        let [one, two] = &shared.devices[..] else { panic!("there are two") };
+        assert!(of_body(one.description().unwrap()) && of_body(one.metadata().as_str()));
+        assert!(of_body(one.extra().get("eui").unwrap().as_str()));
+        assert!(of_body(shared.extra.get("pageable").unwrap().as_str()));
+        assert!(!of_body(one.name()) && !of_body(two.metadata().as_str()) && !of_body(two.uuid()));
+        assert!(!of_body(copied.devices[0].metadata().as_str()));
     }
 
     #[test]

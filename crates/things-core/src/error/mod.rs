@@ -167,7 +167,7 @@ impl Error {
         &self.0.headers
     }
 
-    /// The body of the last answer.
+    /// The body of the last response. One of more than 1 MiB is not kept.
     pub fn body(&self) -> &Body {
         &self.0.body
     }

@@ -1,5 +1,6 @@
 //! JSON as the text that it is: values that the library does not interpret are handed on as they came.
 
+mod part;
 mod scan;
 mod text;
 
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::{self, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub(crate) use part::{Origin, Part, text_of};
 pub(crate) use scan::{Flaw, Kind, Scanner, Token, Why};
 
 /// A JSON value as the service wrote it: its digits, the order of its keys and its escapes are kept.

@@ -141,8 +141,8 @@ pub(crate) const ROWS: [Row; 33] = [
     ),
     row(
         "R16",
-        "A compressed bomb of 300 MB, a body of 1 GB, a head of 10 MB, JSON nested 100,000 deep",
-        "A typed error, or the bytes as they came where nobody reads them; memory grows by 32 MiB at most",
+        "A compressed bomb of 300 MB, a body of 1 GB, a head of 10 MB, JSON nested 100,000 deep, 16 MiB of small numbers, small objects or one text in a field",
+        "A typed error, or what it says if it fits; memory grows by 32 MiB at most, body included",
         Proof::Trials,
     ),
     row(
