@@ -95,7 +95,9 @@ impl Pace {
             state.needed = 0;
         }
         let opens = state.closed.as_ref().map(|(until, _)| *until);
-        let earliest = opens.max(state.last.map(|last| last + state.gap)).unwrap_or(now);
+        // Threads take the time before they take the lock, so the last request can have left later than now.
+        let apart = state.last.filter(|_| !state.gap.is_zero()).map(|last| last + state.gap);
+        let earliest = opens.max(apart).unwrap_or(now);
         let number = place.as_ref().map_or(state.numbers, |place| place.number);
         let ahead = u32::try_from(state.line.range(..number).count()).unwrap_or(u32::MAX);
         let due = earliest + state.gap.saturating_mul(ahead);
@@ -210,6 +212,13 @@ mod tests {
             assert_eq!(turn(&pace, 5), 5);
             pace.succeeded(at(5));
         }
+    }
+
+    #[test]
+    fn calls_of_two_threads_do_not_wait_for_each_other() {
+        let pace = Pace::one_by_one();
+        assert_eq!((turn(&pace, 5), turn(&pace, 4), turn(&pace, 5)), (5, 4, 5));
+        assert!(matches!(pace.take_turn(&mut None, at(3), at(4)), Turn::Now));
     }
 
     #[test]

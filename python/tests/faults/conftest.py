@@ -10,6 +10,12 @@ from behaviour.service import Service
 from .caller import Tasks
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # Some rows have trials in Rust alone.
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+
+
 @pytest.fixture
 def service() -> Iterator[Service]:
     with Service() as service:

@@ -70,7 +70,14 @@ impl Schedule {
     /// The schedule of this seed.
     pub fn of(seed: u64) -> Self {
         let dice = Dice::new(seed);
-        let devices = dice.below(dice.pick([12, 45, 120, 220]));
+        let quirks = quirks(&dice);
+        let mut devices = dice.below(dice.pick([12, 45, 120, 220]));
+        if quirks.contains(&Quirk::SortByUuid(SortByUuid::Ignored))
+            && quirks.contains(&Quirk::SortEcho(SortEcho::Requested))
+        {
+            // The ids of a few devices can ascend by chance, and then the service is believed.
+            devices += 40;
+        }
         let kind = Kind::draw(&dice);
         Self {
             seed,
@@ -79,7 +86,7 @@ impl Schedule {
             window: dice.pick([1, 1, 2, 4, 8]),
             rules: kind.rules(devices, &dice),
             kind,
-            quirks: quirks(&dice),
+            quirks,
             lost: dice.pick([0, 0, 0, 0, 3]),
         }
     }

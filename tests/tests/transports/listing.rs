@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use things_core::{
-    Error, ErrorKind, Feed, FeedClient, ListDevices, Moment, Page, Pages, RetryPolicy, Ticket, Want,
+    Builder, Credentials, Error, ErrorKind, Feed, FeedClient, ListDevices, Moment, Page, Pages, RetryPolicy,
+    Ticket, Want,
 };
 use things_reqwest::StreamExt;
+use things_sim::{Quirk, Sim, SortByUuid, SortEcho};
 
 use crate::client::settings;
 use things_tests::server::{Server, answer, read_request, wait_for_the_end};
@@ -120,6 +122,21 @@ fn a_feed_can_end_without_an_item() {
     let mut items = things_ureq::Client::new(config).unwrap().items(feed());
     thread::spawn(move || ended.send(items.next().is_none()));
     assert_eq!(end.recv_timeout(Duration::from_secs(60)), Ok(true));
+}
+
+#[test]
+fn a_caller_can_vouch_for_an_order_that_the_devices_do_not_show() {
+    let quirks = [Quirk::SortByUuid(SortByUuid::Ignored), Quirk::SortEcho(SortEcho::Absent)];
+    let sim =
+        quirks.into_iter().fold(Sim::builder().devices(30), |sim, quirk| sim.quirk(quirk)).start().unwrap();
+    let known = sim.credentials();
+    let credentials = Credentials::new(&known.tenant_id, &known.key_id, &*known.key_secret)
+        .application_id(&known.application_id);
+    let config = Builder::new(credentials, Ok).base_url(sim.url()).grip_base_url(sim.url()).build();
+    let client = things_ureq::Client::new(config.unwrap()).unwrap();
+    let verified = || client.devices().page_size(20).verified();
+    assert_eq!(verified().collect().unwrap_err().kind(), ErrorKind::Incomplete);
+    assert_eq!(verified().vouch_for_order().collect().unwrap().devices.len(), 30);
 }
 
 /// Threads need memory for their stacks: of that there is none left.

@@ -137,7 +137,7 @@ impl<C: FeedClient> Devices<C> {
     /// It reads pages that overlap, ordered by `uuid`, and links them by the devices that they share. That costs a few requests
     /// more. If the proof fails, the listing ends with an error of the kind [`Incomplete`](crate::ErrorKind::Incomplete).
     pub fn verified(self) -> VerifiedDevices<C> {
-        VerifiedDevices(self)
+        VerifiedDevices { devices: self, vouched: false }
     }
 }
 
@@ -145,9 +145,18 @@ impl<C: FeedClient> Devices<C> {
 /// [`batches`](VerifiedDevices::batches), [`collect`](VerifiedDevices::collect) or a `for` loop.
 #[must_use]
 #[derive(Debug, Clone)]
-pub struct VerifiedDevices<C>(Devices<C>);
+pub struct VerifiedDevices<C> {
+    devices: Devices<C>,
+    vouched: bool,
+}
 
 impl<C: FeedClient> VerifiedDevices<C> {
+    /// Vouches that the service orders devices by `uuid`, where the devices do not show it. If it does not, a listing that
+    /// is not complete can be taken for complete.
+    pub fn vouch_for_order(self) -> Self {
+        Self { vouched: true, ..self }
+    }
+
     /// The devices one by one, in the order of their `uuid`. Each one follows those before it without a gap. Only the end of
     /// the listing without an error means that it is complete.
     pub fn stream(self) -> C::Devices<Verified> {
@@ -156,10 +165,10 @@ impl<C: FeedClient> VerifiedDevices<C> {
 
     /// The devices in batches, as they are proven.
     pub fn batches(self) -> C::Items<Verified> {
-        let Devices { client, query, window, timeout, deadline, .. } = self.0;
+        let Devices { client, query, window, timeout, deadline, .. } = self.devices;
         let client = client.with_times(timeout, deadline);
         let verified = client.session().verified(query, window);
-        client.items(verified)
+        client.items(if self.vouched { verified.vouch_for_order() } else { verified })
     }
 
     /// All devices at once, with the [`proof`](crate::Fleet::proof). An error of the kind

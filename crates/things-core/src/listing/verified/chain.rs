@@ -244,7 +244,7 @@ impl Chain {
     /// Ends the listing with a proof, unless the order that all links rest on is not shown.
     pub(super) fn prove(&mut self, order_matters: bool) {
         if order_matters && !self.order.is_shown(self.path.len()) {
-            return self.fail(Why::OrderNotShown);
+            return self.fail(self.order.doubt());
         }
         self.floats.clear();
         self.outcome = Some(Outcome::Proven(Proof { requests: self.tickets, repairs: self.repairs }));

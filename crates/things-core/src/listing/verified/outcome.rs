@@ -73,7 +73,7 @@ impl fmt::Display for Why {
                 f.write_str("the service does not show that it ordered the devices by uuid")
             }
             Self::OrderNotKept => f.write_str(
-                "the service says that it ordered the devices by uuid, and they come in no order of uuids that is known",
+                "the service says that it orders devices by uuid, but they come in no order of uuids that is known",
             ),
             Self::Refused { reason } => {
                 write!(f, "the service refused a page that the proof needs: {reason}")

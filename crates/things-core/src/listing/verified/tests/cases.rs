@@ -124,6 +124,24 @@ fn another_order_proves_nothing() {
 }
 
 #[test]
+fn an_order_that_is_not_known_is_enough_if_it_is_named_and_is_not_that_of_the_names() {
+    // The ids come in an order of the service's own, and so do the names.
+    let order: Vec<u32> = (0..60).map(|number| number * 37 % 60).collect();
+    let listed = list(
+        feed(20, 1),
+        |_| 0,
+        |request| {
+            let listed = order.iter().skip(request.number * request.size).take(request.size);
+            let content: Vec<Value> =
+                listed.map(|device| json!({"uuid": uuid(*device), "name": format!("{device:02}")})).collect();
+            Ok(json!({"content": content, "totalElements": 60, "sort": [{"property": "uuid"}]}))
+        },
+    );
+    assert!(listed.end.is_ok(), "{:?}", listed.end);
+    assert_eq!(listed.devices, order);
+}
+
+#[test]
 fn an_order_that_is_only_named_is_not_believed() {
     // The service orders by name and repeats the order of the request, as Spring does. A device that was not read yet is
     // renamed, and comes to lie in front. Pages that overlap do not show that.
