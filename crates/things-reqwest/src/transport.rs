@@ -96,23 +96,34 @@ impl Transport {
         let request = reqwest::Request::try_from(request).map_err(classify)?;
         let (parts, mut body) =
             Response::from(self.client.execute(request).await.map_err(classify)?).into_parts();
-        // One piece of memory, because a body that is gathered in pieces is there twice in the end. The service can promise a
-        // length that never comes; room that is not used takes no memory.
-        let promised = body.size_hint().exact().unwrap_or(0).min(limit as u64);
-        let mut bytes = Vec::with_capacity(promised as usize);
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(classify)?.into_data() else { continue };
-            if data.len() > limit - bytes.len() {
-                return Err(TransportErrorKind::TooLarge.into());
-            }
-            let room = (2 * bytes.capacity()).clamp(bytes.len() + data.len(), limit);
-            if bytes.capacity() < bytes.len() + data.len() {
-                bytes.reserve_exact(room - bytes.len());
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(Response::from_parts(parts, bytes.into()))
+        Ok(Response::from_parts(parts, read(&mut body, limit).await?))
     }
+}
+
+/// Reads a body into one piece of memory. A body that is gathered in pieces would be there twice in the end.
+async fn read(body: &mut reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
+    // The service can promise a length that never comes. Room that is not used takes no memory.
+    let promised = body.size_hint().exact().unwrap_or(0).min(limit as u64) as usize;
+    let (mut first, mut bytes) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(classify)?.into_data() else { continue };
+        let length = first.len() + bytes.len() + data.len();
+        if length > limit {
+            return Err(TransportErrorKind::TooLarge.into());
+        }
+        if length == data.len() {
+            // Most bodies come in one piece, and need no copy.
+            first = data;
+            continue;
+        }
+        if length > bytes.capacity() {
+            let room = (2 * bytes.capacity()).max(promised).clamp(length, limit);
+            bytes.reserve_exact(room - bytes.len());
+        }
+        bytes.extend_from_slice(&std::mem::take(&mut first));
+        bytes.extend_from_slice(&data);
+    }
+    Ok(if bytes.is_empty() { first } else { bytes.into() })
 }
 
 /// A connection within the time of its exchange, so that running out of it is an error of the connection.

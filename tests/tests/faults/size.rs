@@ -47,7 +47,6 @@ enum Shape {
     Numbers,
     OneText,
     Objects,
-    Names,
 }
 
 impl Shape {
@@ -58,12 +57,11 @@ impl Shape {
             Self::Numbers => format!("[{}0]", fill("1,")),
             Self::OneText => format!("\"{}\"", fill("a")),
             Self::Objects => format!("[{}{{}}]", fill(r#"{"a":1},"#)),
-            Self::Names => format!("{{{}\"\":0}}", fill(r#""a":0,"#)),
         }
     }
 }
 
-const FLOODS: [Flood; 13] = [
+const FLOODS: [Flood; 12] = [
     Flood::Bomb,
     Flood::Declared,
     Flood::Chunked,
@@ -75,7 +73,6 @@ const FLOODS: [Flood; 13] = [
     Flood::Wide(Shape::Numbers),
     Flood::Wide(Shape::OneText),
     Flood::Wide(Shape::Objects),
-    Flood::Wide(Shape::Names),
     Flood::WideRefusal(Shape::Objects),
 ];
 
