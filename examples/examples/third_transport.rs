@@ -27,6 +27,8 @@
 //! [`Turn::poll`]: things_core::Turn::poll
 //! [`Turn::deadline`]: things_core::Turn::deadline
 
+#![allow(clippy::missing_errors_doc, reason = "the types say enough in an example")]
+
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};

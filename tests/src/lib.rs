@@ -5,6 +5,8 @@
 //! with what was expected ([`verdict`]). A [`World`] has no expectations but invariants, and neither has a
 //! [`Schedule`]: devices that change while they are listed.
 
+#![allow(clippy::missing_errors_doc, reason = "these are helpers of tests")]
+
 pub mod authority;
 pub mod canary;
 pub mod client;

@@ -19,7 +19,11 @@ pub trait Operation {
     /// What the answer holds.
     type Output;
 
-    /// The request, or why it cannot be made.
+    /// The request.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be made. Nothing is sent then.
     fn encode(&self) -> Result<Call, InputError>;
 
     /// Whether the call must not be made twice, like a downlink. This decides the outcome in the error of a call that
@@ -28,7 +32,11 @@ pub trait Operation {
         false
     }
 
-    /// Reads an answer with a 2xx status.
+    /// Reads a response with a 2xx status.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the response, and where.
     fn decode(&self, answer: Answer) -> Result<Self::Output, DecodeError>;
 }
 

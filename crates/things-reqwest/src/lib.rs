@@ -86,7 +86,11 @@ impl Client {
         Devices::new(self.clone())
     }
 
-    /// Sends a downlink, at most once. An error's [`outcome`](Error::outcome) tells whether it can have arrived.
+    /// Sends a downlink, at most once.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed. Its [`outcome`](Error::outcome) tells whether the downlink can have arrived.
     pub async fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(downlink).await
     }
@@ -116,6 +120,10 @@ impl Client {
     }
 
     /// An authenticated call to any method and path.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed. A status outside 2xx is an error that holds the body.
     pub async fn request(&self, call: &RawCall) -> Result<Answer, Error> {
         self.call(call).await
     }

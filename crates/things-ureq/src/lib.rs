@@ -84,7 +84,11 @@ impl Client {
         Devices::new(self.clone())
     }
 
-    /// Sends a downlink, at most once. An error's [`outcome`](Error::outcome) tells whether it can have arrived.
+    /// Sends a downlink, at most once.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed. Its [`outcome`](Error::outcome) tells whether the downlink can have arrived.
     pub fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(downlink)
     }
@@ -114,6 +118,10 @@ impl Client {
     }
 
     /// An authenticated call to any method and path.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the call failed. A status outside 2xx is an error that holds the body.
     pub fn request(&self, call: &RawCall) -> Result<Answer, Error> {
         self.call(call)
     }
@@ -132,7 +140,11 @@ impl Client {
     }
 
     /// Makes a call that another thread can end: once `wanted` says no, which is asked before each step, nothing more is
-    /// sent, and the call fails with [`Cancelled`](ErrorKind::Cancelled). A step that has begun goes on to its end.
+    /// sent. A step that has begun goes on to its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`call`](Self::call) returns, and [`Cancelled`](ErrorKind::Cancelled) for a call that was ended.
     pub fn call_while<O: Operation>(
         &self,
         operation: &O,

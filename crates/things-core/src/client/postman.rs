@@ -25,6 +25,10 @@ impl Settings {
     ///
     /// Of KPN's six variables `tenantId`, `applicationId`, `keyId`, `keySecret`, `gripBaseUrl` and `baseUrl` those
     /// are taken that are enabled and not empty; secret ones are read like the others, and all else is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) that says what the file is instead, without a value of it.
     pub fn from_postman(json: &str) -> Result<Self, Error> {
         let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
         let environment: Environment = serde_json::from_str(json).map_err(|error| {

@@ -20,7 +20,11 @@ impl Payload {
     /// Most bytes that EU868 carries at every data rate (DR0 to DR2; RX2 is DR0 by default).
     pub const ALWAYS_FITS: usize = 51;
 
-    /// From 1 to 242 bytes.
+    /// A payload of 1 to 242 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the range if there are fewer or more bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, InputError> {
         let bytes = bytes.into();
         match bytes.len() {
@@ -103,6 +107,10 @@ pub struct FPort(u8);
 
 impl FPort {
     /// A port from 1 to 223.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the range if the number is outside it.
     pub fn new(number: u8) -> Result<Self, InputError> {
         u64::from(number).try_into()
     }
@@ -164,7 +172,11 @@ impl fmt::Display for FPort {
 pub struct ExternalReference(String);
 
 impl ExternalReference {
-    /// A reference; not empty, not blank at an end.
+    /// A reference.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is empty, starts or ends with a blank, or has a control character.
     pub fn new(text: impl Into<String>) -> Result<Self, InputError> {
         let text = text.into();
         check_text("external reference", &text)?;

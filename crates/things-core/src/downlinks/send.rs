@@ -41,6 +41,10 @@ impl Downlink {
     /// let downlink = Downlink::raw("0059AC0000181EB6".parse()?, FPort::new(1)?, [0x01, 0x02])?;
     /// # Ok::<(), things_core::InputError>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the payload does not have 1 to 242 bytes.
     pub fn raw(dev_eui: DevEui, port: FPort, payload: impl Into<Vec<u8>>) -> Result<Self, InputError> {
         let record = Record::new(records::PAYLOAD_HEX)?.with_value(Payload::new(payload)?.hex());
         let pack = Pack::new(&BaseName::from(dev_eui), [record])?;
