@@ -208,14 +208,17 @@ class AsyncDevices:
         """All devices at once, and how many the service counted."""
         return await collect_async(self._feed())
 
-    def verified(self) -> AsyncVerifiedDevices:
+    def verified(self, *, vouch_for_order: bool = False) -> AsyncVerifiedDevices:
         """The same devices, by a listing that proves it is complete.
 
         Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
         by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
         cannot be combined with it: the listing raises `InputError` before anything is sent.
+
+        `vouch_for_order` vouches that the service orders devices by `uuid`, where the devices do not show it. If it does not,
+        a listing that is not complete can be taken for complete.
         """
-        return AsyncVerifiedDevices(self._caller, self._arguments)
+        return AsyncVerifiedDevices(self._caller, (vouch_for_order, *self._arguments))
 
     def _feed(self) -> AsyncFeed[Page]:
         return self._caller.pages(self._strict, *self._arguments)

@@ -419,6 +419,7 @@ class Caller:
 
     def verified(
         self,
+        vouched: bool,
         search: str | None,
         sort_by: str | None,
         descending: bool | None,
@@ -505,6 +506,7 @@ class AsyncCaller:
 
     def verified(
         self,
+        vouched: bool,
         search: str | None,
         sort_by: str | None,
         descending: bool | None,

@@ -113,6 +113,7 @@ impl AsyncCaller {
     fn verified(
         &self,
         py: Python<'_>,
+        vouched: bool,
         search: Option<String>,
         sort_by: Option<String>,
         descending: Option<bool>,
@@ -123,7 +124,9 @@ impl AsyncCaller {
     ) -> PyResult<AsyncFeed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        Ok(feed(devices.verified().batches()))
+        let verified = devices.verified();
+        let verified = if vouched { verified.vouch_for_order() } else { verified };
+        Ok(feed(verified.batches()))
     }
 
     /// Sends bytes to a LoRa device.

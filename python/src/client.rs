@@ -124,6 +124,7 @@ impl Caller {
     fn verified(
         &self,
         py: Python<'_>,
+        vouched: bool,
         search: Option<String>,
         sort_by: Option<String>,
         descending: Option<bool>,
@@ -134,7 +135,9 @@ impl Caller {
     ) -> PyResult<Feed> {
         let query = arguments::listing(search, sort_by, descending, page_size);
         let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        Ok(self.feed(devices.verified().batches()))
+        let verified = devices.verified();
+        let verified = if vouched { verified.vouch_for_order() } else { verified };
+        Ok(self.feed(verified.batches()))
     }
 
     /// Sends bytes to a LoRa device.

@@ -48,6 +48,15 @@ def test_a_fleet_is_proven_with_the_requests_that_it_took(lister: Make) -> None:
 
 
 @either
+def test_a_caller_can_vouch_for_an_order_that_the_devices_do_not_show(lister: Make) -> None:
+    with lists(lister, devices=30, quirks=["sort-by-uuid:ignored", "sort-echo:absent"]) as (_, client):
+        with pytest.raises(IncompleteError):
+            client.collect(verified)
+        fleet = client.collect(lambda client: client.devices(page_size=10).verified(vouch_for_order=True))
+    assert len(fleet) == 30
+
+
+@either
 def test_devices_come_one_by_one_and_the_proof_at_the_end(lister: Make) -> None:
     with lists(lister, devices=45) as (simulator, client):
         one_by_one = client.read(verified)
