@@ -1,28 +1,28 @@
-//! Errors of reading a response.
+//! Errors in reading a response.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use super::ErrorKind;
 
-/// A 2xx answer that is not what the documentation shows.
+/// A 2xx response that does not match the documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
     why: String,
     kind: ErrorKind,
-    /// The byte of the body that shows what is wrong.
+    /// The offset in the body, in bytes, where the error is.
     at: Option<usize>,
-    /// The part of the response that is wrong, if only a part is.
+    /// The part of the response that is wrong, if not all of it is.
     about: Option<String>,
 }
 
 impl DecodeError {
-    /// `why` says what was found and where.
+    /// Creates an error. `why` describes what was found and where.
     pub fn new(why: impl fmt::Display) -> Self {
         Self { why: why.to_string(), kind: ErrorKind::Decode, at: None, about: None }
     }
 
-    /// JSON that is nested deeper than its reader goes.
+    /// JSON that is nested more deeply than its reader allows.
     pub fn too_deep(why: impl fmt::Display) -> Self {
         Self::new(why).of_kind(ErrorKind::TooDeep)
     }
@@ -33,7 +33,7 @@ impl DecodeError {
         Self::new(format_args!("not {what}: {error}")).of_kind(kind)
     }
 
-    /// `Decode`, `TooDeep` or `TooLarge`.
+    /// Returns `Decode`, `TooDeep` or `TooLarge`.
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -42,7 +42,7 @@ impl DecodeError {
         Self { kind, ..self }
     }
 
-    /// The byte of the body that shows what is wrong. `None` for the beginning.
+    /// Sets the offset in the body, in bytes, where the error is. `None` means the beginning.
     pub(crate) fn at(self, at: Option<usize>) -> Self {
         Self { at, ..self }
     }
@@ -51,7 +51,7 @@ impl DecodeError {
         self.at
     }
 
-    /// The part of the response that is wrong, such as "device 2 of the page".
+    /// Sets the part of the response that is wrong, such as "device 2 of the page".
     pub(crate) fn about(self, part: String) -> Self {
         Self { about: Some(part), ..self }
     }
@@ -61,7 +61,8 @@ impl DecodeError {
     }
 }
 
-/// serde_json stops at its depth of 128, and says so in words alone. A response may hold these words as well.
+/// Recognises the error of serde_json at its depth limit of 128, which only its message shows. A response may hold the
+/// same text.
 fn is_too_deep(error: &serde_json::Error) -> bool {
     let text = error.to_string();
     text.starts_with("recursion limit exceeded")

@@ -1,6 +1,6 @@
-//! Short texts of a response for an error message.
+//! Short excerpts of a response for an error message.
 
-/// A short text of an answer for an error message: one line, at most 200 characters.
+/// Returns a short excerpt of a response for an error message: one line, at most 200 characters.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes.get(..1_000).unwrap_or(bytes));
     let mut line = String::new();
@@ -17,7 +17,7 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     line
 }
 
-/// The beginning and the end of a text that may be of any length, such as that of a parser which repeats what it found.
+/// Returns the beginning and the end of a text of any length, such as a parser's message that quotes its input.
 pub(crate) fn shorten(text: String) -> String {
     const BEGINNING: usize = 200;
     const END: usize = 100;

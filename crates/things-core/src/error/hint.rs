@@ -3,7 +3,7 @@
 use super::{ErrorKind, Form, Outcome, Report};
 use crate::stage::Stage;
 
-/// What the user can do, where the documentation or HTTP tells.
+/// Returns what the user can do, where the documentation or HTTP defines it.
 pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
     let status = report.status.map(|status| status.as_u16());
     let path = report.asked.as_ref().map(|(_, url)| url.as_str()).unwrap_or_default();
@@ -47,7 +47,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             "the service did not take the body, the Accept header or a query parameter"
         }
         (ErrorKind::NotFound, _, _) => "check the base URL and the path (KPN_THINGS_BASE_URL)",
-        // To try again would be to send it twice.
+        // Another try would send it twice.
         (ErrorKind::RateLimited | ErrorKind::Server, _, _) if report.outcome == Some(Outcome::Unknown) => {
             return None;
         }
@@ -65,7 +65,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         (ErrorKind::Connect, _, _) => "check the network and the address (KPN_THINGS_BASE_URL)",
         (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
         (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
-        // To try again would be to send it twice.
+        // Another try would send it twice.
         (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
         (ErrorKind::Deadline, _, _) => "give the call more time, or try again later",
         (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
@@ -76,7 +76,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
     Some(hint.into())
 }
 
-/// What is wrong with an address whose path repeats a part, as it does when a base URL is one path too long.
+/// Describes an address whose path contains a part twice, as it does when a base URL is one path too long.
 fn repeated_path(url: &str, stage: Stage) -> Option<&'static str> {
     match stage {
         Stage::Token if url.matches("/token").count() > 1 => Some(

@@ -1,37 +1,37 @@
-//! The kinds of errors, and what an error says about a downlink.
+//! The kinds of errors, and the outcome of a failed downlink.
 
 use crate::status::Meaning;
 
-/// Why a call failed: one flat list, the same in every language.
+/// The reason why a call failed: one flat list, the same in every language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A setting is missing, malformed or contradicts another. Nothing was sent.
     Config,
-    /// An argument cannot be right. Nothing was sent.
+    /// An argument is invalid. Nothing was sent.
     Input,
     /// No connection could be made: refused, DNS, TLS, proxy. The request was not sent.
     Connect,
-    /// No answer within the time of the attempt.
+    /// No response arrived within the time limit of the attempt.
     Timeout,
-    /// The time of the whole call ran out: token, context switch, attempts and pauses, or all pages of a listing that
-    /// has a time of its own.
+    /// The time limit of the whole call ran out (token, context switch, attempts and pauses), or that of a whole
+    /// listing.
     Deadline,
-    /// The connection broke before the whole response was there.
+    /// The connection broke before the response was complete.
     Interrupted,
-    /// The program itself stopped the call, or the listing.
+    /// The program cancelled the call or the listing.
     Cancelled,
-    /// The answer's body is larger than the bound (16 MiB by default).
+    /// The body of the response exceeds the limit (16 MiB by default).
     TooLarge,
-    /// The answer's head is larger than the transport takes.
+    /// The head of the response is larger than the transport accepts.
     HeadTooLarge,
     /// Another failure below HTTP.
     Transport,
-    /// The access token was rejected (302 or 401), or GRIP refused to give one.
+    /// The access token was rejected (302 or 401), or GRIP refused to issue one.
     Auth,
-    /// 400: body, `Accept` or a query parameter is badly formed.
+    /// 400: the body, `Accept` or a query parameter is malformed.
     BadRequest,
-    /// 403: the token is right and has no authorisation for this resource.
+    /// 403: the token is valid but not authorised for this resource.
     Forbidden,
     /// 404.
     NotFound,
@@ -39,22 +39,22 @@ pub enum ErrorKind {
     RateLimited,
     /// 5xx.
     Server,
-    /// A status outside 2xx that has no kind of its own.
+    /// A status outside 2xx without a specific kind.
     UnexpectedStatus,
-    /// A 2xx answer whose body is not what the documentation shows.
+    /// A 2xx response whose body does not match the documentation.
     Decode,
-    /// A 2xx answer whose JSON is nested more than 127 levels deep.
+    /// A 2xx response whose JSON is nested more than 127 levels deep.
     TooDeep,
     /// The pages of a listing contradict each other.
     Listing,
-    /// A listing has more pages than the bound (100,000 by default), or does not end.
+    /// A listing has more pages than the limit (100,000 by default), or does not end.
     TooManyPages,
     /// A listing by `verified` could not be proven complete.
     Incomplete,
 }
 
 impl ErrorKind {
-    /// All kinds, for who gives each a class or a code of their own.
+    /// All kinds, for code that maps each kind to a class or a code.
     pub const ALL: &[Self] = &[
         Self::Config,
         Self::Input,
@@ -80,7 +80,7 @@ impl ErrorKind {
         Self::Incomplete,
     ];
 
-    /// The kind of an error for a response with this meaning.
+    /// Returns the kind of error for a response with this meaning.
     pub(crate) fn of(meaning: Meaning) -> Self {
         match meaning {
             Meaning::TokenRejected | Meaning::KeyRefused => Self::Auth,
@@ -96,12 +96,12 @@ impl ErrorKind {
     }
 }
 
-/// What a failure leaves of a call that must not be made twice, such as a downlink.
+/// The outcome of a failed call that must not be made twice, such as a downlink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It is proven that the service did not act on it: sending it again is safe.
+    /// The service provably did not act on the call. It is safe to send it again.
     NotSent,
-    /// It may have arrived. The library never repeats it; look before you do.
+    /// The request may have arrived. The library never retries it. Check before you send it again.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong, as values: one error type, its kinds, and what each says about a downlink.
+//! The error type of all calls, the kinds of errors, and the outcome of a failed downlink.
 
 mod decode;
 mod excerpt;
@@ -27,13 +27,13 @@ pub(crate) use hint::hint;
 pub use kind::{ErrorKind, Outcome};
 pub(crate) use refusal::{Form, Refusal, token_error};
 
-/// Why a call failed, what was asked of whom, after how many attempts, and what to do.
+/// An error: why a call failed, which request failed and where, after how many attempts, and what to do.
 ///
-/// Holds no secret and no token: where an answer repeats one, it is cut out.
+/// Holds no secret and no token: if a response contains one, it is redacted.
 #[derive(Clone)]
 pub struct Error(Box<Report>);
 
-/// Everything an [`Error`] can tell.
+/// All data of an [`Error`].
 #[derive(Clone)]
 pub(crate) struct Report {
     pub(crate) kind: ErrorKind,
@@ -44,7 +44,7 @@ pub(crate) struct Report {
     pub(crate) status: Option<StatusCode>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    /// What kind of response refused, if one did.
+    /// The form of the response that refused the request, if there was one.
     pub(crate) form: Option<Form>,
     pub(crate) reference: Option<String>,
     pub(crate) retry_after: Option<Duration>,
@@ -53,7 +53,7 @@ pub(crate) struct Report {
     pub(crate) external_reference: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    /// The request was to go through a proxy.
+    /// Whether the request was meant to go through a proxy.
     pub(crate) proxied: bool,
     pub(crate) cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -98,7 +98,7 @@ impl Error {
         Self::new(ErrorKind::Listing, Stage::Call, message).with(|report| report.hint = Some(hint.into()))
     }
 
-    /// A listing that does not end within its bound.
+    /// A listing that does not end within its limit.
     pub(crate) fn too_many_pages(message: impl Into<String>) -> Self {
         let hint =
             "allow more pages, or ask for larger ones; a server that always has one more would never end";
@@ -106,7 +106,8 @@ impl Error {
             .with(|report| report.hint = Some(hint.into()))
     }
 
-    /// What is kept of a failure that later calls share: not its body, its headers or its cause, which can be large.
+    /// Returns the part of a failure that later calls share, without body, headers and cause, because these can be
+    /// large.
     pub(crate) fn kept(&self) -> Self {
         let report = &self.0;
         Self::new(report.kind, report.stage, report.message.clone()).with(|kept| {
@@ -125,22 +126,22 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Which part of the call failed.
+    /// The part of the call that failed.
     pub fn stage(&self) -> Stage {
         self.0.stage
     }
 
-    /// What was found, without the request, the counts and the hint that `Display` adds.
+    /// The message without the request, the counts and the hint, which `Display` adds.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What you can do about it, where we know.
+    /// What you can do about the error, if known.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
@@ -155,60 +156,60 @@ impl Error {
         self.0.asked.as_ref().map(|(_, url)| url.as_str())
     }
 
-    /// The status of the last answer, if there was one.
+    /// The status of the last response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The headers of the last response. A service desk may ask for one of them, such as a request id.
+    /// The headers of the last response. A service desk may need one of them, such as a request id.
     ///
-    /// Secrets and tokens that the service repeats are cut out.
+    /// Secrets and tokens in them are redacted.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }
 
-    /// The body of the last response. One of more than 1 MiB is not kept.
+    /// The body of the last response. A body of more than 1 MiB is not kept.
     pub fn body(&self) -> &Body {
         &self.0.body
     }
 
-    /// The service's own reference of the failed request, for its service desk: `instance`, `transactionId` or
-    /// `correlation_id` of the body.
+    /// The service's reference of the failed request, for its service desk: `instance`, `transactionId` or
+    /// `correlation_id` in the body.
     pub fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
     }
 
-    /// Whether the response was an HTML page, which a proxy or a firewall may have sent in place of the service.
+    /// Whether the response was an HTML page. A proxy or a firewall may have sent it instead of the service.
     pub fn is_page(&self) -> bool {
         self.0.form == Some(Form::Page)
     }
 
-    /// How long the server asks to wait (`Retry-After`).
+    /// How long the server requests to wait (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Why the client did not try again.
+    /// Why the client did not retry.
     pub fn gave_up_because(&self) -> Option<Stop> {
         self.0.gave_up_because
     }
 
-    /// Whether time ran out: that of an attempt, or that of the whole call.
+    /// Whether an attempt or the whole call timed out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::Deadline)
     }
 
     /// Whether the same call can succeed later, and cannot do anything twice.
     ///
-    /// It is `false` for what has the outcome [`Unknown`](Outcome::Unknown). The client has made its own retries by then: wait
-    /// before another one, at least for [`retry_after`](Self::retry_after).
+    /// Returns `false` if the outcome is [`Unknown`](Outcome::Unknown). The client has already made its own retries.
+    /// Wait before another one, at least for [`retry_after`](Self::retry_after).
     pub fn is_retryable(&self) -> bool {
         let report = &self.0;
         let useful =
             |status| Meaning::of(status, report.stage, report.retry_after.is_some()).retry() == Retry::Useful;
         report.outcome != Some(Outcome::Unknown)
             && match report.kind {
-                // A proxy that refused means it.
+                // A refusal by a proxy is final.
                 ErrorKind::Connect => report.gave_up_because != Some(Stop::Final),
                 ErrorKind::Timeout | ErrorKind::Deadline | ErrorKind::Interrupted | ErrorKind::Cancelled => {
                     true
@@ -217,17 +218,17 @@ impl Error {
             }
     }
 
-    /// The error of a library below that caused this one. [`Display`](fmt::Display) shows it, so it is no `source()`.
+    /// The error of the underlying library. [`Display`](fmt::Display) shows it, so it is not the `source()`.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.cause.as_deref()
     }
 
-    /// For a call that must not be made twice (a downlink): whether it can have arrived. `None` for reads.
+    /// For a call that must not be made twice (a downlink): whether it may have arrived. `None` for reads.
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome
     }
 
-    /// Your own name for the downlink that failed, if it has one.
+    /// Your reference for the downlink that failed, if it has one.
     pub fn external_reference(&self) -> Option<&str> {
         self.0.external_reference.as_deref()
     }
@@ -237,7 +238,7 @@ impl Error {
         self.0.attempts
     }
 
-    /// How long the call took until it failed.
+    /// How long the call took before it failed.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
@@ -256,7 +257,7 @@ impl From<things_senml::Error> for Error {
     }
 }
 
-/// For functions that take a value or what can be made into one.
+/// Lets functions accept a value or anything that converts into one.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -370,7 +371,7 @@ mod tests {
             error.to_string().ends_with("; it was refused, and the service did not act on it"),
             "{error}"
         );
-        // The status of GRIP: the downlink itself never left.
+        // This is the status of GRIP. The downlink itself was never sent.
         let error = error.with(|report| report.stage = Stage::Token);
         assert_eq!(error.to_string(), "400 Bad Request; it was not sent");
     }

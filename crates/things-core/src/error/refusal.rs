@@ -1,8 +1,9 @@
-//! Reads the reason out of a response that refuses a request, whatever its shape.
+//! Reads the reason from a response that refuses a request, whatever its shape.
 //!
-//! No source documents the error bodies of KPN Things or GRIP. So every common shape is read, and no text of the response
-//! is left out, except the texts that the error shows anyway (status, path, time): RFC 6749, RFC 9457, Spring Boot, gateways,
-//! an `error` that is an object, lists of errors, HTML pages, plain text, and the `WWW-Authenticate` header (RFC 6750).
+//! No source documents the error bodies of KPN Things or GRIP, so this module reads every common shape: RFC 6749, RFC
+//! 9457, Spring Boot, gateways, an `error` that is an object, lists of errors, HTML pages, plain text, and the
+//! `WWW-Authenticate` header (RFC 6750). It leaves out no text of the response, except what the error shows anyway
+//! (status, path, time).
 
 use http::header::{CONTENT_TYPE, PROXY_AUTHENTICATE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
@@ -15,30 +16,30 @@ use crate::json::Json;
 /// A longer body is not read as JSON, because its values could take ten times its size.
 const MOST_PARSED: usize = 64 << 10;
 
-/// The most items of a list that are shown.
+/// The maximum number of list items that are shown.
 const MOST_ITEMS: usize = 10;
 
 /// Lists and objects below this depth are not shown.
 const DEEPEST: usize = 4;
 
-/// What kind of response a refusal is: the evidence for a hint.
+/// The form of the response that refuses a request. Hints depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// JSON, or a challenge for a bearer token: the service itself refused.
     Service,
-    /// An HTML page: more likely from a proxy, a firewall or a login page than from the service.
+    /// An HTML page. It is more likely from a proxy, a firewall or a login page than from the service.
     Page,
     /// Anything else, or no body.
     Unclear,
 }
 
-/// What a response gives as its reason.
+/// The reason in a response.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) form: Form,
-    /// The reason in one line, perhaps empty.
+    /// The reason in one line; can be empty.
     pub(crate) text: String,
-    /// What a service desk can find the request by.
+    /// The reference by which a service desk can find the request.
     pub(crate) reference: Option<String>,
 }
 
@@ -56,7 +57,7 @@ impl Refusal {
             }
         } else if is_page(headers, body) {
             form = Form::Page;
-            // The body of a redirect is a page for people that says no more than the status.
+            // The body of a redirect is a page for people and adds nothing to the status.
             if !status.is_redirection() {
                 text = page(body);
             }
@@ -80,9 +81,9 @@ impl Refusal {
     }
 }
 
-/// The reason of a token response with a 2xx status that holds an error in place of a token.
+/// Returns the reason of a token response with a 2xx status that holds an error instead of a token.
 ///
-/// Only the two fields of RFC 6749 and `message` are read: the response might hold a token elsewhere.
+/// Reads only the two fields of RFC 6749 and `message`, because the rest of the response might hold a token.
 pub(crate) fn token_error(body: &[u8]) -> Option<String> {
     let json = parsed(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))?;
     let fields = json.as_object()?;
@@ -102,16 +103,16 @@ fn parsed(body: &[u8]) -> Option<Value> {
     Json::read(text).ok()?.parse().ok()
 }
 
-/// Fields that hold the name of an error, before those that hold its reason.
+/// Fields that hold the name of an error. They are shown before the fields that hold its reason.
 const NAMES: [&str; 4] = ["title", "error", "name", "code"];
 const REASONS: [&str; 5] = ["detail", "message", "error_description", "defaultMessage", "faultstring"];
 const REFERENCES: [&str; 3] = ["instance", "transactionId", "correlation_id"];
 
-/// Fields that repeat what the error shows anyway, or that are for the service's own developers.
+/// Fields that duplicate what the error shows anyway, or that are for the service's developers.
 const LEFT_OUT: [&str; 9] =
     ["timestamp", "status", "statusCode", "path", "trace", "type", "error_uri", "exception", "rejectedValue"];
 
-/// The texts of a JSON value in one line, the name of the error first.
+/// Returns the texts of a JSON value in one line, the name of the error first.
 fn reason(value: &Value, status: StatusCode, depth: usize) -> String {
     if depth > DEEPEST {
         return String::new();
@@ -134,14 +135,14 @@ fn reason(value: &Value, status: StatusCode, depth: usize) -> String {
 fn object_reason(fields: &Map<String, Value>, status: StatusCode, depth: usize) -> String {
     let is = |name: &str, known: &[&str]| known.iter().any(|other| other.eq_ignore_ascii_case(name));
     let mut text = String::new();
-    // An item of a list of errors names the field that it is about.
+    // An item in a list of errors names the field with the error.
     let place = ["field", "property", "pointer"].iter().find_map(|name| field(fields, name)?.as_str());
     if let Some(place) = place {
         text.push_str(&excerpt(place.as_bytes()));
     }
     for name in NAMES {
         let told = field(fields, name).map(|value| reason(value, status, depth + 1)).unwrap_or_default();
-        // The message begins with the status and its phrase already. An item needs its place and its reason alone.
+        // The message already begins with the status and its phrase. An item needs only its field and its reason.
         let known = told == status.as_str()
             || status.canonical_reason().is_some_and(|phrase| phrase.eq_ignore_ascii_case(&told));
         if !(known || place.is_some() && name == "code") {
@@ -160,7 +161,7 @@ fn object_reason(fields: &Map<String, Value>, status: StatusCode, depth: usize) 
         let known = [&NAMES[..], &REASONS, &REFERENCES, &LEFT_OUT].iter().any(|names| is(name, names));
         if !known && !matches!(value, Value::Bool(_) | Value::Number(_)) {
             let told = reason(value, status, depth + 1);
-            // Below the top, a name can be that of the parameter at fault.
+            // Below the top level, a name can be that of the invalid parameter.
             let told = match (depth, told.is_empty()) {
                 (0, _) | (_, true) => told,
                 _ => format!("{}: {told}", excerpt(name.as_bytes())),
@@ -171,14 +172,14 @@ fn object_reason(fields: &Map<String, Value>, status: StatusCode, depth: usize) 
     text
 }
 
-/// A field by its name in any case: AWS writes `Message`.
+/// Returns a field by its name in any case, because AWS writes `Message`.
 fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     fields
         .get(name)
         .or_else(|| fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-/// Adds a part that the text does not hold yet.
+/// Appends a part unless the text already holds it.
 fn append(text: &mut String, separator: &str, part: &str) {
     if part.is_empty() || text.contains(part) {
         return;
@@ -194,7 +195,7 @@ fn reference_of(fields: &Map<String, Value>) -> Option<String> {
     found.map(|text| excerpt(text.as_bytes())).filter(|text| !text.is_empty())
 }
 
-/// Whether a JSON value whose known fields are empty says anything.
+/// Whether a JSON value without known texts contains information.
 fn is_telling(value: &Value) -> bool {
     match value {
         Value::Object(fields) => {
@@ -205,13 +206,13 @@ fn is_telling(value: &Value) -> bool {
     }
 }
 
-/// Whether an object holds nothing but what the error shows anyway.
+/// Whether an object holds only what the error shows anyway.
 fn only_left_out(fields: &Map<String, Value>) -> bool {
     let known = |name: &String| LEFT_OUT.iter().chain(&NAMES).any(|other| other.eq_ignore_ascii_case(name));
     fields.keys().all(known)
 }
 
-/// `error` and `error_description` of a `WWW-Authenticate` header.
+/// Returns `error` and `error_description` of a `WWW-Authenticate` header.
 fn bearer_challenge(headers: &HeaderMap) -> Option<String> {
     let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let mut text = String::new();
@@ -223,7 +224,7 @@ fn bearer_challenge(headers: &HeaderMap) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A quoted or plain parameter of a challenge (RFC 9110, section 11.2).
+/// Returns a quoted or plain parameter of a challenge (RFC 9110, section 11.2).
 fn parameter(challenge: &str, name: &str) -> Option<String> {
     let start = challenge.match_indices(name).find_map(|(at, _)| {
         let before = challenge.get(..at)?;
@@ -258,7 +259,7 @@ fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
         || begins(b"<html")
 }
 
-/// The title and the first visible words of a page.
+/// Returns the title and the first visible text of a page.
 fn page(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..MOST_PARSED).unwrap_or(body)).into_owned();
     let lower = text.to_ascii_lowercase();
@@ -285,7 +286,7 @@ fn between<'a>(text: &'a str, lower: &str, open: &str, close: &str) -> Option<&'
     text.get(start..end)
 }
 
-/// The text between the tags, without style sheets, scripts and comments.
+/// Returns the text between the tags, without style sheets, scripts and comments.
 fn visible(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;
@@ -306,7 +307,7 @@ fn visible(html: &str) -> String {
         if let Some(closing) = rest.strip_prefix("</").filter(|_| end.is_some()) {
             rest = closing.split_once('>').map(|(_, rest)| rest).unwrap_or_default();
         }
-        // The excerpt shows no more.
+        // The excerpt shows no more than this.
         if text.len() > 2_000 {
             break;
         }
@@ -317,7 +318,7 @@ fn visible(html: &str) -> String {
     excerpt(unescape_xml(&text).as_bytes())
 }
 
-/// A text of several excerpts, bounded again.
+/// Shortens a text of several excerpts again.
 fn excerpt_of(text: &str) -> String {
     const MOST: usize = 300;
     let text: String = text.chars().filter(|char| !char.is_control()).collect();
