@@ -31,7 +31,7 @@ pub struct Builder<C> {
     ca_bundle: Option<Bytes>,
     user_agent: Option<String>,
     proxy: Choice,
-    /// The proxy of the environment, or what is wrong with it.
+    /// The proxy from the environment, or what is wrong with it.
     proxy_of_environment: Result<Option<Proxy>, Error>,
     read: Option<Read>,
     make: fn(Config) -> Result<C, Error>,
@@ -40,7 +40,7 @@ pub struct Builder<C> {
 /// Reads the file at a path.
 type Read = fn(&str) -> io::Result<Vec<u8>>;
 
-/// The proxy that was chosen in code.
+/// The proxy that the program chose.
 enum Choice {
     Unset,
     None,
@@ -48,7 +48,7 @@ enum Choice {
 }
 
 impl<C> Builder<C> {
-    /// A builder for the client that `make` makes. Transports call this.
+    /// Creates a builder for the client that `make` makes. Transports call this.
     ///
     /// It reads no environment variables and no files: see [`machine`](Builder::machine) and
     /// [`environment`](Builder::environment).
@@ -78,7 +78,7 @@ impl<C> Builder<C> {
     /// Fills what is not set from the `KPN_THINGS_*` variables, and takes the proxy from `HTTPS_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY`. `read` reads the Postman environment file, which a setting or `KPN_THINGS_POSTMAN_ENVIRONMENT` may name.
     ///
-    /// The core has neither environment nor files: `lookup` and `read` are the caller's.
+    /// The core reads neither environment variables nor files, so the caller passes `lookup` and `read`.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl<C> Builder<C> {
         let mut environment = Settings::from_environment(lookup)?;
         match self.settings.postman_environment.take() {
             Some(path) => {
-                // A file that is named here replaces one that a variable names.
+                // A file that is named in code replaces one that a variable names.
                 environment.postman_environment = None;
                 self.file = Settings::of_postman_file(path, read)?;
                 self.environment = environment;
@@ -109,7 +109,7 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Sets a Postman environment file to read settings from, as KPN's documentation offers it.
+    /// Sets a Postman environment file to read settings from, in the form that KPN's documentation offers.
     pub fn postman_environment(mut self, path: impl Into<String>) -> Self {
         self.settings.postman_environment = Some(path.into());
         self
@@ -127,7 +127,7 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Sets the full URL of the token endpoint, in place of GRIP's base URL and tenant; or [`Settings::GRIP_V3`].
+    /// Sets the full URL of the token endpoint, which replaces GRIP's base URL and tenant; or [`Settings::GRIP_V3`].
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.settings.token_url = Some(url.into());
         self
@@ -160,14 +160,15 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Sends all https requests through this HTTP proxy, such as `http://user:password@proxy.example:3128`, whatever the
-    /// environment says. User and password are percent-encoded.
+    /// Sends all https requests through this HTTP proxy, such as `http://user:password@proxy.example:3128`.
+    ///
+    /// This overrides the environment. User and password are percent-encoded.
     pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
         self.proxy = Choice::Url(url.into());
         self
     }
 
-    /// Sends all requests directly, whatever the environment says.
+    /// Sends all requests directly. This overrides the environment.
     pub fn no_proxy(mut self) -> Self {
         self.proxy = Choice::None;
         self
@@ -179,25 +180,25 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Sets the time of a whole call, with token, retries and pauses: 30 s by default.
+    /// Sets the time limit of a whole call, including token, retries and pauses: 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self
     }
 
-    /// Sets the time of one attempt: 15 s by default.
+    /// Sets the time limit of one attempt: 15 s by default.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt_timeout = timeout;
         self
     }
 
-    /// Sets the time to make a connection: 5 s by default.
+    /// Sets the time limit for making a connection: 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self
     }
 
-    /// Sets the time that the refresh of a token may delay a call while the old token lives: 3 s by default.
+    /// Sets how long the refresh of a token may delay a call while the old token is still valid: 3 s by default.
     pub fn refresh_timeout(mut self, timeout: Duration) -> Self {
         self.limits.refresh_timeout = timeout;
         self
@@ -221,7 +222,7 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Sets the CA certificates to trust in place of the platform's, in PEM.
+    /// Sets the CA certificates, in PEM, to trust instead of the platform's.
     pub fn ca_bundle(mut self, pem: impl Into<Bytes>) -> Self {
         self.ca_bundle = Some(pem.into());
         self
@@ -247,7 +248,7 @@ impl<C> Builder<C> {
         }
         config.proxy = match self.proxy {
             Choice::Url(url) => Some(Proxy::new(url)?),
-            // A client of a simulator, say, needs no proxy, so a variable that is wrong does not matter.
+            // A client that uses no https, such as a simulator's, needs no proxy, so a wrong variable does not matter.
             Choice::Unset if config.has_https() => self.proxy_of_environment?,
             Choice::Unset | Choice::None => None,
         };
@@ -266,7 +267,7 @@ impl<C> fmt::Debug for Builder<C> {
     }
 }
 
-/// The certificates of a PEM file, of which there must be one at least.
+/// Returns the certificates of a PEM file, which must hold at least one.
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {

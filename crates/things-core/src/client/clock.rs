@@ -1,12 +1,12 @@
-//! Where a driver reads the time.
+//! The clock that a driver reads.
 
 use crate::moment::Moment;
 
-/// Tells a driver what time it is. The core never asks: every step is resumed with a [`Moment`].
+/// Returns the current time to a driver. The core never reads a clock: every step is resumed with a [`Moment`].
 ///
-/// Transports bring one that reads the system's clocks. A test puts its own in its place, to let an hour pass.
+/// Each transport brings a clock that reads the system time. A test can replace it, for example to let an hour pass.
 pub trait Clock: Send + Sync {
-    /// The current moment. Never goes back on the monotonic side.
+    /// Returns the current moment. The monotonic part never goes back.
     fn now(&self) -> Moment;
 }
 

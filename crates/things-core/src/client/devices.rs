@@ -1,4 +1,4 @@
-//! A listing of devices as a client offers it: what to list, and in which form.
+//! The listing of devices that a client offers: which devices to list, and in which form.
 
 use std::time::Duration;
 use std::vec;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::listing::{DeviceFeed, Feed, Pages, Verified};
 use crate::session::Session;
 
-/// A client that can drive a feed. Transports implement it, users do not call it.
+/// A client that can drive a feed. Transports implement this trait; users do not call it.
 pub trait FeedClient: Sized {
     /// The items of a feed: an iterator or a stream.
     type Items<F: Feed>;
@@ -17,24 +17,25 @@ pub trait FeedClient: Sized {
     /// All devices of a feed: a `Result<Fleet, Error>`, or a future of it.
     type Collected;
 
-    /// The session of the client.
+    /// Returns the session of the client.
     fn session(&self) -> &Session;
 
-    /// The same client with another time for each call, and with a deadline for all of its calls together, counted from now.
+    /// Returns the same client with another time limit per call, and one deadline for all of its calls, counted from
+    /// now.
     fn with_times(self, timeout: Option<Duration>, deadline: Option<Duration>) -> Self;
 
-    /// Begins a feed.
+    /// Starts a feed.
     fn items<F: Feed>(self, feed: F) -> Self::Items<F>;
 
-    /// Takes the devices out of the items.
+    /// Returns the devices of the items.
     fn devices<F: DeviceFeed>(items: Self::Items<F>) -> Self::Devices<F>;
 
-    /// Takes all devices of the items.
+    /// Collects all devices of the items.
     fn collect<F: DeviceFeed>(items: Self::Items<F>) -> Self::Collected;
 }
 
-/// Which devices to list, and how. Nothing is requested before one of [`stream`](Devices::stream),
-/// [`pages`](Devices::pages), [`collect`](Devices::collect) or a `for` loop.
+/// A query for devices. It sends no request before [`stream`](Devices::stream), [`pages`](Devices::pages),
+/// [`collect`](Devices::collect) or a `for` loop.
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct Devices<C> {
@@ -47,7 +48,7 @@ pub struct Devices<C> {
 }
 
 impl<C: FeedClient> Devices<C> {
-    /// All devices that `client` can list.
+    /// Creates a listing of all devices that `client` can list.
     pub fn new(client: C) -> Self {
         Self {
             client,
@@ -59,90 +60,94 @@ impl<C: FeedClient> Devices<C> {
         }
     }
 
-    /// Lists what this query names. Its page number is ignored.
+    /// Lists the devices that this query selects. The listing ignores the page number of the query.
     pub fn query(mut self, query: ListDevices) -> Self {
         self.query = query;
         self
     }
 
-    /// Only devices that match this text: partial, and **case-sensitive**.
+    /// Lists only devices that match this text. The match is partial and **case-sensitive**.
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.query = self.query.search(text);
         self
     }
 
-    /// Orders by this property of a device. The default is `uuid`, because names repeat: the service may order equal names
-    /// differently in each request, and then pages overlap and skip devices.
+    /// Sorts by this property of a device. The default is `uuid`, because names are not unique: the service may order
+    /// equal names differently in each request, and then pages overlap and skip devices.
     pub fn sort_by(mut self, property: impl Into<String>) -> Self {
         self.query = self.query.sort_by(property);
         self
     }
 
-    /// The direction of the order.
+    /// Sets the sort direction.
     pub fn sort_order(mut self, order: SortOrder) -> Self {
         self.query = self.query.sort_order(order);
         self
     }
 
-    /// Devices per page, at least 1. The default is 100; the service may return smaller pages.
+    /// Sets the number of devices per page, at least 1. The default is 100; the service may return smaller pages.
     pub fn page_size(mut self, devices: u32) -> Self {
         self.query = self.query.page_size(devices);
         self
     }
 
-    /// Pages in flight at a time: 1 to 64, by default 8.
+    /// Sets the number of pages in flight at a time: 1 to 64, by default 8.
     pub fn window(mut self, pages: usize) -> Self {
         self.window = pages;
         self
     }
 
-    /// Time for one page, with its token and its retries. The default is the client's time for a call.
+    /// Sets the time limit per page, including its token and its retries. The default is the client's time limit per
+    /// call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Time for all pages together, counted from the beginning of the listing. By default there is no such limit.
+    /// Sets the time limit for all pages together, counted from the start of the listing. By default there is none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Ends the listing with an error where it notices that pages do not fit together; see
-    /// [`ListingReport`](crate::ListingReport). By default it reports that at its end.
+    /// Ends the listing with an error as soon as it notices that pages do not fit together; see
+    /// [`ListingReport`](crate::ListingReport). By default the listing only reports that at its end.
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// The devices one by one, in order. A `for` loop over a blocking client's listing does the same.
+    /// Returns the devices one by one, in order. A `for` loop over a blocking client's listing does the same.
     pub fn stream(self) -> C::Devices<Pages> {
         C::devices(self.pages())
     }
 
-    /// The pages themselves, in order.
+    /// Returns the pages themselves, in order.
     pub fn pages(self) -> C::Items<Pages> {
         let client = self.client.with_times(self.timeout, self.deadline);
         let pages = client.session().pages(self.query, self.window).strict(self.strict);
         client.items(pages)
     }
 
-    /// All devices at once, and how many the service counted.
+    /// Returns all devices at once, and how many the service counted.
     pub fn collect(self) -> C::Collected {
         C::collect(self.pages())
     }
 
-    /// A listing that proves it is complete: every device that was there from the first request to the last response is in it.
+    /// Proves that the listing is complete: it holds every device that existed from the first request to the last
+    /// response.
     ///
-    /// It reads pages that overlap, ordered by `uuid`, and links them by the devices that they share. That costs a few requests
-    /// more. If the proof fails, the listing ends with an error of the kind [`Incomplete`](crate::ErrorKind::Incomplete).
+    /// The listing reads overlapping pages, ordered by `uuid`, and links them by the devices that they share. That
+    /// costs a few more requests. If the proof fails, the listing ends with an error of the kind
+    /// [`Incomplete`](crate::ErrorKind::Incomplete).
     pub fn verified(self) -> VerifiedDevices<C> {
         VerifiedDevices { devices: self, vouched: false }
     }
 }
 
-/// A listing of devices that proves it is complete. Nothing is requested before one of [`stream`](VerifiedDevices::stream),
-/// [`batches`](VerifiedDevices::batches), [`collect`](VerifiedDevices::collect) or a `for` loop.
+/// A listing of devices that proves that it is complete. It sends no request before
+/// [`stream`](VerifiedDevices::stream), [`batches`](VerifiedDevices::batches), [`collect`](VerifiedDevices::collect) or
+/// a `for` loop.
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct VerifiedDevices<C> {
@@ -151,19 +156,19 @@ pub struct VerifiedDevices<C> {
 }
 
 impl<C: FeedClient> VerifiedDevices<C> {
-    /// Vouches that the service orders devices by `uuid`, where the devices do not show it. If it does not, a listing that
-    /// is not complete can be taken for complete.
+    /// Vouches that the service orders devices by `uuid`, in case the devices do not show it. If the service does not,
+    /// an incomplete listing can pass as complete.
     pub fn vouch_for_order(self) -> Self {
         Self { vouched: true, ..self }
     }
 
-    /// The devices one by one, in the order of their `uuid`. Each one follows those before it without a gap. Only the end of
-    /// the listing without an error means that it is complete.
+    /// Returns the devices one by one, ordered by `uuid`. Each one follows those before it without a gap. The listing
+    /// is complete only if it ends without an error.
     pub fn stream(self) -> C::Devices<Verified> {
         C::devices(self.batches())
     }
 
-    /// The devices in batches, as they are proven.
+    /// Returns the devices in batches, as they are proven.
     pub fn batches(self) -> C::Items<Verified> {
         let Devices { client, query, window, timeout, deadline, .. } = self.devices;
         let client = client.with_times(timeout, deadline);
@@ -171,8 +176,8 @@ impl<C: FeedClient> VerifiedDevices<C> {
         client.items(if self.vouched { verified.vouch_for_order() } else { verified })
     }
 
-    /// All devices at once, with the [`proof`](crate::Fleet::proof). An error of the kind
-    /// [`Incomplete`](crate::ErrorKind::Incomplete) holds the devices that were listed:
+    /// Returns all devices at once, with the [`proof`](crate::Fleet::proof). An error of the kind
+    /// [`Incomplete`](crate::ErrorKind::Incomplete) holds the devices that were listed; see
     /// [`Error::incomplete`](crate::Error::incomplete).
     pub fn collect(self) -> C::Collected {
         C::collect(self.batches())
@@ -203,7 +208,7 @@ where
     }
 }
 
-/// The devices of items that come from an iterator, in order. Ends after an error.
+/// The devices of items from an iterator, in order. Ends after an error.
 #[derive(Debug)]
 pub struct DeviceIter<I> {
     items: I,
@@ -211,12 +216,12 @@ pub struct DeviceIter<I> {
 }
 
 impl<I> DeviceIter<I> {
-    /// The devices of these items.
+    /// Takes the devices of these items.
     pub fn new(items: I) -> Self {
         Self { items, ready: Vec::new().into_iter() }
     }
 
-    /// The items that the devices come in.
+    /// Returns the items that hold the devices.
     pub fn items(&self) -> &I {
         &self.items
     }

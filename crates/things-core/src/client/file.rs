@@ -1,20 +1,20 @@
-//! The text of a file that a user gives: a key secret, SenML, a body, a Postman environment.
+//! Reads the text of a file from a user: a key secret, SenML, a body, a Postman environment.
 
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Reads the text of a file, and skips a byte order mark. UTF-16 with a mark is read too, because Windows PowerShell writes
-/// it with `>`.
+/// Reads the text of a file, without its byte order mark. UTF-16 with a mark is read too, because Windows PowerShell
+/// writes it with `>`.
 ///
-/// `what` names the file in an error, as in "the key secret". The text may be a secret, so it is treated as one: its memory
-/// and that of the bytes is overwritten when it is dropped.
+/// `what` names the file in an error, as in "the key secret". The text is treated as a secret, because it may be one:
+/// its memory and that of the bytes are overwritten when they are dropped.
 ///
 /// # Errors
 ///
-/// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if the bytes are neither UTF-8 nor UTF-16 with a mark.
-/// It shows nothing of the file.
+/// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if the bytes are neither UTF-8 nor UTF-16 with a
+/// mark. The error shows nothing of the file.
 pub fn file_text(what: &str, bytes: Vec<u8>) -> Result<Secret, Error> {
     let bytes = Zeroizing::new(bytes);
     let refused = |why: &str| Error::config(format!("{what} {why}"));
@@ -35,7 +35,7 @@ pub fn file_text(what: &str, bytes: Vec<u8>) -> Result<Secret, Error> {
 
 fn utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Secret> {
     let (pairs, rest) = bytes.as_chunks();
-    // Enough for all of it: a buffer that grows leaves copies of a secret behind.
+    // Reserves enough for the whole text, because a buffer that grows leaves copies of a secret behind.
     let mut text = Zeroizing::new(String::with_capacity(bytes.len() / 2 * 3));
     for char in char::decode_utf16(pairs.iter().map(|pair| read(*pair))) {
         text.push(char.ok()?);

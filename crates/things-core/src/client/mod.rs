@@ -1,7 +1,7 @@
-//! Everything that clients share and that is not protocol: how a client is configured, and the listings that it offers.
+//! What all clients share apart from the protocol: how a client is configured, and the listings that it offers.
 //!
-//! [`Settings`] are what users write (arguments, environment, Postman file), each perhaps missing.
-//! [`Config`](crate::Config) is the checked result. [`Builder`] makes one from the other.
+//! [`Settings`] are what users write (arguments, environment, Postman file); each can be missing.
+//! [`Config`](crate::Config) is the checked result. [`Builder`] makes a configuration from settings.
 
 mod builder;
 mod clock;

@@ -1,4 +1,4 @@
-//! Reads the Postman environment file in which KPN's users keep their settings.
+//! Reads the Postman environment file in which users of KPN Things keep their settings.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,12 +23,13 @@ struct Variable {
 impl Settings {
     /// Reads a Postman environment file, as Postman exports it.
     ///
-    /// Of KPN's six variables `tenantId`, `applicationId`, `keyId`, `keySecret`, `gripBaseUrl` and `baseUrl` those
-    /// are taken that are enabled and not empty; secret ones are read like the others, and all else is ignored.
+    /// Reads those of KPN's six variables `tenantId`, `applicationId`, `keyId`, `keySecret`, `gripBaseUrl` and
+    /// `baseUrl` that are enabled and not empty, whether secret or not. Ignores everything else.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) that says what the file is instead, without a value of it.
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) that describes what the file is instead. The
+    /// error shows no value of the file.
     pub fn from_postman(json: &str) -> Result<Self, Error> {
         let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
         let environment: Environment = serde_json::from_str(json).map_err(|error| {
@@ -59,7 +60,7 @@ impl Settings {
     }
 }
 
-/// The text of a variable; `None` if it is empty.
+/// Returns the text of a variable, or `None` if it is empty.
 fn text(key: &str, value: Value) -> Result<Option<String>, Error> {
     match value {
         Value::String(text) if text.is_empty() => Ok(None),

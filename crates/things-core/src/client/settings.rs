@@ -1,4 +1,4 @@
-//! What users set, and how it becomes a configuration.
+//! The settings of a user, and how they become a configuration.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::input::{check_opaque, check_segment, header_value};
 use crate::secret::{Secret, secret_bytes};
 
-/// Settings, each perhaps missing. [`Settings::or`] merges two sets of them.
+/// Settings, each of which can be missing. [`Settings::or`] merges two sets of them.
 ///
 /// End a literal with `..Default::default()`, because later versions may add fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct Settings {
     pub key_id: Option<String>,
     /// `KPN_THINGS_KEY_SECRET`: the secret of the API key.
     pub key_secret: Option<Secret>,
-    /// `KPN_THINGS_APPLICATION_ID`: the id of the service wanted; by default the one in KPN's documentation.
+    /// `KPN_THINGS_APPLICATION_ID`: the id of the application; by default the one in KPN's documentation.
     pub application_id: Option<String>,
     /// `KPN_THINGS_GRIP_BASE_URL`: the identity service; by default `https://auth.grip-on-it.com`.
     pub grip_base_url: Option<String>,
-    /// `KPN_THINGS_TOKEN_URL`: the full URL of the token endpoint, in place of the one made of GRIP's base URL and tenant; or
-    /// [`grip-v3`](Settings::GRIP_V3).
+    /// `KPN_THINGS_TOKEN_URL`: the full URL of the token endpoint, which replaces the one made of GRIP's base URL and
+    /// tenant; or [`grip-v3`](Settings::GRIP_V3).
     pub token_url: Option<String>,
     /// `KPN_THINGS_BASE_URL`: the API; by default `https://api.kpnthings.com`.
     pub base_url: Option<String>,
@@ -46,16 +46,16 @@ pub struct Settings {
 const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
 const BASE_URL: &str = "https://api.kpnthings.com";
 
-/// A longer time is as good as none, and HTTP libraries cannot add it to a point in time.
+/// A longer limit has no effect in practice, and HTTP libraries cannot add it to a point in time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Settings {
-    /// A token URL that means `/api/v3/idp/oidc/token` at GRIP's base URL, which needs no tenant.
+    /// A token URL that stands for `/api/v3/idp/oidc/token` at GRIP's base URL, which needs no tenant.
     ///
     /// A public integration uses this endpoint. KPN does not document it.
     pub const GRIP_V3: &'static str = "grip-v3";
 
-    /// Reads the `KPN_THINGS_*` variables through `lookup`; one that is empty counts as missing.
+    /// Reads the `KPN_THINGS_*` variables through `lookup`. An empty variable counts as missing.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Settings {
         })
     }
 
-    /// Fills what is missing here from settings of lower precedence.
+    /// Fills missing settings from settings of lower precedence.
     ///
     /// The token URL and GRIP's base URL are one decision: if either is set here, both come from here. Only
     /// [`GRIP_V3`](Settings::GRIP_V3) combines with a base URL from the other settings.
@@ -114,18 +114,18 @@ impl Settings {
         }
     }
 
-    /// Fills what is missing here from the Postman environment file that these settings name, if they name one.
+    /// Fills missing settings from the Postman environment file that these settings name, if any.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if `read` fails or the file is no Postman
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if `read` fails or the file is not a Postman
     /// environment.
     pub fn or_postman_file(mut self, read: impl FnOnce(&str) -> io::Result<Vec<u8>>) -> Result<Self, Error> {
         let Some(path) = self.postman_environment.take() else { return Ok(self) };
         Ok(self.or(Self::of_postman_file(path, read)?))
     }
 
-    /// The settings of the Postman environment file at a path.
+    /// Reads the settings of the Postman environment file at a path.
     pub(super) fn of_postman_file(
         path: String,
         read: impl FnOnce(&str) -> io::Result<Vec<u8>>,
@@ -135,7 +135,7 @@ impl Settings {
         Self::from_postman(file_text(&what, bytes)?.expose())
     }
 
-    /// Checks everything.
+    /// Checks all settings.
     ///
     /// # Errors
     ///
@@ -246,7 +246,7 @@ impl From<Credentials> for Settings {
     }
 }
 
-/// Collects what is wrong, so that a user can fix all of it at once.
+/// Collects all mistakes, so that a user can fix them at once.
 #[derive(Default)]
 struct Problems {
     missing: Vec<&'static str>,

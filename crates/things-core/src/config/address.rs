@@ -1,4 +1,4 @@
-//! Addresses of services, checked so that a secret never crosses a network in the clear.
+//! Addresses of services. The checks ensure that a secret never crosses a network in the clear.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::input::{InputError, check_address, check_target};
 
-/// The address of a service: scheme, authority, and a path without its last `/`.
+/// The address of a service: scheme, authority, and a path without a trailing `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     scheme: Scheme,
@@ -18,8 +18,8 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// `https`, or `http` to this machine or to one of the hosts in `allow_http`; no user, query or fragment. The error is a
-    /// clause after the name.
+    /// Parses `https`, or `http` to this machine or to one of the hosts in `allow_http`; no user, query or fragment.
+    /// The error is a clause that follows the name of the setting.
     pub(crate) fn parse(text: &str, allow_http: &[String]) -> Result<Self, String> {
         check_address(text)?;
         if text.contains('#') {
@@ -55,11 +55,11 @@ impl BaseUrl {
         Ok(Self { scheme, authority, prefix: path.trim_end_matches('/').to_owned() })
     }
 
-    /// The address of `target`: a path that starts with `/`, or a whole URL below this one.
+    /// Returns the address of `target`: a path that starts with `/`, or a whole URL below this one.
     ///
     /// # Errors
     ///
-    /// Returns an error if the target is on another server, which must not get the token, or is no path.
+    /// Returns an error if the target is on another server, which must not get the token, or is not a path.
     pub(crate) fn join(&self, target: &str) -> Result<Uri, InputError> {
         check_target(target)?;
         let refuse = |why: String| Err(InputError::new("path", why));
@@ -68,7 +68,7 @@ impl BaseUrl {
                 let path = rest.find(['/', '?']).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(path);
                 if !self.is_at(scheme, authority) {
-                    // Its user and password, if there are any, are not for an error.
+                    // An error must not show its user and password.
                     let host = authority.rsplit('@').next().unwrap_or_default();
                     return refuse(format!(
                         "is a URL on {scheme}://{host}, and the base URL is {self}: the token goes to no other server"
@@ -103,7 +103,7 @@ impl BaseUrl {
         let known = if self.scheme == Scheme::HTTP { 80 } else { 443 };
         let port = |authority: &Authority| match authority.as_str() == authority.host() {
             true => Some(known),
-            // A port that is no number is none, and unlike ours.
+            // A port that is not a number counts as missing, and differs from ours.
             false => authority.port_u16(),
         };
         self.scheme == scheme
@@ -116,7 +116,7 @@ impl BaseUrl {
         &self.scheme
     }
 
-    /// Whether both name the same scheme, host and port.
+    /// Whether both have the same scheme, host and port.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.scheme == other.scheme && self.authority == other.authority
     }
@@ -128,7 +128,8 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Refuses a host that HTTP libraries read in different ways, or fail on only when they connect. The error is a clause.
+/// Rejects a host that HTTP libraries read in different ways, or that fails only when they connect. The error is a
+/// clause.
 fn check_host(host: &str) -> Result<(), String> {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let parsed = address.parse::<Ipv6Addr>();
@@ -148,7 +149,7 @@ fn check_host(host: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses what is not the bare name of a host that plain http may go to. The error is a clause after the name.
+/// Accepts only the bare name of a host that plain http may go to. The error is a clause that follows the name.
 pub(crate) fn check_allowed_host(host: &str) -> Result<(), String> {
     const OF_KPN: [&str; 3] = ["kpnthings.com", "grip-on-it.com", "kpn.com"];
     check_address(host)?;
@@ -166,7 +167,7 @@ pub(crate) fn check_allowed_host(host: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a host is this machine, by its name or address alone: nothing is looked up.
+/// Whether a host is this machine, judged by its name or address alone, without a DNS lookup.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

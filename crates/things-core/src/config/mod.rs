@@ -17,12 +17,12 @@ use crate::secret::Secret;
 pub(crate) use address::{BaseUrl, check_allowed_host};
 pub use proxy::Proxy;
 
-/// The API key of GRIP that a client works with, and the service it is for.
+/// The API key of GRIP that a client uses, and the application it is for.
 ///
 /// The values are checked when a client is built from them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// `None` if tokens come from a URL that has no tenant in it.
+    /// The slug of the tenant; `None` if the token URL contains no tenant.
     pub(crate) tenant_id: Option<String>,
     pub(crate) key_id: String,
     pub(crate) key_secret: Secret,
@@ -30,10 +30,10 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The application id in KPN's documentation, which goes out as the token's audience.
+    /// The application id in KPN's documentation, which is sent as the audience of the token request.
     pub const DOCUMENTED_APPLICATION_ID: &'static str = "4dc82561-f65f-523g-dek9-6c79ec314f02";
 
-    /// An API key: the slug of its GRIP tenant (such as `rjsfm52t`), its id, and its secret.
+    /// Creates an API key from the slug of its GRIP tenant (such as `rjsfm52t`), its id and its secret.
     pub fn new(
         tenant_id: impl Into<String>,
         key_id: impl Into<String>,
@@ -47,18 +47,18 @@ impl Credentials {
         }
     }
 
-    /// An API key without a tenant, for a [`token_url`](crate::Builder::token_url) that has none in it.
+    /// Creates an API key without a tenant, for a [`token_url`](crate::Builder::token_url) that contains none.
     pub fn without_tenant(key_id: impl Into<String>, key_secret: impl Into<Secret>) -> Self {
         Self { tenant_id: None, ..Self::new("", key_id, key_secret) }
     }
 
-    /// Sets another application id than the documented one.
+    /// Sets an application id other than the documented one.
     pub fn application_id(mut self, id: impl Into<String>) -> Self {
         self.application_id = Some(id.into());
         self
     }
 
-    /// The application id, which goes out as the token's audience.
+    /// The application id, which is sent as the audience of the token request.
     pub(crate) fn audience(&self) -> &str {
         self.application_id.as_deref().unwrap_or(Self::DOCUMENTED_APPLICATION_ID)
     }
@@ -88,19 +88,21 @@ impl fmt::Debug for Credentials {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// Time to make a connection: 5 s by default.
+    /// Time limit for making a connection: 5 s by default.
     pub connect_timeout: Duration,
-    /// Time for one attempt, from sending to the last byte of the answer: 15 s by default.
+    /// Time limit for one attempt, from sending to the last byte of the response: 15 s by default.
     pub attempt_timeout: Duration,
-    /// Time for a whole call, token, retries and pauses included: 30 s by default.
+    /// Time limit for a whole call, including token, retries and pauses: 30 s by default.
     pub timeout: Duration,
-    /// Time that the refresh of a token may delay the call that it goes with, while the old token lives: 3 s by default.
+    /// How long the refresh of a token may delay the call that triggers it, while the old token is valid: 3 s by
+    /// default.
     pub refresh_timeout: Duration,
-    /// How often and when a failed attempt is repeated.
+    /// How often and when a failed attempt is retried.
     pub retry: RetryPolicy,
-    /// Most bytes of an answer's body: 16 MiB by default.
+    /// Maximum size of a response body in bytes: 16 MiB by default.
     pub max_body: usize,
-    /// Most pages of a listing: 100,000 by default, at least 1. A server that always has one more would never end.
+    /// Maximum number of pages of a listing: 100,000 by default, at least 1. Without it, a server that always returns
+    /// one more page would never end.
     pub max_pages: u64,
 }
 
@@ -132,26 +134,27 @@ pub struct Config {
     pub(crate) user_agent: HeaderValue,
 }
 
-/// The product of this library, which every request names.
+/// The product name of this library, which every request sends.
 pub(crate) const PRODUCT: &str = concat!("kpn-things-sdk/", env!("CARGO_PKG_VERSION"));
 
 impl Config {
-    /// Limits in time and space; a transport takes its connect timeout from here.
+    /// Limits in time and space. A transport takes its connect timeout from here.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Where tokens come from.
+    /// The URL that tokens come from.
     pub fn token_url(&self) -> &Uri {
         &self.token_url
     }
 
-    /// Where the API is.
+    /// The base URL of the API.
     pub fn base_url(&self) -> String {
         self.base_url.to_string()
     }
 
-    /// Whether GRIP or the API is behind https: a client of a simulator needs no certificates and no proxy.
+    /// Whether GRIP or the API uses https. Without https, as with a simulator, a client needs no certificates and no
+    /// proxy.
     pub fn has_https(&self) -> bool {
         [self.token_url.scheme(), Some(self.base_url.scheme())].contains(&Some(&Scheme::HTTPS))
     }
@@ -161,14 +164,15 @@ impl Config {
         self.customer.as_ref()
     }
 
-    /// What no error and no log may show.
+    /// The secrets that no error and no log may show.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         let context = self.security_context.as_ref().and_then(|context| context.to_str().ok());
         let context = context.map(Secret::from);
         [self.credentials.key_secret.clone()].into_iter().chain(context).collect()
     }
 
-    /// The proxy for https requests, user and password included. A transport reads no environment: this is the whole choice.
+    /// The proxy for https requests, including user and password. A transport reads no environment and uses only this
+    /// proxy.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
     }
@@ -178,7 +182,7 @@ impl Config {
         &self.user_agent
     }
 
-    /// The CA certificates to trust in place of the platform's. `Some` is never empty.
+    /// The CA certificates to trust instead of the platform's. `Some` is never empty.
     pub fn ca_bundle(&self) -> Option<&[CertificateDer<'static>]> {
         self.ca_bundle.as_deref()
     }

@@ -1,5 +1,5 @@
-//! The proxy for https, and the hosts that are reached without it: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, read alike for every
-//! transport.
+//! The proxy for https, and the hosts that bypass it: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, read in the same way
+//! for every transport.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -18,18 +18,18 @@ pub struct Proxy {
     url: Secret,
     address: String,
     direct: Vec<Direct>,
-    /// Entries of `NO_PROXY` that name nothing.
+    /// Entries of `NO_PROXY` that match nothing.
     without_effect: Vec<String>,
 }
 
 impl Proxy {
-    /// A proxy that all https requests go through, such as `http://user:password@proxy.example:3128`. User and password are
+    /// Creates a proxy for all https requests, such as `http://user:password@proxy.example:3128`. User and password are
     /// percent-encoded.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if this is not the address of an HTTP proxy. The
-    /// error does not show the address, which may hold a password.
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if this is not the address of an HTTP proxy.
+    /// The error does not show the address, because it may hold a password.
     pub fn new(url: impl Into<Secret>) -> Result<Self, Error> {
         Self::named("the proxy", url.into().expose())
     }
@@ -39,7 +39,7 @@ impl Proxy {
         Ok(Self { url: url.into(), address, direct: Vec::new(), without_effect: Vec::new() })
     }
 
-    /// Reaches these hosts directly: a list in the form of `NO_PROXY`.
+    /// Bypasses the proxy for these hosts: a list in the form of `NO_PROXY`.
     ///
     /// An entry is `*` (every host), a domain with all hosts below it, an IP address or a network such as `10.0.0.0/8`. A
     /// domain or address may have a port, as in `api.example:8443` or `[::1]:443`. Entries are separated by `,`, `;` or
@@ -55,8 +55,9 @@ impl Proxy {
         self
     }
 
-    /// The proxy of `HTTPS_PROXY`, or else of `ALL_PROXY`, without the hosts of `NO_PROXY`. Each name may be in lower case;
-    /// upper case takes precedence, and an empty variable counts as missing.
+    /// Reads the proxy from `HTTPS_PROXY`, or else from `ALL_PROXY`, and the hosts that bypass it from `NO_PROXY`.
+    ///
+    /// Each name may be in lower case; upper case takes precedence, and an empty variable counts as missing.
     ///
     /// # Errors
     ///
@@ -73,23 +74,23 @@ impl Proxy {
         named.map(|(name, text)| Ok(Self::named(name, &text)?.except(&direct))).transpose()
     }
 
-    /// Its URL, user and password included. Keep it out of logs.
+    /// The URL of the proxy, including user and password. Keep it out of logs.
     pub fn url(&self) -> &str {
         self.url.expose()
     }
 
-    /// Its scheme, host and port, for errors and logs.
+    /// The scheme, host and port of the proxy, for errors and logs.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The entries of `NO_PROXY` that name neither a host nor a network, and have no effect.
+    /// The entries of `NO_PROXY` that name neither a host nor a network, and so have no effect.
     pub fn without_effect(&self) -> &[String] {
         &self.without_effect
     }
 
-    /// The error of an exchange through this proxy. If nothing was sent, it names the proxy, and the entries of `NO_PROXY` that
-    /// have no effect.
+    /// Completes the error of an exchange through this proxy. If nothing was sent, the error names the proxy, and the
+    /// entries of `NO_PROXY` that have no effect.
     pub fn explain(&self, error: TransportError) -> TransportError {
         if !error.kind().is_unsent() {
             return error;
@@ -102,7 +103,7 @@ impl Proxy {
         }
     }
 
-    /// Whether requests to this address go through it.
+    /// Whether requests to this address go through the proxy.
     pub fn serves(&self, address: &Uri) -> bool {
         let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = address.port_u16().unwrap_or(443);
@@ -111,7 +112,8 @@ impl Proxy {
     }
 }
 
-/// The URL of a proxy with its scheme, and the same without user and password. The error is a clause that shows neither.
+/// Returns the URL of a proxy with its scheme, and the same URL without user and password. The error is a clause that
+/// shows neither user nor password.
 fn address(text: &str) -> Result<(String, String), String> {
     const EXAMPLE: &str = "such as http://proxy.example:3128";
     let text = text.trim();
@@ -149,22 +151,23 @@ fn address(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The entries of `NO_PROXY`: separated by commas, semicolons or blanks, perhaps in quotes that a file of variables has kept.
+/// Returns the entries of `NO_PROXY`, separated by commas, semicolons or blanks. They can be in quotes if a file of
+/// variables kept them.
 fn entries(list: &str) -> impl Iterator<Item = &str> {
     let quote = |char: char| matches!(char, '"' | '\'');
     let entries = list.split(|char: char| matches!(char, ',' | ';') || char.is_whitespace());
     entries.map(move |entry| entry.trim_matches(quote)).filter(|entry| !entry.is_empty())
 }
 
-/// Hosts that are reached without the proxy.
+/// Hosts that bypass the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Direct {
     All,
-    /// Names without a dot, as Windows writes it.
+    /// Names without a dot, in the notation of Windows.
     Local,
-    /// A domain and all hosts below it, in lower case; on this port only, if there is one.
+    /// A domain and all hosts below it, in lower case; on this port only, if one is set.
     Domain(String, Option<u16>),
-    /// All addresses that have the first bits of this one.
+    /// All addresses that share the first bits of this one.
     Network(IpAddr, u32, Option<u16>),
 }
 
@@ -198,7 +201,7 @@ impl Direct {
         is_name.then(|| Self::Domain(domain.to_ascii_lowercase(), port))
     }
 
-    /// Whether a host in lower case, without brackets, is one of these.
+    /// Whether a host in lower case, without brackets, matches.
     fn is(&self, host: &str, port: u16) -> bool {
         match self {
             Self::All => true,

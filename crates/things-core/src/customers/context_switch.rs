@@ -1,5 +1,5 @@
-//! `GET {baseUrl}/api/v1/lifecycle/clients/{clientId}/context-switch`: allow this API key to act for a sub-customer,
-//! once per key and customer (KPN's beta API documentation). The answer's body is unknown.
+//! `GET {baseUrl}/api/v1/lifecycle/clients/{clientId}/context-switch` allows this API key to act for a sub-customer,
+//! once per key and customer (KPN's beta API documentation). The body of the response is unknown.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
@@ -13,12 +13,12 @@ use crate::operation::{Call, Operation};
 
 /// The context switch to a sub-customer.
 ///
-/// A client made by `for_customer` does it by itself; call it on its own only to see whether it is granted.
+/// A client made by `for_customer` does this automatically. Call it separately only to check whether it is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextSwitch(CustomerId);
 
 impl ContextSwitch {
-    /// To this customer.
+    /// Creates a context switch to this customer.
     pub fn to(customer: CustomerId) -> Self {
         Self(customer)
     }

@@ -1,4 +1,4 @@
-//! Sub-customers, for accounts with Customer Management: whom a call is made for.
+//! Sub-customers, for accounts with Customer Management: a call can be made for one of them.
 
 mod context_switch;
 
@@ -13,7 +13,8 @@ use crate::input::{InputError, check_segment};
 
 pub use context_switch::ContextSwitch;
 
-/// The Customer ID of a sub-customer: opaque text that stays inside its path segment and its header value.
+/// The Customer ID of a sub-customer: opaque text, encoded so that it stays inside its path segment and its header
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CustomerId(Arc<str>);
@@ -24,7 +25,7 @@ impl CustomerId {
         &self.0
     }
 
-    /// The text, shared.
+    /// The text as a shared value.
     pub(crate) fn shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
