@@ -11,8 +11,8 @@ use crate::input::InputError;
 
 /// The EUI-64 of a LoRaWAN device: 8 bytes, most significant first.
 ///
-/// Reads 16 hex digits in either case, plain or in pairs with `-` or `:` between them, and writes them plain and
-/// in upper case, as they stand in every KPN message.
+/// Parses 16 hex digits in either case, plain or in pairs with `-` or `:` between them. Displays them plain and in
+/// upper case, as in every KPN message.
 ///
 /// ```
 /// use things_core::DevEui;
@@ -25,7 +25,7 @@ use crate::input::InputError;
 pub struct DevEui([u8; 8]);
 
 impl DevEui {
-    /// From 8 bytes, most significant first.
+    /// Creates a DevEUI from 8 bytes, most significant first.
     pub fn new(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }

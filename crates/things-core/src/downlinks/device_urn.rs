@@ -1,4 +1,4 @@
-//! Which device a downlink is for, and the one notion of "the same device".
+//! The device that a downlink is for, and the definition of "the same device".
 //!
 //! The URNs of devices seen at KPN Things: `urn:dev:DEVEUI:<16 hex>:`, `urn:dev:IMEI:<imei>:`, `urn:dev:DVNUUID:<uuid>:`.
 
@@ -12,11 +12,11 @@ use crate::input::InputError;
 
 /// A device by its DevEUI or its URN.
 ///
-/// Reads a text that starts with `urn:` as a URN, and any other text as a [`DevEui`]. A URN is sent as it is, a DevEUI in
-/// upper case.
+/// Parses a text that starts with `urn:` as a URN, and any other text as a [`DevEui`]. A URN is sent unchanged, a
+/// DevEUI in upper case.
 ///
-/// Two are equal if they name the same device. Upper and lower case are the same, a DevEUI may have `-` or `:` between
-/// its pairs, and it may be in a URN or not.
+/// Two values are equal if they name the same device. Case does not matter, a DevEUI may have `-` or `:` between its
+/// pairs, and it may be plain or in a URN.
 ///
 /// ```
 /// use things_core::DeviceUrn;
@@ -33,11 +33,11 @@ pub struct DeviceUrn {
 }
 
 impl DeviceUrn {
-    /// The device that a base name names.
+    /// Creates the device that a base name names.
     ///
     /// # Errors
     ///
-    /// If the base name is a URN of KPN Things with a DevEUI or an IMEI that cannot be right.
+    /// Returns an error if the base name is a URN of KPN Things with an invalid DevEUI or IMEI.
     pub fn new(base_name: BaseName) -> Result<Self, InputError> {
         let identity = Identity::of(base_name.as_str(), "")?;
         Ok(Self { base_name, identity })
@@ -50,18 +50,18 @@ impl DeviceUrn {
 
     /// Reads a JSON array of SenML records about this device, for [`Downlink::senml`](crate::Downlink::senml).
     ///
-    /// The base name is put into the first record, unless that has one.
+    /// Adds the base name to the first record, unless that has one.
     ///
     /// # Errors
     ///
-    /// If the JSON is not a SenML pack, or if one of its base names names another device.
+    /// Returns an error if the JSON is not a SenML pack, or if one of its base names names another device.
     pub fn pack(&self, json: &str) -> Result<Pack, InputError> {
         let pack = Pack::from_json_about(&self.base_name, json)?;
         records::check_device(self, &pack)?;
         Ok(pack)
     }
 
-    /// The DevEUI, if the device is named by one.
+    /// The DevEUI, if a DevEUI names the device.
     pub fn dev_eui(&self) -> Option<DevEui> {
         match &self.identity {
             Identity::DevEui(dev_eui) => Some(*dev_eui),
@@ -69,7 +69,7 @@ impl DeviceUrn {
         }
     }
 
-    /// Which device this is.
+    /// The identity of the device.
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -107,20 +107,20 @@ impl fmt::Display for DeviceUrn {
     }
 }
 
-/// Which device a name is about. Equal for all spellings of one device.
+/// The identity of a device. It is equal for all spellings of one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
     DevEui(DevEui),
     Imei(String),
     /// A UUID of KPN Things in lower case.
     Uuid(String),
-    /// A base name that is none of the URNs of KPN Things, without colons at its end.
+    /// A base name that is not a URN of KPN Things, without trailing colons.
     Custom(String),
 }
 
 impl Identity {
-    /// The device of a record: its base name and its name together may begin with a URN of KPN Things. Otherwise the
-    /// base name alone, which may be empty, is the device.
+    /// Returns the device of a record. Its base name and its name together may begin with a URN of KPN Things.
+    /// Otherwise the base name alone is the device; it may be empty.
     pub(super) fn of(base_name: &str, name: &str) -> Result<Self, InputError> {
         let full = format!("{}{}", start(base_name), start(name));
         if let Some(rest) = strip_prefix(&full, "urn:dev:DEVEUI:") {
@@ -137,29 +137,29 @@ impl Identity {
         Ok(Self::Custom(base_name.trim_end_matches(':').to_owned()))
     }
 
-    /// Whether nothing says which device this is.
+    /// Whether the record does not identify its device.
     pub(super) fn is_unknown(&self) -> bool {
         matches!(self, Self::Custom(name) if name.is_empty())
     }
 }
 
-/// As much of a name as a URN can take.
+/// Returns as much of a name as a URN can take.
 fn start(name: &str) -> &str {
     name.get(..256).unwrap_or(name)
 }
 
-/// The rest of a text after its prefix, which is in upper or lower case.
+/// Returns the rest of a text after its prefix, which may be in upper or lower case.
 fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// A text up to the next colon.
+/// Returns a text up to the next colon.
 fn segment(text: &str) -> &str {
     text.split_once(':').map_or(text, |(segment, _)| segment)
 }
 
-/// The DevEUI at the start of a text, which may have colons of its own between its pairs.
+/// Returns the DevEUI at the start of a text. It may have colons between its pairs.
 fn dev_eui(text: &str) -> &str {
     match text.split_at_checked(23) {
         Some((pairs, rest)) if pairs.parse::<DevEui>().is_ok() && segment(rest).is_empty() => pairs,

@@ -1,4 +1,4 @@
-//! Downlinks: what is sent to a device, and what comes of it.
+//! Downlinks: what is sent to a device, and the outcome.
 
 mod dev_eui;
 mod device_urn;

@@ -1,4 +1,4 @@
-//! What goes to the device, on which port, under which reference of the caller's own.
+//! The payload, the LoRaWAN port and the caller's reference of a downlink.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,13 +14,13 @@ use crate::input::{InputError, check_text};
 pub struct Payload(Vec<u8>);
 
 impl Payload {
-    /// Most bytes that EU868 carries at any data rate (DR4 to DR7).
+    /// Maximum number of bytes at the fastest EU868 data rates (DR4 to DR7).
     pub const MAX: usize = 242;
 
-    /// Most bytes that EU868 carries at every data rate (DR0 to DR2; RX2 is DR0 by default).
+    /// Maximum number of bytes at every EU868 data rate (DR0 to DR2; RX2 is DR0 by default).
     pub const ALWAYS_FITS: usize = 51;
 
-    /// A payload of 1 to 242 bytes.
+    /// Creates a payload of 1 to 242 bytes.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Payload {
         self.0.len() <= Self::ALWAYS_FITS
     }
 
-    /// Lower-case hex, as it stands in a downlink's record.
+    /// Returns lower-case hex, as in a downlink's record.
     pub(crate) fn hex(&self) -> String {
         hex::encode(&self.0)
     }
@@ -72,7 +72,7 @@ impl TryFrom<&[u8]> for Payload {
     }
 }
 
-/// Reads hex digits in either case, without `0x` and without blanks.
+/// Parses hex digits in either case, without `0x` and without blanks.
 impl FromStr for Payload {
     type Err = InputError;
 
@@ -100,13 +100,13 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The LoRaWAN port of an application: 1 to 223. 0 is for MAC commands, 224 for tests, the rest reserved.
+/// The LoRaWAN port of an application: 1 to 223. 0 is for MAC commands, 224 for tests, and the rest is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct FPort(u8);
 
 impl FPort {
-    /// A port from 1 to 223.
+    /// Creates a port from 1 to 223.
     ///
     /// # Errors
     ///
@@ -166,13 +166,13 @@ impl fmt::Display for FPort {
     }
 }
 
-/// The caller's own name for a downlink, which the service hands back: any text without control characters.
+/// The caller's reference for a downlink, which the service returns: any text without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ExternalReference(String);
 
 impl ExternalReference {
-    /// A reference.
+    /// Creates a reference.
     ///
     /// # Errors
     ///

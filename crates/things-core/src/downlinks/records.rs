@@ -1,4 +1,4 @@
-//! What is checked in the records of a downlink: they are about one device, and a payload in them can be sent.
+//! Checks the records of a downlink: they must be about one device, and a payload in them must be sendable.
 
 use things_senml::{Pack, Record, Value};
 
@@ -44,7 +44,7 @@ pub(super) fn check_device(device: &DeviceUrn, pack: &Pack) -> Result<(), InputE
     Ok(())
 }
 
-/// The device of a record; `base_name` is the one in force, which the record may change.
+/// Returns the device of a record. `base_name` is the one in force, which the record may change.
 fn identity(base_name: &mut String, record: &Record) -> Result<Identity, InputError> {
     if let Some(name) = record.base_name() {
         name.clone_into(base_name);
@@ -52,7 +52,7 @@ fn identity(base_name: &mut String, record: &Record) -> Result<Identity, InputEr
     Identity::of(base_name, record.name())
 }
 
-/// Checks the payload of a record, if its name says that it has one.
+/// Checks the payload of a record, if its name shows that it has one.
 fn check_payload(base_name: &str, record: &Record) -> Result<(), InputError> {
     if !is_payload(base_name, record.name()) {
         return Ok(());
@@ -68,7 +68,7 @@ fn check_payload(base_name: &str, record: &Record) -> Result<(), InputError> {
 
 /// Whether the name, with or without the base name in force, is that of a payload.
 fn is_payload(base_name: &str, name: &str) -> bool {
-    // No more of the base name than can matter: it may be long, and hold for many records.
+    // Only the end of the base name can matter, and it may be long and apply to many records.
     let most = PAYLOAD_HEX.len() + ":".len();
     let end = base_name.get(base_name.len().saturating_sub(most)..).unwrap_or_default();
     let full = format!("{end}{name}");

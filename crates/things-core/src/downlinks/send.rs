@@ -1,5 +1,5 @@
-//! `POST {baseUrl}/api/actuator/downlinks?port={port}&externalReference={ref}`: queue a downlink (KPN's beta API
-//! documentation). The body is a SenML pack; what the answer's body holds is unknown, so it is kept as it comes.
+//! `POST {baseUrl}/api/actuator/downlinks?port={port}&externalReference={ref}` queues a downlink (KPN's beta API
+//! documentation). The body is a SenML pack. The body of the response is unknown, so it is kept unchanged.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,8 +23,8 @@ use crate::retry::Replay;
 
 /// A downlink to one device.
 ///
-/// Sending it twice makes two downlinks, so the library repeats it only where it is proven that the first try was
-/// not processed; see [`Outcome`](crate::Outcome).
+/// Sending it twice makes two downlinks. So the library retries it only if the service provably did not process the
+/// first attempt; see [`Outcome`](crate::Outcome).
 #[derive(Clone)]
 pub struct Downlink {
     pack: Pack,
@@ -33,7 +33,7 @@ pub struct Downlink {
 }
 
 impl Downlink {
-    /// Bytes for a LoRa device: 1 to 242 of them, on a port from 1 to 223.
+    /// Creates a downlink of bytes for a LoRa device: 1 to 242 of them, on a port from 1 to 223.
     ///
     /// ```
     /// use things_core::{Downlink, FPort};
@@ -51,13 +51,14 @@ impl Downlink {
         Ok(Self { pack, port: Some(port), external_reference: None })
     }
 
-    /// Custom records, such as a named instruction that the device's flow at KPN encodes.
+    /// Creates a downlink of custom records, such as a named instruction that the device's flow at KPN encodes.
     ///
     /// [`DeviceUrn::pack`](crate::DeviceUrn::pack) reads JSON records for a device that is given separately.
     ///
     /// # Errors
     ///
-    /// If the records name no device or several, or if a record named `payloadHex` does not have 1 to 242 bytes in hex.
+    /// Returns an error if the records name no device or several, or if a record named `payloadHex` does not have 1 to
+    /// 242 bytes in hex.
     pub fn senml(pack: Pack) -> Result<Self, InputError> {
         records::check(&pack)?;
         Ok(Self { pack, port: None, external_reference: None })
@@ -70,11 +71,11 @@ impl Downlink {
         self
     }
 
-    /// Sets your own name for this downlink.
+    /// Sets your reference for this downlink.
     ///
     /// # Errors
     ///
-    /// If the name is empty, starts or ends with a blank, or has a control character.
+    /// Returns an error if the reference is empty, starts or ends with a blank, or has a control character.
     pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
         self.external_reference = Some(ExternalReference::new(reference)?);
         Ok(self)
@@ -95,17 +96,17 @@ impl Downlink {
         self.port
     }
 
-    /// Your own name for this downlink, if one was set.
+    /// Your reference for this downlink, if one was set.
     pub fn reference(&self) -> Option<&ExternalReference> {
         self.external_reference.as_ref()
     }
 }
 
-/// A downlink as it is stored or handed on: `{"records": [...], "port": 1, "externalReference": "valve-42"}`.
+/// A downlink in its stored form: `{"records": [...], "port": 1, "externalReference": "valve-42"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Stored<'a> {
-    /// Kept as text, so that numbers keep their digits.
+    /// Kept as text, so that numbers keep all their digits.
     records: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<FPort>,
@@ -132,7 +133,7 @@ impl<'de> Deserialize<'de> for Downlink {
     }
 }
 
-/// Shows port, reference and the number of records, not what they say.
+/// Shows port, reference and the number of records, but not their contents.
 impl fmt::Debug for Downlink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Downlink")
@@ -178,17 +179,17 @@ impl Operation for Downlink {
     }
 }
 
-/// KPN took the downlink: it is queued, and a class A device gets it after its next uplink.
+/// A downlink that KPN accepted. It is queued, and a class A device gets it after its next uplink.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The status, 2xx.
     pub status: StatusCode,
-    /// The answer's body. What it holds is not documented.
+    /// The body of the response. Its contents are not documented.
     pub body: Body,
-    /// Your own name for the downlink.
+    /// Your reference for the downlink.
     pub external_reference: Option<String>,
-    /// How many requests were sent: more than 1 where the first was proven not to be processed.
+    /// How many requests were sent: more than 1 if the service provably did not process the first.
     pub attempts: u32,
 }
 
