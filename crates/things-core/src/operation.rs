@@ -1,4 +1,4 @@
-//! The typed skin of a call: what an endpoint asks, and how its answer reads.
+//! The typed layer of a call: the request of an endpoint, and how to read its response.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use crate::error::{DecodeError, Error};
 use crate::input::{COMPONENT, InputError};
 use crate::retry::Replay;
 
-/// An endpoint: a request and how to read its answer. One file per endpoint, all of this shape.
+/// An endpoint: a request and how to read its response. Each endpoint has a file of this shape.
 ///
-/// Base URL, bearer token and sub-customer are added by the [`Session`](crate::Session), never here.
+/// The [`Session`](crate::Session) adds base URL, bearer token and sub-customer. An operation never does.
 pub trait Operation {
-    /// What the answer holds.
+    /// The contents of the response.
     type Output;
 
-    /// The request.
+    /// Builds the request.
     ///
     /// # Errors
     ///
-    /// Returns why it cannot be made. Nothing is sent then.
+    /// Returns why the request cannot be built. Nothing is sent then.
     fn encode(&self) -> Result<Call, InputError>;
 
     /// Whether the call must not be made twice, like a downlink. This decides the outcome in the error of a call that
-    /// cannot be encoded; the retries of all other calls follow from [`Call::replay`].
+    /// cannot be encoded. The retries of all other calls follow from [`Call::replay`].
     fn at_most_once(&self) -> bool {
         false
     }
@@ -52,11 +52,11 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call to `path`, which starts with `/` and is percent-encoded already; or to a whole URL below the base URL. The call
-    /// fails before anything is sent if it is anything else.
+    /// Creates a call to `path`, which starts with `/` and is already percent-encoded, or to a whole URL below the base
+    /// URL. For anything else, the call fails before anything is sent.
     ///
-    /// It is retried on failure as HTTP defines its method (RFC 9110, section 9.2): `GET`, `HEAD` and `OPTIONS` are safe, `PUT`
-    /// and `DELETE` are idempotent, and any other method is not retried.
+    /// It is retried on failure as HTTP defines its method (RFC 9110, section 9.2): `GET`, `HEAD` and `OPTIONS` are
+    /// safe, `PUT` and `DELETE` are idempotent, and any other method is not retried.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         let replay = match method {
             Method::GET | Method::HEAD | Method::OPTIONS => Replay::Safe,
@@ -94,13 +94,13 @@ impl Call {
         self
     }
 
-    /// Says what a repeat would do, where the method does not tell.
+    /// Sets what a retry would do, if the method does not define it.
     pub fn replay(mut self, replay: Replay) -> Self {
         self.replay = replay;
         self
     }
 
-    /// Sets the caller's own reference for the call, which its error repeats. It is not sent: add it to the query as well.
+    /// Sets the caller's reference for the call, which its error contains. It is not sent: add it to the query as well.
     pub fn external_reference(mut self, reference: impl Into<Arc<str>>) -> Self {
         self.external_reference = Some(reference.into());
         self
@@ -112,15 +112,15 @@ impl Call {
     }
 }
 
-/// Shows method and path: query, headers and body may hold what must not be seen.
+/// Shows method and path only, because query, headers and body may hold secrets.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Call({} {}, {} bytes)", self.method, self.path(), self.body.len())
     }
 }
 
-/// Reads the result of [`Step::Done`](crate::Step::Done). The error of a body that cannot be read says what was requested of
-/// whom.
+/// Reads the result of [`Step::Done`](crate::Step::Done). If the body cannot be read, the error names the request and
+/// the service.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! `METHOD {baseUrl}/...`: an authenticated call to anything this library does not model.
+//! `METHOD {baseUrl}/...`: an authenticated call to any endpoint that this library does not model.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::input::{InputError, check_target, header_value};
 use crate::operation::{Call, Operation};
 use crate::retry::Replay;
 
-/// A call to any method and path of the API, with the same token, customer, retries and errors as the rest.
+/// A call to any method and path of the API, with the same token, customer, retries and errors as all other calls.
 ///
 /// `GET`, `HEAD`, `OPTIONS`, `PUT` and `DELETE` are retried on failure. A `POST` or `PATCH` is retried only if the service
 /// provably did not act on it.
@@ -31,11 +31,13 @@ pub struct RawCall {
 }
 
 impl RawCall {
-    /// A call to `path`, which is relative to the base URL and may have a query. `/devices`, `devices` and `//devices` are the
-    /// same path. A whole URL on the base URL's own server is taken too, for example the link to a next page.
+    /// Creates a call to `path`, which is relative to the base URL and may have a query. `/devices`, `devices` and
+    /// `//devices` are the same path. A whole URL on the base URL's own server is accepted too, for example the link to
+    /// a next page.
     ///
-    /// Characters that cannot be in a URL are encoded, and so is a `%` that encodes nothing. The call fails before anything is
-    /// sent if the path would leave the base URL, or if the method is `CONNECT` or `TRACE`.
+    /// Characters that are not allowed in a URL are encoded, and so is a `%` that does not start an encoded byte. The
+    /// call fails before anything is sent if the path would leave the base URL, or if the method is `CONNECT` or
+    /// `TRACE`.
     pub fn new(method: Method, path: &str) -> Self {
         let input = check_target(path).and_then(|()| check_drive(path));
         let call = Call::new(method, encode_target(&rooted(path)))
@@ -43,7 +45,7 @@ impl RawCall {
         Self { call, input }
     }
 
-    /// A `GET`.
+    /// Creates a `GET` call.
     pub fn get(path: &str) -> Self {
         Self::new(Method::GET, path)
     }
@@ -66,9 +68,10 @@ impl RawCall {
         self
     }
 
-    /// Sets a JSON body, and `Content-Type: application/json`. The bytes are sent as they are, without a byte order mark.
+    /// Sets a JSON body, and `Content-Type: application/json`. The bytes are sent unchanged, except for a byte order
+    /// mark, which is removed.
     ///
-    /// The call fails if they are not JSON. [`body`](RawCall::body) does not look at them.
+    /// The call fails if they are not JSON. [`body`](RawCall::body) does not check them.
     pub fn json(self, body: impl Into<Bytes>) -> Self {
         let mut body: Bytes = body.into();
         if body.starts_with(BYTE_ORDER_MARK) {
@@ -80,14 +83,14 @@ impl RawCall {
         this
     }
 
-    /// Sets a body of another type, or one that is not checked.
+    /// Sets a body of another type, or one that needs no check.
     pub fn body(self, content_type: &str, body: impl Into<Bytes>) -> Self {
         let mut this = self.header(CONTENT_TYPE.as_str(), content_type);
         this.call = this.call.body(body);
         this
     }
 
-    /// Sets what a retry would do, where the method does not tell.
+    /// Sets what a retry would do, if the method does not define it.
     pub fn replay(mut self, replay: Replay) -> Self {
         self.call = self.call.replay(replay);
         self
@@ -122,7 +125,7 @@ impl Operation for RawCall {
     }
 }
 
-/// Refuses the two methods that are no calls to a path of the API, or may not carry a token (RFC 9110, section 9.3).
+/// Rejects the two methods that are not calls to a path of the API or must not carry a token (RFC 9110, section 9.3).
 fn check_method(method: &Method) -> Result<(), InputError> {
     let why = match *method {
         Method::CONNECT => "asks for a tunnel, not for a path",
@@ -132,13 +135,13 @@ fn check_method(method: &Method) -> Result<(), InputError> {
     Err(InputError::new("method", format!("{method} {why}")))
 }
 
-/// Refuses a path of Windows, which is what a shell has made of a path of the API.
+/// Rejects a Windows path, because a shell may have converted a path of the API into one.
 fn check_drive(path: &str) -> Result<(), InputError> {
     let mut chars = path.chars();
     let drive = chars.next().is_some_and(|char| char.is_ascii_alphabetic())
         && chars.next() == Some(':')
         && chars.next() == Some('/')
-        // A scheme of one letter is no drive.
+        // A scheme of one letter is not a drive.
         && chars.next() != Some('/');
     if !drive {
         return Ok(());
@@ -149,7 +152,7 @@ fn check_drive(path: &str) -> Result<(), InputError> {
     ))
 }
 
-/// Refuses what is not one JSON value.
+/// Rejects a body that is not one JSON value.
 fn check_json(body: &[u8]) -> Result<(), InputError> {
     serde_json::from_slice::<IgnoredAny>(body).map(|_| ()).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -157,7 +160,7 @@ fn check_json(body: &[u8]) -> Result<(), InputError> {
     })
 }
 
-/// The path with exactly one `/` in front; a whole URL as it is.
+/// Returns the path with exactly one `/` in front, or a whole URL unchanged.
 fn rooted(path: &str) -> Cow<'_, str> {
     let is_url = path.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty()
@@ -167,7 +170,7 @@ fn rooted(path: &str) -> Cow<'_, str> {
     if is_url || path.len() == below.len() + 1 { path.into() } else { format!("/{below}").into() }
 }
 
-/// Encodes what may not be in a request target, and keeps the rest, percent-encoded parts included.
+/// Encodes the characters that a request target must not contain. Keeps the rest, including percent-encoded parts.
 fn encode_target(path: &str) -> String {
     const NOT_IN_TARGET: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
         .add(b' ')

@@ -4,24 +4,25 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why an exchange failed.
+/// The reason why an exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: refused, DNS, TLS, proxy, too slow to connect, or a request that could not be built. **The request was
-    /// not sent.**
+    /// No connection: refused, DNS, TLS, proxy, too slow to connect, or a request that could not be built. **The
+    /// request was not sent.**
     Connect,
     /// The proxy refused to make a connection. The request was not sent, and a retry would be refused as well.
     ProxyRefused,
-    /// The time of the exchange ran out after a connection was made. The request may have reached the server.
+    /// The exchange timed out after a connection was made. The request may have reached the server.
     Timeout,
-    /// The connection broke before the whole response was there. The request may have reached the server.
+    /// The connection broke before the response was complete. The request may have reached the server.
     Interrupted,
-    /// The response's body is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the server.
+    /// The body of the response is larger than [`Exchange::limit`](crate::Exchange::limit). The request reached the
+    /// server.
     TooLarge,
-    /// The response's head is larger than the transport takes. The request reached the server.
+    /// The head of the response is larger than the transport accepts. The request reached the server.
     HeadTooLarge,
-    /// Anything else. The request may have reached the server.
+    /// Any other failure. The request may have reached the server.
     Other,
 }
 
@@ -41,13 +42,13 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// A failure of this kind, caused by the HTTP library's own error.
+    /// Creates a failure of this kind, caused by the HTTP library's own error.
     pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind, proxy: None, cause: Some(Arc::from(cause.into())) }
     }
 
-    /// A proxy that answered the request for a tunnel with this status. 403 and 407 are its last word: a wrong password that
-    /// is tried again can lock an account.
+    /// Creates the failure of a proxy that responded to the request for a tunnel with this status. 403 and 407 are
+    /// final, because retrying a wrong password can lock an account.
     pub fn proxy_status(status: u16, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let kind = match status {
             403 | 407 => TransportErrorKind::ProxyRefused,
@@ -56,23 +57,23 @@ impl TransportError {
         Self::new(kind, cause)
     }
 
-    /// The same failure, on the way through the proxy at this address, which holds no password.
+    /// Adds the address of the proxy that was used. The address holds no password.
     #[must_use]
     pub fn through(self, proxy: impl Into<Arc<str>>) -> Self {
         Self { proxy: Some(proxy.into()), ..self }
     }
 
-    /// What happened.
+    /// The kind of failure.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
 
-    /// The address of the proxy that the request was to go through, without user and password.
+    /// The address of the proxy that the request was meant to go through, without user and password.
     pub fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
 
-    /// The HTTP library's own error. `Display` shows its innermost cause, so it is no `source()`.
+    /// The HTTP library's own error. `Display` shows its innermost cause, so it is not the `source()`.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
@@ -113,7 +114,7 @@ impl From<TransportErrorKind> for TransportError {
     }
 }
 
-/// The message of the innermost cause, where HTTP libraries keep what really happened.
+/// Returns the innermost cause. HTTP libraries keep the message of the actual failure there.
 fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a dyn StdError {
     while let Some(source) = error.source() {
         error = source;

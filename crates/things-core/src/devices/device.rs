@@ -1,4 +1,4 @@
-//! A device. All its texts are in one piece of memory: a fleet of 100,000 is mostly texts, and one allocation per device
+//! A device. All its texts share one allocation: a fleet of 100,000 is mostly texts, and one allocation per device
 //! takes less than half the memory and the time of one per text.
 
 use std::borrow::Cow;
@@ -17,23 +17,23 @@ use crate::coding;
 use crate::error::DecodeError;
 use crate::json::{Json, Kind, Origin, Part, Scanner, Token, text_of};
 
-/// A device, as `GET /api/devices` lists it.
+/// A device in a response of `GET /api/devices`.
 ///
-/// Serialises under the service's own field names, unknown fields included. `metadata` and unknown fields keep their text:
-/// every digit of a number, the order of keys, and escapes.
+/// Serialises under the service's own field names, including unknown fields. `metadata` and unknown fields keep their
+/// text: every digit of a number, the order of keys, and escapes.
 #[derive(Clone)]
 pub struct Device {
-    /// The fields that are there, in the order of [`Field`], and where each ends.
+    /// The fields that are present, in the order of [`Field`], and where each one ends.
     texts: Texts,
     ends: [u32; Field::COUNT],
-    /// A bit for each field that is there and is not `null`.
+    /// A bit for each field that is present and not `null`.
     present: u8,
     extra: Extra,
 }
 
 #[derive(Clone)]
 enum Texts {
-    /// All of them, in one piece of memory.
+    /// All of them, in one allocation.
     Copied(Box<str>),
     /// Some are too large to be copied.
     Mixed(Box<(Box<str>, Large)>),
@@ -90,14 +90,14 @@ impl Field {
 }
 
 impl Device {
-    /// Reads a device as the service writes it: a JSON object with at least the field `uuid`.
+    /// Reads a device in the form of the service: a JSON object with at least the field `uuid`.
     ///
-    /// A number or another value in place of a text is read as its text. Half of a surrogate pair, as in `"\ud83d"`, is
-    /// read as U+FFFD.
+    /// If a text field holds a number or another value, its JSON text is used. Half of a surrogate pair, as in
+    /// `"\ud83d"`, is read as U+FFFD.
     ///
     /// # Errors
     ///
-    /// Returns an error if the bytes are no such object.
+    /// Returns an error if the bytes are not such an object.
     pub fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
         let text = coding::text(&http::HeaderMap::new(), json).map_err(|no_text| {
             DecodeError::new(format_args!("not a device: {}", no_text.why)).at(no_text.at)
@@ -127,7 +127,7 @@ impl Device {
         self.text(Field::Description)
     }
 
-    /// `metadata`: any JSON, as it came; `null` if there is none.
+    /// `metadata`: any JSON, unchanged; `null` if there is none.
     pub fn metadata(&self) -> Json<'_> {
         self.text(Field::Metadata).map_or(Json::NULL, Json::of)
     }
@@ -142,7 +142,7 @@ impl Device {
         self.text(Field::Barcode)
     }
 
-    /// Fields that this library does not know, as they came.
+    /// Fields that this library does not know, unchanged.
     pub fn extra(&self) -> &Extra {
         &self.extra
     }
@@ -161,7 +161,7 @@ impl Device {
         self.texts.copied().get(range)
     }
 
-    /// Reads the device that comes next in a text.
+    /// Reads the next device in a text.
     pub(super) fn scan<'a>(
         scanner: &mut Scanner<'a>,
         text: &'a str,
@@ -202,8 +202,8 @@ impl Device {
             _ => {}
         }
         let written = fields.iter().filter(|field| field.kind() != Kind::Null).map(|field| field.raw().len());
-        // Enough for all of them, and about the right size: a device can be as large as the response. Room that is not used
-        // takes no memory.
+        // This is enough for all of them, and about the right size: a device can be as large as the response. Unused
+        // capacity takes no memory.
         let mut texts = String::with_capacity(written.sum());
         let (mut ends, mut present) = ([0; Field::COUNT], 0);
         let mut large: Option<Large> = None;

@@ -8,10 +8,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::json::{Json, Origin, Part, Scanner};
 
-/// Fields that this library does not know, as they came and in the order in which they came.
+/// Fields that this library does not know, unchanged and in their original order.
 ///
-/// They are kept as one text, so that an object of a million small fields takes no more memory than it did in the response.
-/// Two are equal if they have the same fields, in any order.
+/// They are kept as one text, so that an object of a million small fields takes no more memory than it did in the
+/// response. Two values are equal if they have the same fields, in any order.
 #[derive(Clone, Default)]
 pub struct Extra {
     /// The members of an object, with commas between them and without braces.
@@ -19,17 +19,17 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// Takes a text that the scanner has read as members of an object.
+    /// Creates a value from a text that the scanner has read as members of an object.
     pub(super) fn of(members: Part) -> Self {
         Self { members }
     }
 
-    /// The value of a field. `None` if there is no such field.
+    /// Returns the value of a field, or `None` if there is no such field.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.iter().filter(|(field, _)| field == name).last().map(|(_, value)| value)
     }
 
-    /// All fields, each with its name and value. A name that came twice comes twice.
+    /// Returns all fields, each with its name and value. A name that occurs twice is returned twice.
     pub fn iter(&self) -> Fields<'_> {
         Fields(Scanner::new(self.members.as_str()))
     }
@@ -45,7 +45,7 @@ impl Extra {
     }
 }
 
-/// The fields of an [`Extra`], in the order in which they came.
+/// The fields of an [`Extra`], in their original order.
 pub struct Fields<'a>(Scanner<'a>);
 
 impl<'a> Iterator for Fields<'a> {
@@ -87,10 +87,10 @@ impl fmt::Debug for Extra {
     }
 }
 
-/// The members of an object that shall be kept, gathered while it is read.
+/// The members of an object to keep, collected while it is read.
 #[derive(Default)]
 pub(super) struct Members {
-    /// Where they are in the text; members that follow each other are one place.
+    /// Their positions in the text. Members that follow each other share one range.
     places: Vec<(usize, usize)>,
 }
 
@@ -111,7 +111,7 @@ impl Members {
             return Extra::of(Part::Shared(Box::new(shared)));
         }
         let parts = || self.places.iter().filter_map(|(start, end)| text.get(*start..*end));
-        // One piece of memory of the right size: these can be as large as the response.
+        // One allocation of the right size, because the members can be as large as the response.
         let length = parts().map(|part| part.len() + 1).sum::<usize>();
         let mut members = String::with_capacity(length.saturating_sub(1));
         for part in parts() {

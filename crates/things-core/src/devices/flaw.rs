@@ -1,11 +1,11 @@
-//! Why a page or a device cannot be read, where, and in which device.
+//! The reason why a page or a device cannot be read, and the place.
 
 use std::fmt;
 
 use crate::error::{DecodeError, ErrorKind};
 use crate::json;
 
-/// A device that cannot be read is named by this many characters of its uuid.
+/// The number of characters of a uuid that an error shows to identify an unreadable device.
 const MOST_OF_A_UUID: usize = 40;
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Flaw {
 /// The device that cannot be read.
 #[derive(Debug, Default)]
 struct Faulty {
-    /// Its place in the page, from 0.
+    /// Its index in the page, from 0.
     place: Option<usize>,
     uuid: Option<String>,
 }
@@ -47,19 +47,19 @@ impl Flaw {
         Self { at, why, device: None }
     }
 
-    /// The flaw is in a device.
+    /// Marks the flaw as one in a device.
     pub(super) fn of_device(self, uuid: Option<&str>) -> Self {
         let uuid = uuid.map(|uuid| uuid.chars().take(MOST_OF_A_UUID).collect());
         Self { device: Some(Faulty { place: None, uuid }), ..self }
     }
 
-    /// The flaw is in the device at this place of the page.
+    /// Sets the index in the page of the device with the flaw.
     pub(super) fn at_place(mut self, place: usize) -> Self {
         self.device.get_or_insert_default().place = Some(place);
         self
     }
 
-    /// The error of a body that is not `what` was expected. `text` is the text of the body.
+    /// Returns the error of a body that is not `what` was expected. `text` is the text of the body.
     pub(super) fn into_error(self, what: &str, body: &[u8], text: &str) -> DecodeError {
         let kind = match self.why {
             Why::Json(json::Why::TooDeep) => ErrorKind::TooDeep,

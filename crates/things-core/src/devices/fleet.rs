@@ -8,10 +8,10 @@ use super::{Device, ListingReport, Proof};
 pub struct Fleet {
     /// The devices, in the order of the listing.
     pub devices: Vec<Device>,
-    /// How many pages they came in.
+    /// The number of pages that held them.
     pub pages: u64,
-    /// The number of devices that the service counted, on the last page that gave a total. That it equals `devices.len()` does
-    /// not prove that the listing is complete.
+    /// The number of devices that the service counted, from the last page that had a total. If it equals
+    /// `devices.len()`, that does not prove that the listing is complete.
     pub total_elements: Option<u64>,
     /// What the listing noticed about its own completeness.
     pub report: ListingReport,

@@ -1,4 +1,4 @@
-//! The identity of a device in 16 bytes, and sets of them: a listing remembers every device that it handed out.
+//! The identity of a device in 16 bytes, and sets of them. A listing remembers every device that it returned.
 //!
 //! Two texts have the same identity only if they are the same text. A proof of completeness links pages by the devices
 //! that they share, so two devices with one identity could forge a link. This is why a 64-bit hash is not enough.
@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 pub(crate) enum Identity {
     /// The bits of a UUID in its usual spelling: lower-case, with dashes.
     Uuid([u8; 16]),
-    /// The first half of the SHA-256 of any other text. Another spelling of a UUID is another text: the service says
-    /// nowhere that it compares ids without regard to case, so only one spelling may stand for the bits.
+    /// The first half of the SHA-256 of any other text. Another spelling of a UUID is another text: it is not
+    /// documented that the service ignores case in ids, so only one spelling may stand for the bits.
     Digest([u8; 16]),
 }
 
 impl Identity {
-    /// The identity of the device with this `uuid`.
+    /// Returns the identity of the device with this `uuid`.
     pub(crate) fn of(uuid: &str) -> Self {
         if let Some(bits) = usual_uuid(uuid) {
             return Self::Uuid(bits);
@@ -54,8 +54,8 @@ fn usual_uuid(text: &str) -> Option<[u8; 16]> {
     Some(bits)
 }
 
-/// A set of identities. The two kinds are kept apart, so that each entry takes 16 bytes and no kind can stand for the
-/// other.
+/// A set of identities. The two kinds are stored separately, so that each entry takes 16 bytes and the kinds cannot be
+/// mistaken for each other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
     uuids: HashSet<[u8; 16]>,
@@ -63,8 +63,8 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Makes room for so many devices, so that the set need not grow step by step. It is a hint of the service's: room is made
-    /// for 200,000 at most, which takes 4 MB.
+    /// Reserves room for this many devices, so that the set need not grow step by step. The number is a hint from the
+    /// service, so room is reserved for 200,000 at most, which takes 4 MB.
     pub(crate) fn reserve(&mut self, devices: u64) {
         let devices = usize::try_from(devices.min(200_000)).unwrap_or(0);
         self.uuids.reserve(devices.saturating_sub(self.uuids.len()));
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn any_other_text_is_half_a_digest() {
-        // SHA-256 of the empty text (FIPS 180-4 test vectors) begins with these bytes.
+        // The SHA-256 of the empty text (FIPS 180-4 test vectors) begins with these bytes.
         let empty = 0xe3b0_c442_98fc_1c14_9afb_f4c8_996f_b924_u128.to_be_bytes();
         assert_eq!(Identity::of(""), Identity::Digest(empty));
         for other in

@@ -1,4 +1,4 @@
-//! `GET {baseUrl}/api/devices`: one page of all your devices (KPN's beta API documentation).
+//! `GET {baseUrl}/api/devices` returns one page of all your devices (KPN's beta API documentation).
 
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderValue, Method};
@@ -9,7 +9,7 @@ use crate::error::DecodeError;
 use crate::input::InputError;
 use crate::operation::{Call, Operation};
 
-/// The direction of a listing's order.
+/// The sort direction of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SortOrder {
     /// `ASC`, the service's default.
@@ -18,9 +18,9 @@ pub enum SortOrder {
     Descending,
 }
 
-/// Which devices to list, in which order, and which page of them.
+/// A query for devices: a filter, an order, and the number of a page.
 ///
-/// What is not set is not sent; the service's defaults are pages of 20, ordered by `name`, ascending.
+/// A value that is not set is not sent. The service's defaults are pages of 20, sorted by `name`, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListDevices {
     search: Option<String>,
@@ -32,30 +32,31 @@ pub struct ListDevices {
 }
 
 impl ListDevices {
-    /// The first page of all devices.
+    /// Creates a query for the first page of all devices.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only devices that match this text: partial, and **case-sensitive**.
+    /// Lists only devices that match this text. The match is partial and **case-sensitive**.
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.search = Some(text.into());
         self
     }
 
-    /// Orders by this property of a device; the service's default is `name`.
+    /// Sorts by this property of a device. The service's default is `name`.
     pub fn sort_by(mut self, property: impl Into<String>) -> Self {
         self.sort_by = Some(property.into());
         self
     }
 
-    /// The direction of the order.
+    /// Sets the sort direction.
     pub fn sort_order(mut self, order: SortOrder) -> Self {
         self.sort_order = Some(order);
         self
     }
 
-    /// Devices a page, at least 1. The service's default is 20; its maximum is unknown, and it may answer smaller pages.
+    /// Sets the number of devices per page, at least 1. The service's default is 20. Its maximum is unknown, and it may
+    /// return smaller pages.
     pub fn page_size(mut self, devices: u32) -> Self {
         self.page_size = Some(devices);
         self
@@ -73,13 +74,13 @@ impl ListDevices {
         self.page_size
     }
 
-    /// Lets no cache on the way give an older response.
+    /// Prevents caches from returning an older response.
     pub(crate) fn no_cache(mut self) -> Self {
         self.no_cache = true;
         self
     }
 
-    /// The number of the page, from 0.
+    /// Sets the number of the page, from 0.
     pub fn page(mut self, number: u64) -> Self {
         self.page = number;
         self

@@ -1,4 +1,4 @@
-//! Devices and the pages they come in.
+//! Devices and the pages that hold them.
 
 mod device;
 mod extra;

@@ -1,5 +1,5 @@
-//! A page of devices. The totals are read in each shape that Spring has given them, and a hint that is not what it should
-//! be says nothing: only `content` decides whether a page can be read.
+//! A page of devices. The totals are read in every known shape of Spring, and a malformed hint is ignored: only
+//! `content` decides whether a page can be read.
 
 use std::vec;
 
@@ -15,19 +15,19 @@ use crate::coding;
 use crate::error::DecodeError;
 use crate::json::{Kind, Origin, Scanner, Token};
 
-/// A page with more devices than this is not read: it was not requested, and would take too much memory.
+/// A page with more devices than this is rejected: nobody requested it, and it would take too much memory.
 pub(super) const MOST_DEVICES: usize = 10_000;
 
 /// A page of devices: Spring Data's envelope, as documented.
 ///
-/// Only `content` must be there. Spring's newer versions have the numbers in a field `page`: they are read there too.
-/// The shape of `sort` differs by version of the service, and any shape is accepted.
+/// Only `content` is required. Newer versions of Spring put the numbers into a field `page`, and they are read there
+/// too. The shape of `sort` differs by version of the service, and any shape is accepted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Page {
     /// `content`: the devices, at most 10,000.
     pub devices: Vec<Device>,
-    /// `number`: the number of the page, from 0. `None` if the response does not say.
+    /// `number`: the number of the page, from 0. `None` if the response does not contain it.
     pub number: Option<u64>,
     /// `size`: the number of devices on a full page. It can be smaller than requested.
     pub size: Option<u64>,
@@ -35,16 +35,17 @@ pub struct Page {
     pub total_pages: Option<u64>,
     /// `totalElements`: the number of devices on all pages together.
     pub total_elements: Option<u64>,
-    /// `first`: this is the first page. `false` if the response does not say.
+    /// `first`: whether this is the first page. `false` if the response does not contain it.
     pub first: bool,
-    /// `last`: this is the last page. `false` if the response does not say.
+    /// `last`: whether this is the last page. `false` if the response does not contain it.
     pub last: bool,
     /// Fields that this library does not know.
     pub extra: Extra,
     pub(crate) said: Said,
 }
 
-/// What only a proof of completeness asks for: it must tell a field that says no from a field that is not there.
+/// The fields that only a proof of completeness needs. It must distinguish a field that is `false` from a missing
+/// field.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said {
     pub(crate) first: Option<bool>,
@@ -52,7 +53,7 @@ pub(crate) struct Said {
     pub(crate) sort: SortEcho,
 }
 
-/// Pages are equal if all that their users can read is: a page that was written and read again says less of this.
+/// Pages are equal if all their public fields are: a page that was serialised and read again holds less of this.
 impl PartialEq for Said {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -64,8 +65,8 @@ impl Page {
     ///
     /// # Errors
     ///
-    /// Returns an error if the bytes are no JSON object with the field `content`, if a device in it cannot be read (see
-    /// [`Device::from_json`]), or if there are more than 10,000 devices.
+    /// Returns an error if the bytes are not a JSON object with the field `content`, if a device in it cannot be read
+    /// (see [`Device::from_json`]), or if there are more than 10,000 devices.
     pub fn from_json(body: &[u8]) -> Result<Self, DecodeError> {
         Self::of(&HeaderMap::new(), body, None)
     }
@@ -126,7 +127,7 @@ fn devices<'a>(scanner: &mut Scanner<'a>, text: &'a str, origin: Origin<'_>) -> 
     Ok(devices)
 }
 
-/// The numbers of a page, which it has at the top or in a field `page`.
+/// The numbers of a page, which are at the top level or in a field `page`.
 #[derive(Default, Clone, Copy)]
 struct Numbers {
     number: Option<u64>,
@@ -136,7 +137,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// Takes a field; `false` if it is another one.
+    /// Reads a field. Returns `false` if it is another one.
     fn take(&mut self, field: &str, value: Token<'_>) -> bool {
         let place = match field {
             "number" => &mut self.number,
@@ -150,7 +151,7 @@ impl Numbers {
     }
 }
 
-/// All of a page but its devices.
+/// All of a page except its devices.
 #[derive(Default)]
 struct Envelope {
     top: Numbers,
@@ -160,7 +161,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// Takes a field; `false` if it is not known.
+    /// Reads a field. Returns `false` if it is not known.
     fn take(&mut self, field: &str, value: Token<'_>) -> bool {
         match field {
             "first" => self.said.first = flag(value),
@@ -174,7 +175,7 @@ impl Envelope {
                     }
                     Ok(())
                 });
-                // The scanner has read it before.
+                // The scanner has already read it.
                 return read.is_ok();
             }
             "numberOfElements" => {}
@@ -185,7 +186,7 @@ impl Envelope {
 
     fn around(mut self, devices: Vec<Device>, extra: Extra) -> Page {
         let Self { top, nested, said } = &mut self;
-        // A `PagedModel` has no `first` and no `last`: they follow from its numbers.
+        // A `PagedModel` has no `first` and no `last`, so they are computed from its numbers.
         if let (Some(number), Some(pages)) = (nested.number, nested.total_pages) {
             said.first = said.first.or(Some(number == 0));
             said.last = said.last.or(Some(number.saturating_add(1) >= pages));
@@ -204,9 +205,9 @@ impl Envelope {
     }
 }
 
-/// A count, also as a text or as `5.0`; `None` if it is anything else.
+/// Returns a count, also from a text or from `5.0`. Returns `None` for anything else.
 fn count(value: Token<'_>) -> Option<u64> {
-    /// Up to here `f64` holds each integer.
+    /// `f64` is exact for all integers up to this one.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let text = value.text();
     let text = match (&text, value.kind()) {
@@ -221,7 +222,7 @@ fn count(value: Token<'_>) -> Option<u64> {
     })
 }
 
-/// A truth value, also as a text; `None` if it is anything else.
+/// Returns a boolean, also from a text. Returns `None` for anything else.
 fn flag(value: Token<'_>) -> Option<bool> {
     match (value.kind(), value.text()) {
         (Kind::Bool, _) => value.raw().parse().ok(),
@@ -256,7 +257,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// KPN's own sample: the uuid is `xxxxxx`, and it says two elements while showing one.
+    /// KPN's own sample: the uuid is `xxxxxx`, and the total is two although it shows one element.
     const SAMPLE: &str = r#"{"content":[{"uuid":"xxxxxx","name":"My first own device","description":"","metadata":null,
       "deviceSpecificationUUID":"d2723e99-1fe4-4d60-9b6d-8061f7414b24","barcode":null}],
      "last":true,"totalPages":1,"totalElements":2,

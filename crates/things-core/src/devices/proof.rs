@@ -18,28 +18,28 @@ pub struct Proof {
     pub repairs: u64,
 }
 
-/// A listing that could not be proven complete: why, what is proven all the same, and where a device may be missing.
+/// A listing that could not be proven complete: why, what is proven nevertheless, and where a device may be missing.
 ///
 /// [`Error::incomplete`](crate::Error::incomplete) returns it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Incomplete {
-    /// Why the proof failed, as a clause.
+    /// The reason why the proof failed, as a clause.
     pub why: String,
     /// Where a device may be missing.
     pub gaps: Vec<Gap>,
-    /// What `collect` had listed. Each device was there while the listing ran. Up to the first gap, none is missing.
-    /// Empty if the devices were handed out one by one.
+    /// The devices that `collect` had listed. Each one existed while the listing ran. None is missing before the first
+    /// gap. Empty if the devices were returned one by one.
     pub devices: Vec<Device>,
 }
 
-/// A place in the order of the devices where others may be missing.
+/// A position in the order of the devices where others may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The `uuid` of the device in front of the gap. `None` is the start of the listing.
+    /// The `uuid` of the device before the gap. `None` is the start of the listing.
     pub after: Option<String>,
-    /// The `uuid` of the device behind the gap. `None` is the end of the listing.
+    /// The `uuid` of the device after the gap. `None` is the end of the listing.
     pub before: Option<String>,
 }
 
@@ -68,12 +68,13 @@ impl From<Incomplete> for Error {
 }
 
 impl Error {
-    /// For a listing that could not be proven complete: why, what is proven all the same, and where a device may be missing.
+    /// For a listing that could not be proven complete: why, what is proven nevertheless, and where a device may be
+    /// missing.
     pub fn incomplete(&self) -> Option<&Incomplete> {
         self.cause().and_then(|cause| cause.downcast_ref())
     }
 
-    /// The same error, with what was listed before it, if it is one of a listing that could not be proven complete.
+    /// Adds the devices listed so far, if this is the error of a listing that could not be proven complete.
     pub(crate) fn with_devices(self, devices: Vec<Device>) -> Self {
         match self.incomplete() {
             Some(incomplete) => Incomplete { devices, ..incomplete.clone() }.into(),

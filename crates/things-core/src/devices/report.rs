@@ -1,27 +1,27 @@
-//! What a plain listing noticed about its own completeness.
+//! The signs of missing devices that a plain listing noticed.
 
 use std::fmt;
 
-/// What a plain listing noticed. Pages that do not fit together show as doubles, as a total that moves, or as fewer devices
-/// than the service counted.
+/// The signs of missing devices that a plain listing noticed: duplicates, a changing total, or fewer devices than the
+/// service counted. They show that pages do not fit together.
 ///
-/// On a fleet that changes during the listing, doubles and moved totals are normal. A report without a notice does not prove
-/// that the listing is complete: devices can be missed without any of these signs.
+/// If a fleet changes during the listing, duplicates and changing totals are normal. A clean report does not prove that
+/// the listing is complete: devices can be missed without any of these signs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListingReport {
-    /// Devices that were handed out, each once.
+    /// The number of devices that were returned, each counted once.
     pub devices: u64,
-    /// How often a device came again on a later page. It was not handed out again.
+    /// How often a device occurred again on a later page. It was not returned again.
     pub doubles: u64,
-    /// The number of devices that the service counted, on the last page that gave a total.
+    /// The number of devices that the service counted, from the last page that had a total.
     pub total_elements: Option<u64>,
-    /// The smallest and the largest total that the service gave, if it gave more than one.
+    /// The smallest and the largest total, if the service reported different ones.
     pub moved_totals: Option<(u64, u64)>,
 }
 
 impl ListingReport {
-    /// Returns how many devices fewer came than the service counted; 0 if it counted none.
+    /// Returns by how many the returned devices fall short of the service's count; 0 if it counted none.
     pub fn missing(&self) -> u64 {
         self.total_elements.unwrap_or(0).saturating_sub(self.devices)
     }
@@ -31,7 +31,7 @@ impl ListingReport {
         self.doubles == 0 && self.moved_totals.is_none() && self.missing() == 0
     }
 
-    /// Takes in the total of a page.
+    /// Records the total of a page.
     pub(crate) fn count(&mut self, total: u64) {
         if let Some(known) = self.total_elements.filter(|known| *known != total) {
             let (least, most) = self.moved_totals.unwrap_or((known, known));
@@ -41,7 +41,7 @@ impl ListingReport {
     }
 }
 
-/// Says what was noticed, in one sentence; nothing if nothing was.
+/// Describes what was noticed in one sentence, or is empty if nothing was.
 impl fmt::Display for ListingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut notices = Vec::new();

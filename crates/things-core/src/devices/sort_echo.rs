@@ -1,21 +1,21 @@
-//! `sort`: what a page says about its order.
+//! The order that a page reports in `sort`.
 //!
-//! Spring has written it in several shapes: an array of orders (as in KPN's documentation), `null`, or an object that
-//! says only whether the page is sorted. A shape that is not known says nothing, and is no error.
+//! Spring has used several shapes: an array of orders (as in KPN's documentation), `null`, or an object that shows only
+//! whether the page is sorted. An unknown shape counts as no information, and is not an error.
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// What a page says about its order.
+/// The order that a page reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum SortEcho {
     /// Nothing, or nothing that can be read.
     #[default]
     Silent,
-    /// That it has no order.
+    /// The page has no order.
     Unsorted,
-    /// The property that it is ordered by in the first place.
+    /// The property that the page is sorted by first.
     By(String),
 }
 
@@ -27,8 +27,8 @@ impl<'de> Deserialize<'de> for SortEcho {
 
 /// Reads a value of any shape.
 struct ReadEcho {
-    /// Whether an array is a list of orders, of which the first one decides. Only the outermost array is: arrays in
-    /// arrays could be nested deeper than the reader goes.
+    /// Whether an array is a list of orders, of which the first one decides. Only the outermost array is one: nested
+    /// arrays could be deeper than the reader allows.
     list: bool,
 }
 
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for ReadEcho {
     }
 }
 
-/// A value that matters if it is a text or a truth value.
+/// A value that matters if it is a text or a boolean.
 enum Scalar {
     Text(String),
     Bool(bool),

@@ -1,21 +1,21 @@
-//! Numbered pages: which to request, in which order they come out, and when they end.
+//! Numbered pages: which to request, in which order they are returned, and when they end.
 //!
-//! Page 0 goes alone, because it tells the total. After it, pages are fetched ahead: up to `window` are in flight, and as
-//! many wait to be taken.
+//! Page 0 is requested alone, because it contains the total. After it, pages are fetched ahead: up to `window` are in
+//! flight, and as many wait to be taken.
 //!
-//! Whether another page follows is decided in the order of the pages, one after the other. Pages that were fetched ahead
-//! and that turn out to lie behind the end are dropped. So the result of a listing does not depend on the window, nor on
+//! Whether another page follows is decided in the order of the pages, one after the other. Pages that were fetched
+//! ahead and turn out to be beyond the end are dropped. So the result of a listing depends neither on the window nor on
 //! the order in which responses arrive.
 //!
-//! | page | totals so far say that more follow | next |
+//! | page | totals so far mean that more follow | next |
 //! |---|---|---|
-//! | says `last` | no, or its own total confirms the end | the end |
-//! | says `last` | yes | one more page, in doubt |
-//! | has devices, does not say `last` | yes | the next page |
-//! | has devices, does not say `last` | no | one more page, in doubt |
-//! | is empty, does not say `last` | yes | the next page |
+//! | is marked `last` | no, or its own total confirms the end | the end |
+//! | is marked `last` | yes | one more page, in doubt |
+//! | has devices, is not marked `last` | yes | the next page |
+//! | has devices, is not marked `last` | no | one more page, in doubt |
+//! | is empty, is not marked `last` | yes | the next page |
 //! | is empty | no | the end |
-//! | is empty, and was requested in doubt | only if it says so itself | the next page, else the end |
+//! | is empty, and was requested in doubt | only if its own total means so | the next page, else the end |
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,32 +35,33 @@ pub struct Pages {
     query: ListDevices,
     defaults: Defaults,
     window: u64,
-    /// Most pages that are taken.
+    /// The maximum number of pages to take.
     most: u64,
     next_want: u64,
     next_take: u64,
-    /// The number of pages by what the pages taken so far said: the largest of their totals.
+    /// The number of pages according to the pages taken so far: the largest of their totals.
     bound: u64,
-    /// The page to be taken next was requested because the pages before it contradict each other, or do not say where they end.
+    /// Whether the next page was requested because the previous pages contradict each other, or do not show where they
+    /// end.
     doubt: bool,
-    /// How far to fetch ahead, by all pages that arrived.
+    /// How far to fetch ahead, according to all pages that arrived.
     ahead: Ahead,
     ready: BTreeMap<u64, Result<Page, Error>>,
     size: Option<u64>,
     fingerprints: HashSet<u64>,
     empty_in_a_row: u32,
     finished: bool,
-    /// The devices that were handed out.
+    /// The devices that were returned.
     seen: Identities,
     report: ListingReport,
     strict: bool,
-    /// The error that follows the last page.
+    /// The error after the last page.
     failure: Option<Error>,
-    /// The listing ended with an error.
+    /// Whether the listing ended with an error.
     failed: bool,
 }
 
-/// How many pages there seem to be: this decides what to fetch ahead, and nothing else.
+/// The apparent number of pages. It only decides what to fetch ahead.
 #[derive(Debug, Default)]
 struct Ahead {
     bound: u64,
@@ -74,17 +75,17 @@ impl Ahead {
 }
 
 impl Pages {
-    /// Pages in flight by default.
+    /// The default number of pages in flight.
     pub const DEFAULT_WINDOW: usize = 8;
 
-    /// Most pages in flight.
+    /// The maximum number of pages in flight.
     pub const MAX_WINDOW: usize = 64;
 
-    /// A listing is given up after this many empty pages in a row that are not the last.
+    /// A listing ends with an error after this many empty pages in a row that are not the last.
     const MAX_EMPTY: u32 = 64;
 
-    /// A listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken: a slow page does not
-    /// hold up the others.
+    /// Creates a listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken. A slow
+    /// page does not delay the others.
     pub fn new(query: ListDevices, window: usize) -> Self {
         Self {
             defaults: Defaults::new(&query, Arc::default()),
@@ -109,37 +110,38 @@ impl Pages {
         }
     }
 
-    /// Gives the listing up after this many pages: a server that always has one more would never end.
+    /// Ends the listing with an error after this many pages, because a server that always returns one more would never
+    /// end.
     pub fn at_most(mut self, pages: u64) -> Self {
         self.most = pages.min(u64::MAX - 1);
         self
     }
 
-    /// Ends the listing with an error as soon as it notices that pages do not fit together: a device that comes twice, a total
-    /// that moves, fewer devices than the service counts. See [`ListingReport`].
+    /// Ends the listing with an error as soon as it notices that pages do not fit together: a duplicate device, a
+    /// changing total, fewer devices than the service counts. See [`ListingReport`].
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// Returns what the listing noticed so far about its own completeness.
+    /// Returns the signs of missing devices that the listing noticed so far.
     pub fn report(&self) -> &ListingReport {
         &self.report
     }
 
-    /// Whether a page may be requested now: it is needed next, or worth fetching ahead.
+    /// Whether a page may be requested now, because it is needed next or is worth fetching ahead.
     fn has_room(&self) -> bool {
         if self.finished || self.failure.is_some() {
             return false;
         }
-        // Numbers below `next_take` were taken; the others that were wanted are in flight or ready.
+        // Pages below `next_take` were taken. The others that were wanted are in flight or ready.
         let flying = (self.next_want - self.next_take).saturating_sub(self.ready.len() as u64);
         // Request one page beyond the limit, so that a longer listing is an error instead of a cut.
         let end = self.ahead.end().min(self.most.saturating_add(1)).max(self.next_take + 1);
         flying < self.window && self.next_want < end.min(self.next_take + 2 * self.window)
     }
 
-    /// Takes in what a page says of how many there are, as a hint for fetching ahead.
+    /// Records the number of pages according to this page, as a hint for fetching ahead.
     fn look_ahead(&mut self, number: u64, page: &Page) {
         self.ahead.bound = self.ahead.bound.max(self.total_pages(page, number));
         if page.last {
@@ -147,8 +149,9 @@ impl Pages {
         }
     }
 
-    /// How many pages there are by what this page says; 0 if it says nothing. If `totalElements` exceeds what the pages so
-    /// far can hold, there is one page more, not all of them: the total may count unlisted devices.
+    /// Returns the number of pages according to this page, or 0 if the page does not show it. If `totalElements`
+    /// exceeds what the pages so far can hold, there is one page more, not all of them, because the total may count
+    /// unlisted devices.
     fn total_pages(&self, page: &Page, number: u64) -> u64 {
         let size = self.size.or(page.size).filter(|size| *size > 0);
         let held = size.map(|size| size.saturating_mul(number + 1));
@@ -178,7 +181,7 @@ impl Pages {
         }
     }
 
-    /// Compares a page, in order, with what was requested and what came before.
+    /// Compares a page, in order, with what was requested and with the previous pages.
     fn judge(&mut self, page: &Page) -> Result<(), Error> {
         let asked = self.next_take;
         if let Some(number) = page.number.filter(|number| *number != asked) {
@@ -207,7 +210,7 @@ impl Pages {
         Ok(())
     }
 
-    /// Pages of different sizes do not fit together: devices between them would be lost or doubled.
+    /// Rejects pages of different sizes, because devices between them would be lost or duplicated.
     fn judge_size(&mut self, page: &Page) -> Result<(), Error> {
         let Some(size) = page.size else { return Ok(()) };
         let first = *self.size.get_or_insert(size);
@@ -219,14 +222,14 @@ impl Pages {
         Ok(())
     }
 
-    /// Judges the next page in order, and decides whether it is the last.
+    /// Checks the next page in order, and decides whether it is the last.
     fn next_page(&mut self, mut page: Page) -> Result<Page, Error> {
         self.judge(&page)?;
         let goes_on = self.goes_on(&page);
         if self.next_take >= self.most && (goes_on || !page.devices.is_empty()) {
             return Err(Error::too_many_pages(format!("no end after {} pages", self.most)));
         }
-        // Doubles are judged above: an empty page ends a listing, a page of doubles does not.
+        // Duplicates are judged above: an empty page ends a listing, but a page of duplicates does not.
         let before = page.devices.len();
         page.devices.retain(|device| self.seen.insert(Identity::of(device.uuid())));
         self.report.devices += page.devices.len() as u64;
@@ -241,7 +244,7 @@ impl Pages {
         }
         self.finished = !goes_on && self.failure.is_none();
         self.next_take += 1;
-        // The page that said `last` was passed: it is no reason any more to fetch nothing ahead.
+        // The page marked `last` was passed, so it no longer limits fetching ahead.
         self.ahead.last = self.ahead.last.filter(|last| *last >= self.next_take);
         Ok(page)
     }
@@ -265,7 +268,7 @@ impl Feed for Pages {
         if number == 0 {
             match self.defaults.settle(page) {
                 Some(page) => self.land(number, page),
-                // The first page is requested again, without a default that the service may not take.
+                // The first page is requested again, without a default that the service may not accept.
                 None => self.next_want = 0,
             }
         } else {
@@ -296,7 +299,7 @@ impl Feed for Pages {
     fn warning(&self) -> Option<String> {
         let noticed =
             format!("a listing of devices may be incomplete: {}; list with verified()", self.report);
-        // An error says itself that the listing is not whole.
+        // An error already shows that the listing is incomplete.
         (!self.failed && !self.report.is_clean()).then_some(noticed)
     }
 }
@@ -330,7 +333,7 @@ impl DeviceFeed for Pages {
 }
 
 impl Session {
-    /// The pages of a listing, with up to `window` of them in flight, within the limit of the configuration.
+    /// Creates a listing of pages, with up to `window` of them in flight, within the limit of the configuration.
     pub fn pages(&self, query: ListDevices, window: usize) -> Pages {
         let defaults = Defaults::new(&query, Arc::clone(&self.shared.refused_defaults));
         let pages = Pages::new(query, window).at_most(self.config().limits().max_pages);
@@ -338,7 +341,7 @@ impl Session {
     }
 }
 
-/// Distinguishes a page from the others without keeping it.
+/// Returns a hash that distinguishes a page from others without keeping it.
 fn fingerprint(devices: &[Device]) -> u64 {
     let mut hasher = DefaultHasher::new();
     devices.len().hash(&mut hasher);
@@ -409,12 +412,12 @@ mod tests {
         }
     }
 
-    /// All pages that are wanted now.
+    /// Returns all pages that are wanted now.
     fn wanted(pages: &mut Pages) -> Vec<u64> {
         std::iter::from_fn(|| want(pages)).map(|ticket| ticket.number()).take(100).collect()
     }
 
-    /// Lists with `window` pages in flight, which are answered in the order that `pick` picks.
+    /// Lists with `window` pages in flight. `pick` chooses the order of the responses.
     fn list(
         mut pages: Pages,
         mut pick: impl FnMut(usize) -> usize,
@@ -552,7 +555,7 @@ mod tests {
     #[test]
     fn a_fleet_that_grows_is_listed_to_its_new_end() {
         let serve = |number| Server::new(if number < 2 { 40 } else { 70 }, 20).page(number);
-        // Page 1 says that it is the last, so page 2 is not asked for: the server said so, and nothing contradicts it.
+        // Page 1 is marked as the last, so page 2 is not requested: nothing contradicts the server.
         assert_eq!(list(pages_of(1), |_| 0, serve).1, [0, 1]);
         let early = |number| Server::new(if number < 1 { 40 } else { 70 }, 20).page(number);
         let (devices, asked) = list(pages_of(8), |_| 0, early);
@@ -748,7 +751,7 @@ mod tests {
 
     #[test]
     fn a_page_that_says_last_against_an_earlier_total_is_doubted_at_any_window() {
-        // Page 0 counts five pages; page 1 says `last` and counts nothing.
+        // Page 0 counts five pages. Page 1 is marked `last` and has no count.
         let server = Server::new(100, 20);
         let serve = |number| {
             let page = server.page(number);
@@ -818,7 +821,7 @@ mod tests {
         assert_eq!(targets.len(), 3);
     }
 
-    /// A fleet whose pages 1 and 2 overlap: device 20 comes twice, device 40 never.
+    /// A fleet whose pages 1 and 2 overlap: device 20 occurs twice, device 40 never.
     fn overlapping(number: u64) -> Page {
         let server = Server::new(60, 20);
         let mut page = server.page(number);
