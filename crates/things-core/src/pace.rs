@@ -1,18 +1,19 @@
-//! How fast the session may send to one service, by what the service last asked for.
+//! Limits how fast the session sends to one service, as the service last requested.
 //!
-//! A 429 or 503 with `Retry-After` speaks to the whole session, not to the one call that got it. Until that time no call
-//! sends to the service. After it, calls go one by one, as far apart as the service asked, [`GAP`] at most: a limit of one
-//! request per second says `Retry-After: 1`, and of calls that all come back at the same moment it refuses all but one.
+//! A 429 or 503 with `Retry-After` applies to the whole session, not only to the call that got it. Until that time, no
+//! call sends to the service. After it, calls go one by one, with the gap that the service requested, at most [`GAP`].
+//! The reason is that a limit of one request per second sends `Retry-After: 1`. If all calls return at the same moment,
+//! it rejects all but one.
 //!
 //! | situation | rule |
 //! |---|---|
-//! | the service asks to wait | no call sends before that time, and some jitter |
-//! | calls wait | in line, the oldest first; a call that was refused keeps its place |
-//! | a call's turn | its number in line, times the gap, after the first possible moment. A call that nobody drives costs the others one gap |
-//! | requests succeed | the gap is halved, step by step, until there is none |
-//! | this was too fast | the gap is as the service asks, and it takes twice as many successes to halve it again |
-//! | nobody sends for [`IDLE`] gaps | there is no gap any more |
-//! | the wait does not fit into the call | the call ends at once, with the error of the response that asked |
+//! | the service requests a wait | no call sends before that time, plus some jitter |
+//! | calls wait | in line, the oldest first; a call that was rejected keeps its place |
+//! | a call's turn | its number in line, times the gap, after the first possible moment. A call that is no longer driven costs the others one gap |
+//! | requests succeed | the gap is halved, step by step, until it is zero |
+//! | this was too fast | the gap is reset to what the service requests, and halving it again takes twice as many successes |
+//! | no call sends for [`IDLE`] gaps | the gap is reset to zero |
+//! | the wait does not fit into the call | the call ends at once, with the error of the response that requested the wait |
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,20 +25,20 @@ use crate::moment::Moment;
 /// The longest gap between two requests after a pause.
 const GAP: Duration = Duration::from_secs(1);
 
-/// After so many gaps without a request there is none any more.
+/// After this many gaps without a request, the gap is reset to zero.
 const IDLE: u32 = 5;
 
-/// A gap below this is none.
+/// A gap below this counts as zero.
 const NO_GAP: Duration = Duration::from_millis(10);
 
-/// Successes before the gap is halved for the first time, and at most.
+/// Successes before the gap is halved for the first time, and the maximum.
 const FIRST: u32 = 3;
 const MOST: u32 = 96;
 
-/// How long a call in line waits before it looks again: the gap may have become smaller.
+/// How long a call in line waits before it checks again, because the gap may have become smaller.
 const NAP: Duration = Duration::from_millis(500);
 
-/// Shared by all calls of a session to one service.
+/// The pace to one service, shared by all calls of a session.
 pub(crate) struct Pace {
     /// The longest gap.
     gap: Duration,
@@ -46,9 +47,9 @@ pub(crate) struct Pace {
 
 #[derive(Default)]
 struct State {
-    /// Nothing is sent before this, which may be over. The error is the response that asked for it.
+    /// No call sends before this moment, which may be in the past. The error is the response that requested the wait.
     closed: Option<(Moment, Error)>,
-    /// The time between two requests, and when the last one left.
+    /// The time between two requests, and the moment at which the last one was sent.
     gap: Duration,
     last: Option<Moment>,
     successes: u32,
@@ -58,7 +59,7 @@ struct State {
     numbers: u64,
 }
 
-/// A number in the line for a service. Dropping it leaves the line.
+/// A place in the line for a service. Dropping it leaves the line.
 pub(crate) struct Place {
     state: Arc<Mutex<State>>,
     number: u64,
@@ -67,35 +68,37 @@ pub(crate) struct Place {
 /// The turn of a request.
 pub(crate) enum Turn {
     Now,
-    /// Look again then.
+    /// Check again at this moment.
     At(Moment),
-    /// The turn comes too late for the call, at this moment or later; the error is the response that asked to wait.
+    /// The turn comes too late for the call, at this moment or later. The error is the response that requested the
+    /// wait.
     TooLate(Moment, Option<Error>),
 }
 
 impl Pace {
-    /// For a service that many calls send to at a time.
+    /// Creates the pace for a service that many calls send to at a time.
     pub(crate) fn one_by_one() -> Self {
         Self { gap: GAP, state: Arc::default() }
     }
 
-    /// For a service that one call at a time sends to anyway.
+    /// Creates the pace for a service that only one call at a time sends to.
     pub(crate) fn without_gap() -> Self {
         Self { gap: Duration::ZERO, state: Arc::default() }
     }
 
-    /// When a request may go that has to go before `latest`. `place` is the call's place in line, if it has one.
+    /// Returns the turn of a request that must be sent before `latest`. `place` is the call's place in line, if it has
+    /// one.
     pub(crate) fn take_turn(&self, place: &mut Option<Place>, now: Moment, latest: Moment) -> Turn {
-        // The line of the other service is another matter.
+        // The place is void if the call now waits for the other service.
         place.take_if(|place| !Arc::ptr_eq(&place.state, &self.state));
         let mut state = self.lock();
-        // A service that nobody sent to for a while is not crowded any more.
+        // Without recent requests, the service is no longer overloaded.
         if state.line.is_empty() && state.last.is_some_and(|last| last + state.gap * (IDLE + 1) < now) {
             state.gap = Duration::ZERO;
             state.needed = 0;
         }
         let opens = state.closed.as_ref().map(|(until, _)| *until);
-        // Threads take the time before they take the lock, so the last request can have left later than now.
+        // Threads read the time before they take the lock, so the last request can be later than `now`.
         let apart = state.last.filter(|_| !state.gap.is_zero()).map(|last| last + state.gap);
         let earliest = opens.max(apart).unwrap_or(now);
         let number = place.as_ref().map_or(state.numbers, |place| place.number);
@@ -120,12 +123,13 @@ impl Pace {
         Turn::At(look)
     }
 
-    /// Whether the service has asked to wait beyond now.
+    /// Whether the service requested to wait beyond `now`.
     pub(crate) fn is_closed(&self, now: Moment) -> bool {
         self.lock().closed.as_ref().is_some_and(|(until, _)| now < *until)
     }
 
-    /// The service asked to wait. `jitter`, from 0 to 1, keeps sessions apart that it asked at the same moment.
+    /// Records that the service requested a wait. `jitter`, from 0 to 1, spreads sessions that got the request at the
+    /// same time.
     pub(crate) fn refused(&self, error: &Error, wait: Duration, jitter: f64, now: Moment) {
         let until = now + wait + (wait / 10).min(GAP).mul_f64(jitter.clamp(0.0, 1.0));
         let gap = wait.min(self.gap);
@@ -139,7 +143,8 @@ impl Pace {
         state.gap = state.gap.max(gap);
     }
 
-    /// The service took a request. Requests that were in flight when it asked to wait prove nothing.
+    /// Records a successful request. Requests that were already in flight when the service requested the wait prove
+    /// nothing.
     pub(crate) fn succeeded(&self, now: Moment) {
         let mut state = self.lock();
         let closed = state.closed.as_ref().is_some_and(|(until, _)| now < *until);
@@ -188,7 +193,7 @@ mod tests {
         Error::new(ErrorKind::RateLimited, Stage::Call, "slow down")
     }
 
-    /// When the call looks, or goes.
+    /// Returns when the call checks again, or sends.
     fn look(pace: &Pace, place: &mut Option<Place>, now: u64) -> u64 {
         match pace.take_turn(place, at(now), at(3_600_000)) {
             Turn::Now => now,
@@ -234,7 +239,7 @@ mod tests {
         assert_eq!(look(&pace, &mut first, 2_000), 2_000);
         assert_eq!([look(&pace, &mut second, 2_500), look(&pace, &mut third, 2_500)], [3_000, 3_000]);
         assert_eq!(look(&pace, &mut second, 3_000), 3_000);
-        // After a refusal it still goes before the calls that came after it.
+        // After a rejection, it is still ahead of the calls that came later.
         refuse(&pace, 2_000, 3_010);
         assert_eq!([look(&pace, &mut third, 3_020), look(&pace, &mut second, 3_020)], [5_010, 5_010]);
         assert_eq!([look(&pace, &mut third, 5_010), look(&pace, &mut second, 5_010)], [5_510, 5_010]);

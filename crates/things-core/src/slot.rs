@@ -1,4 +1,4 @@
-//! A value that is fetched by one caller at a time, and shared by all.
+//! A value that one caller at a time fetches, and that all callers share.
 //!
 //! ```text
 //!            acquire ──► Use      there is a value: take it
@@ -14,18 +14,19 @@
 //!
 //! | situation | rule |
 //! |---|---|
-//! | a fetch failed | all callers share the failure for [`PAUSE`], or for as long as the service asked; then the next caller leads |
-//! | a leader's own time was too short for its fetch | the fetch is handed over to a caller that has strictly more time than the failed try had; all others share the failure and pause |
+//! | a fetch failed | all callers share the failure for [`PAUSE`], or for as long as the service requested; then the next caller leads |
+//! | a leader's time was too short for its fetch | the fetch is handed over to a caller that has strictly more time than the failed attempt had; all others share the failure and pause |
 //! | a leader was dropped | the fetch is handed over to the next caller |
 //! | a fetch that was handed over ends in the same way | it is not handed over again: callers with more time wait for the end of [`PAUSE`], and then one of them leads |
-//! | a leader's time ends between two tries | it releases the fetch with a not-before time, [`PAUSE`] away at least; the others wait for it and go on |
-//! | a refresh fails while the old value lives | no refresh starts for a tenth of the remaining life: 1 s at least, 30 s at most |
-//! | the old value dies during that pause | the next caller leads at once: nobody is refused because of a refresh |
-//! | a lease | lasts as long as the step in hand can take, and [`GRACE`]; it is renewed at each step. A leader that nobody drives is replaced then |
-//! | a new value did not help against a rejection | the next rejection costs no fetch: for 1 s with a token, for [`MEANT`] with a context switch |
+//! | a leader's time ends between two attempts | it releases the fetch with a not-before time, at least [`PAUSE`] away; the others wait until then and continue |
+//! | a refresh fails while the old value is valid | no refresh starts for a tenth of the remaining life: at least 1 s, at most 30 s |
+//! | the old value expires during that pause | the next caller leads at once: no call fails because of a refresh |
+//! | a lease | lasts as long as the current step can take, plus [`GRACE`]; it is renewed at each step. After that, a leader that is no longer driven is replaced |
+//! | a new value did not help against a rejection | the next rejection causes no fetch: for 1 s with a token, for [`MEANT`] with a context switch |
 //! | a kept failure | holds kind, status, message and times, never a body |
 //!
-//! The rules bound the load: however little time callers have, and whatever they do, at most two fetches begin per pause.
+//! The rules limit the load: whatever callers do, and however little time they have, at most two fetches start per
+//! pause.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +44,7 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// How much longer a lease lasts than its step can take, for a driver that resumes slightly late.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a rejection that a new context switch did not lift is taken for what it says.
+/// How long a rejection counts as final after a new context switch did not lift it.
 const MEANT: Duration = Duration::from_secs(300);
 
 /// The longest pause after a failed refresh.
@@ -55,11 +56,11 @@ pub(crate) struct Grant {
     pub(crate) value: HeaderValue,
     generation: u64,
     fetched_at: Moment,
-    /// Fetched because the one before was rejected.
+    /// Whether it was fetched because the previous value was rejected.
     replaces_rejected: bool,
 }
 
-/// When a value is due, and when it is dead.
+/// The times at which a value is due for a refresh, and at which it expires.
 #[derive(Clone, Copy)]
 pub(crate) struct Life {
     pub(crate) refresh_at: Moment,
@@ -78,12 +79,12 @@ pub(crate) struct Slot(Mutex<State>);
 struct State {
     held: Option<(Grant, Option<Life>)>,
     generation: u64,
-    /// The number of the newest fetch, and while it runs, when it must have ended or renewed its lease.
+    /// The number of the newest fetch. While the fetch runs, also the time by which it must end or renew its lease.
     fetch: u64,
     fetching: Option<Moment>,
     rejected: bool,
     failure: Option<FailedFetch>,
-    /// A new value does not lift a rejection before this.
+    /// Until this moment, a new value does not lift a rejection.
     meant_until: Option<Moment>,
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
@@ -91,16 +92,16 @@ struct State {
 
 struct FailedFetch {
     fetch: u64,
-    /// Nothing is known of a fetch whose leader was dropped.
+    /// `None` for a fetch whose leader was dropped, because its outcome is unknown.
     error: Option<Error>,
     until: Moment,
     then: Then,
 }
 
-/// What callers without a living value do after a failed fetch, before its pause is over.
+/// The rule for callers without a valid value after a failed fetch, until its pause is over.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
-    /// All share the failure.
+    /// All callers share the failure.
     Share,
     /// A caller with strictly more time than this leads, the others share the failure.
     Lead(Duration),
@@ -117,7 +118,7 @@ pub(crate) enum Acquired {
 }
 
 impl Slot {
-    /// `deadline` is that of the caller.
+    /// `deadline` is the deadline of the caller.
     pub(crate) fn acquire(self: &Arc<Self>, now: Moment, deadline: Moment) -> Acquired {
         let mut state = self.lock();
         state.fetching = state.fetching.filter(|until| now < *until);
@@ -160,10 +161,11 @@ impl Slot {
         Lease { slot: Arc::clone(self), fetch: state.fetch, started: now, handed_over, ended: false }
     }
 
-    /// Drops a value that the service rejected, unless a newer one is there already.
+    /// Drops a value that the service rejected, unless there is already a newer one.
     ///
-    /// Returns whether acquiring again is worth a try. It is not if this value itself replaced a rejected one less than 1 s
-    /// ago: another fetch would not help, and one request per second is enough to see the trouble end.
+    /// Returns whether it makes sense to acquire again. It does not if this value itself replaced a rejected one less
+    /// than 1 s ago: another fetch would not help, and one request per second is enough to notice when the rejections
+    /// end.
     pub(crate) fn invalidate(&self, grant: &Grant, now: Moment) -> bool {
         let mut state = self.lock();
         let current = state.held.as_ref().is_some_and(|(held, _)| held.generation == grant.generation);
@@ -179,12 +181,12 @@ impl Slot {
         true
     }
 
-    /// The rejection came again with a new value: the service means it.
+    /// Records that the service rejected a new value as well, so the rejection is final.
     pub(crate) fn is_meant(&self, now: Moment) {
         self.lock().meant_until = Some(now + MEANT);
     }
 
-    /// Whether there is nothing in the slot that is worth keeping.
+    /// Whether the slot holds nothing worth keeping.
     pub(crate) fn is_idle(&self, now: Moment) -> bool {
         let state = self.lock();
         state.held.is_none()
@@ -196,7 +198,7 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends a fetch and wakes all callers that wait for it. A fetch that was taken over changes nothing any more.
+    /// Ends a fetch and wakes all callers that wait for it. A fetch that another caller took over changes nothing.
     fn end_fetch(&self, fetch: u64, change: impl FnOnce(&mut State)) {
         let waiting = {
             let mut state = self.lock();
@@ -211,18 +213,18 @@ impl Slot {
     }
 }
 
-/// The right, and the duty, to fetch the value. Dropping it hands the fetch over to the next caller.
+/// The right and the duty to fetch the value. Dropping the lease hands the fetch over to the next caller.
 pub(crate) struct Lease {
     slot: Arc<Slot>,
     fetch: u64,
     started: Moment,
-    /// The fetch before it was not finished, and this one did not wait for the end of its pause.
+    /// Whether the previous fetch was not finished, and this one did not wait for the end of its pause.
     handed_over: bool,
     ended: bool,
 }
 
 impl Lease {
-    /// The old value, while it lives and was not rejected: the value to use if the fetch fails.
+    /// Returns the old value, if it is valid and was not rejected. It is used if the fetch fails.
     pub(crate) fn fallback(&self, now: Moment) -> Option<Grant> {
         let state = self.slot.lock();
         state.held.as_ref().filter(|held| lives(held, now)).map(|(grant, _)| grant.clone())
@@ -246,7 +248,7 @@ impl Lease {
         }
     }
 
-    /// The fetch brought a value.
+    /// Ends the fetch with a new value.
     pub(crate) fn settle(mut self, value: HeaderValue, life: Option<Life>, now: Moment) -> Grant {
         self.ended = true;
         let mut state = self.slot.lock();
@@ -264,34 +266,38 @@ impl Lease {
         grant
     }
 
-    /// The fetch failed: all that wait share the error, and the next fetch starts no earlier than after `pause`.
+    /// Ends the fetch with a failure. All waiting callers share the error, and the next fetch starts no earlier than
+    /// after `pause`.
     ///
-    /// If the fetch was a refresh of a value that lives, that value goes on being used, and the pause is a tenth of its
-    /// remaining life, 30 s at most.
+    /// If the fetch was a refresh of a valid value, that value stays in use, and the pause is a tenth of its remaining
+    /// life, at most 30 s.
     pub(crate) fn fail(self, error: &Error, pause: Duration, now: Moment) {
         self.end(error, now, |held| match held.filter(|held| lives(held, now)) {
             None => (pause, Then::Share),
             Some((_, life)) => {
                 let left = life.map_or(Duration::MAX, |life| life.expires_at.since(now));
-                // A caller that finds no living value leads, however little time it has.
+                // A caller without a valid value leads, however little time it has.
                 ((left / 10).min(REFRESH_PAUSE).max(pause), Then::Lead(Duration::ZERO))
             }
         });
     }
 
-    /// The fetch failed because the leader had no more than `had` for it.
+    /// Ends the fetch with a failure because the leader had only `had` for it.
     pub(crate) fn hand_over(self, error: &Error, had: Duration, now: Moment) {
         let then = self.then(had);
         self.end(error, now, |_| (PAUSE, then));
     }
 
-    /// The leader's time ends before the next try: callers with more time wait for `wait`, and then one of them leads.
+    /// Ends the fetch because the leader's time ends before the next attempt. Callers with more time wait for `wait`,
+    /// and then one of them leads.
     pub(crate) fn release(self, error: &Error, wait: Duration, now: Moment) {
-        // Without the least wait, each of many short calls would make the first try of a fetch, and none a second.
+        // Without a minimum wait, each of many short calls would make the first attempt of a fetch, and none would make
+        // a second.
         self.end(error, now, |_| (wait.max(PAUSE), Then::Wait(Duration::ZERO)));
     }
 
-    /// What follows on a fetch that had no chance. Only one in two is handed over, so that the number of fetches has a bound.
+    /// Returns the rule after a fetch that ran out of time. Only every second one is handed over, which limits the
+    /// number of fetches.
     fn then(&self, had: Duration) -> Then {
         if self.handed_over { Then::Wait(had) } else { Then::Lead(had) }
     }
@@ -317,7 +323,7 @@ impl Drop for Lease {
         if self.ended {
             return;
         }
-        // What is dropped does not know the time, so the pause counts from the start of the fetch.
+        // `drop` does not know the time, so the pause counts from the start of the fetch.
         let (until, then) = (self.started + PAUSE, self.then(Duration::ZERO));
         self.slot.end_fetch(self.fetch, |state| {
             state.failure = Some(FailedFetch { fetch: state.fetch, error: None, until, then });
@@ -334,25 +340,25 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Ready once the fetch has ended, however it ended; else `waker` is woken then.
+    /// Returns `Ready` once the fetch has ended, with any result. Otherwise wakes `waker` then.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<()> {
         let mut state = self.slot.lock();
         if state.fetching.is_none() || state.fetch != self.fetch {
             return Poll::Ready(());
         }
         let before = state.waiting.insert(self.number, waker.clone());
-        // A waker may own the last reference to a task with a ticket of its own: drop it outside the lock.
+        // A waker may own the last reference to a task that holds another ticket, so drop it outside the lock.
         drop(state);
         drop(before);
         Poll::Pending
     }
 
-    /// The latest time to wait: the caller's deadline, or the time by which the fetch must have ended or renewed its lease.
+    /// The latest time to wait: the caller's deadline, or the time by which the fetch must end or renew its lease.
     pub(crate) fn until(&self) -> Moment {
         self.until
     }
 
-    /// The error of the awaited fetch, if it failed and all share it.
+    /// The error of the awaited fetch, if it failed and all callers share it.
     pub(crate) fn failure(&self) -> Option<Error> {
         let state = self.slot.lock();
         state
@@ -461,7 +467,7 @@ mod tests {
         assert!(matches!(last, Acquired::Later(until) if until < at(3)), "there is no failure to share");
     }
 
-    /// A waker that owns the last reference to a task with a ticket of its own.
+    /// A waker that owns the last reference to a task that holds another ticket.
     struct Task(#[expect(dead_code, reason = "it is there to be dropped")] Ticket);
 
     impl Wake for Task {
@@ -475,7 +481,7 @@ mod tests {
         let ticket = follow(&slot, 0);
         for _ in 0..2 {
             let task = Arc::new(Task(follow(&slot, 0)));
-            // The second time, the waker of the first is replaced and dropped, and with it a ticket.
+            // The second poll replaces and drops the waker of the first one, and with it a ticket.
             assert!(ticket.poll(&task.into()).is_pending());
         }
         drop(ticket);

@@ -7,15 +7,15 @@
 //!           customer? ──switch not done──► lead: Send(switch) ──► settle ─┐      follow: Wait ──► customer?
 //!               │ none, or done ◄──────────────────────────────────────────┘
 //!               ▼
-//!           Send(call) ──2xx──► Done(answer)
+//!           Send(call) ──2xx──► Done(response)
 //!               ├──302, 401──► drop the token, once ──► grant?
 //!               ├──403 for a customer──► drop the switch, once ──► customer?
-//!               ├──may be repeated──► Sleep ──► grant?
+//!               ├──may be retried──► Sleep ──► grant?
 //!               └──anything else──► Done(error)
 //! ```
 //!
-//! A step owns the call. It can only be resumed with what it asked for, and dropping it cancels the call: if the
-//! call was fetching the token for others, the next of them takes over.
+//! A step owns the call. It can only be resumed with the result that it requested, and dropping it cancels the call. If
+//! the call was fetching the token for others, the next of them takes over.
 
 mod reply;
 mod request;
@@ -44,14 +44,14 @@ use request::X_CLIENT_ID;
 pub use step::{Exchange, Pause, Step, Turn};
 
 impl Session {
-    /// Begins a call. Do what the step says and resume it, until it is [`Step::Done`].
+    /// Starts a call. Perform each step and resume it, until it is [`Step::Done`].
     pub fn start<O: Operation>(&self, operation: &O, now: Moment) -> Step {
         let replay = if operation.at_most_once() { Replay::Never } else { Replay::Safe };
         start(self, operation.encode(), replay, now)
     }
 }
 
-/// `replay` is of a call that cannot be encoded.
+/// `replay` applies to a call that cannot be encoded.
 fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now: Moment) -> Step {
     let shared = &session.shared;
     let replay = call.as_ref().map_or(replay, |call| call.replay);
@@ -103,7 +103,7 @@ struct Customer {
     uri: Uri,
 }
 
-/// How many requests were sent: for the fetch in hand of the token, for that of the switch, and for the call.
+/// The number of requests that were sent: for the current fetch of the token, for that of the switch, and for the call.
 #[derive(Clone, Copy, Default)]
 struct Attempts {
     token: u32,
@@ -137,7 +137,7 @@ pub(crate) struct Flow {
     customer: Option<Customer>,
     started: Moment,
     deadline: Moment,
-    /// What the exchange in hand is for.
+    /// The purpose of the current exchange.
     stage: Stage,
     attempts: Attempts,
     grant: Option<Grant>,
@@ -146,9 +146,9 @@ pub(crate) struct Flow {
     switched: Option<Grant>,
     switch_lease: Option<Lease>,
     switch_renewed: bool,
-    /// The exchange that failed had all the time that was left.
+    /// Whether the failed exchange had all the time that was left.
     out_of_time: bool,
-    /// Its place in the line of the session for the service that the next request is for.
+    /// Its place in the session's line for the service that the next request is for.
     place: Option<Place>,
 }
 
@@ -157,12 +157,12 @@ impl Flow {
         &self.session.shared
     }
 
-    /// Takes the next step from what is there and what is not.
+    /// Returns the next step, according to what is already there.
     fn advance(mut self: Box<Self>, now: Moment) -> Step {
         if now >= self.deadline {
             return self.out_of_time(now);
         }
-        // A leader that was resumed too late has been replaced: it waits like the others.
+        // A leader that was resumed too late has been replaced, so it waits like the others.
         self.token_lease.take_if(|lease| !lease.is_current());
         self.switch_lease.take_if(|lease| !lease.is_current());
         if self.grant.is_none() {
@@ -206,7 +206,7 @@ impl Flow {
         self.stage = Stage::Token;
         let refresh = self.token_lease.as_ref().is_some_and(|lease| lease.fallback(now).is_some());
         if refresh && self.pace().is_closed(now) {
-            // The old token does as well, and no call waits for a refresh that the service does not want now.
+            // The old token is still valid, and no call waits for a refresh that the service does not accept now.
             if let Some(lease) = self.token_lease.take() {
                 let error = self.asked().held_back(None, Duration::ZERO, Stop::Deadline, now);
                 return self.token_failed(lease, error, None, now);
@@ -217,7 +217,7 @@ impl Flow {
             Err(step) => return step,
         };
         let request = this.token_request();
-        // A refresh leaves time for the call itself, which can still go out with the old token.
+        // A refresh leaves time for the call itself, which can still use the old token.
         let most = if refresh {
             this.shared().config.limits.refresh_timeout.min(this.deadline.since(now) / 2)
         } else {
@@ -263,7 +263,8 @@ impl Flow {
         Step::Done(Err(self.asked().shared(error, now)))
     }
 
-    /// The error of a call that the caller stopped. `unsent` is true if the step in hand was counted as an attempt but not performed.
+    /// Returns the error of a call that the caller stopped. `unsent` is true if the current step was counted as an
+    /// attempt but not performed.
     fn cancelled(&self, unsent: bool, now: Moment) -> Error {
         self.asked().cancelled(unsent, now)
     }
@@ -278,7 +279,7 @@ impl Flow {
         Step::Done(Err(self.asked().out_of_time(before, now)))
     }
 
-    /// The failure by which the policy decides, and the error for the caller, of a reply that is not a success.
+    /// Returns the failure that the policy decides on, and the error for the caller, of a reply that is not a success.
     fn failed(&self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> (Failure, Error) {
         let (failure, error) = match reply {
             Err(error) => self.asked().unanswered(error, self.out_of_time, now),
@@ -292,7 +293,7 @@ impl Flow {
         (failure, error)
     }
 
-    /// What was requested of whom in the stage at hand.
+    /// Describes the request of the current stage.
     fn asked(&self) -> Asked {
         let shared = self.shared();
         let (method, uri) = match (self.stage, &self.customer) {
@@ -375,7 +376,8 @@ mod tests {
         cancelled(session.start(&downlink, now), Stage::Call, 0);
     }
 
-    /// What comes of a call with more time that waits for the token of one in a hurry, whose fetch fails like this, so late.
+    /// Runs a call with more time that waits for the token of a call with little time, whose fetch fails in this way at
+    /// this time. Returns the next step of the waiting call.
     fn after_one_in_a_hurry(kind: TransportErrorKind, timeout: u64, failed_after: u64) -> Step {
         let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
         let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
@@ -395,11 +397,11 @@ mod tests {
     #[test]
     fn who_runs_out_of_time_fetching_a_token_hands_over_and_who_fails_tells_the_others() {
         use TransportErrorKind::{Connect, Interrupted, Timeout};
-        // No answer, or not even a connection, in the little time there was.
+        // There was no response, or not even a connection, in the short time.
         for (kind, failed_after) in [(Timeout, 100), (Connect, 100), (Connect, 98)] {
             assert!(matches!(after_one_in_a_hurry(kind, 100, failed_after), Step::Send(..)), "{kind:?}");
         }
-        // Early; for another reason; or after the time that any attempt has.
+        // The fetch fails early, for another reason, or after the time limit of any attempt.
         for (kind, timeout, failed_after) in [
             (Connect, 100, 97),
             (Interrupted, 100, 100),
@@ -416,7 +418,7 @@ mod tests {
         }
     }
 
-    /// One attempt at everything, and a second for a call.
+    /// A session with one attempt for everything, and a time limit of a second per call.
     fn session_in_a_hurry() -> Session {
         let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
         let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };

@@ -1,4 +1,4 @@
-//! What comes back: how a call goes on after a reply at each of its stages.
+//! Handles replies: how a call continues after a reply at each of its stages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Flow {
         let Some(lease) = self.token_lease.take() else { return self.advance(now) };
         match decoded {
             Some(Ok((value, life))) => {
-                // What the transport read; the token has a copy that is overwritten when it goes.
+                // The transport read these bytes. The token has a copy that is overwritten when it is dropped.
                 overwrite(reply.map_or_else(|_| Bytes::new(), Response::into_body));
                 let schedule = token::schedule(life, now, self.shared().jitter());
                 self.grant = Some(lease.settle(value, Some(schedule), now));
@@ -65,7 +65,7 @@ impl Flow {
         }
     }
 
-    /// Shares the failure of a fetch; the call goes on if the old token still lives.
+    /// Shares the failure of a fetch. The call continues if the old token is still valid.
     pub(super) fn token_failed(
         mut self: Box<Self>,
         lease: Lease,
@@ -128,7 +128,7 @@ impl Flow {
                 && self.meaning(response) == Meaning::Forbidden
                 && let Some(customer) = &self.customer
             {
-                // A new context switch did not help: the service means its 403.
+                // A new context switch did not help, so the 403 is final.
                 self.shared().switch(&customer.id, now).is_meant(now);
             }
             if self.switch_forgotten(response, now) {
@@ -167,16 +167,16 @@ impl Flow {
         }))
     }
 
-    /// Whether the answer rejects the token and a new one is worth a try.
+    /// Whether the response rejects the token, and a new token is worth a try.
     fn rejected(&self, response: &Response<Bytes>, now: Moment) -> bool {
         let Some(grant) = &self.grant else { return false };
-        // The next call should not send it either, even if this one may not try again.
+        // The next call should not send this token either, even if this call may not retry.
         self.meaning(response) == Meaning::TokenRejected
             && self.shared().token.invalidate(grant, now)
             && !self.token_renewed
     }
 
-    /// Whether the answer may mean that the context switch is gone and a new one is worth a try.
+    /// Whether the response may mean that the context switch is gone, and a new one is worth a try.
     fn switch_forgotten(&self, response: &Response<Bytes>, now: Moment) -> bool {
         let (Some(customer), Some(switched)) = (&self.customer, &self.switched) else { return false };
         self.meaning(response) == Meaning::Forbidden
@@ -184,7 +184,8 @@ impl Flow {
             && self.shared().switch(&customer.id, now).invalidate(switched, now)
     }
 
-    /// What a response of the API means; whether it has a `Retry-After` makes no difference to what is looked for here.
+    /// Returns the meaning of a response of the API. A `Retry-After` makes no difference to the callers of this
+    /// function.
     fn meaning(&self, response: &Response<Bytes>) -> Meaning {
         Meaning::of(response.status(), self.stage, false)
     }

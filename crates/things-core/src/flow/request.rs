@@ -1,4 +1,4 @@
-//! The requests of a call: what the client adds to an operation.
+//! The requests of a call, and what the client adds to an operation.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
@@ -9,11 +9,11 @@ use crate::operation::Call;
 
 pub(super) const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
-/// A server may compress for a client that says nothing (RFC 9110, section 12.5.3).
+/// A server may compress if the request does not forbid it (RFC 9110, section 12.5.3).
 const NOT_COMPRESSED: HeaderValue = HeaderValue::from_static("identity");
 
 impl Flow {
-    /// The request for an access token.
+    /// Builds the request for an access token.
     pub(super) fn token_request(&self) -> Request<Bytes> {
         let shared = self.shared();
         let mut request = Request::new(shared.token_body.clone());
@@ -28,7 +28,7 @@ impl Flow {
         request
     }
 
-    /// A request to the API, with the token and the security context.
+    /// Builds a request to the API, with the token and the security context.
     pub(super) fn api_request(&self, call: &Call, uri: &Uri) -> Request<Bytes> {
         let mut request = Request::new(call.body.clone());
         *request.method_mut() = call.method.clone();

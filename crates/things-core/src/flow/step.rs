@@ -18,28 +18,27 @@ use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// What a driver does next.
+/// The next action of a driver.
 #[must_use]
 pub enum Step {
-    /// Send this request and resume with the answer, or with what kept it from coming.
+    /// Send this request, and resume with the response or the error.
     Send(Request<Bytes>, Exchange),
     /// Wait until a point in time, and resume.
     Sleep(Pause),
-    /// Wait until another call's fetch has settled or the turn's deadline has come, and resume.
+    /// Wait until another call's fetch has settled or the deadline of the turn has passed, and resume.
     Wait(Turn),
     /// The call is over.
     Done(Result<Answer, Error>),
 }
 
 impl Step {
-    /// Ends a call that the caller no longer wants, in place of doing what this step says. The result of a call that is over
-    /// stays what it is.
+    /// Cancels a call instead of performing this step. The result of a finished call stays unchanged.
     ///
     /// # Errors
     ///
     /// Returns an error of the kind [`Cancelled`](crate::ErrorKind::Cancelled). A call that must not be made twice is
-    /// [`NotSent`](crate::Outcome::NotSent): it has a step only before it is sent, and after it is proven that the service
-    /// did not act on it.
+    /// [`NotSent`](crate::Outcome::NotSent), because it has a step only before it is sent, or after the service
+    /// provably did not act on it.
     pub fn cancel(self, now: Moment) -> Result<Answer, Error> {
         match self {
             Self::Send(_, exchange) => Err(exchange.flow.cancelled(true, now)),
@@ -50,7 +49,7 @@ impl Step {
     }
 }
 
-/// Shows what is asked of whom: query, headers and body may hold what must not be seen.
+/// Shows the request without query, headers and body, because they may hold secrets.
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,36 +68,36 @@ impl fmt::Debug for Step {
 pub struct Exchange {
     pub(super) flow: Box<Flow>,
     pub(super) timeout: Duration,
-    /// The exchange has all the time that the call has left, so running out of it is the call's deadline.
+    /// Whether the exchange has all the time that the call has left. If so, its timeout is the deadline of the call.
     pub(super) ends_at_deadline: bool,
 }
 
 impl Exchange {
-    /// Time from now to the last byte of the answer.
+    /// Time limit from now to the last byte of the response.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Most bytes of the answer's body; more is [`TooLarge`](crate::TransportErrorKind::TooLarge).
+    /// Maximum size of the response body in bytes. A larger body is [`TooLarge`](crate::TransportErrorKind::TooLarge).
     pub fn limit(&self) -> usize {
         self.flow.shared().config.limits.max_body
     }
 
-    /// What the request is for. A log, or a ledger, can tell the request that acts from those that prepare it.
+    /// The purpose of the request. A log or a ledger can distinguish the request that acts from those that prepare it.
     pub fn stage(&self) -> Stage {
         self.flow.stage
     }
 
-    /// Which attempt at this stage the request is, from 1.
+    /// The number of the attempt at this stage, from 1.
     pub fn attempt(&self) -> u32 {
         self.flow.attempts.of(self.flow.stage)
     }
 
-    /// Goes on with the answer, whatever its status, or with the transport's error.
+    /// Continues with the response, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
         let limit = self.limit();
         let mut flow = self.flow;
-        // Before anything reads the body, so that no response is left compressed.
+        // This happens before the body is read anywhere, so that no response stays compressed.
         let reply = reply.and_then(|response| coding::unpacked(response, limit));
         flow.out_of_time = self.ends_at_deadline
             && reply.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::Timeout);
@@ -123,23 +122,23 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// What the call waits to do: the next request is for this. [`Stage::Prepare`] before the first request.
+    /// The stage of the next request. [`Stage::Prepare`] before the first request.
     pub fn stage(&self) -> Stage {
         self.flow.stage
     }
 
-    /// When to go on.
+    /// The time at which to continue.
     pub fn until(&self) -> Moment {
         self.until
     }
 
-    /// Goes on.
+    /// Continues the call.
     pub fn resume(self, now: Moment) -> Step {
         self.flow.advance(now)
     }
 }
 
-/// A wait for what another call is fetching.
+/// A wait for the fetch of another call.
 #[must_use]
 pub struct Turn {
     pub(super) flow: Box<Flow>,
@@ -147,19 +146,19 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Ready once the fetch has ended; else `waker` is woken when it does.
+    /// Returns `Ready` once the fetch has ended. Otherwise wakes `waker` when it does.
     pub fn poll(&self, waker: &Waker) -> Poll<()> {
         self.ticket.poll(waker)
     }
 
-    /// The latest time to go on.
+    /// The latest time to continue.
     pub fn deadline(&self) -> Moment {
         self.ticket.until()
     }
 
-    /// Goes on.
+    /// Continues the call.
     pub fn resume(mut self, now: Moment) -> Step {
-        // The token may have expired, or been rejected, while the call waited for a context switch.
+        // The token may have expired or been rejected while the call waited for a context switch.
         self.flow.grant = None;
         match self.ticket.failure() {
             Some(error) => self.flow.refused(error, now),
@@ -168,7 +167,7 @@ impl Turn {
     }
 }
 
-/// The steps show nothing of the call: it may hold what must not be seen.
+/// Hides the call in the debug output of a step, because the call may hold secrets.
 macro_rules! opaque_debug {
     ($($step:ident),+) => {
         $(impl fmt::Debug for $step {

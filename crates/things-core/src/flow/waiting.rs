@@ -10,7 +10,7 @@ use crate::retry::{Decision, Failure, Replay, Stop};
 use crate::slot::{Lease, PAUSE, Ticket};
 use crate::stage::Stage;
 
-/// A transport that counts in whole milliseconds ends that much before its time.
+/// A transport that counts in whole milliseconds can end this much before its time limit.
 const ROUNDING: Duration = Duration::from_millis(2);
 
 impl Flow {
@@ -48,7 +48,7 @@ impl Flow {
     }
 
     pub(super) fn sleep(mut self: Box<Self>, until: Moment) -> Step {
-        // The token may expire, or be rejected, while the call waits.
+        // The token may expire or be rejected while the call waits.
         self.grant = None;
         self.renew_leases(until);
         Step::Sleep(Pause { flow: self, until })
@@ -59,14 +59,14 @@ impl Flow {
         Step::Wait(Turn { flow: self, ticket })
     }
 
-    /// Keeps what this call is fetching for others until the step in hand must have ended.
+    /// Keeps the leases of this call until the current step must have ended.
     pub(super) fn renew_leases(&self, until: Moment) {
         for lease in [&self.token_lease, &self.switch_lease].into_iter().flatten() {
             lease.renew(until);
         }
     }
 
-    /// When the exchange in hand may be retried; or why it may not, and how long the wait would be.
+    /// Returns when the current exchange may be retried; or why it may not, and how long the wait would be.
     pub(super) fn pause(
         &self,
         replay: Replay,
@@ -74,8 +74,8 @@ impl Flow {
         now: Moment,
     ) -> Result<Moment, (Stop, Duration)> {
         let shared = self.shared();
-        // Retries that the service asked to wait for go one by one with all other calls of the session: a storm of them,
-        // against which there is a budget, cannot be.
+        // Retries that the service requested a wait for go one by one with all other calls of the session. So they
+        // cannot become the storm that the budget prevents.
         let is_paced = failure.asked_wait().is_some_and(|wait| !wait.is_zero());
         match shared.config.limits.retry.decide(
             replay,
@@ -92,7 +92,7 @@ impl Flow {
         }
     }
 
-    /// Ends a fetch that failed, by the time rules of the slot. `stop` says why it is not tried again.
+    /// Ends a failed fetch by the time rules of the slot. `stop` is the reason why there is no further attempt.
     pub(super) fn fail_lease(
         &self,
         lease: Lease,

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// Keeps the retries of a session below a sixth of its calls while the service is down, plus one per 10 s.
+/// Keeps the retries of a session below a sixth of its calls during an outage, plus one per 10 s.
 ///
-/// Each call puts one unit in, each retry takes six out. Time puts units in as well, so that a session with few calls can
-/// retry again after an outage. A session starts with enough for 20 retries and never saves up more than 100.
+/// Each call adds one unit, and each retry takes six. Time adds units as well, so that a session with few calls can
+/// retry again after an outage. A session starts with enough for 20 retries and never saves more than 100.
 #[derive(Debug, Default)]
 pub(crate) struct RetryBudget(Mutex<Option<State>>);
 
 #[derive(Debug, Clone, Copy)]
 struct State {
     units: u32,
-    /// Up to when time has put units in.
+    /// The time up to which units were added.
     refilled: Moment,
 }
 
@@ -32,7 +32,7 @@ impl RetryBudget {
         self.update(now, |units| Some((units + 1).min(MOST)));
     }
 
-    /// Takes one retry out, if there is one.
+    /// Takes one retry from the budget, if there is one.
     pub(crate) fn withdraw(&self, now: Moment) -> bool {
         self.update(now, |units| units.checked_sub(RETRY_COST))
     }
@@ -87,10 +87,10 @@ mod tests {
     fn time_puts_one_retry_in_per_ten_seconds() {
         let budget = RetryBudget::default();
         assert_eq!((0..1_000).filter(|_| budget.withdraw(at(0))).count(), 20);
-        // An outage of an hour, with a look every second: what was saved up is there, and no more.
+        // An outage of an hour, with an attempt every second: the session can use its savings, and no more.
         assert_eq!((0..3_600).filter(|second| budget.withdraw(at(*second))).count(), 359);
         assert!(!budget.withdraw(at(3_600 + 9)) || budget.withdraw(at(3_600 + 10)));
-        // A clock that stands still, or goes back, puts nothing in.
+        // A clock that stops or goes back adds nothing.
         assert!(!budget.withdraw(at(0)));
     }
 

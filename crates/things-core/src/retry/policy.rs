@@ -1,22 +1,23 @@
-//! When a call is retried, after how long, and when not: pure decisions.
+//! Decides when a call is retried, after how long, and when not. These are pure functions.
 
 use std::time::Duration;
 
 use crate::status::{Meaning, Retry};
 use crate::transport::TransportErrorKind;
 
-/// What repeating a call can do to the service.
+/// The effect of a retry on the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Replay {
-    /// Reads only: repeat as often as you like.
+    /// The call only reads, so it can be retried at any time.
     Safe,
-    /// Twice does what once does: repeat on failure.
+    /// Two calls have the same effect as one, so the call is retried on failure.
     Idempotent,
-    /// Twice does twice, as a downlink does: repeated only where it is proven that the first was not processed.
+    /// Each call has an effect of its own, like a downlink. It is retried only if the service provably did not process
+    /// the first attempt.
     Never,
 }
 
-/// Why an attempt failed.
+/// The reason why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// There was no usable response.
@@ -26,7 +27,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether the service may have acted on the request. Proven not to have: nothing could be sent, or the status says so.
+    /// Whether the service may have acted on the request. It has not if nothing could be sent, or if the status proves
+    /// it.
     pub(crate) fn may_have_acted(self) -> bool {
         match self {
             Self::Transport(kind) => !kind.is_unsent(),
@@ -34,7 +36,7 @@ impl Failure {
         }
     }
 
-    /// How long the service asked to wait, if it did so because it had no room for the request.
+    /// How long the service requested to wait, if it had no room for the request.
     pub(crate) fn asked_wait(self) -> Option<Duration> {
         match self {
             Self::Status(meaning, wait) if meaning.is_throttled() => wait,
@@ -43,37 +45,37 @@ impl Failure {
     }
 }
 
-/// What to do after a failed attempt.
+/// The decision after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Repeat after this long.
+    /// Retry after this long.
     After(Duration),
-    /// Do not repeat.
+    /// Do not retry.
     Stop(Stop),
 }
 
-/// Why a call is not repeated.
+/// The reason why a call is not retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stop {
-    /// Repeating would not change the answer.
+    /// A retry would get the same response.
     Final,
     /// The call may have been processed, and must not be processed twice.
     MayHaveArrived,
     /// All attempts are used up.
     AttemptsExhausted,
-    /// The server asks to wait longer than [`RetryPolicy::max_retry_after`].
+    /// The server requests a wait of more than [`RetryPolicy::max_retry_after`].
     RetryAfterTooLong,
-    /// The session has spent its retries; one retry per six calls.
+    /// The session has used up its retry budget of one retry per six calls.
     BudgetExhausted,
-    /// The deadline comes before the next attempt could start.
+    /// The next attempt could not start before the deadline.
     Deadline,
 }
 
-/// How often a call is tried, and how long to wait in between.
+/// The number of attempts per call, and the waits between them.
 ///
-/// The wait doubles from `base_delay` up to `max_delay`, with full jitter over its upper half, and is never shorter than the
-/// server's `Retry-After`.
+/// The wait doubles from `base_delay` up to `max_delay`, with full jitter over its upper half. It is never shorter than
+/// the server's `Retry-After`.
 ///
 /// End a literal with `..Default::default()`, because later versions may add fields.
 ///
@@ -84,14 +86,14 @@ pub enum Stop {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The most attempts at one call, with the first: 3 by default, at least 1.
+    /// Maximum number of attempts per call, including the first: 3 by default, at least 1.
     pub max_attempts: u32,
     /// The wait before the second attempt: 200 ms by default.
     pub base_delay: Duration,
-    /// The longest wait that the client chooses itself: 10 s by default.
+    /// The longest wait that the client itself chooses: 10 s by default.
     pub max_delay: Duration,
-    /// The longest `Retry-After` that the client waits for: 120 s by default. A longer one ends the call with an error that
-    /// carries it.
+    /// The longest `Retry-After` that the client waits for: 120 s by default. A longer one ends the call with an error
+    /// that contains it.
     pub max_retry_after: Duration,
 }
 
@@ -107,16 +109,16 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Decides after attempt number `attempt` (from 1) at a call. `jitter` is from 0 to 1.
+    /// Decides after attempt number `attempt` (from 1) of a call. `jitter` is from 0 to 1.
     ///
     /// | failure | `Safe`, `Idempotent` | `Never` |
     /// |---|---|---|
-    /// | could not connect | repeat | repeat: nothing was sent |
+    /// | could not connect | retry | retry: nothing was sent |
     /// | the proxy refused | stop | stop |
-    /// | timeout, interrupted | repeat | stop: it may have arrived |
-    /// | answer too large, other | stop | stop |
-    /// | 429, 503 with `Retry-After` | repeat | repeat: refused before processing |
-    /// | 408, 500, 502, 503, 504 | repeat | stop: it may have arrived |
+    /// | timeout, interrupted | retry | stop: it may have arrived |
+    /// | response too large, other | stop | stop |
+    /// | 429, 503 with `Retry-After` | retry | retry: rejected before processing |
+    /// | 408, 500, 502, 503, 504 | retry | stop: it may have arrived |
     /// | any other status | stop | stop |
     pub(crate) fn decide(&self, replay: Replay, attempt: u32, failure: Failure, jitter: f64) -> Decision {
         if let Some(stop) = no_retry(replay, failure) {
@@ -139,13 +141,13 @@ impl RetryPolicy {
     fn backoff(&self, attempt: u32, jitter: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
         let delay = self.base_delay.saturating_mul(1 << doublings).min(self.max_delay);
-        // The longest of all delays can be rounded up to more than there is.
+        // The largest possible delay can be rounded up to more than `Duration` holds.
         let share = 0.5 + 0.5 * jitter.clamp(0.0, 1.0);
         Duration::try_from_secs_f64(delay.as_secs_f64() * share).map_or(delay, |wait| wait.min(delay))
     }
 }
 
-/// Why a failure is never followed by a retry, whatever the number of attempts.
+/// Returns why a failure is never followed by a retry, whatever the number of attempts.
 fn no_retry(replay: Replay, failure: Failure) -> Option<Stop> {
     use TransportErrorKind::{Connect, HeadTooLarge, Interrupted, Other, ProxyRefused, Timeout, TooLarge};
     let retry = match failure {

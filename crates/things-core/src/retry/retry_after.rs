@@ -1,4 +1,4 @@
-//! `Retry-After`: how long the service asks to wait.
+//! `Retry-After`: how long the service requests to wait.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::moment::Moment;
 
 /// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
 ///
-/// A date is measured against the answer's own `Date`, so that a wrong local clock does no harm, and against
-/// `now` if there is none. What is neither is ignored; a date in the past is zero.
+/// A date is compared with the response's own `Date`, so that a wrong local clock does no harm, or with `now` if there
+/// is none. An invalid value is ignored. A date in the past is zero.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
