@@ -23,7 +23,8 @@ pub struct Settings {
     pub key_id: Option<String>,
     /// `KPN_THINGS_KEY_SECRET`: the secret of the API key.
     pub key_secret: Option<Secret>,
-    /// `KPN_THINGS_APPLICATION_ID`: the id of the application; by default the one in KPN's documentation.
+    /// `KPN_THINGS_APPLICATION_ID`: the id of the service that tokens are for; by default the one in KPN's
+    /// documentation.
     pub application_id: Option<String>,
     /// `KPN_THINGS_GRIP_BASE_URL`: the identity service; by default `https://auth.grip-on-it.com`.
     pub grip_base_url: Option<String>,
