@@ -1,4 +1,4 @@
-//! Drives a feed: tasks make its calls, and the stream gives its items.
+//! Drives a feed: tasks make its calls, and the stream returns its items.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -19,14 +19,14 @@ use crate::Client;
 
 type Arrival<F> = (Ticket, Result<<<F as Feed>::Operation as Operation>::Output, Error>);
 
-/// The items of a feed, in order. Ends after an error; dropping it cancels what is in flight.
+/// The items of a feed, in order. Ends after an error. Dropping it cancels the calls in flight.
 ///
-/// Calls are made on tasks. A call that is alone needs no task: it goes on whenever the stream is polled.
+/// Tasks make the calls. A single call needs no task, because it progresses whenever the stream is polled.
 pub struct FeedStream<F: Feed> {
     client: Client,
     feed: F,
     flying: JoinSet<Arrival<F>>,
-    /// The one call that is in flight if there is no other.
+    /// The only call in flight, if there is just one.
     alone: Option<BoxFuture<'static, Arrival<F>>>,
     ended: bool,
 }
@@ -42,12 +42,12 @@ pub struct DeviceStream<F: Feed = Pages> {
 }
 
 impl<F: Feed> FeedStream<F> {
-    /// The feed: what it knows of its items.
+    /// The feed, with its data about the items.
     pub fn feed(&self) -> &F {
         &self.feed
     }
 
-    /// Begins what is wanted, and takes the next item.
+    /// Starts the wanted calls, and takes the next item.
     fn take(&mut self) -> Option<Result<F::Item, Error>> {
         let item = self.feed.take();
         while let Want::Call(ticket, operation) = self.feed.want(self.client.clock.now()) {
@@ -72,7 +72,7 @@ impl<F: Feed> FeedStream<F> {
         item
     }
 
-    /// The next result of a call in flight. `None` if there is none in flight.
+    /// Returns the next result of a call in flight, or `None` if no call is in flight.
     fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arrival<F>, Error>>> {
         if let Some(alone) = &mut self.alone {
             let arrival = ready!(alone.as_mut().poll(context));
@@ -82,7 +82,7 @@ impl<F: Feed> FeedStream<F> {
         Poll::Ready(match ready!(self.flying.poll_join_next(context)) {
             Some(Ok(arrival)) => Some(Ok(arrival)),
             Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-            // The runtime that the feed began on is gone.
+            // The runtime that the feed started on is gone.
             Some(Err(error)) => Some(Err(TransportError::new(TransportErrorKind::Interrupted, error).into())),
             None => None,
         })
@@ -112,7 +112,7 @@ impl<F: Feed + Unpin> Stream for FeedStream<F> {
 }
 
 impl<F: DeviceFeed> DeviceStream<F> {
-    /// The items that the devices come in.
+    /// Returns the items that hold the devices.
     pub fn items(&self) -> &FeedStream<F> {
         &self.items
     }

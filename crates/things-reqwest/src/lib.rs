@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs};
 
 pub use feed::{DeviceStream, FeedStream, PageStream};
-/// The methods of a listing's stream, `next` among them.
+/// The methods of a listing's stream, including `next`.
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
@@ -23,9 +23,9 @@ pub use things_core::{
 use things_core::{Step, Turn, finish};
 use transport::Transport;
 
-/// An async client. Clones share connections, token and retry budget, and may go to other tasks.
+/// An async client. Clones share connections, token and retry budget, and can move to other tasks.
 ///
-/// Dropping the future of a call cancels it. A downlink cancelled under way may have arrived.
+/// Dropping the future of a call cancels it. A downlink that is cancelled in flight may have arrived.
 #[derive(Clone)]
 pub struct Client {
     session: Session,
@@ -34,7 +34,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A builder for a client with these credentials; it takes addresses, limits and the rest.
+    /// Returns a builder for a client with these credentials. It takes addresses, limits and other settings.
     ///
     /// The client reads no `KPN_THINGS_*` variable. It honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` unless the builder
     /// sets a [`proxy`](Builder::proxy) or [none](Builder::no_proxy).
@@ -42,7 +42,7 @@ impl Client {
         Builder::new(credentials, Self::new).machine(|name| env::var_os(name), |path| fs::read(path))
     }
 
-    /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
+    /// Creates a client from the `KPN_THINGS_*` variables, and from the Postman environment file that they may name.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl Client {
         Self::builder_from_env(Settings::default())?.build()
     }
 
-    /// A builder from settings that override the `KPN_THINGS_*` variables.
+    /// Returns a builder from settings that override the `KPN_THINGS_*` variables.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Client {
         Builder::new(settings, Self::new).environment(|name| env::var_os(name), |path| fs::read(path))
     }
 
-    /// A client from a configuration that is checked already, with a session of its own. It reads no environment variable.
+    /// Creates a client with its own session from a checked configuration. It reads no environment variable.
     ///
     /// # Errors
     ///
@@ -76,12 +76,12 @@ impl Client {
         })
     }
 
-    /// The same client with another clock, for tests.
+    /// Returns the same client with another clock, for tests.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// All devices, page by page; see [`Devices`] for what can be asked.
+    /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
     pub fn devices(&self) -> Devices<Self> {
         Devices::new(self.clone())
     }
@@ -90,16 +90,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns why the call failed. Its [`outcome`](Error::outcome) tells whether the downlink can have arrived.
+    /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub async fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(downlink).await
     }
 
-    /// The same client, acting for a sub-customer: the context switch is made before the first call.
+    /// Returns the same client acting for a sub-customer. The context switch is made before the first call.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Input`](ErrorKind::Input) if this cannot be the id of a customer.
+    /// Returns an error of the kind [`Input`](ErrorKind::Input) if this is not a valid customer id.
     pub fn for_customer<C>(&self, id: C) -> Result<Self, Error>
     where
         C: TryInto<CustomerId>,
@@ -108,18 +108,18 @@ impl Client {
         Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
     }
 
-    /// The same client, acting for no sub-customer.
+    /// Returns the same client acting for no sub-customer.
     #[must_use]
     pub fn without_customer(&self) -> Self {
         Self { session: self.session.without_customer(), ..self.clone() }
     }
 
-    /// The same client with another time for a whole call.
+    /// Returns the same client with another time limit for a whole call.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { session: self.session.with_timeout(timeout), ..self.clone() }
     }
 
-    /// An authenticated call to any method and path.
+    /// Makes an authenticated call to any method and path.
     ///
     /// # Errors
     ///
@@ -128,16 +128,16 @@ impl Client {
         self.call(call).await
     }
 
-    /// Makes a call: does what each step says until it is done.
+    /// Makes a call: performs each step until it is done.
     ///
     /// Calls of one client share the access token: one call fetches it, the others wait. Keep polling a call that you
-    /// began, or drop it. A call that is kept and not polled, such as the loser of a `select!` that is held by reference,
-    /// can be the one that fetches. The others then wait for the time of its attempt and 1 s (16 s by default), and one
-    /// of them takes over. A dropped call hands over at once.
+    /// started, or drop it. A call that is kept but not polled, such as the loser of a `select!` that is held by
+    /// reference, can be the one that fetches. The others then wait for the time limit of its attempt plus 1 s (16 s by
+    /// default), and one of them takes over. A dropped call hands over at once.
     ///
     /// # Errors
     ///
-    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it can have arrived.
+    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it may have arrived.
     pub async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         let mut step = self.session.start(operation, self.clock.now());
         loop {
@@ -162,7 +162,7 @@ impl Client {
     async fn wait(&self, turn: &Turn) {
         let left = turn.deadline().since(self.clock.now());
         let settled = poll_fn(|context| turn.poll(context.waker()));
-        // Out of time is for the flow to see: it is resumed either way.
+        // The flow detects that time ran out: it is resumed either way.
         let _ = tokio::time::timeout(left, settled).await;
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP exchange with reqwest, and what its errors mean.
+//! One HTTP exchange with reqwest, and the meaning of its errors.
 
 use std::error::Error as StdError;
 use std::iter::successors;
@@ -23,7 +23,7 @@ use tower::util::MapFutureLayer;
 const EARLIER: Duration = Duration::from_millis(5);
 
 tokio::task_local! {
-    /// When the exchange that a connection is made for is out of time.
+    /// The deadline of the exchange that the connection is made for.
     static DEADLINE: Instant;
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// No redirects, no decompression, no retries; roots of trust from the platform or the user.
+    /// Configures no redirects, no decompression, no retries, and roots of trust from the platform or the user.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        // Nothing that is wrong with an address may wait for a request: it would not be known whether that was sent.
+        // A wrong address must fail here, because a later error would not show whether the request was sent.
         for address in [config.base_url(), config.token_url().to_string()] {
             Url::parse(&address)
                 .map_err(|error| Error::config(format!("{address} is not a URL: {error}")))?;
@@ -88,7 +88,7 @@ impl Transport {
         mut request: Request<Bytes>,
         limit: usize,
     ) -> Result<Response<Bytes>, TransportError> {
-        // RFC 9110, section 8.6: where the method means a body, a length of 0 is sent too.
+        // RFC 9110, section 8.6: if the method expects a body, a length of 0 is sent too.
         if request.body().is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(request.method())
         {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -100,9 +100,9 @@ impl Transport {
     }
 }
 
-/// Reads a body into one piece of memory. A body that is gathered in pieces would be there twice in the end.
+/// Reads a body into one buffer. Collecting it in pieces would need twice the memory at the end.
 async fn read(body: &mut reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
-    // The service can promise a length that never comes. Room that is not used takes no memory.
+    // The service can announce a length that never arrives. Unused capacity takes no memory.
     let promised = body.size_hint().exact().unwrap_or(0).min(limit as u64) as usize;
     let (mut first, mut bytes) = (Bytes::new(), Vec::new());
     while let Some(frame) = body.frame().await {
@@ -112,7 +112,7 @@ async fn read(body: &mut reqwest::Body, limit: usize) -> Result<Bytes, Transport
             return Err(TransportErrorKind::TooLarge.into());
         }
         if length == data.len() {
-            // Most bodies come in one piece, and need no copy.
+            // Most bodies arrive in one piece and need no copy.
             first = data;
             continue;
         }
@@ -126,7 +126,7 @@ async fn read(body: &mut reqwest::Body, limit: usize) -> Result<Bytes, Transport
     Ok(if bytes.is_empty() { first } else { bytes.into() })
 }
 
-/// A connection within the time of its exchange, so that running out of it is an error of the connection.
+/// Connects within the time of the exchange, so that a timeout is an error of the connection.
 async fn in_time<C>(
     connecting: BoxFuture<'static, Result<C, Box<dyn StdError + Send + Sync>>>,
 ) -> Result<C, Box<dyn StdError + Send + Sync>> {
@@ -157,10 +157,10 @@ fn tls(config: &Config) -> Result<ClientConfig, Error> {
     Ok(verified.with_no_client_auth())
 }
 
-/// Only what happens before a request can be written counts as `Connect`.
+/// Only failures before a request can be written count as `Connect`.
 fn classify(error: reqwest::Error) -> TransportError {
     let causes = || successors(error.source(), |error| (*error).source());
-    // The library has a type for this error, and does not show it.
+    // The library has a private type for this error, so only its message identifies it.
     if error.is_connect() && causes().any(|cause| cause.to_string().ends_with("proxy authorization required"))
     {
         return TransportError::proxy_status(407, error.without_url());

@@ -1,4 +1,4 @@
-//! Makes connections, and marks the errors that come before there is one: until then, nothing of a request is sent.
+//! Makes connections, and marks errors before there is a connection, because until then nothing of a request is sent.
 
 use things_core::{TransportError, TransportErrorKind};
 use ureq::Error;
@@ -11,13 +11,13 @@ impl Connector for MarkingConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        // The library would wait a second for a connection if no time is left at all.
+        // If no time is left at all, ureq would wait a second for a connection.
         if details.timeout.after.is_zero() {
             return Err(not_connected(Error::Timeout(details.timeout.reason)));
         }
         let details = ConnectionDetails {
-            // Per-request configuration changes only the timeout and the proxy; saying so lets ureq reuse one TLS
-            // configuration, and resume sessions.
+            // Per-request configuration changes only the timeout and the proxy. This flag lets ureq reuse one TLS
+            // configuration and resume sessions.
             request_level: false,
             uri: details.uri,
             addrs: details.addrs.clone(),
@@ -33,11 +33,11 @@ impl Connector for MarkingConnector {
     }
 }
 
-/// Marks an error as one that comes before there is a connection.
+/// Marks an error as one from before there is a connection.
 pub(crate) fn not_connected(error: Error) -> Error {
     const CERTIFICATES: &str = "install the CA certificates of your system, or set a CA bundle";
     let error = match error {
-        // On the way to a proxy it was marked already.
+        // The connection to a proxy has already marked it.
         Error::Other(_) => return error,
         Error::ConnectProxyFailed(told) => {
             // "proxy server responded 502/502".

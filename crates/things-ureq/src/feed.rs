@@ -18,18 +18,18 @@ use crate::Client;
 type Job<F> = (Ticket, <F as Feed>::Operation);
 type Output<F> = Result<<<F as Feed>::Operation as Operation>::Output, Error>;
 
-/// What arrives at the reader.
+/// A message to the reader.
 enum Arrival<F: Feed> {
     Result(Ticket, thread::Result<Output<F>>),
-    /// Nothing but a reason to look whether the feed was stopped.
+    /// Wakes the reader, so that it checks whether the feed was stopped.
     Wake,
 }
 
 /// The items of a feed, in order. Ends after an error.
 ///
-/// Calls are made on threads of the iterator's own. They wait for work on one channel and put results into another. A call
-/// that is alone needs no thread: the reader makes it. Dropping the iterator ends each thread after the request or the
-/// pause in hand.
+/// The iterator makes calls on its own threads. They wait for work on one channel and put results into another. A
+/// single call needs no thread, because the reader makes it. Dropping the iterator ends each thread after its current
+/// request or pause.
 pub struct FeedIter<F: Feed> {
     client: Client,
     feed: F,
@@ -38,7 +38,8 @@ pub struct FeedIter<F: Feed> {
     arrivals: Receiver<Arrival<F>>,
     sender: Sender<Arrival<F>>,
     stopper: Stopper,
-    /// Calls that the reader makes itself when the next item is requested: one that is alone, or all if no thread can be had.
+    /// Calls that the reader makes itself when the next item is requested: a single call, or all calls if no thread can
+    /// start.
     own: VecDeque<Job<F>>,
     /// Calls that threads make.
     flying: usize,
@@ -54,7 +55,7 @@ impl<F: Feed> FeedIter<F> {
         let (jobs, waiting) = mpsc::channel();
         let (sender, arrivals) = mpsc::channel();
         let wake = sender.clone();
-        // A reader that is gone needs no waking.
+        // A reader that is gone need not wake up.
         let wake = move || drop(wake.send(Arrival::Wake));
         Self {
             client,
@@ -71,7 +72,7 @@ impl<F: Feed> FeedIter<F> {
         }
     }
 
-    /// The feed: what it knows of its items.
+    /// The feed, with its data about the items.
     pub fn feed(&self) -> &F {
         &self.feed
     }
@@ -81,7 +82,7 @@ impl<F: Feed> FeedIter<F> {
         self.stopper.clone()
     }
 
-    /// Returns the next item if it has arrived already, without waiting for more.
+    /// Returns the next item if it has already arrived, without waiting for more.
     pub fn ready(&mut self) -> Option<Result<F::Item, Error>> {
         if self.ended || self.feed.is_finished() || self.stopper.is_stopped() {
             return None;
@@ -89,7 +90,7 @@ impl<F: Feed> FeedIter<F> {
         self.take()
     }
 
-    /// Takes in all that arrived, begins what is wanted, and takes the next item.
+    /// Processes all arrivals, starts the wanted calls, and takes the next item.
     fn take(&mut self) -> Option<Result<F::Item, Error>> {
         while let Ok(arrival) = self.arrivals.try_recv() {
             self.accept(arrival);
@@ -123,7 +124,7 @@ impl<F: Feed> FeedIter<F> {
         }
     }
 
-    /// Hands the reader's calls to threads, and starts one where there are fewer threads than calls.
+    /// Hands the reader's calls to threads, and starts a thread if there are fewer threads than calls.
     fn hand_out(&mut self) {
         while !self.own.is_empty() {
             if self.threads <= self.flying && self.start_thread().is_ok() {
@@ -162,14 +163,14 @@ impl<F: Feed> Iterator for FeedIter<F> {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended && !self.feed.is_finished() {
             if self.stopper.is_stopped() {
-                // A listing that was cut off must not look like a whole one.
+                // A listing that was cut off must not look complete.
                 self.ended = true;
                 return Some(Err(Error::cancelled("the listing was stopped")));
             }
             if let Some(item) = self.take() {
                 return Some(item);
             }
-            // What arrived in the meantime may have been the last, and have brought no item.
+            // The last arrival may have finished the feed without an item.
             if self.feed.is_finished() {
                 break;
             }
@@ -206,7 +207,7 @@ struct Stop {
 }
 
 impl Stopper {
-    /// Lets the requests in flight be the last. The feed ends with an error of the kind
+    /// Starts no more requests. Those in flight are finished, and the feed ends with an error of the kind
     /// [`Cancelled`](things_core::ErrorKind::Cancelled), unless it was read to its end.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);

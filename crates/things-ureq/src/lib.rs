@@ -23,7 +23,7 @@ pub use things_core::{
 use things_core::{Pause, Step, finish};
 use transport::Transport;
 
-/// A blocking client. Clones share connections, token and retry budget, and may go to other threads.
+/// A blocking client. Clones share connections, token and retry budget, and can move to other threads.
 #[derive(Clone)]
 pub struct Client {
     session: Session,
@@ -32,7 +32,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A builder for a client with these credentials; it takes addresses, limits and the rest.
+    /// Returns a builder for a client with these credentials. It takes addresses, limits and other settings.
     ///
     /// The client reads no `KPN_THINGS_*` variable. It honours `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` unless the builder
     /// sets a [`proxy`](Builder::proxy) or [none](Builder::no_proxy).
@@ -40,7 +40,7 @@ impl Client {
         Builder::new(credentials, Self::new).machine(|name| env::var_os(name), |path| fs::read(path))
     }
 
-    /// A client from the `KPN_THINGS_*` variables, and from the Postman environment file they may name.
+    /// Creates a client from the `KPN_THINGS_*` variables, and from the Postman environment file that they may name.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Client {
         Self::builder_from_env(Settings::default())?.build()
     }
 
-    /// A builder from settings that override the `KPN_THINGS_*` variables.
+    /// Returns a builder from settings that override the `KPN_THINGS_*` variables.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Client {
         Builder::new(settings, Self::new).environment(|name| env::var_os(name), |path| fs::read(path))
     }
 
-    /// A client from a configuration that is checked already, with a session of its own. It reads no environment variable.
+    /// Creates a client with its own session from a checked configuration. It reads no environment variable.
     ///
     /// # Errors
     ///
@@ -74,12 +74,12 @@ impl Client {
         })
     }
 
-    /// The same client with another clock, for tests.
+    /// Returns the same client with another clock, for tests.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// All devices, page by page; see [`Devices`] for what can be asked.
+    /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
     pub fn devices(&self) -> Devices<Self> {
         Devices::new(self.clone())
     }
@@ -88,16 +88,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns why the call failed. Its [`outcome`](Error::outcome) tells whether the downlink can have arrived.
+    /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(downlink)
     }
 
-    /// The same client, acting for a sub-customer: the context switch is made before the first call.
+    /// Returns the same client acting for a sub-customer. The context switch is made before the first call.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Input`](ErrorKind::Input) if this cannot be the id of a customer.
+    /// Returns an error of the kind [`Input`](ErrorKind::Input) if this is not a valid customer id.
     pub fn for_customer<C>(&self, id: C) -> Result<Self, Error>
     where
         C: TryInto<CustomerId>,
@@ -106,18 +106,18 @@ impl Client {
         Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
     }
 
-    /// The same client, acting for no sub-customer.
+    /// Returns the same client acting for no sub-customer.
     #[must_use]
     pub fn without_customer(&self) -> Self {
         Self { session: self.session.without_customer(), ..self.clone() }
     }
 
-    /// The same client with another time for a whole call.
+    /// Returns the same client with another time limit for a whole call.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { session: self.session.with_timeout(timeout), ..self.clone() }
     }
 
-    /// An authenticated call to any method and path.
+    /// Makes an authenticated call to any method and path.
     ///
     /// # Errors
     ///
@@ -126,21 +126,21 @@ impl Client {
         self.call(call)
     }
 
-    /// Makes a call: does what each step says until it is done.
+    /// Makes a call: performs each step until it is done.
     ///
-    /// Calls of one client share the access token: one thread fetches it, the others wait. A thread that is stopped from
-    /// outside while it fetches, as by a debugger, delays the others by the time of its attempt and 1 s (16 s by
-    /// default); then one of them takes over.
+    /// Calls of one client share the access token: one thread fetches it, the others wait. If a thread is stopped from
+    /// outside while it fetches, for example by a debugger, it delays the others by the time limit of its attempt plus
+    /// 1 s (16 s by default). Then one of them takes over.
     ///
     /// # Errors
     ///
-    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it can have arrived.
+    /// Returns why the call failed, after how many attempts, and, for a downlink, whether it may have arrived.
     pub fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         self.call_while(operation, || true)
     }
 
-    /// Makes a call that another thread can end: once `wanted` says no, which is asked before each step, nothing more is
-    /// sent. A step that has begun goes on to its end.
+    /// Makes a call that another thread can end. `wanted` is called before each step. Once it returns `false`, nothing
+    /// more is sent. A step that has started is completed.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Client {
 }
 
 impl Client {
-    /// Sleeps until the pause is over, or not much longer than until the call is not wanted any more.
+    /// Sleeps until the pause is over, or until shortly after the call is no longer wanted.
     fn sleep(&self, pause: &Pause, wanted: impl Fn() -> bool) {
         const LOOK: Duration = Duration::from_millis(50);
         let mut left = pause.until().since(self.clock.now());

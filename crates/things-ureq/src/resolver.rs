@@ -1,7 +1,7 @@
-//! Remembers the addresses of hosts for a while.
+//! Caches the addresses of hosts.
 //!
-//! ureq resolves a name before it looks for an idle connection, and on another thread if there is a deadline. Without this, each
-//! request would cost a look-up and a thread.
+//! ureq resolves a name before it looks for an idle connection, and does so on another thread if there is a deadline.
+//! Without this cache, each request would cost a look-up and a thread.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use crate::connector::not_connected;
 
-/// How long an address is used before it is looked up again.
+/// How long an address is used before the host is looked up again.
 const LIFE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! One HTTP exchange with ureq, and what its errors mean.
+//! One HTTP exchange with ureq, and the meaning of its errors.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use ureq::{Agent, AsSendBody, Body};
 use crate::connector::MarkingConnector;
 use crate::resolver::CachingResolver;
 
-/// A page of 20 devices has 5 KB; the library's 128 KB each way would cost 2 MB for 8 connections.
+/// A page of 20 devices has 5 KB. The library's default of 128 KB each way would cost 2 MB for 8 connections.
 const INPUT_BUFFER: usize = 32 << 10;
 
 #[derive(Clone, Debug)]
@@ -23,7 +23,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// No redirects, no decompression, every status as an answer; roots of trust from the platform or the user.
+    /// Configures no redirects, no decompression, every status as a response, and roots of trust from the platform or
+    /// the user.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let roots = match config.ca_bundle() {
             Some(bundle) => bundle.iter().map(|der| Certificate::from_der(der).to_owned()).into(),
@@ -38,12 +39,12 @@ impl Transport {
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // Nothing compressed is asked for, even if another crate turns the library's features on.
+            // This requests no compression, even if another crate enables the library's features.
             .accept_encoding("")
             .user_agent(config.user_agent().to_str().unwrap_or_default())
             .timeout_connect(Some(config.limits().connect_timeout))
             .input_buffer_size(INPUT_BUFFER)
-            // A head that fills the buffer must be too large, for it cannot be read on.
+            // A head that fills the buffer must count as too large, because the rest cannot be read.
             .max_response_header_size(INPUT_BUFFER - 1)
             .output_buffer_size(8 << 10)
             .max_idle_connections_per_host(64)
@@ -68,7 +69,7 @@ impl Transport {
         let proxy = self.proxy.as_ref().filter(|(proxy, _)| proxy.serves(request.uri()));
         let (ours, theirs) = proxy.map(|(ours, theirs)| (ours, theirs.clone())).unzip();
         let (parts, body) = request.into_parts();
-        // RFC 9110, section 8.6: where the method means a body, a length of 0 is sent too.
+        // RFC 9110, section 8.6: if the method expects a body, a length of 0 is sent too.
         let meant = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         let response = if meant || !body.is_empty() {
             self.run(Request::from_parts(parts, &*body), time, theirs)
@@ -80,7 +81,8 @@ impl Transport {
             None => error,
         });
         let (parts, mut body) = response?.into_parts();
-        // Room for all of it, within reason: a buffer that grows leaves copies of a token behind.
+        // Reserves enough for the whole body, within limits, because a buffer that grows leaves copies of a token
+        // behind.
         let room = body.content_length().unwrap_or(8 << 10).min(1 << 20);
         let mut bytes = Vec::with_capacity(room as usize);
         let mut reader = body.with_config().limit(limit as u64).reader();
@@ -99,7 +101,7 @@ impl Transport {
     }
 }
 
-/// Only what connector and resolver marked comes before a connection.
+/// Only errors that the connector and the resolver marked are from before a connection.
 fn classify(error: ureq::Error) -> TransportError {
     use TransportErrorKind::{HeadTooLarge, Interrupted, Other, Timeout, TooLarge};
     if let ureq::Error::Other(error) = &error
@@ -111,7 +113,7 @@ fn classify(error: ureq::Error) -> TransportError {
         ureq::Error::Timeout(_) => Timeout,
         ureq::Error::BodyExceedsLimit(_) => TooLarge,
         ureq::Error::LargeResponseHeader(..) => HeadTooLarge,
-        // Its type cannot be named.
+        // This type is private, so only its message identifies it.
         ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => HeadTooLarge,
         ureq::Error::Protocol(_) | ureq::Error::Rustls(_) | ureq::Error::Io(_) => Interrupted,
         _ => Other,

@@ -6,7 +6,7 @@ use std::thread::{self, Thread};
 
 use things_core::{Clock, Turn};
 
-/// Blocks this thread until the fetch has ended or the turn's deadline has come.
+/// Blocks this thread until the fetch has ended or the deadline of the turn has passed.
 pub(crate) fn block(turn: &Turn, clock: &dyn Clock) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     while turn.poll(&waker).is_pending() {
@@ -52,7 +52,7 @@ mod tests {
     fn a_thread_that_waits_its_turn_is_woken_when_the_fetch_ends() {
         let (exchange, turn) = lead_and_follow();
         let exchange = Mutex::new(Some(exchange));
-        // The fetch ends between the poll and the sleep: the thread must not oversleep that.
+        // The fetch ends between the poll and the sleep. The thread must notice that.
         let clock = || {
             let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
             if let Some(exchange) = exchange.lock().unwrap().take() {
