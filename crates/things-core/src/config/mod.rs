@@ -120,7 +120,8 @@ impl Default for Limits {
     }
 }
 
-/// The checked configuration of a client, from [`Builder`](crate::Builder) or [`Settings::resolve`](crate::Settings::resolve).
+/// The checked configuration of a client, from [`Builder`](crate::Builder) or
+/// [`Settings::resolve`](crate::Settings::resolve).
 #[derive(Clone)]
 pub struct Config {
     pub(crate) credentials: Credentials,

@@ -13,8 +13,7 @@ use crate::input::{InputError, check_segment};
 
 pub use context_switch::ContextSwitch;
 
-/// The Customer ID of a sub-customer: opaque text, encoded so that it stays inside its path segment and its header
-/// value.
+/// The Customer ID of a sub-customer: opaque text that cannot leave its path segment or its header value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CustomerId(Arc<str>);

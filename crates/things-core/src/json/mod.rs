@@ -1,4 +1,4 @@
-//! JSON as the text that it is: values that the library does not interpret are handed on as they came.
+//! JSON as its original text: values that the library does not interpret are returned unchanged.
 
 mod part;
 mod scan;
@@ -15,12 +15,12 @@ use serde_json::value::RawValue;
 pub(crate) use part::{Origin, Part, text_of};
 pub(crate) use scan::{Flaw, Kind, Scanner, Token, Why};
 
-/// A JSON value as the service wrote it: its digits, the order of its keys and its escapes are kept.
+/// A JSON value in the text of the service: digits, the order of keys and escapes are kept.
 ///
-/// Two values are equal if they hold the same texts, numbers and members, whatever their whitespace, their escapes and the
-/// order of members. Numbers are compared as they are written: `1.0` and `1` are different.
+/// Two values are equal if they hold the same texts, numbers and members. Whitespace, escapes and the order of members
+/// do not matter. Numbers are compared as they are written: `1.0` and `1` are different.
 ///
-/// Serialises as the text that it is, with serde_json.
+/// Serialises as its text, with serde_json.
 #[derive(Clone, Copy)]
 pub struct Json<'a>(&'a str);
 
@@ -28,7 +28,7 @@ impl<'a> Json<'a> {
     /// `null`.
     pub const NULL: Json<'static> = Json("null");
 
-    /// Takes a text that the scanner has read as one value.
+    /// Creates a value from a text that the scanner has read as one value.
     pub(crate) fn of(scanned: &'a str) -> Self {
         Self(scanned)
     }
@@ -51,7 +51,7 @@ impl<'a> Json<'a> {
         self.0 == "null"
     }
 
-    /// A member of an object: the last one of this name. `None` if there is none, or if the value is no object.
+    /// Returns the last member of an object with this name. `None` if there is none, or if the value is not an object.
     pub fn get(self, name: &str) -> Option<Self> {
         let mut found = None;
         let read: Result<(), Flaw> = Scanner::new(self.0).object(|scanner, key| {
@@ -64,17 +64,17 @@ impl<'a> Json<'a> {
         read.ok().and(found)
     }
 
-    /// The text of a string, without its quotes and escapes. `None` if the value is no string.
+    /// Returns the text of a string, without its quotes and escapes. `None` if the value is not a string.
     ///
     /// Half of a surrogate pair, as in `"\ud83d"`, becomes U+FFFD.
     pub fn text(self) -> Option<Cow<'a, str>> {
         Scanner::new(self.0).value().ok()?.text()
     }
 
-    /// Reads the value as any type.
+    /// Parses the value as any type.
     ///
-    /// A `serde_json::Value` holds no number of more than 64 bits exactly: read a long one as `u128`, or take its text.
-    /// Half of a surrogate pair, as in `"\ud83d"`, is read as U+FFFD.
+    /// A `serde_json::Value` cannot hold a number of more than 64 bits exactly: parse a long one as `u128`, or use its
+    /// text. Half of a surrogate pair, as in `"\ud83d"`, is read as U+FFFD.
     ///
     /// # Errors
     ///
@@ -86,7 +86,8 @@ impl<'a> Json<'a> {
         })
     }
 
-    /// The value for a reader that refuses half of a surrogate pair, such as serde_json: with U+FFFD in its place.
+    /// Returns the value with U+FFFD for each half of a surrogate pair, because readers such as serde_json reject
+    /// these.
     pub fn without_half_surrogates(self) -> Cow<'a, str> {
         text::without_halves(self.0)
     }
@@ -100,7 +101,7 @@ impl PartialEq for Json<'_> {
 
 impl Eq for Json<'_> {}
 
-/// The value in one way of writing it. `None` if the text is no JSON, which no value is made of.
+/// Returns the value in a normalised text. `None` if the text is not JSON, which no value is made of.
 fn normal(json: &str) -> Option<String> {
     let mut scanner = Scanner::new(json);
     let token = scanner.value().ok()?;

@@ -2,23 +2,23 @@
 
 use bytes::Bytes;
 
-/// A text from this size on is not copied: a response and a copy of its largest field would take twice its memory. A smaller
-/// one is copied, because it would keep the whole response in memory.
+/// A text from this size on is not copied, because a response and a copy of its largest field would take twice its
+/// memory. A smaller one is copied, because sharing it would keep the whole response in memory.
 const LARGE: usize = 1 << 20;
 
-/// The memory that a text is a part of, if it is that of a response.
+/// The response that a text is a part of, if any.
 pub(crate) type Origin<'a> = Option<&'a Bytes>;
 
-/// A text out of a response: a copy, or if it is large, a part of the memory of the response.
+/// A text from a response: a copy, or if it is large, a part of the memory of the response.
 #[derive(Clone)]
 pub(crate) enum Part {
     Copy(Box<str>),
-    /// Boxed, so that a part takes no more room than a copy.
+    /// Boxed, so that a part takes no more space than a copy.
     Shared(Box<Bytes>),
 }
 
 impl Part {
-    /// The part of a response that is large. `None` if this text is small or is not part of a response.
+    /// Returns a large part of a response. `None` if this text is small or is not part of a response.
     pub(crate) fn shared(text: &str, origin: Origin<'_>) -> Option<Bytes> {
         let origin = origin.filter(|_| text.len() >= LARGE)?;
         let (part, all) = (text.as_bytes().as_ptr_range(), origin.as_ptr_range());
@@ -39,9 +39,9 @@ impl Default for Part {
     }
 }
 
-/// The text of a part that is shared.
+/// Returns the text of a shared part.
 pub(crate) fn text_of(shared: &Bytes) -> &str {
-    // It was a text when it was shared.
+    // It was valid UTF-8 when it was shared.
     std::str::from_utf8(shared).unwrap_or_default()
 }
 

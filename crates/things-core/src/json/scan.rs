@@ -1,19 +1,19 @@
-//! Reads JSON value by value, and hands each one out as the text that it is.
+//! Reads JSON value by value, and returns each one as its original text.
 //!
-//! serde_json would do for everything but a response. There the text itself is needed: numbers keep their digits, a
-//! string with half of a surrogate pair is no error, and an error knows its place. This reader accepts and refuses the
-//! same texts as serde_json (which is tested), apart from numbers beyond the range of `f64` and halves of surrogate pairs.
-//! It builds nothing, so no shape of JSON can make it take memory.
+//! serde_json is enough for everything except a response. There the text itself is needed: numbers keep their digits, a
+//! string with half of a surrogate pair is not an error, and an error has a position. This reader accepts and rejects
+//! the same texts as serde_json (which is tested), apart from numbers beyond the range of `f64` and halves of surrogate
+//! pairs. It builds nothing, so no shape of JSON can make it allocate memory.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::text::unescape;
 
-/// Arrays and objects may be nested this deep, as in serde_json.
+/// The maximum nesting of arrays and objects, as in serde_json.
 const MOST_LEVELS: u8 = 127;
 
-/// A text of JSON, and how far it was read.
+/// A JSON text, and how far it was read.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -45,7 +45,7 @@ impl<'a> Token<'a> {
     /// `null`.
     pub(crate) const NULL: Token<'static> = Token { raw: "null", kind: Kind::Null, at: 0 };
 
-    /// The value as it came.
+    /// The original text of the value.
     pub(crate) fn raw(self) -> &'a str {
         self.raw
     }
@@ -54,12 +54,12 @@ impl<'a> Token<'a> {
         self.kind
     }
 
-    /// The byte of the text that it begins at.
+    /// The offset of its first byte in the text.
     pub(crate) fn at(self) -> usize {
         self.at
     }
 
-    /// The text of a string; `None` for any other value.
+    /// Returns the text of a string, or `None` for any other value.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         let inside = self.raw.get(1..self.raw.len().saturating_sub(1)).unwrap_or_default();
         match self.kind {
@@ -70,10 +70,10 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Why a text cannot be read as JSON, and where.
+/// The reason why a text cannot be read as JSON, and the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flaw {
-    /// The byte of the text.
+    /// The offset in the text, in bytes.
     pub(crate) at: usize,
     pub(crate) why: Why,
 }
@@ -123,7 +123,7 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// The next value.
+    /// Reads the next value.
     #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<Token<'a>, Flaw> {
         match self.peek() {
@@ -202,7 +202,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads the members of an object without its braces, such as those that were kept of a larger one.
+    /// Reads the members of an object without its braces, such as those kept from a larger object.
     pub(crate) fn member(&mut self) -> Result<Option<(Token<'a>, Token<'a>)>, Flaw> {
         if self.peek().is_none() {
             return Ok(None);
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
         if self.peek().is_some() { Err(self.flaw(Why::Trailing)) } else { Ok(()) }
     }
 
-    /// Skips whitespace, and returns the byte after it.
+    /// Skips whitespace, and returns the next byte.
     #[inline(always)]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
@@ -251,7 +251,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether the array or object ends here; if so, its bracket is read.
+    /// Whether the array or object ends here. If so, its bracket is consumed.
     #[inline(always)]
     fn closes(&mut self, bracket: u8) -> bool {
         let closes = self.peek() == Some(bracket);
@@ -360,13 +360,13 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Skips the part of a string that is neither a quote nor a backslash nor a control character: eight bytes at a time,
-    /// by arithmetic on all of them at once.
+    /// Skips the part of a string that is neither a quote nor a backslash nor a control character. It checks eight
+    /// bytes at a time, by arithmetic on all of them at once.
     #[inline(always)]
     fn skip_plain(&mut self) {
         const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
         const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-        // The high bit of each byte that is below `most`, at least up to the lowest of them.
+        // Sets the high bit of each byte that is below `most`, at least up to the lowest of them.
         let below = |word: u64, most: u64| word.wrapping_sub(ONES * most) & !word;
         let bytes = self.text.as_bytes();
         let mut at = self.at;

@@ -1,15 +1,15 @@
 //! The escapes of JSON strings, read leniently: half of a surrogate pair becomes U+FFFD.
 //!
-//! Java counts a text in UTF-16 units, and a text that it cuts to a length can end in the middle of a character.
-//! Other parsers accept what comes of it. serde_json refuses it, and with it the whole page that the text is on.
+//! Java counts a text in UTF-16 units, so a text that it cuts to a length can end in the middle of a character. Other
+//! parsers accept the result. serde_json rejects it, and with it the whole page that contains the text.
 
 use std::borrow::Cow;
 
 const REPLACEMENT: &str = "\u{FFFD}";
 
-/// A part of the inside of a string.
+/// A part of the content of a string.
 enum Piece<'a> {
-    /// Characters as they are.
+    /// Unescaped characters.
     Plain(&'a str),
     /// A character that was escaped, and how it was written.
     Escape(char, &'a str),
@@ -17,7 +17,7 @@ enum Piece<'a> {
     Half,
 }
 
-/// Splits the inside of a string. What is no escape is a part as it is.
+/// Splits the content of a string. Text without escapes stays one part.
 fn pieces(inside: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = inside;
     std::iter::from_fn(move || {
@@ -34,7 +34,7 @@ fn pieces(inside: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Reads the escape that a text begins with, and returns its length too.
+/// Reads the escape at the start of a text, and returns its length too.
 fn escape(text: &str) -> (Piece<'_>, usize) {
     let char = match text.as_bytes().get(1) {
         Some(b'u') => return unicode_escape(text),
@@ -65,14 +65,14 @@ fn unicode_escape(text: &str) -> (Piece<'_>, usize) {
     }
 }
 
-/// The UTF-16 unit of the escape that a text begins with.
+/// Returns the UTF-16 unit of the escape at the start of a text.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     u16::from_str_radix(digits, 16).ok().filter(|_| hex)
 }
 
-/// The text of a string, from what stands between its quotes.
+/// Returns the text of a string from the content between its quotes.
 pub(super) fn unescape(inside: &str) -> String {
     let mut text = String::with_capacity(inside.len());
     for piece in pieces(inside) {
@@ -85,9 +85,9 @@ pub(super) fn unescape(inside: &str) -> String {
     text
 }
 
-/// JSON with `\ufffd` in place of each half of a surrogate pair.
+/// Returns JSON with `\ufffd` for each half of a surrogate pair.
 pub(super) fn without_halves(json: &str) -> Cow<'_, str> {
-    // Outside of strings there is no backslash, so all of the JSON can be read like the inside of one.
+    // Outside of strings there is no backslash, so all of the JSON can be read like the content of a string.
     if !pieces(json).any(|piece| matches!(piece, Piece::Half)) {
         return Cow::Borrowed(json);
     }

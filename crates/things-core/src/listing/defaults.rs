@@ -1,11 +1,11 @@
-//! What a listing requests where the user names nothing: pages of 100, ordered by `uuid`.
+//! The defaults of a listing: pages of 100, ordered by `uuid`.
 //!
-//! The service's own defaults are pages of 20, ordered by `name`. Names repeat, and a database may order equal names
-//! differently in each request: pages then overlap and skip devices although nothing changes. A `uuid` is unique.
+//! The service's own defaults are pages of 20, ordered by `name`. Names are not unique, and a database may order equal
+//! names differently in each request. Pages then overlap and skip devices although nothing changes. A `uuid` is unique.
 //!
 //! Whether the service accepts `sortBy=uuid`, and how large a page may be, is not documented. If it responds to the
-//! first page with 400, the listing tries without the order, then without the page size, then without both. The session
-//! remembers what succeeded.
+//! first page with 400, the listing retries without the order, then without the page size, then without both. The
+//! session remembers what succeeded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -24,11 +24,11 @@ const ORDER: &str = "uuid";
 pub(super) struct Defaults {
     /// The defaults that the next request relies on.
     used: Set,
-    /// What to try after a 400, in order.
+    /// The sets to try after a 400, in order.
     left: Vec<Set>,
     /// The first 400.
     refusal: Option<Error>,
-    /// What the service refused, for all listings of the session.
+    /// The defaults that the service refused, shared by all listings of the session.
     refused: Arc<AtomicU8>,
 }
 
@@ -52,13 +52,13 @@ pub(super) fn refuses_size(refused: &AtomicU8) -> bool {
     refused.load(Ordering::Relaxed) & REFUSES_SIZE != 0
 }
 
-/// Lets later listings of the session begin with smaller pages.
+/// Makes later listings of the session start with smaller pages.
 pub(super) fn remember_refused_size(refused: &AtomicU8) {
     refused.fetch_or(REFUSES_SIZE, Ordering::Relaxed);
 }
 
 impl Defaults {
-    /// The defaults for what a query leaves open. `refused` is shared by the listings of a session.
+    /// Creates the defaults for values that a query does not set. `refused` is shared by the listings of a session.
     pub(super) fn new(query: &ListDevices, refused: Arc<AtomicU8>) -> Self {
         let known = refused.load(Ordering::Relaxed);
         let used = Set {
@@ -75,7 +75,7 @@ impl Defaults {
         Self { used, left, refusal: None, refused }
     }
 
-    /// Fills in what the query leaves open.
+    /// Sets the values that the query does not set.
     pub(super) fn apply(&self, mut query: ListDevices) -> ListDevices {
         if self.used.order {
             query = query.sort_by(ORDER);
@@ -86,7 +86,7 @@ impl Defaults {
         query
     }
 
-    /// Takes in the first page, or returns `None` if it is to be requested again with fewer defaults.
+    /// Processes the first page. Returns `None` if it must be requested again with fewer defaults.
     pub(super) fn settle(&mut self, first: Result<Page, Error>) -> Option<Result<Page, Error>> {
         match first {
             Ok(page) => {
@@ -108,7 +108,7 @@ impl Defaults {
         }
     }
 
-    /// Lets later listings of the session begin with what succeeded.
+    /// Makes later listings of the session start with the defaults that succeeded.
     fn remember(&self) {
         let order = if self.used.order { 0 } else { REFUSES_ORDER };
         let size = if self.used.size { 0 } else { REFUSES_SIZE };

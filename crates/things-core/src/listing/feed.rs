@@ -12,9 +12,7 @@ use crate::operation::Operation;
 /// A feed does no IO. A transport has one driver for all feeds. It repeats three steps until the feed is finished:
 ///
 /// 1. Call [`want`](Feed::want) until it returns [`Want::Nothing`], and start each call that it returns.
-///
 /// 2. Pass the result of each call that ended to [`accept`](Feed::accept), together with the call's ticket.
-///
 /// 3. Return the items from [`take`](Feed::take). They come in the order of the feed, whatever the order of the
 ///    results.
 ///

@@ -1,4 +1,4 @@
-//! Listings: which pages to request, in which order they come out, and when they end. No IO, no clock.
+//! Listings: which pages to request, in which order they are returned, and when they end. No IO, no clock.
 
 mod defaults;
 mod feed;

@@ -1,7 +1,7 @@
-//! What a response proves: which of its devices are linked to the start, and whether it shows the end.
+//! The proof from a response: which of its devices are linked to the start, and whether it shows the end.
 //!
-//! The proof rests on this file. A link needs a device that is on the path already. The start needs the first page in
-//! ascending order. The end needs a page that is smaller than the service would have given, or the first page in
+//! The proof rests on this file. A link needs a device that is already on the path. The start needs the first page in
+//! ascending order. The end needs a page that is smaller than the service would have returned, or the first page in
 //! descending order.
 
 use super::chain::{Chain, First, Flight, Float, Purpose};
@@ -10,7 +10,7 @@ use super::response::{Ask, Response};
 use crate::devices::{Identity, Page};
 
 impl Chain {
-    /// Takes a response in. A ticket that is not known, or not any more, changes nothing.
+    /// Processes a response. An unknown or outdated ticket changes nothing.
     pub(super) fn accept(&mut self, ticket: u64, page: Page) {
         let Some(Flight { purpose, ask, .. }) = self.land(ticket) else { return };
         if self.outcome.is_some() {
@@ -39,7 +39,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The whole collection in one page. No link is needed, so the order does not matter.
+    /// Processes a page that holds the whole collection. No link is needed, so the order does not matter.
     fn accept_everything(&mut self, mut response: Response) {
         if response.ask.is_descending() && self.descends {
             response.listed.reverse();
@@ -58,8 +58,8 @@ impl Chain {
             return;
         }
         if count == 0 {
-            // An empty page shows that the end is in front of it, at this moment. It does not show that all devices in
-            // front of it were listed: they may have moved over a boundary that no page spanned.
+            // An empty page shows that the listing now ends before it. It does not show that all earlier devices were
+            // listed, because they may have moved over a boundary that no page spanned.
             self.ahead_done = true;
             self.limit_total(start);
             self.end = self.end.min(start);
@@ -90,8 +90,8 @@ impl Chain {
         self.idle();
     }
 
-    /// Learns what size the service gives, and returns the size of the page at hand. This is a guess: it decides which
-    /// positions the page seems to cover, and nothing is proven by positions.
+    /// Learns the page size of the service, and returns the size of this page. This is a guess. It decides which
+    /// positions the page seems to cover, but positions prove nothing.
     fn learn_size(&mut self, response: &Response) -> u64 {
         let (mut size, count) = (response.size(), response.listed.len());
         if response.named_cap.is_some() {
@@ -100,7 +100,7 @@ impl Chain {
         if self.first == First::InFlight {
             self.first = First::Arrived;
             if count < size {
-                // Either the listing ends here, or the service caps sizes and does not say so.
+                // Either the listing ends here, or the service caps sizes without reporting it.
                 self.cap = self.cap.min(count.max(self.least_cap).max(2));
                 size = size.min(self.cap);
             }
@@ -110,8 +110,8 @@ impl Chain {
         size
     }
 
-    /// Narrows the search for the end of the path by a page of it. Returns whether the search goes on: the end of the path
-    /// is neither in this page, nor is the page the first one.
+    /// Narrows the search for the end of the path by a page of it. Returns whether the search continues: the end of the
+    /// path is not in this page, and the page is not the first one.
     fn narrow_hunt(&mut self, response: &Response, start: u64) -> bool {
         let Some((low, high)) = self.hunt else { return false };
         let ids = &response.listed.ids;
@@ -135,8 +135,8 @@ impl Chain {
         false
     }
 
-    /// The first page in descending order: its first device is the last of all. That counts only if it is shown that the
-    /// service honours the order, by two devices that a page in ascending order has the other way round.
+    /// Processes the first page in descending order, whose first device is the last of all. That counts only if the
+    /// service provably honours the order, by two devices that a page in ascending order has the other way round.
     fn accept_descending(&mut self, mut response: Response) {
         response.listed.reverse();
         if let Some(place) = self.path.first_known(&response.listed.ids) {
@@ -154,17 +154,18 @@ impl Chain {
                     }
                 }
                 Some(false) => self.descends = false,
-                // It cannot be told. The next page in descending order is larger.
+                // The page does not show it. The next page in descending order is larger.
                 None => {}
             }
         }
         self.idle();
     }
 
-    /// Whether a page that was turned round has its devices in the order of the pages in ascending order. `None` if no two
-    /// of its devices were in one such page.
+    /// Whether a reversed page has its devices in the order of the pages in ascending order. `None` if no two of its
+    /// devices were in one such page.
     fn is_honoured(&self, ids: &[Identity]) -> Option<bool> {
-        // One device has no order. It may be the first of many, where the service gives pages of one and ignores the order.
+        // One device has no order. It may be the first of many, if the service returns pages of one and ignores the
+        // order.
         let mut honoured = None;
         for page in self.order.recent().chain(self.path.ends()) {
             let places = ids
@@ -182,7 +183,7 @@ impl Chain {
         honoured
     }
 
-    /// Attaches each page that floats and that has a device of the path. Returns whether the end is reached.
+    /// Attaches each floating page that has a device of the path. Returns whether the end is reached.
     fn attach_floats(&mut self) -> bool {
         loop {
             let linked =
@@ -191,7 +192,8 @@ impl Chain {
                 });
             let Some((at, place)) = linked else { return false };
             let float = self.floats.remove(at);
-            // Devices in front of the first known one may be new. They are not linked: nothing in this page leads to them.
+            // Devices before the first known one may be new. They are not linked, because nothing in this page leads to
+            // them.
             if self.attach(float, place + 1) {
                 return true;
             }

@@ -1,7 +1,8 @@
 //! The chain: which page to request next, until links lead from the start of the listing to its end.
 //!
-//! Positions, totals and sizes only choose what to request. They prove nothing: [`arrival`](super::arrival) decides by the
-//! devices of a response alone what is linked. So any other choice in this file costs requests, never correctness.
+//! Positions, totals and sizes only choose what to request. They prove nothing: [`arrival`](super::arrival) decides by
+//! the devices of a response alone which of them are linked. So any other choice in this file costs requests, never
+//! correctness.
 
 use std::collections::VecDeque;
 
@@ -12,68 +13,68 @@ use super::path::Path;
 use super::response::{Ask, Listed};
 use crate::devices::{Device, Gap, Proof, SortOrder};
 
-/// The service honours at least this page size: it is its documented default.
+/// The service honours at least this page size, because it is its documented default.
 pub(super) const LEAST_CAP: u64 = 20;
 
-/// So many attempts to find the end, or to begin again behind a gap, may fail one after the other.
+/// The maximum number of failed attempts in a row to find the end, or to start again after a gap.
 const MAX_TRIES: u32 = 12;
 
-/// So many requests in a row may bring no new device. This ends a listing of a service that sends the same devices for every
-/// page: each page seems to lie behind the one before, and so the fleet seems to grow.
+/// The maximum number of requests in a row without a new device. It ends a listing of a service that sends the same
+/// devices for every page: each page seems to come after the one before, and so the fleet seems to grow.
 const MAX_STALL: u64 = 500;
 
-/// The state of a listing that proves itself, without the network.
+/// The state of a verified listing, without the network.
 #[derive(Debug)]
 pub(super) struct Chain {
     /// The largest page to request.
     pub(super) size: u64,
     /// Requests in flight at a time.
     window: usize,
-    /// The most requests of the listing.
+    /// The maximum number of requests of the listing.
     most: u64,
-    /// The size that pages are cut to: the requested one, or what the service seems to give. At least 2, because a page
-    /// of 1 links nothing.
+    /// The size to which pages are limited: the requested one, or what the service seems to return. At least 2, because
+    /// a page of 1 links nothing.
     pub(super) cap: u64,
-    /// A page size that the service is known to give: a smaller page has ended for want of devices.
+    /// A page size that the service is known to return. A smaller page ended because there were no more devices.
     pub(super) served: u64,
-    /// A page size that the service honours by assumption.
+    /// A page size that the service is assumed to honour.
     pub(super) least_cap: u64,
-    /// Devices that two neighbouring pages share in a fleet at rest.
+    /// The number of devices that two neighbouring pages share in an unchanging fleet.
     base_overlap: u64,
-    /// Devices that they share now.
+    /// The number of devices that they share now.
     pub(super) overlap: u64,
-    /// By how much the devices had moved to the front when the latest pages came.
+    /// How far the devices had moved to the front when the latest pages arrived.
     shifts: VecDeque<u64>,
     pub(super) path: Path,
-    /// Pages that have no link to the path yet, by the position that they start at.
+    /// Floating pages, which have no link to the path yet, by their start position.
     pub(super) floats: Vec<Float>,
     pub(super) flying: Vec<Flight>,
     pub(super) tickets: u64,
-    /// The requests that were sent when the path last grew.
+    /// The number of requests that had been sent when the path last grew.
     pub(super) grown_at: u64,
     repairs: u64,
     pub(super) first: First,
-    /// The position behind the path, as of its newest page.
+    /// The position after the path, as of its newest page.
     pub(super) end: u64,
     /// Pages are requested up to this position.
     pub(super) planned: u64,
-    /// How many devices there seem to be.
+    /// The apparent number of devices.
     pub(super) total: Option<u64>,
-    /// There seems to be nothing to request ahead.
+    /// Whether there seems to be nothing to request ahead.
     pub(super) ahead_done: bool,
-    /// The positions between which the end of the path is searched for, after it was lost. The second one can be smaller.
+    /// The positions between which the lost end of the path is searched for. The second one can be smaller.
     pub(super) hunt: Option<(i64, i64)>,
-    /// Attempts since the path last grew: to close the first gap, to find the end, to begin again behind the path.
+    /// The attempts since the path last grew: to close the first gap, to find the end, to start again after the path.
     pub(super) gap_tries: u32,
     pub(super) end_tries: u32,
     pub(super) setbacks: u32,
-    /// The service was not caught ignoring the descending order.
+    /// Whether the service was never seen to ignore the descending order.
     pub(super) descends: bool,
     pub(super) order: OrderEvidence,
     pub(super) outcome: Option<Outcome>,
 }
 
-/// The first page goes alone, because it shows how large pages and fleet are.
+/// The state of the first page. It is requested alone, because it shows the size of pages and fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
     Wanted,
@@ -81,14 +82,14 @@ pub(super) enum First {
     Arrived,
 }
 
-/// A page that has no link to the path yet.
+/// A floating page, which has no link to the path yet.
 #[derive(Debug)]
 pub(super) struct Float {
     pub(super) ticket: u64,
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) listed: Listed,
-    /// Its last device is the last of all.
+    /// Whether its last device is the last of all.
     pub(super) ends_listing: bool,
 }
 
@@ -100,29 +101,30 @@ pub(super) struct Flight {
     pub(super) ask: Ask,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To read on.
+    /// Continues the path.
     Ahead,
-    /// To link a page that floats.
+    /// Links a floating page.
     Mend,
-    /// To find where the path ends now.
+    /// Finds where the path ends now.
     Hunt,
-    /// To show that nothing follows.
+    /// Shows that no device follows.
     End,
 }
 
-/// What one rule decides.
+/// The decision of one rule.
 pub(super) enum Decision {
     Request(Purpose, Ask),
     Wait,
-    /// The rule changed the state: the rules are gone through again.
+    /// The rule changed the state, so all rules are applied again.
     Again,
 }
 
 impl Chain {
-    /// A listing by pages of at most `size` devices, with up to `window` requests in flight and at most `most` in all.
+    /// Creates a listing by pages of at most `size` devices, with up to `window` requests in flight and at most `most`
+    /// in all.
     pub(super) fn new(size: u64, window: usize, most: u64) -> Self {
         let size = size.max(2);
         let overlap = 1 + size / 100;
@@ -157,14 +159,14 @@ impl Chain {
         }
     }
 
-    /// Takes another page size for one that the service honours.
+    /// Assumes that the service honours another page size.
     pub(super) fn least_cap(mut self, devices: u64) -> Self {
         self.least_cap = devices;
         self.served = devices;
         self
     }
 
-    /// Requests smaller pages, before the first one has come.
+    /// Requests smaller pages, before the first one has arrived.
     pub(super) fn shrink(&mut self, size: u64) {
         self.size = size;
         self.cap = size;
@@ -172,10 +174,10 @@ impl Chain {
         self.overlap = self.base_overlap;
     }
 
-    /// Returns the next request and its ticket, if one is to be sent now.
+    /// Returns the next request and its ticket, if one should be sent now.
     pub(super) fn want(&mut self) -> Option<(u64, Ask)> {
         loop {
-            // After a setback pages go one by one: more of them would only chase the same changes.
+            // After a setback, pages are requested one by one, because more of them would only chase the same changes.
             let room = if self.setbacks > 0 { 1 } else { self.window };
             if self.outcome.is_some() || self.first == First::InFlight || self.flying.len() >= room {
                 return None;
@@ -208,7 +210,7 @@ impl Chain {
         }
     }
 
-    /// Notes that no response will come for this ticket. What it would have shown is requested in other ways.
+    /// Records that no response will arrive for this ticket. Other requests will cover it.
     pub(super) fn lost(&mut self, ticket: u64) {
         let Some(flight) = self.land(ticket) else { return };
         if self.first == First::InFlight {
@@ -225,13 +227,13 @@ impl Chain {
         self.path.take()
     }
 
-    /// Takes the flight of a ticket. `None` if there is none, or none any more.
+    /// Removes and returns the flight of a ticket. `None` if there is none any more.
     pub(super) fn land(&mut self, ticket: u64) -> Option<Flight> {
         let place = self.flying.iter().position(|flight| flight.ticket == ticket)?;
         Some(self.flying.remove(place))
     }
 
-    /// Nothing is in flight and nothing floats: the next page follows the path, whatever was planned before.
+    /// If nothing is in flight and nothing floats, makes the next page follow the path, whatever was planned before.
     pub(super) fn idle(&mut self) {
         if self.flying.is_empty() && self.floats.is_empty() && self.outcome.is_none() {
             self.planned = self.end;
@@ -241,7 +243,7 @@ impl Chain {
         }
     }
 
-    /// Ends the listing with a proof, unless the order that all links rest on is not shown.
+    /// Ends the listing with a proof, unless the order that all links rest on is not proven.
     pub(super) fn prove(&mut self, order_matters: bool) {
         if order_matters && !self.order.is_shown(self.path.len()) {
             return self.fail(self.order.doubt());
@@ -250,13 +252,13 @@ impl Chain {
         self.outcome = Some(Outcome::Proven(Proof { requests: self.tickets, repairs: self.repairs }));
     }
 
-    /// Ends the listing without a proof, and says where a device may be missing.
+    /// Ends the listing without a proof, and records where a device may be missing.
     pub(super) fn fail(&mut self, why: Why) {
         let gaps = if why.doubts_order() { vec![Gap { after: None, before: None }] } else { self.gaps() };
         self.outcome = Some(Outcome::Incomplete { gaps, why });
     }
 
-    /// The gaps behind the path and behind each page that floats.
+    /// Returns the gaps after the path and after each floating page.
     fn gaps(&self) -> Vec<Gap> {
         let uuid = |device: Option<&Device>| device.map(|device| device.uuid().to_owned());
         let mut gaps = Vec::new();
@@ -272,7 +274,7 @@ impl Chain {
         gaps
     }
 
-    /// Notes by how much the devices had moved to the front, and overlaps the next pages by that much more.
+    /// Records how far the devices had moved to the front, and overlaps the next pages by that much more.
     pub(super) fn note_shift(&mut self, devices: u64) {
         if self.shifts.len() == 8 {
             self.shifts.pop_front();
@@ -290,8 +292,8 @@ impl Chain {
         (self.tickets, ask)
     }
 
-    /// Whether the requests are used up, or the attempts since the path last grew. The number of requests grows with what
-    /// is known of the fleet, so that a total that is far too large does not keep a listing going for ever.
+    /// Whether the requests are used up, or the attempts since the path last grew. The number of requests grows with
+    /// the known part of the fleet, so that a total that is far too large does not keep a listing running forever.
     fn is_exhausted(&self) -> bool {
         let devices = self.total.unwrap_or(0).max(self.end).max(self.path.len() as u64);
         let budget = 60_u64.saturating_add(devices.div_ceil(self.cap).saturating_mul(12));
@@ -302,7 +304,7 @@ impl Chain {
             || self.end_tries > MAX_TRIES
     }
 
-    /// Requests the page that follows what is planned, and overlaps it.
+    /// Requests the page that follows the planned ones and overlaps them.
     fn read_ahead(&mut self) -> Decision {
         if self.floats.len() >= self.window + 3 {
             return Decision::Wait;
@@ -316,8 +318,8 @@ impl Chain {
         Decision::Request(Purpose::Ahead, Ask::ascending(window))
     }
 
-    /// Requests a page that can show that nothing follows the path: in turn a page over its end, the first page in
-    /// descending order, and a search for where the path ends now.
+    /// Requests a page that can show that nothing follows the path. It alternates between a page over the end, the
+    /// first page in descending order, and a search for where the path ends now.
     fn seek_end(&mut self) -> Decision {
         if !self.flying.is_empty() || !self.floats.is_empty() {
             return Decision::Wait;

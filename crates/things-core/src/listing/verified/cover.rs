@@ -1,8 +1,8 @@
-//! Pages as windows over positions: which page overlaps what is known and reaches furthest beyond it.
+//! Pages as windows over positions: which page overlaps the known part and reaches furthest beyond it.
 //!
 //! Page `number` of size `size` covers the positions from `number * size` up to, not including, `(number + 1) * size`.
-//! Pages of one size tile the positions, so each boundary between two of them is in no page. Pages of changing sizes can
-//! overlap: pages 0 of 20, 1 of 19, 2 of 18 begin at 0, 19, 36 and end at 20, 38, 54.
+//! Pages of one size tile the positions, so no page contains the boundary between two of them. Pages of changing sizes
+//! can overlap: pages 0 of 20, 1 of 19, 2 of 18 begin at 0, 19, 36 and end at 20, 38, 54.
 
 /// A page as a window over positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Window {
         self.number.saturating_mul(self.size)
     }
 
-    /// The position behind its last device.
+    /// The position after its last device.
     pub(super) fn end(self) -> u64 {
         self.number.saturating_add(1).saturating_mul(self.size)
     }
@@ -44,11 +44,12 @@ pub(super) fn next_window(end: u64, overlap: u64, most: u64, total: Option<u64>)
     None
 }
 
-/// The page that begins at or before `limit` and reaches furthest beyond `end`; of equals the larger one.
+/// Returns the page that begins at or before `limit` and reaches furthest beyond `end`; of equal ones, the larger.
 fn furthest(limit: u64, end: u64, most: u64) -> Option<Window> {
     let mut best: Option<Window> = None;
     for size in (1..=most).rev() {
-        // A page that begins at or before the limit ends at most its size behind it. The smaller sizes reach less far.
+        // A page that begins at or before the limit ends at most its size after it, so the smaller sizes reach less
+        // far.
         if best.is_some_and(|best| best.end() >= limit.saturating_add(size)) {
             break;
         }
@@ -60,8 +61,8 @@ fn furthest(limit: u64, end: u64, most: u64) -> Option<Window> {
     best
 }
 
-/// Of the pages that begin at or before `limit` and end behind `goal`, the one that begins last: it brings the fewest
-/// devices a second time.
+/// Of the pages that begin at or before `limit` and end after `goal`, returns the one that begins last, because it
+/// repeats the fewest devices.
 fn latest(furthest: Window, limit: u64, goal: u64, most: u64) -> Window {
     let mut best = furthest;
     for size in (1..=most).rev() {
@@ -91,7 +92,7 @@ mod tests {
         Some(Window { number, size })
     }
 
-    /// The least common multiple of 1 up to `most`: the positions that no page spans are its multiples.
+    /// Returns the least common multiple of 1 up to `most`. No page spans its multiples.
     fn common_multiple(most: u64) -> u64 {
         fn divisor(a: u64, b: u64) -> u64 {
             if b == 0 { a } else { divisor(b, a % b) }
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_page_that_passes_the_total_begins_late() {
-        // All pages that pass position 100 and overlap by 2 or more: the last one to begin holds 3 devices, 98 is not a start.
+        // Of all pages that pass position 100 and overlap by 2 or more, the last one begins at 97: 98 is not a start.
         let found = next_window(100, 2, 100, Some(100)).unwrap();
         assert!(found.end() > 100 && found.start() <= 98);
         assert_eq!(found.start(), 98);
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_walk_costs_what_it_should() {
-        // Requests and devices of a fleet at rest, as a multiple of those of plain pages.
+        // Requests and devices of an unchanging fleet, as a multiple of those of plain pages.
         for (fleet, most, requests, devices) in [
             (2_000, 20, 1.36, 1.22),
             (2_000, 100, 1.15, 1.07),

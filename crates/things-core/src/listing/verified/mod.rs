@@ -1,36 +1,35 @@
-//! A listing that proves it is complete, over numbered pages of a fleet that may change while it is read.
+//! A listing that proves that it is complete, over numbered pages of a fleet that may change during the listing.
 //!
 //! # What is proven
 //!
-//! Two devices are *linked* if they stood next to each other in one response. The listing hands out the devices that can be
-//! reached from the start over links. If the links lead to the end, then **every device that was there from the first request
-//! to the last response is listed**. Moreover, each device that is listed was there at some moment in between, and each device
-//! that is not listed was absent at some moment. It is no snapshot: the moments differ.
+//! Two devices are *linked* if they were next to each other in one response. The listing returns the devices that can
+//! be reached from the start over links. If the links lead to the end, then **every device that existed from the first
+//! request to the last response is listed**. Moreover, each listed device existed at some moment in between, and each
+//! unlisted device was absent at some moment. This is not a snapshot, because the moments differ.
 //!
 //! # Why
 //!
-//! Devices are ordered by `uuid`, which is unique and never changes, so each device has one place. A device that is not on the
-//! path has its place between two devices that are linked. The response that linked them lists everything that was between
-//! them at that moment, and the device is not in it: it was absent.
+//! Devices are ordered by `uuid`, which is unique and never changes, so each device has one place. A device that is not
+//! on the path has its place between two linked devices. The response that linked them lists everything that was
+//! between them at that moment. The device is not in it, so it was absent.
 //!
-//! So any choice of pages, any order of responses and any retry keep the proof. Totals, positions and `last` only help to
-//! choose what to request next.
+//! So the proof holds for any choice of pages, any order of responses and any retry. Totals, positions and `last` only
+//! help to choose the next request.
 //!
 //! # What is assumed
 //!
-//! 1. A response lists what was there, in the order requested, without holes. This is what a database query does.
+//! 1. A response lists what existed, in the requested order, without holes. This is what a database query does.
 //! 2. `currentPage=0` begins at the very first device.
-//! 3. A response that holds fewer devices than the service would have given ends at the very last one. The service honours
+//! 3. A response with fewer devices than the service would have returned ends at the very last one. The service honours
 //!    page sizes up to 20, which is its documented default.
 //! 4. The order is by `uuid`. The devices show it: [`order`]. Otherwise nothing is proven.
 //!
-//! What cannot be proven, and what a cache or a replica that lags behind does to the proof, is in `ARCHITECTURE.md`.
+//! `ARCHITECTURE.md` describes what cannot be proven, and how a cache or a lagging replica affects the proof.
 //!
 //! # The files
 //!
-//! [`cover`] computes which pages overlap, [`chain`] and
-//! [`repair`] choose the next request, [`response`] and [`order`] reduce a response to
-//! facts, [`arrival`] draws the conclusions, [`path`] is the path, and [`outcome`] is how it ends.
+//! [`cover`] computes which pages overlap, [`chain`] and [`repair`] choose the next request, [`response`] and [`order`]
+//! reduce a response to facts, [`arrival`] draws the conclusions, [`path`] is the path, and [`outcome`] is the result.
 
 mod arrival;
 mod chain;
@@ -62,30 +61,31 @@ use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::session::Session;
 
-/// A listing that proves it is complete: a [`Feed`] of devices in the order of their `uuid`.
+/// A listing that proves that it is complete: a [`Feed`] of devices in the order of their `uuid`.
 ///
-/// Each item holds devices that follow the ones before without a gap. The feed ends without an error if and only if the proof
-/// succeeded; [`proof`](Self::proof) returns it then. A proof that fails is an error of the kind
-/// [`Incomplete`](ErrorKind::Incomplete), which is the last item.
+/// Each item holds devices that follow the previous ones without a gap. The feed ends without an error if and only if
+/// the proof succeeded; [`proof`](Self::proof) returns it then. If the proof fails, the last item is an error of the
+/// kind [`Incomplete`](ErrorKind::Incomplete).
 #[derive(Debug)]
 pub struct Verified {
     query: ListDevices,
     chain: Chain,
-    /// The request that was chosen before it was wanted: only so is it known whether the listing has come to its end.
+    /// The request that was chosen before it was wanted. Only this choice shows whether the listing has ended.
     next: Option<(u64, Ask)>,
-    /// The last total that the service gave.
+    /// The last total that the service reported.
     total: Option<u64>,
     failure: Option<Error>,
     finished: bool,
-    /// The defaults that the service refused, for all listings of the session.
+    /// The defaults that the service refused, shared by all listings of the session.
     refused: Arc<AtomicU8>,
 }
 
 impl Verified {
-    /// A listing with up to `window` pages in flight, from 1 to 64. It requests pages of changing sizes, up to the page size of
-    /// the query or 100.
+    /// Creates a listing with up to `window` pages in flight, from 1 to 64. It requests pages of changing sizes, up to
+    /// the page size of the query or 100.
     ///
-    /// The query cannot name an order: that is an error of the kind [`Input`](ErrorKind::Input), which is the first item.
+    /// The query must not name an order. If it does, the first item is an error of the kind
+    /// [`Input`](ErrorKind::Input).
     pub fn new(query: ListDevices, window: usize) -> Self {
         Self::begin(query, window, Limits::default().max_pages, Arc::default())
     }
@@ -100,20 +100,20 @@ impl Verified {
         Self { query: query.no_cache(), chain, next: None, total: None, failure, finished: false, refused }
     }
 
-    /// Vouches that the service orders devices by `uuid`, where the devices do not show it.
+    /// Vouches that the service orders devices by `uuid`, in case the devices do not show it.
     pub fn vouch_for_order(mut self) -> Self {
         self.chain.order.vouched = true;
         self
     }
 
-    /// Assumes that the service honours page sizes up to this one, instead of 20. If it caps sizes below that and does not say
-    /// so, a listing that is cut short is taken for complete.
+    /// Assumes that the service honours page sizes up to this one, instead of 20. If it caps sizes below that without
+    /// reporting it, an incomplete listing passes as complete.
     pub fn assume_page_size(mut self, devices: u32) -> Self {
         self.chain = self.chain.least_cap(devices.into());
         self
     }
 
-    /// Whether this listing handed a device with the same `uuid` out.
+    /// Whether this listing returned a device with the same `uuid`.
     pub fn has_listed(&self, device: &Device) -> bool {
         self.chain.path.contains(Identity::of(device.uuid()))
     }
@@ -126,7 +126,7 @@ impl Verified {
         }
     }
 
-    /// Takes a refusal of a request in.
+    /// Processes the refusal of a request.
     fn settle(&mut self, ticket: u64, error: Error) {
         if error.kind() != ErrorKind::BadRequest {
             self.failure = Some(error);
@@ -134,7 +134,8 @@ impl Verified {
         }
         let by_default = self.query.named_page_size().is_none() && self.chain.size > chain::LEAST_CAP;
         if ticket == 1 && by_default {
-            // The page size may be to blame. The documented default cannot be, so a second refusal is of the order.
+            // The page size may be the cause. The documented default cannot be, so a second refusal is due to the
+            // order.
             self.chain.lost(ticket);
             self.chain.shrink(chain::LEAST_CAP);
             return;
@@ -143,7 +144,7 @@ impl Verified {
     }
 }
 
-/// Why a listing cannot even begin.
+/// Returns the reason why a listing cannot start.
 fn refusal(query: &ListDevices, refused: &AtomicU8) -> Option<Error> {
     if query.names_order() {
         let why = "cannot be named for a listing that proves it is complete: it orders by uuid";
@@ -191,8 +192,8 @@ impl Feed for Verified {
             }
             Err(error) => self.settle(ticket.number(), error),
         }
-        // A driver takes what is ready, then sees what is wanted, and waits if there is neither. So that the listing may come to
-        // its end by wanting nothing more, what is wanted is decided now.
+        // A driver takes the ready items, then checks for wanted calls, and waits if there is neither. The next call is
+        // chosen now, so that a listing without one can end.
         if self.chain.flying.is_empty() && self.failure.is_none() {
             self.next = self.chain.want();
         }
@@ -242,7 +243,8 @@ impl DeviceFeed for Verified {
 }
 
 impl Session {
-    /// A listing that proves it is complete, with up to `window` pages in flight, within the limit of the configuration.
+    /// Creates a listing that proves that it is complete, with up to `window` pages in flight, within the limit of the
+    /// configuration.
     pub fn verified(&self, query: ListDevices, window: usize) -> Verified {
         let most = self.config().limits().max_pages;
         Verified::begin(query, window, most, Arc::clone(&self.shared.refused_defaults))

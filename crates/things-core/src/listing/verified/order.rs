@@ -1,14 +1,16 @@
-//! Is the order really the one that was requested?
+//! Checks whether the order is really the one that was requested.
 //!
-//! A service may ignore a `sortBy` that it does not know, and then it orders by name. Names repeat, and equal names may
-//! come in another order in each response. Pages that overlap by chance prove nothing then. So the order has to be shown:
+//! A service may ignore an unknown `sortBy` and order by name. Names are not unique, and equal names may be in another
+//! order in each response. Pages that overlap by chance prove nothing then. So the order must be shown in one of two
+//! ways:
 //!
-//! - by devices that ascend in an order in which databases are known to sort UUIDs, if the service says that it orders by
-//!   `uuid` or if there are [`ENOUGH`] of them;
-//! - or by a service that says so while its order is not known here, if the names show that it is not that of the names.
+//! - by devices that ascend in an order in which databases are known to sort UUIDs, if the service reports that it
+//!   orders by `uuid` or if there are [`ENOUGH`] of them;
+//! - by a service that reports `uuid` while its order is not known here, if the names show that it does not order by
+//!   name.
 //!
-//! What the service says is not enough alone. `sort` in a page of Spring is the order of the request, and a query that has
-//! an order of its own does not change it.
+//! The report of the service is not enough alone. `sort` in a page of Spring is the order of the request, and a query
+//! with an order of its own does not change it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,29 +20,29 @@ use crate::devices::{Device, Identity, SortEcho};
 /// The property that devices are ordered by.
 pub(super) const PROPERTY: &str = "uuid";
 
-/// So many devices do not ascend by chance: 8 devices do it once in 40,320 times.
+/// The number of devices that do not ascend by chance: 8 devices do so once in 40,320 times.
 const ENOUGH: usize = 8;
 
-/// In an order that is not that of the names, half of the names are smaller than the name in front. In the order of the names
-/// a few can be, because databases compare names in many ways: one in so many is not taken for a few.
+/// If the order is not by name, half of the names are smaller than the name before them. If it is by name, a few can
+/// be, because databases compare names in many ways. One in this many is more than a few.
 const FEW: usize = 8;
 
-/// What is known of the order.
+/// The evidence about the order.
 #[derive(Debug)]
 pub(super) struct OrderEvidence {
-    /// The caller vouches for the order.
+    /// Whether the caller vouches for the order.
     pub(super) vouched: bool,
-    /// A response named the property.
+    /// Whether a response named the property.
     echoed: bool,
-    /// Devices next to each other in one page.
+    /// The number of pairs of neighbouring devices in one page.
     neighbours: usize,
-    /// Those of them of which the second has the smaller name.
+    /// The number of these pairs of which the second device has the smaller name.
     descents: usize,
     /// For each known order of ids, whether all pages ascended in it.
     ascending: [bool; Key::ALL.len()],
-    /// The latest pages, to find two devices that come in one order and later in the other.
+    /// The latest pages, to find two devices that occur in one order and later in the other.
     recent: VecDeque<Vec<Identity>>,
-    /// How many pages are kept in `recent`.
+    /// The number of pages that are kept in `recent`.
     memory: usize,
 }
 
@@ -58,7 +60,7 @@ impl OrderEvidence {
         }
     }
 
-    /// Takes in what a response says about its order.
+    /// Records the order that a response reports.
     pub(super) fn hear(&mut self, echo: &SortEcho) -> Result<(), Why> {
         match echo {
             SortEcho::Silent => Ok(()),
@@ -71,7 +73,7 @@ impl OrderEvidence {
         }
     }
 
-    /// Takes in the devices of a page in ascending order.
+    /// Records the devices of a page in ascending order.
     pub(super) fn see(&mut self, devices: &[Device]) -> Result<(), Why> {
         for (key, ascending) in Key::ALL.into_iter().zip(&mut self.ascending) {
             *ascending = *ascending && key.ascends(devices);
@@ -83,13 +85,13 @@ impl OrderEvidence {
         }
         match self.echoed {
             _ if self.vouched || self.ascending.contains(&true) => Ok(()),
-            // Few neighbours show nothing yet.
+            // Few neighbours prove nothing yet.
             true if self.neighbours < ENOUGH * FEW || self.is_not_by_name() => Ok(()),
             _ => Err(self.doubt()),
         }
     }
 
-    /// Why the order is not shown.
+    /// Returns the reason why the order is not shown.
     pub(super) fn doubt(&self) -> Why {
         if self.echoed && !self.ascending.contains(&true) { Why::OrderNotKept } else { Why::OrderNotShown }
     }
@@ -135,20 +137,20 @@ impl OrderEvidence {
 /// The orders in which databases and languages are known to sort UUIDs.
 #[derive(Debug, Clone, Copy)]
 enum Key {
-    /// By the text without regard to case, which for a UUID is by its bytes (PostgreSQL, Oracle, MySQL).
+    /// Compares the text without case, which for a UUID is comparing its bytes (PostgreSQL, Oracle, MySQL).
     Text,
-    /// By the high 64 bits and then the low ones, both signed (`java.util.UUID`, H2).
+    /// Compares the high 64 bits and then the low ones, both signed (`java.util.UUID`, H2).
     Java,
-    /// By the last two groups, then by the bytes of the first three from back to front (SQL Server).
+    /// Compares the last two groups, then the bytes of the first three from back to front (SQL Server).
     SqlServer,
-    /// By the third group, the second, the first, then the rest (MySQL, `UUID_TO_BIN` with swapped time).
+    /// Compares the third group, the second, the first, then the rest (MySQL, `UUID_TO_BIN` with swapped time).
     MySqlSwapped,
 }
 
 impl Key {
     const ALL: [Self; 4] = [Self::Text, Self::Java, Self::SqlServer, Self::MySqlSwapped];
 
-    /// Whether each device comes behind the one before it.
+    /// Whether each device is greater than the one before it.
     fn ascends(self, devices: &[Device]) -> bool {
         let uuids = devices.iter().map(Device::uuid);
         match self {
@@ -159,7 +161,7 @@ impl Key {
         }
     }
 
-    /// The bytes of a UUID, such that comparing them byte by byte is this order.
+    /// Returns the bytes of a UUID, rearranged so that comparing them byte by byte produces this order.
     fn bytes(self, uuid: [u8; 16]) -> [u8; 16] {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = uuid;
         // Flipping the sign bit makes unsigned comparison the same as signed.
@@ -173,7 +175,7 @@ impl Key {
     }
 }
 
-/// The bytes of a UUID, with or without dashes, in any case.
+/// Returns the bytes of a UUID, with or without dashes, in any case.
 fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
     let mut bytes = [0; 16];
@@ -284,7 +286,7 @@ mod tests {
         assert!(!other.is_shown(8), "too few to tell");
         assert_eq!(other.see(&page(&mut (0..60).map(|name| name * 37 % 60))), Ok(()));
         assert!(other.is_shown(68));
-        // A database with an order of names of its own.
+        // A database with a custom order of names.
         let mut nearly = echoed();
         let names = (0..200).map(|name| if name % 20 == 19 { name - 2 } else { name });
         assert_eq!(nearly.see(&page(&mut names.into_iter())), Err(Why::OrderNotKept));

@@ -1,36 +1,37 @@
-//! How a listing that proves itself ends.
+//! The outcome of a verified listing.
 
 use std::fmt;
 
 use crate::devices::{Gap, Proof};
 
-/// How the proof came out.
+/// The result of the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     Proven(Proof),
     Incomplete { gaps: Vec<Gap>, why: Why },
 }
 
-/// Why a listing is not proven complete.
+/// The reason why a listing is not proven complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Why {
     /// Requests or attempts were used up.
     Tries { requests: u64 },
-    /// The caller allows no more pages.
+    /// The caller's limit on pages was reached.
     Limit { requests: u64 },
-    /// A response holds a device twice.
+    /// A response contains a device twice.
     Twice { uuid: String },
-    /// A response holds more devices than requested: sizes are rounded up, and then pages cannot be made to overlap.
+    /// A response contains more devices than requested. The service rounds sizes up, so pages cannot be made to
+    /// overlap.
     Size { requested: u64, listed: u64 },
-    /// A response is of another page than requested.
+    /// A response is for another page than requested.
     Number { requested: u64, listed: u64 },
-    /// The service says that it orders by another property, or by none.
+    /// The service reports that it orders by another property, or by none.
     OtherOrder { property: Option<String> },
-    /// Two devices came in one order, and later in the other.
+    /// Two devices occurred in one order, and later in the other.
     TwoOrders,
-    /// The service does not say what it orders by, and the devices came in no order that is known.
+    /// The service does not report its order, and the devices were in no known order.
     OrderNotShown,
-    /// The service says that it orders by `uuid`, and the devices came in no order of them that is known.
+    /// The service reports that it orders by `uuid`, and the devices were in no known order of them.
     OrderNotKept,
     /// The service refused a request with status 400.
     Refused { reason: String },
@@ -58,7 +59,7 @@ impl fmt::Display for Why {
             Self::Number { requested, listed } => {
                 write!(f, "page {requested} was requested and page {listed} came")
             }
-            // What is no plain name is not shown: it could be anything.
+            // A text that is not a plain name is not shown, because it could be anything.
             Self::OtherOrder { property: Some(property) } if is_plain(property) => {
                 write!(f, "the service ordered the devices by {property} instead of uuid")
             }

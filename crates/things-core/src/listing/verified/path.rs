@@ -1,11 +1,11 @@
-//! The path of links from the start of the listing: which devices are on it, and which of them are still to be taken.
+//! The path of links from the start of the listing: which devices are on it, and which of them were not taken yet.
 
 use std::collections::VecDeque;
 
 use super::response::Listed;
 use crate::devices::{Device, Identities, Identity};
 
-/// The devices that can be reached from the start over links. Two devices are linked if they stood next to each other in
+/// The devices that can be reached from the start over links. Two devices are linked if they were next to each other in
 /// one response.
 #[derive(Debug, Default)]
 pub(super) struct Path {
@@ -26,12 +26,12 @@ pub(super) struct Path {
 struct Waiting {
     id: Identity,
     device: Device,
-    /// The request that it came with.
+    /// The request that returned it.
     ticket: u64,
 }
 
 impl Path {
-    /// Makes room for so many devices in all.
+    /// Reserves room for this many devices in all.
     pub(super) fn reserve(&mut self, devices: u64) {
         self.seen.reserve(devices);
     }
@@ -40,7 +40,7 @@ impl Path {
         self.seen.len()
     }
 
-    /// How many devices were taken.
+    /// The number of devices that were taken.
     pub(super) fn taken(&self) -> usize {
         self.seen.len() - self.waiting.len()
     }
@@ -62,12 +62,12 @@ impl Path {
         [&self.head, &self.tail]
     }
 
-    /// The place of the first device that is on the path.
+    /// Returns the index of the first device that is on the path.
     pub(super) fn first_known(&self, ids: &[Identity]) -> Option<usize> {
         ids.iter().position(|id| self.seen.contains(*id))
     }
 
-    /// The place of the last device that is on the path.
+    /// Returns the index of the last device that is on the path.
     pub(super) fn last_known(&self, ids: &[Identity]) -> Option<usize> {
         ids.iter().rposition(|id| self.seen.contains(*id))
     }
@@ -81,7 +81,7 @@ impl Path {
 
     /// Adds the devices from `place` on, which are linked to the path, and returns whether one of them is new.
     ///
-    /// A device that came before, and that was not taken yet, is renewed if this request was sent later.
+    /// A device that occurred before and was not taken yet is replaced if this request was sent later.
     pub(super) fn extend(&mut self, listed: Listed, place: usize, ticket: u64) -> bool {
         let Listed { ids, devices } = listed;
         let mut new = false;

@@ -1,10 +1,10 @@
-//! What to request when a link is missing: a page over the boundary, or a search for where the path ends now.
+//! Chooses the request for a missing link: a page over the boundary, or a search for where the path ends now.
 
 use super::chain::{Chain, Decision, Flight, Purpose};
 use super::cover::{Window, window_over};
 use super::response::Ask;
 
-/// So many pages of growing size are requested to close one gap.
+/// The maximum number of pages of growing size that are requested to close one gap.
 const MAX_MENDS: u32 = 3;
 
 impl Chain {
@@ -18,8 +18,8 @@ impl Chain {
         !self.flying.iter().any(can_link)
     }
 
-    /// Requests a page over the boundary in front of the first page that floats. If three of growing size did not link it,
-    /// the pages that float are dropped, and the listing goes on from where the path ends now.
+    /// Requests a page over the boundary before the first floating page. If three pages of growing size did not link
+    /// it, the floating pages are dropped, and the listing continues from where the path ends now.
     pub(super) fn mend(&mut self) -> Decision {
         let Some((start, end)) = self.floats.first().map(|float| (float.start, float.end)) else {
             return Decision::Wait;
@@ -27,7 +27,7 @@ impl Chain {
         let tries = self.gap_tries;
         self.gap_tries += 1;
         if tries == 0 {
-            // The gap shows that the devices moved by more than the overlap.
+            // The gap shows that the devices moved further than the overlap.
             self.note_shift(2 * self.overlap);
         }
         if tries < MAX_MENDS
@@ -45,7 +45,7 @@ impl Chain {
         Decision::Again
     }
 
-    /// A page around the position `start`, which reaches further in both directions the more tries failed before.
+    /// Returns a page around the position `start`. It reaches further in both directions after each failed attempt.
     fn window_over_boundary(&self, start: u64, end: u64, tries: u32) -> Option<Window> {
         let mut left = (self.overlap.max(2) << tries).min(self.cap - 1).min(start).max(1);
         let mut right = (1 + u64::from(tries) * self.overlap).min(end.saturating_sub(start));
@@ -63,14 +63,13 @@ impl Chain {
         None
     }
 
-    /// Lets the end of the path be searched for: devices in front of it were added or removed, so it is at another position
-    /// than it was.
+    /// Starts a search for the end of the path. Devices before it were added or removed, so its position changed.
     pub(super) fn begin_hunt(&mut self) {
         let end = self.total.map_or(self.end, |total| total.min(self.end));
         self.hunt = Some((0, end.cast_signed()));
     }
 
-    /// Requests a page in the middle of the range, until nothing is left of it.
+    /// Requests a page in the middle of the range, until the range is empty.
     pub(super) fn hunt_between(&mut self, (low, high): (i64, i64)) -> Decision {
         if !self.flying.is_empty() {
             return Decision::Wait;

@@ -1,7 +1,7 @@
 //! Replays recorded schedules: the same requests, the same devices, the same outcome.
 //!
-//! `tests/listings/README.md` says what the records hold and how they were made. `THINGS_LISTINGS` names another file of
-//! the same form, to replay more of them.
+//! `tests/listings/README.md` describes the records and how they were made. `THINGS_LISTINGS` names another file of the
+//! same form, to replay more of them.
 
 use std::collections::HashSet;
 
@@ -23,12 +23,12 @@ struct Record {
     order_shown: bool,
     rounds: Vec<(Vec<Request>, Option<Arrival>)>,
     devices: Vec<Run>,
-    /// The devices that were there from the beginning to the end.
+    /// The devices that existed from the beginning to the end.
     stayed: Vec<Run>,
     outcome: Expected,
 }
 
-/// Number and size of a page in ascending order, or in descending order.
+/// The number and size of a page in ascending order, or in descending order.
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(untagged)]
 enum Request {
@@ -36,7 +36,7 @@ enum Request {
     Descending(u64, u64, String),
 }
 
-/// What happened next: a response, or that none will come.
+/// The next event: a response, or the loss of one.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Arrival {
@@ -45,7 +45,7 @@ enum Arrival {
     Lost((u64,)),
 }
 
-/// A device, or devices whose numbers follow each other.
+/// A device, or devices with consecutive numbers.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Run {
@@ -58,7 +58,7 @@ enum Run {
 enum Expected {
     /// Requests and repairs.
     Proven(u64, u64),
-    /// Why, and the gaps.
+    /// The reason, and the gaps.
     Incomplete(String, Vec<(Option<u64>, Option<u64>)>),
 }
 
@@ -86,7 +86,7 @@ fn page(arrival: &Arrival) -> Option<(u64, Page)> {
     Some((*ticket, Page::from_json(body.to_string().as_bytes()).unwrap()))
 }
 
-/// The words of the records for why a listing is incomplete.
+/// Returns the name in the records of the reason why a listing is incomplete.
 fn word(why: &Why) -> &'static str {
     match why {
         Why::Tries { .. } | Why::Limit { .. } => "tries",
@@ -120,7 +120,7 @@ fn outcome(chain: &Chain) -> Option<Expected> {
     })
 }
 
-/// Returns where the chain does something else than the record says.
+/// Returns the place where the chain differs from the record.
 fn replay(record: &Record) -> Result<(), String> {
     let mut chain = Chain::new(record.size, record.window, u64::MAX).least_cap(record.least_cap);
     chain.order.vouched = record.order_shown;

@@ -6,7 +6,7 @@ use super::cover::Window;
 use super::outcome::Why;
 use crate::devices::{Device, Identity, Page, Said, SortOrder};
 
-/// What to request.
+/// A request for a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ask {
     pub(super) order: SortOrder,
@@ -23,7 +23,7 @@ impl Ask {
     }
 }
 
-/// Totals beyond this are no hint of anything. The bound keeps all arithmetic on positions far from its limits.
+/// A larger total is ignored as a hint. The limit keeps all arithmetic on positions far from overflow.
 const LARGEST_TOTAL: u64 = 1 << 40;
 
 /// The response to a request.
@@ -32,11 +32,11 @@ pub(super) struct Response {
     pub(super) ticket: u64,
     pub(super) ask: Ask,
     pub(super) listed: Listed,
-    /// The place of each device.
+    /// The index of each device.
     pub(super) places: HashMap<Identity, usize>,
     pub(super) total: Option<u64>,
     pub(super) said: Said,
-    /// The size that the service names, if it is a cap: smaller than requested, and not smaller than the page.
+    /// The size that the service reports, if it is a cap: smaller than requested, and not smaller than the page.
     pub(super) named_cap: Option<u64>,
 }
 
@@ -52,7 +52,7 @@ impl Listed {
         self.ids.len() as u64
     }
 
-    /// Turns a page of the descending order round.
+    /// Reverses a page of the descending order.
     pub(super) fn reverse(&mut self) {
         self.ids.reverse();
         self.devices.reverse();
@@ -60,7 +60,7 @@ impl Listed {
 }
 
 impl Response {
-    /// Reads a page, or says why it cannot be part of any proof.
+    /// Reads a page, or returns why it cannot be part of any proof.
     pub(super) fn new(ticket: u64, ask: Ask, page: Page) -> Result<Self, Why> {
         let Window { number, size: asked } = ask.window;
         let ids: Vec<Identity> = page.devices.iter().map(|device| Identity::of(device.uuid())).collect();
@@ -83,16 +83,16 @@ impl Response {
         Ok(Self { ticket, ask, listed, places, total, said: page.said, named_cap })
     }
 
-    /// How many devices this page could have held.
+    /// The number of devices that this page could have held.
     pub(super) fn size(&self) -> u64 {
         self.named_cap.unwrap_or(self.ask.window.size)
     }
 
-    /// Whether the page holds fewer devices than the service would have given, if there were more: then it ends at the
-    /// very last device. `served` is a size that the service is known to give.
+    /// Whether the page holds fewer devices than the service would have returned if there were more. If so, it ends at
+    /// the very last device. `served` is a size that the service is known to return.
     ///
-    /// That a page says `last` proves nothing: Spring corrects totals by the page at hand, so a service that caps page
-    /// sizes and does not say so calls every page the last.
+    /// A page marked `last` proves nothing: Spring corrects totals by the current page, so a service that caps page
+    /// sizes without reporting it marks every page as the last.
     pub(super) fn ends_listing(&self, size: u64, served: u64) -> bool {
         self.listed.len() > 0 && self.is_short(size, served) && self.said.last != Some(false)
     }
@@ -101,7 +101,7 @@ impl Response {
         self.listed.len() < size.min(served)
     }
 
-    /// Whether this one page is the whole collection, in whatever order: it begins at one end and ends at the other.
+    /// Whether this one page is the whole collection, in any order: it begins at one end and ends at the other.
     pub(super) fn is_everything(&self, served: u64) -> bool {
         let empty = self.listed.len() == 0 && self.total.unwrap_or(0) == 0 && self.said.last != Some(false);
         self.ask.window.number == 0 && (empty || self.ends_listing(self.size(), served))

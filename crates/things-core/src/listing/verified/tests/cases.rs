@@ -1,4 +1,4 @@
-//! The cases that the algorithm was made for.
+//! The cases that the algorithm was designed for.
 
 use std::collections::HashSet;
 
@@ -125,7 +125,7 @@ fn another_order_proves_nothing() {
 
 #[test]
 fn an_order_that_is_not_known_is_enough_if_it_is_named_and_is_not_that_of_the_names() {
-    // The ids come in an order of the service's own, and so do the names.
+    // The service has an order of its own for ids and for names.
     let order: Vec<u32> = (0..60).map(|number| number * 37 % 60).collect();
     let listed = list(
         feed(20, 1),
@@ -143,8 +143,8 @@ fn an_order_that_is_not_known_is_enough_if_it_is_named_and_is_not_that_of_the_na
 
 #[test]
 fn an_order_that_is_only_named_is_not_believed() {
-    // The service orders by name and repeats the order of the request, as Spring does. A device that was not read yet is
-    // renamed, and comes to lie in front. Pages that overlap do not show that.
+    // The service orders by name and reports the order of the request, as Spring does. A device that was not read yet
+    // is renamed and moves to the front. Overlapping pages do not show that.
     let mut by_name: Vec<u32> = (0..60).map(|number| number * 37 % 60).collect();
     let listed = list(
         feed(20, 1),

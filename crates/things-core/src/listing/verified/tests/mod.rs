@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A service with numbered devices, and what it says about its pages.
+/// A service with numbered devices, and the values that its pages report.
 #[derive(Debug, Clone)]
 struct Service {
     fleet: BTreeSet<u32>,
-    /// The largest page.
+    /// The maximum page size.
     cap: usize,
     /// Whether `size`, `totalElements` and `last` are those of a page that was not capped.
     silent: bool,
@@ -22,7 +22,7 @@ struct Service {
     honours_descending: bool,
 }
 
-/// A request as it goes out.
+/// A request as sent.
 #[derive(Debug, Clone, Copy)]
 struct Request {
     number: usize,
@@ -98,16 +98,16 @@ fn request(operation: &ListDevices) -> Request {
     }
 }
 
-/// What came of a listing.
+/// The outcome of a listing.
 struct Listed {
     devices: Vec<u32>,
     requests: Vec<Request>,
-    /// Devices in all responses together.
+    /// The number of devices in all responses together.
     read: usize,
     end: Result<Proof, Error>,
 }
 
-/// Lists with `pick` choosing which response comes next, as a driver does: it waits only for a call in flight.
+/// Lists as a driver does, and waits only for a call in flight. `pick` chooses which response arrives next.
 fn list(
     mut feed: Verified,
     mut pick: impl FnMut(usize) -> usize,

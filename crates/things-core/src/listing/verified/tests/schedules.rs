@@ -6,14 +6,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// One thing that happens to the fleet.
+/// One change of the fleet.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Add(u32),
     Remove(usize),
-    /// Removes as many at the front as the next page overlaps.
+    /// Removes as many devices at the front as the next page overlaps.
     Shift(usize),
-    /// Removes the first devices of the page that is read next: the chain would have linked by them.
+    /// Removes the first devices of the next page, which the chain would have used as links.
     Anchors(usize),
 }
 
@@ -29,8 +29,8 @@ fn change() -> impl Strategy<Value = Change> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Whatever changes while it is read, a listing that is proven holds each device that was there all the time, and none
-    /// twice. It comes to an end.
+    /// Whatever changes during the listing, a proven listing holds each device that existed all the time, and none
+    /// twice. It always ends.
     #[test]
     fn a_proven_listing_misses_no_device_that_stayed(
         count in 0_u32..200, size in 8_u32..60, window in 1_usize..6, cap in 20_usize..80, silent: bool,
