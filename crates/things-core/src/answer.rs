@@ -15,25 +15,26 @@ use crate::asked::Asked;
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// The headers. Where the service repeats a secret or the access token, it is cut out.
+    /// The headers. If the service sends back a secret or the access token, it is redacted.
     pub headers: HeaderMap,
-    /// The body as it came, within the size bound. To print it, use [`redacted_body`](Self::redacted_body).
+    /// The body, unchanged and within the size limit. To print it, use [`redacted_body`](Self::redacted_body).
     pub body: Bytes,
-    /// The number of requests that were sent for it, without token requests.
+    /// The number of requests that were sent for the call, without token requests.
     pub attempts: u32,
-    /// The time that the whole call took, token and pauses included.
+    /// The time that the whole call took, including token and pauses.
     pub elapsed: Duration,
-    /// The request, for the error of a body that cannot be read, and for its secrets.
+    /// The request. The error of an unreadable body needs it, and redaction needs its secrets.
     pub(crate) asked: Option<Arc<Asked>>,
 }
 
 impl Answer {
-    /// A response that belongs to no call, to test an operation's [`decode`](crate::Operation::decode).
+    /// Creates a response without a call, to test an operation's [`decode`](crate::Operation::decode).
     pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
         Self { status, headers, body: body.into(), attempts: 1, elapsed: Duration::ZERO, asked: None }
     }
 
-    /// The body to print or log: where the service repeats the client's own secrets or its access token, they are cut out.
+    /// Returns the body to print or log. If the service sent back the client's secrets or its access token, they are
+    /// redacted.
     ///
     /// Everything else is returned byte for byte.
     pub fn redacted_body(&self) -> Bytes {

@@ -1,4 +1,4 @@
-//! What was requested of whom, and the error of a request that failed.
+//! The description of a request, and the error of a request that failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// One request of a call, and what its error has to say about the call.
+/// One request of a call, with the details that its error reports.
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
-    /// What the request is for.
+    /// The purpose of the request.
     pub(crate) stage: Stage,
     /// The number of requests that were sent for this stage.
     pub(crate) attempts: u32,
     /// When the call began.
     pub(crate) started: Moment,
-    /// How much time the call has in all.
+    /// The total time limit of the call.
     pub(crate) limit: Duration,
     pub(crate) replay: Replay,
     pub(crate) external_reference: Option<Arc<str>>,
@@ -39,10 +39,10 @@ pub(crate) struct Asked {
     pub(crate) redactor: Arc<Redactor>,
 }
 
-/// An error keeps no larger body: programs keep errors, and its message shows the start.
+/// An error does not keep a larger body, because programs keep errors, and its message shows the start anyway.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// What a call had not reached when its time ran out.
+/// The step that a call had not reached when its time ran out.
 #[derive(Clone, Copy)]
 pub(crate) enum Before {
     Start,
@@ -52,8 +52,8 @@ pub(crate) enum Before {
 }
 
 impl Asked {
-    /// The error of an exchange without a usable response. `out_of_time` means that the exchange had all the time that
-    /// the call had left.
+    /// Returns the error of an exchange without a usable response. `out_of_time` means that the exchange had all the
+    /// time that was left to the call.
     pub(crate) fn unanswered(
         &self,
         error: TransportError,
@@ -73,7 +73,7 @@ impl Asked {
         (failure, self.failed(error, failure, now))
     }
 
-    /// The error of a response that is not a success.
+    /// Returns the failure and the error of a response that is not a success.
     pub(crate) fn refusal(&self, response: Response<Bytes>, now: Moment) -> (Failure, Error) {
         let (mut parts, body) = response.into_parts();
         let wait = retry_after(&parts.headers, now);
@@ -82,7 +82,7 @@ impl Asked {
         let bytes = redactor.bytes(&body);
         // Overwrite the original if redaction made a copy.
         overwrite(body);
-        // A body that cannot be read is not kept: a secret in it could not be found.
+        // An unreadable body is not kept, because redaction could not find a secret in it.
         let unread = coding::text(&parts.headers, &bytes).err().filter(|no_text| no_text.at.is_none());
         let body = if unread.is_none() { Body::of(&parts.headers, bytes) } else { Body::default() };
         let meaning = Meaning::of(parts.status, self.stage, wait.is_some());
@@ -108,7 +108,8 @@ impl Asked {
         (failure, self.failed(error, failure, now))
     }
 
-    /// The error of a 2xx response whose body cannot be read. A token's response is not shown, because it may hold a token.
+    /// Returns the error of a 2xx response whose body cannot be read. It does not show a token response, because that
+    /// may hold a token.
     pub(crate) fn undecodable(
         &self,
         error: &DecodeError,
@@ -128,7 +129,7 @@ impl Asked {
                 self.complete(report, None, now);
             });
         }
-        // Whole secrets are cut out before a text is cut short.
+        // Redact whole secrets before the text is shortened.
         let mut message = error.to_string();
         redactor.text(&mut message);
         let mut message = shorten(message);
@@ -152,8 +153,8 @@ impl Asked {
         })
     }
 
-    /// The error of a call that the caller stopped. `unsent` is true if the step in hand was counted as an attempt but not
-    /// performed.
+    /// Returns the error of a call that the caller stopped. `unsent` is true if the current step was counted as an
+    /// attempt but not performed.
     pub(crate) fn cancelled(&self, unsent: bool, now: Moment) -> Error {
         Error::new(ErrorKind::Cancelled, self.stage, "the call was stopped").with(|report| {
             self.describe(report, now);
@@ -162,13 +163,13 @@ impl Asked {
         })
     }
 
-    /// The error of a call whose input cannot make a request.
+    /// Returns the error of a call with an invalid input.
     pub(crate) fn refused(input: InputError, replay: Replay) -> Error {
         Error::from(input)
             .with(|report| report.outcome = (replay == Replay::Never).then_some(Outcome::NotSent))
     }
 
-    /// The error of a call whose time ran out between two requests.
+    /// Returns the error of a call whose time ran out between two requests.
     pub(crate) fn out_of_time(&self, before: Before, now: Moment) -> Error {
         let limit = self.limit;
         let message = match before {
@@ -191,7 +192,7 @@ impl Asked {
         })
     }
 
-    /// The failure of a fetch that this call shares with others, as this call's own error.
+    /// Returns the failure of a fetch that this call shares with others, as an error of this call.
     pub(crate) fn shared(&self, error: Error, now: Moment) -> Error {
         error.with(|report| {
             report.outcome = self.outcome(None);
@@ -200,7 +201,8 @@ impl Asked {
         })
     }
 
-    /// The error of a call that may not be sent in time, because the service asked the session to wait that long.
+    /// Returns the error of a call that cannot be sent in time, because the service requested the session to wait that
+    /// long.
     pub(crate) fn held_back(&self, asked: Option<Error>, wait: Duration, stop: Stop, now: Moment) -> Error {
         let error = asked.unwrap_or_else(|| {
             Error::new(
@@ -220,14 +222,14 @@ impl Asked {
         error.with(|report| self.complete(report, Some(failure), now))
     }
 
-    /// Reports what was requested of whom, what the failure means for a call that must not be made twice, and what helps.
+    /// Adds the request, the outcome of a call that must not be made twice, and a hint to the report.
     fn complete(&self, report: &mut Report, failure: Option<Failure>, now: Moment) {
         self.describe(report, now);
         report.outcome = self.outcome(failure);
         report.hint = hint(report, self.customer.as_deref());
     }
 
-    /// Reports what was requested of whom, how often and how long.
+    /// Adds the request, the number of attempts and the elapsed time to the report.
     fn describe(&self, report: &mut Report, now: Moment) {
         report.stage = self.stage;
         report.asked = Some((self.method.clone(), without_query(&self.uri)));
@@ -236,7 +238,7 @@ impl Asked {
         report.external_reference = self.external_reference.as_deref().map(str::to_owned);
     }
 
-    /// The outcome of a call that must not be made twice.
+    /// Returns the outcome of a call that must not be made twice.
     fn outcome(&self, failure: Option<Failure>) -> Option<Outcome> {
         if self.replay != Replay::Never {
             return None;
@@ -246,7 +248,7 @@ impl Asked {
     }
 }
 
-/// A URL for an error or a log: its query may hold what must not be seen.
+/// Returns a URL without its query for an error or a log, because the query may hold secrets.
 pub(crate) fn without_query(uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or_default();
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();

@@ -11,23 +11,23 @@ use serde::ser::{Serialize, Serializer};
 use crate::coding;
 use crate::json::Json;
 
-/// The body of a response, as it came: nothing, JSON of any shape, or other bytes.
+/// The unchanged body of a response: nothing, JSON of any shape, or other bytes.
 ///
 /// Two bodies are equal if their bytes are equal.
 #[derive(Clone, Default)]
 pub struct Body {
     bytes: Bytes,
-    /// The part of the bytes that is JSON: without a byte order mark and the whitespace around it.
+    /// The range of the bytes that is JSON, without a byte order mark and without whitespace around it.
     json: Option<Range<usize>>,
 }
 
 impl Body {
-    /// Reads the bytes of a response.
+    /// Creates a body from the bytes of a response.
     pub fn read(bytes: &Bytes) -> Self {
         Self::of(&HeaderMap::new(), bytes.clone())
     }
 
-    /// Reads the body of a response with these headers: one that is compressed is no JSON.
+    /// Creates the body of a response with these headers. A compressed body is not JSON.
     pub(crate) fn of(headers: &HeaderMap, bytes: Bytes) -> Self {
         let json = coding::text(headers, &bytes).ok().and_then(|text| {
             let json = Json::read(text).ok()?.as_str();
@@ -42,12 +42,12 @@ impl Body {
         self.bytes.is_empty()
     }
 
-    /// The bytes as they came. Only gzip is unpacked, and in an error secrets are cut out.
+    /// The bytes, unchanged. Only gzip is unpacked, and in an error secrets are redacted.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The JSON. `None` if the body is no JSON, or JSON that is nested more than 127 levels deep.
+    /// The JSON. `None` if the body is not JSON, or is JSON nested more than 127 levels deep.
     pub fn json(&self) -> Option<Json<'_>> {
         let json = self.bytes.get(self.json.clone()?)?;
         std::str::from_utf8(json).ok().map(Json::of)
@@ -67,7 +67,7 @@ impl PartialEq for Body {
 
 impl Eq for Body {}
 
-/// JSON as it came, `null` for no body, and a string for anything else.
+/// Serialises JSON unchanged, no body as `null`, and anything else as a string.
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.json() {

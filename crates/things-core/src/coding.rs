@@ -1,7 +1,7 @@
-//! From the bytes of a response to its text: compression, byte order marks and character sets.
+//! Converts the bytes of a response to its text: compression, byte order marks and character sets.
 //!
-//! Every request says `Accept-Encoding: identity`, because a request that says nothing allows the server any coding
-//! (RFC 9110, section 12.5.3). A server that compresses all the same is understood if it uses gzip.
+//! Every request contains `Accept-Encoding: identity`, because a request without it allows the server any coding (RFC
+//! 9110, section 12.5.3). If a server compresses nevertheless, gzip is supported.
 
 use std::fmt;
 use std::io::Read;
@@ -13,12 +13,12 @@ use http::{HeaderMap, Response};
 
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// The two bytes that all of gzip begins with (RFC 1952, section 2.3.1).
+/// The first two bytes of all gzip data (RFC 1952, section 2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Unpacks the body of a response that is compressed with gzip. One that is damaged stays as it is, and so does a body in
+/// Unpacks the body of a response that is compressed with gzip. A damaged body stays unchanged, and so does a body in
 /// any other coding: [`text`] names it.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub(crate) fn unpacked(response: Response<Bytes>, limit: usize) -> Result<Respon
     let (mut parts, body) = response.into_parts();
     let plain = if body.starts_with(GZIP) { gunzip(&body, limit)? } else { Some(body.clone()) };
     let body = match plain {
-        // Where nothing is compressed, an HTTP library has unpacked the body and left the header.
+        // If nothing is compressed, an HTTP library has unpacked the body and kept the header.
         Some(plain) => {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.remove(CONTENT_LENGTH);
@@ -42,7 +42,7 @@ pub(crate) fn unpacked(response: Response<Bytes>, limit: usize) -> Result<Respon
     Ok(Response::from_parts(parts, body))
 }
 
-/// `None` if the bytes are not valid gzip.
+/// Returns the unpacked bytes, or `None` if the input is not valid gzip.
 fn gunzip(packed: &[u8], limit: usize) -> Result<Option<Bytes>, TransportError> {
     let mut plain = Vec::new();
     let mut reader = MultiGzDecoder::new(packed).take(limit as u64 + 1);
@@ -53,7 +53,7 @@ fn gunzip(packed: &[u8], limit: usize) -> Result<Option<Bytes>, TransportError> 
     }
 }
 
-/// The content coding of a response in lower case; `None` if its body is as it should be.
+/// Returns the content coding of a response in lower case, or `None` if its body is not encoded.
 fn coding(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_ENCODING).into_iter();
     let names: Vec<String> = values
@@ -65,11 +65,11 @@ fn coding(headers: &HeaderMap) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// Why a body is no text.
+/// The reason why a body is not text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoText {
     pub(crate) why: String,
-    /// The byte of the body that is the first not to be text, if it is a text up to there.
+    /// The offset in the body of the first byte that is not text, if the body is text up to there.
     pub(crate) at: Option<usize>,
 }
 
@@ -79,7 +79,7 @@ impl NoText {
     }
 }
 
-/// The text of a body, without a byte order mark. An empty body is an empty text.
+/// Returns the text of a body, without a byte order mark. An empty body is an empty text.
 ///
 /// # Errors
 ///
@@ -117,12 +117,12 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<&'a str, N
     })
 }
 
-/// By its byte order mark, or by the zero in the first character, which is ASCII in JSON.
+/// Detects UTF-16 by its byte order mark, or by the zero in the first character, which is ASCII in JSON.
 fn is_utf_16(body: &[u8]) -> bool {
     matches!(body, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, 1..=0xFF, ..] | [1..=0xFF, 0, ..])
 }
 
-/// The character set of the `Content-Type`, if it is named and is not UTF-8.
+/// Returns the character set of the `Content-Type`, if it is present and not UTF-8.
 fn charset(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
@@ -219,7 +219,7 @@ mod tests {
         for undecided in ["application/json", "application/json;charset=\"utf-8\"", "a;charset="] {
             assert_eq!(typed(undecided).why, "the response is not UTF-8", "{undecided}");
         }
-        // A header that is wrong about UTF-8 does no harm.
+        // A header that wrongly denies UTF-8 does no harm.
         let body = "{\"name\":\"Café\"}";
         assert_eq!(text(&headers(CONTENT_TYPE, "a; charset=latin1"), body.as_bytes()), Ok(body));
     }

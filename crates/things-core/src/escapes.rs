@@ -1,6 +1,6 @@
 //! Reads the escapes of JSON, URLs and XML in any text, and reports where each decoded byte came from.
 
-/// A way to write characters by other characters.
+/// An encoding that writes characters as other characters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Encoding {
     /// `\n`, `\/`, `\u00e9`, `\ud83d\ude00` (RFC 8259, section 7).
@@ -14,7 +14,7 @@ pub(crate) enum Encoding {
 impl Encoding {
     pub(crate) const ALL: [Self; 3] = [Self::Json, Self::Percent, Self::Xml];
 
-    /// The byte that begins an escape.
+    /// Returns the first byte of every escape.
     pub(crate) fn marker(self) -> u8 {
         match self {
             Self::Json => b'\\',
@@ -26,16 +26,16 @@ impl Encoding {
 
 /// A byte of a text, or an escape in it.
 pub(crate) struct Unit {
-    /// Where it begins in the text.
+    /// The offset of its start in the text.
     pub(crate) begin: usize,
-    /// Where it ends in the text.
+    /// The offset of its end in the text.
     pub(crate) end: usize,
     decoded: [u8; Self::MOST],
     length: usize,
 }
 
 impl Unit {
-    /// The most bytes that an escape stands for.
+    /// The maximum number of bytes that an escape stands for.
     pub(crate) const MOST: usize = 4;
 
     /// The bytes that it stands for.
@@ -44,7 +44,7 @@ impl Unit {
     }
 }
 
-/// The bytes and escapes of a text. Everything that is not a whole escape stands for itself.
+/// Returns the bytes and escapes of a text. Everything that is not a complete escape stands for itself.
 pub(crate) fn units(text: &[u8], encoding: Encoding) -> impl Iterator<Item = Unit> {
     let mut begin = 0;
     std::iter::from_fn(move || {
@@ -69,7 +69,7 @@ pub(crate) fn units(text: &[u8], encoding: Encoding) -> impl Iterator<Item = Uni
     })
 }
 
-/// The text without the escapes of XML, which HTML has too.
+/// Returns the text with the escapes of XML decoded, which HTML has too.
 pub(crate) fn unescape_xml(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     units(text.as_bytes(), Encoding::Xml).for_each(|unit| bytes.extend_from_slice(unit.bytes()));
@@ -81,7 +81,7 @@ enum Decoded {
     Char(char),
 }
 
-/// The escape that a text begins with, and its length.
+/// Returns the escape at the start of a text, and its length.
 fn escape(text: &[u8], encoding: Encoding) -> Option<(Decoded, usize)> {
     match encoding {
         Encoding::Json => json(text),
@@ -107,7 +107,7 @@ fn json(text: &[u8]) -> Option<(Decoded, usize)> {
     Some((Decoded::Char(char), 2))
 }
 
-/// `\u00e9`, or two of them that are the halves of a character.
+/// Decodes `\u00e9`, or two such escapes that are the halves of a character.
 fn json_unicode(text: &[u8]) -> Option<(Decoded, usize)> {
     let unit = hex(text.get(2..6)?)?;
     if let Some(char) = char::from_u32(unit) {
@@ -120,7 +120,7 @@ fn json_unicode(text: &[u8]) -> Option<(Decoded, usize)> {
 }
 
 fn xml(text: &[u8]) -> Option<(Decoded, usize)> {
-    /// No reference that matters is longer.
+    /// No relevant character reference is longer.
     const LONGEST: usize = 12;
     let end = text.iter().take(LONGEST).position(|byte| *byte == b';')?;
     let char = match text.get(1..end)? {

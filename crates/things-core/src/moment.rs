@@ -1,14 +1,14 @@
-//! Points in time, as a driver hands them to the core.
+//! Points in time, as a driver passes them to the core.
 
 use std::cmp::Ordering;
 use std::ops::Add;
 use std::time::{Duration, SystemTime};
 
-/// A point in time: what a driver's clocks say *now*.
+/// A point in time, read from a driver's clocks.
 ///
-/// The core never looks at a clock; every step is resumed with a `Moment`. It carries two readings:
-/// a monotonic one, by which all waiting and expiry is measured, and the wall clock, which only serves
-/// to read an HTTP date in `Retry-After` when the answer has no `Date` of its own.
+/// The core never reads a clock; every step is resumed with a `Moment`. It holds two readings. All waiting and expiry
+/// is measured by the monotonic one. The wall clock only serves to read an HTTP date in `Retry-After` if the response
+/// has no `Date`.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     monotonic: Duration,
@@ -16,9 +16,9 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// A moment that is `monotonic` after the driver's own start, at `wall` on the wall clock.
+    /// Creates a moment that is `monotonic` after the driver's start, at `wall` on the wall clock.
     ///
-    /// The start is the driver's choice, and must stay the same for all clones of one session.
+    /// The driver chooses the start, which must stay the same for all clones of one session.
     pub fn new(monotonic: Duration, wall: SystemTime) -> Self {
         Self { monotonic, wall }
     }
@@ -33,7 +33,7 @@ impl Moment {
         self.wall
     }
 
-    /// How long it is from `earlier` to this moment; zero if `earlier` is later.
+    /// Returns the time from `earlier` to this moment, or zero if `earlier` is later.
     pub fn since(self, earlier: Moment) -> Duration {
         self.monotonic.saturating_sub(earlier.monotonic)
     }
@@ -50,7 +50,7 @@ impl Add<Duration> for Moment {
     }
 }
 
-/// Moments are compared by the monotonic clock alone.
+/// Compares moments by the monotonic clock alone.
 impl PartialEq for Moment {
     fn eq(&self, other: &Self) -> bool {
         self.monotonic == other.monotonic

@@ -1,8 +1,8 @@
-//! Cuts secrets out of everything that a user may see.
+//! Redacts secrets in everything that a user may see.
 //!
-//! A service, a gateway or a debug page can repeat what it was sent, in any common encoding. Texts are searched as they
-//! came and are never parsed and printed again: a JSON body keeps the order of its fields and the digits of its numbers.
-//! A search takes linear time, and memory for a window of 64 KiB in addition to the text.
+//! A service, a gateway or a debug page can send back the request in any common encoding. Texts are searched unchanged,
+//! and are never parsed and printed again: a JSON body keeps the order of its fields and the digits of its numbers. A
+//! search takes linear time, and memory for a window of 64 KiB in addition to the text.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,33 +16,34 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::escapes::{Encoding, Unit, units};
 use crate::secret::{Secret, secret_json};
 
-/// Shorter secrets cannot be told from other text.
+/// Shorter secrets cannot be distinguished from other text.
 const SHORTEST: usize = 4;
 
 /// The same for the part of a base64 text that does not depend on the bytes around the secret.
 const SHORTEST_BASE64: usize = 8;
 
-/// The decoded bytes that are searched at a time.
+/// The number of decoded bytes that are searched at a time.
 const WINDOW: usize = 64 << 10;
 
 const CUT: &[u8] = b"[redacted]";
 
-/// The bytes that are shown on each side of a place.
+/// The number of bytes that are shown on each side of a place.
 const AROUND: usize = 60;
 
-/// No byte is written by more than this, as in `\u00e9`, `&#xE9;` or `&#00000041;`.
+/// The maximum number of bytes that encode one byte, as in `\u00e9`, `&#xE9;` or `&#00000041;`.
 const LONGEST_ESCAPE: usize = 12;
 
-/// The secrets of one request, in all forms in which a response can repeat them.
+/// The secrets of one request, in all forms in which a response can contain them.
 ///
 /// The forms are the secret itself, the secret in a JSON text, in base64 (alone or inside a longer text, such as the
-/// credentials of `Basic`), and in hexadecimal. Each is found in plain text, and with the escapes of JSON, of URLs and of XML.
+/// credentials of `Basic`), and in hexadecimal. Each is found in plain text, and with the escapes of JSON, of URLs and
+/// of XML.
 pub(crate) struct Redactor {
     forms: Vec<Zeroizing<Vec<u8>>>,
 }
 
-/// The redactors of a session. Each response needs one and all with the same access token need the same, so the last one is
-/// kept.
+/// The redactors of a session. Each response needs one, and all responses with the same access token need the same one,
+/// so the last one is kept.
 pub(crate) struct Redactors {
     secrets: Vec<Secret>,
     last: Mutex<Option<(Option<HeaderValue>, Arc<Redactor>)>>,
@@ -53,7 +54,8 @@ impl Redactors {
         Self { secrets, last: Mutex::default() }
     }
 
-    /// Cuts out what nothing of a request with this `Authorization` may show: the secrets of the session, and the access token.
+    /// Returns the redactor for a request with this `Authorization`. It redacts the secrets of the session and the
+    /// access token.
     pub(crate) fn of(&self, authorization: Option<&HeaderValue>) -> Arc<Redactor> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((same, redactor)) = &*last
@@ -77,12 +79,12 @@ impl Redactor {
         Self { forms }
     }
 
-    /// Cuts the secrets out of a body. A body without any is returned as it is.
+    /// Redacts the secrets in a body. A body without secrets is returned unchanged.
     pub(crate) fn bytes(&self, bytes: &Bytes) -> Bytes {
         self.cut(bytes).map_or_else(|| bytes.clone(), Bytes::from)
     }
 
-    /// Cuts the secrets out of a text.
+    /// Redacts the secrets in a text.
     pub(crate) fn text(&self, text: &mut String) {
         if let Some(clean) = self.cut(text.as_bytes()) {
             text.zeroize();
@@ -90,7 +92,7 @@ impl Redactor {
         }
     }
 
-    /// Cuts the secrets out of the values of headers.
+    /// Redacts the secrets in the values of headers.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) {
         for value in headers.values_mut() {
             if let Some(clean) = self.cut(value.as_bytes()) {
@@ -99,11 +101,11 @@ impl Redactor {
         }
     }
 
-    /// The bytes around a place of a body, without the secrets.
+    /// Returns the bytes around an offset in a body, without the secrets.
     pub(crate) fn near(&self, body: &[u8], place: usize) -> Bytes {
         let place = place.min(body.len());
         let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
-        // A secret that reaches into what is shown begins and ends within this distance, escaped as it may be.
+        // A secret that overlaps the shown part begins and ends within this distance, even if it is escaped.
         let margin = AROUND + longest * LONGEST_ESCAPE;
         let (start, end) = (place.saturating_sub(AROUND), place.saturating_add(AROUND).min(body.len()));
         let origin = place.saturating_sub(margin);
@@ -131,7 +133,7 @@ impl Redactor {
         found.sort_unstable();
         let (mut clean, mut kept) = (Vec::with_capacity(text.len() + CUT.len()), 0);
         for (begin, end) in found {
-            // An occurrence can overlap the one before.
+            // An occurrence can overlap the previous one.
             if begin >= kept {
                 clean.extend_from_slice(text.get(kept..begin).unwrap_or_default());
                 clean.extend_from_slice(CUT);
@@ -142,10 +144,10 @@ impl Redactor {
         Some(clean)
     }
 
-    /// The beginnings and ends of all occurrences.
+    /// Returns the start and end of all occurrences.
     fn places(&self, text: &[u8]) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        // Most headers are shorter than any secret, and there is a search for each form.
+        // Most headers are shorter than any secret, and each form needs its own search.
         for form in self.forms.iter().filter(|form| form.len() <= text.len()) {
             found.extend(memmem::find_iter(text, &***form).map(|at| (at, at + form.len())));
         }
@@ -157,11 +159,11 @@ impl Redactor {
         found
     }
 
-    /// The same with at least one escape of this encoding in it.
+    /// Finds the occurrences with at least one escape of this encoding.
     fn decoded_places(&self, text: &[u8], encoding: Encoding, found: &mut Vec<(usize, usize)>) {
         let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
         let window = WINDOW.max(4 * longest);
-        // They hold secrets, and must not move and leave a copy behind.
+        // The buffer holds secrets, so it must not move and leave a copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(window + Unit::MOST));
         let mut places = Vec::with_capacity(window + Unit::MOST);
         let mut units = units(text, encoding).peekable();
@@ -176,7 +178,7 @@ impl Redactor {
             for form in &self.forms {
                 for at in memmem::find_iter(&bytes, &***form) {
                     let ends = (places.get(at), places.get(at + form.len() - 1));
-                    // Without an escape in it, it was found already.
+                    // Without an escape, it has already been found.
                     if let (Some((begin, _)), Some((_, end))) = ends
                         && end - begin != form.len()
                     {
@@ -192,14 +194,14 @@ impl Redactor {
     }
 }
 
-/// The forms in which a text can occur in another.
+/// Returns the forms in which a text can occur in another.
 fn forms(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let json = secret_json(text);
     let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or_default();
     let mut forms = vec![Zeroizing::new(text.as_bytes().to_vec()), Zeroizing::new(inner.to_vec())];
     forms.push(Zeroizing::new(hex::encode(text).into_bytes()));
     forms.push(Zeroizing::new(hex::encode_upper(text).into_bytes()));
-    // The first characters depend on the bytes before the text, and the last ones on those after it.
+    // The first characters depend on the bytes before the text, and the last ones on the bytes after it.
     for (before, dependent) in [(0, 0), (1, 2), (2, 3)] {
         let mut bytes = Zeroizing::new(Vec::with_capacity(before + text.len()));
         bytes.resize(before, b'-');

@@ -1,4 +1,4 @@
-//! Text that must not be seen: it is masked in `Debug` and overwritten when dropped.
+//! Secret text, which is masked in `Debug` and overwritten when dropped.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Creates a secret from a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -46,7 +46,7 @@ pub(crate) fn secret_bytes(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(bytes))
 }
 
-/// A text as JSON writes it, in memory that is overwritten, and that does not move and leave a copy behind.
+/// Returns a text as JSON, in memory that is overwritten and that does not move and leave a copy behind.
 pub(crate) fn secret_json(text: &str) -> Zeroizing<Vec<u8>> {
     let mut json = Zeroizing::new(Vec::with_capacity(2 + 6 * text.len()));
     // A string always serialises, and a Vec takes all of it.
@@ -54,7 +54,7 @@ pub(crate) fn secret_json(text: &str) -> Zeroizing<Vec<u8>> {
     json
 }
 
-/// Overwrites bytes if nobody else has them.
+/// Overwrites bytes unless they are shared.
 pub(crate) fn overwrite(bytes: Bytes) {
     if let Ok(mut owned) = bytes.try_into_mut() {
         owned.zeroize();

@@ -1,4 +1,4 @@
-//! What the calls of one client share: its token, its context switches, its retry budget.
+//! The state that the calls of one client share: its token, its context switches, its retry budget.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,10 +18,10 @@ use crate::retry::RetryBudget;
 use crate::slot::Slot;
 use crate::token;
 
-/// The state behind a client. Clones share it; scopes made by [`for_customer`](Session::for_customer) and
-/// [`with_timeout`](Session::with_timeout) share it too.
+/// The state behind a client. Clones share it, and so do scopes made by [`for_customer`](Session::for_customer) and
+/// [`with_timeout`](Session::with_timeout).
 ///
-/// One token request is in flight at a time, ever: other calls wait for it, or keep the old token while it lives.
+/// At most one token request is in flight at a time. Other calls wait for it, or use the old token while it is valid.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) shared: Arc<Shared>,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) redactors: Redactors,
     pub(crate) token: Arc<Slot>,
     pub(crate) budget: RetryBudget,
-    /// How fast to send to GRIP, and to the API.
+    /// The pace of requests to GRIP, separate from that to the API.
     pub(crate) grip_pace: Pace,
     pub(crate) api_pace: Pace,
     /// The defaults of a listing that the service refused.
@@ -45,11 +45,11 @@ pub(crate) struct Shared {
     jitter: AtomicU64,
 }
 
-/// Most sub-customers whose context switch is remembered.
+/// Maximum number of sub-customers whose context switch is remembered.
 const MOST_CUSTOMERS: usize = 1_000;
 
 impl Session {
-    /// A session of its own. `seed` feeds the jitter of pauses and should differ from process to process.
+    /// Creates a session. `seed` determines the jitter of pauses and should differ from process to process.
     pub fn new(config: Config, seed: u64) -> Self {
         let customer = config.customer.clone();
         let timeout = config.limits.timeout;
@@ -68,11 +68,11 @@ impl Session {
         Self { shared: Arc::new(shared), customer, timeout, deadline: None }
     }
 
-    /// The same session, acting for a sub-customer: the context switch is made before the first call.
+    /// Returns the same session acting for a sub-customer. The context switch is made before the first call.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Input`](crate::ErrorKind::Input) if this cannot be the id of a customer.
+    /// Returns an error of the kind [`Input`](crate::ErrorKind::Input) if this is not a valid customer id.
     pub fn for_customer<C>(&self, id: C) -> Result<Self, Error>
     where
         C: TryInto<CustomerId>,
@@ -82,23 +82,23 @@ impl Session {
         Ok(Self { customer, ..self.clone() })
     }
 
-    /// The same session, acting for no sub-customer.
+    /// Returns the same session acting for no sub-customer.
     #[must_use]
     pub fn without_customer(&self) -> Self {
         Self { customer: None, ..self.clone() }
     }
 
-    /// The same session with another time for a whole call.
+    /// Returns the same session with another time limit for a whole call.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
     }
 
-    /// The same session with one deadline for all its calls together, such as the pages of a listing.
+    /// Returns the same session with one deadline for all its calls together, such as the pages of a listing.
     pub fn with_deadline(&self, deadline: Moment) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
-    /// The same session with other times: one for each call, and a deadline for all of them together.
+    /// Returns the same session with other limits: one for each call, and a deadline for all of them together.
     #[must_use]
     pub fn within(mut self, timeout: Option<Duration>, deadline: Option<Moment>) -> Self {
         self.timeout = timeout.unwrap_or(self.timeout);
@@ -127,10 +127,10 @@ impl fmt::Debug for Session {
 }
 
 impl Shared {
-    /// The context switch of a customer.
+    /// Returns the context switch of a customer.
     ///
-    /// Ids can come from outside, so their number is bounded: where there are many, those that are of no use go first, and
-    /// then any that no call holds. A context switch that was forgotten is done again.
+    /// Ids can come from outside, so their number is limited. If there are too many, unused ones are removed first, and
+    /// then any that no call holds. A context switch that was removed is made again.
     pub(crate) fn switch(&self, customer: &CustomerId, now: Moment) -> Arc<Slot> {
         let mut switches = self.switches.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = switches.get(customer) {
@@ -145,7 +145,8 @@ impl Shared {
         Arc::clone(switches.entry(customer.clone()).or_default())
     }
 
-    /// The next number from 0 to 1 of a SplitMix64 sequence: good enough to spread pauses, and the same for one seed.
+    /// Returns the next number from 0 to 1 of a SplitMix64 sequence. It is good enough to spread pauses, and repeatable
+    /// by seed.
     pub(crate) fn jitter(&self) -> f64 {
         let mut z = self.jitter.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn jitter_is_the_splitmix64_sequence_of_the_seed() {
         let session = session();
-        // What SplitMix64 is known to give for the seed 0, after the seed's own number.
+        // The known output of SplitMix64 for the seed 0, after the seed's own number.
         for number in [0, 0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F_u64] {
             let jitter = session.shared.jitter();
             assert_eq!(jitter, (number >> 11) as f64 * 2_f64.powi(-53));

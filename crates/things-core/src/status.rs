@@ -1,8 +1,8 @@
-//! The response codes of KPN Things and GRIP: what each one means.
+//! The meaning of each response code of KPN Things and GRIP.
 //!
-//! This is the one table of them. The kind of an error, whether a retry can help, and the outcome of a downlink all follow
-//! from [`Meaning`]. The API documents 200, 201, 204, 302, 400 and 403 (KPN's beta API documentation); all other
-//! codes mean what HTTP says (RFC 9110, RFC 6585).
+//! This is the only table of them. The kind of an error, whether a retry can help, and the outcome of a downlink all
+//! follow from [`Meaning`]. The API documents 200, 201, 204, 302, 400 and 403 (KPN's beta API documentation). All other
+//! codes have the meaning that HTTP defines (RFC 9110, RFC 6585).
 //!
 //! | status | from | meaning | retry | the service acted |
 //! |---|---|---|---|---|
@@ -22,7 +22,7 @@ use http::StatusCode;
 
 use crate::stage::Stage;
 
-/// What a status means, by the table of this module.
+/// The meaning of a status, by the table of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Success,
@@ -50,7 +50,7 @@ pub(crate) enum Retry {
 }
 
 impl Meaning {
-    /// Looks a status up. `asked_to_wait` is whether the response has a `Retry-After`.
+    /// Returns the meaning of a status. `asked_to_wait` is whether the response has a `Retry-After`.
     pub(crate) fn of(status: StatusCode, stage: Stage, asked_to_wait: bool) -> Self {
         match status.as_u16() {
             200..=299 => Self::Success,
@@ -77,15 +77,15 @@ impl Meaning {
         }
     }
 
-    /// Whether the service had no room for the request at the time.
+    /// Whether the service temporarily had no room for the request.
     pub(crate) fn is_throttled(self) -> bool {
         matches!(self, Self::RateLimited | Self::Busy)
     }
 
     /// Whether the service may have acted on the request.
     ///
-    /// HTTP says of a client error that the request was refused, and a 302 is the documented rejection of a token. 408 is
-    /// the exception: gateways send it after they forwarded the request.
+    /// In HTTP, a client error means that the request was refused, and a 302 is the documented rejection of a token.
+    /// 408 is the exception, because gateways send it after they forwarded the request.
     pub(crate) fn may_have_acted(self) -> bool {
         match self {
             Self::TokenRejected

@@ -1,7 +1,8 @@
-//! `POST {gripBaseUrl}/v2/{tenantId}/oidc/idp/c1/token`: an access token from GRIP, KPN's identity service.
+//! `POST {gripBaseUrl}/v2/{tenantId}/oidc/idp/c1/token` returns an access token from GRIP, KPN's identity service.
 //!
-//! JSON both ways; grant type `client_credentials`, no scope, no refresh token (KPN's documentation; the path is
-//! seen in public integrations). Whether `expires_in` is a number is unknown: number, numeric string and absence are read.
+//! JSON both ways; grant type `client_credentials`, no scope, no refresh token (KPN's documentation; public
+//! integrations show the path). Whether `expires_in` is a number is unknown: number, numeric string and absence are
+//! accepted.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,22 +20,22 @@ use crate::moment::Moment;
 use crate::secret::secret_bytes;
 use crate::slot::Life;
 
-/// A token lives one hour (KPN's documentation), where the answer does not say.
+/// A token is valid for one hour (KPN's documentation), unless the response specifies another time.
 const DOCUMENTED_LIFE: Duration = Duration::from_secs(3600);
 
-/// Lives outside these bounds are taken for a mistake of the server: a shorter one would cost a token
-/// request a call, and a longer one would never be refreshed.
+/// A lifetime outside these limits counts as a mistake of the server: a shorter one would cost a token request per
+/// call, and a longer one would never be refreshed.
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// No server takes a header of this size, and a larger text would only take memory.
+/// No server accepts a header of this size, and a larger text would only take memory.
 const LONGEST_TOKEN: usize = 64 << 10;
 
-/// The fields that an error names, and the characters of each.
+/// The maximum number of fields that an error names, and of characters of each.
 const MOST_NAMES: usize = 10;
 const LONGEST_NAME: usize = 40;
 
-/// The body of the token request.
+/// Returns the body of the token request.
 pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -49,21 +50,21 @@ pub(crate) fn request_body(credentials: &Credentials) -> Bytes {
         client_id: &credentials.key_id,
         client_secret: credentials.key_secret.expose(),
     };
-    // Large enough that the buffer does not move and leave a copy of the secret behind.
+    // The buffer is large enough not to move and leave a copy of the secret behind.
     let mut bytes = Vec::with_capacity(most_bytes([body.audience, body.client_id, body.client_secret]));
-    // Four strings always serialise, and a Vec takes all of them.
+    // Four strings always serialise, and a Vec accepts all of them.
     let _ = serde_json::to_writer(&mut bytes, &body);
     secret_bytes(bytes)
 }
 
-/// More than the body of a token request can take: JSON writes a byte in six at most.
+/// Returns more bytes than the body of a token request can take: JSON writes a byte as six at most.
 fn most_bytes(texts: [&str; 3]) -> usize {
     128 + 6 * texts.map(str::len).iter().sum::<usize>()
 }
 
-/// Reads a token response: the `Authorization` header that it makes, and how long it lives.
+/// Reads a token response. Returns the `Authorization` header for the token, and the token's lifetime.
 ///
-/// No value of the response is in the error.
+/// The error contains no value of the response.
 pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<(HeaderValue, Duration), DecodeError> {
     let text = coding::text(headers, body).map_err(|no_text| no_token(no_text.why))?;
     let mut scanner = Scanner::new(text);
@@ -106,7 +107,7 @@ fn no_token(why: impl fmt::Display) -> DecodeError {
     DecodeError::new(format_args!("not a token: {why}"))
 }
 
-/// Names the fields that are there in place of the token.
+/// Names the fields that the response has instead of the token.
 fn no_access_token(names: &[Token<'_>]) -> String {
     if names.is_empty() {
         return "there is no field in it".to_owned();
@@ -119,7 +120,7 @@ fn no_access_token(names: &[Token<'_>]) -> String {
     format!("there is no text access_token in it; its fields are {}", names.join(", "))
 }
 
-/// How long a token lives, whatever shape `expires_in` has.
+/// Returns the lifetime of a token, whatever the shape of `expires_in`.
 fn life(expires_in: Token<'_>) -> Duration {
     let text = expires_in.text();
     let number = match (&text, expires_in.kind()) {
@@ -139,7 +140,7 @@ fn life_of(seconds: Option<f64>) -> Duration {
     }
 }
 
-/// When a token fetched now is due: at 70 to 80 % of its life, by a jitter from 0 to 1.
+/// Returns when a token fetched now is due: at 70 to 80 % of its lifetime, by a jitter from 0 to 1.
 pub(crate) fn schedule(life: Duration, now: Moment, jitter: f64) -> Life {
     Life { refresh_at: now + life.mul_f64(0.8 - 0.1 * jitter.clamp(0.0, 1.0)), expires_at: now + life }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// An argument that cannot be right, refused before anything is sent.
+/// An invalid argument, rejected before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
     what: &'static str,
@@ -18,12 +18,12 @@ pub struct InputError {
 }
 
 impl InputError {
-    /// `what` is the name of the value, `why` a clause such as "is empty".
+    /// Creates an error. `what` is the name of the value, `why` a clause such as "is empty".
     pub(crate) fn new(what: &'static str, why: impl Into<String>) -> Self {
         Self { what, why: why.into() }
     }
 
-    /// Adds the place of a SenML record, from 0, that the value is in. The message counts from 1.
+    /// Adds the index of the SenML record with the value, from 0. The message counts from 1.
     pub(crate) fn of_record(self, place: usize) -> Self {
         Self { why: format!("of SenML record {} {}", place + 1, self.why), ..self }
     }
@@ -56,14 +56,15 @@ pub(crate) fn encode_segment(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, COMPONENT)
 }
 
-/// Refuses what cannot be an id or a secret of the service: empty, or with something that only copying puts there.
+/// Rejects a text that cannot be an id or a secret of the service: empty, or with an artefact of copying.
 ///
-/// Ids are opaque otherwise: nothing is assumed of their alphabet or length.
+/// Apart from that, ids are opaque: nothing is assumed about their alphabet or length.
 pub(crate) fn check_opaque(what: &'static str, text: &str) -> Result<(), InputError> {
     paste::flaw(text).map_or(Ok(()), |why| Err(InputError::new(what, why)))
 }
 
-/// Refuses what cannot be an address, for the same reasons as [`check_opaque`]. The error is a clause after the name.
+/// Rejects a text that cannot be an address, for the same reasons as [`check_opaque`]. The error is a clause that
+/// follows the name.
 pub(crate) fn check_address(text: &str) -> Result<(), String> {
     let within = || {
         paste::placeholder_within(text)
@@ -72,7 +73,7 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
     paste::flaw(text).or_else(within).map_or(Ok(()), Err)
 }
 
-/// Refuses what is no text of a user's own: empty, blank at an end, or with control characters. Unlike an id it may hold any
+/// Rejects an invalid free text: empty, blank at an end, or with control characters. Unlike an id, it may hold any
 /// character that can be part of a text, such as the joiner inside an emoji.
 pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), InputError> {
     let control = text.chars().any(char::is_control);
@@ -83,7 +84,7 @@ pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), InputErro
     Ok(())
 }
 
-/// Refuses a path, or a URL with one, that HTTP libraries read in different ways or that could leave the base URL.
+/// Rejects a path, or a URL with one, that HTTP libraries read in different ways or that could leave the base URL.
 pub(crate) fn check_target(target: &str) -> Result<(), InputError> {
     let refuse = |why: &str| Err(InputError::new("path", why));
     if target.chars().any(|char| char.is_control() || matches!(char, '\\' | '#')) {
@@ -96,12 +97,12 @@ pub(crate) fn check_target(target: &str) -> Result<(), InputError> {
     Ok(())
 }
 
-/// A `User-Agent` of the caller's own (RFC 9110, section 10.1.5), such as `my-app/1.2 (+https://example.com)`.
+/// Checks a custom `User-Agent` (RFC 9110, section 10.1.5), such as `my-app/1.2 (+https://example.com)`.
 pub(crate) fn check_products(text: &str) -> Result<(), InputError> {
     product::check(text).map_err(|why| InputError::new("user agent", why))
 }
 
-/// Refuses, beyond [`check_opaque`], what would not stay inside its path segment or its header value.
+/// Rejects, in addition to [`check_opaque`], a text that would not stay inside its path segment or its header value.
 pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputError> {
     check_opaque(what, text)?;
     if text == "." || text == ".." {
@@ -116,8 +117,8 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
     }
 }
 
-/// A header value of a user: visible ASCII and blanks only, so that it can neither end its line nor be misread. HTTP allows an
-/// empty one. The error is a clause after the name.
+/// Returns a custom header value: visible ASCII and blanks only, so that it can neither end its line nor be misread.
+/// HTTP allows an empty value. The error is a clause that follows the name.
 pub(crate) fn header_value(value: Bytes) -> Result<HeaderValue, String> {
     if [value.first(), value.last()].into_iter().flatten().any(u8::is_ascii_whitespace) {
         return Err("starts or ends with a blank or a line break".into());

@@ -1,8 +1,8 @@
-//! What copying leaves in a value: quotes, blanks, invisible characters, placeholders that nobody replaced.
+//! Detects artefacts of copying in a value: quotes, blanks, invisible characters, placeholders that nobody replaced.
 
-/// What is wrong with a text that somebody copied, as a clause after its name. Never shows the text.
+/// Describes the flaw in a text that a user copied, as a clause that follows its name. Never shows the text.
 ///
-/// No id, secret or address of KPN can hold any of this, so it is refused in place of being sent and rejected.
+/// No id, secret or address of KPN can contain any of these, so the text is rejected here instead of by the service.
 pub(super) fn flaw(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("is empty".into());
@@ -36,7 +36,7 @@ pub(super) fn flaw(text: &str) -> Option<String> {
     placeholder(text).map(|kind| format!("is a placeholder ({kind}): put the value in its place"))
 }
 
-/// The placeholder that a whole text is, as it is written.
+/// Returns the placeholder that makes up the whole text, as written.
 fn placeholder(text: &str) -> Option<&'static str> {
     [("<", ">", "<...>"), ("${", "}", "${...}"), ("{{", "}}", "{{...}}")]
         .into_iter()
@@ -44,7 +44,7 @@ fn placeholder(text: &str) -> Option<&'static str> {
         .map(|(_, _, kind)| kind)
 }
 
-/// The placeholder that is somewhere in a text, as it is written.
+/// Returns the placeholder that occurs in a text, as written.
 pub(super) fn placeholder_within(text: &str) -> Option<&'static str> {
     [("<", ">", "<...>"), ("${", "}", "${...}"), ("{{", "}}", "{{...}}")]
         .into_iter()
@@ -52,7 +52,7 @@ pub(super) fn placeholder_within(text: &str) -> Option<&'static str> {
         .map(|(_, _, kind)| kind)
 }
 
-/// The quotes that a text is in.
+/// Returns the quotes around a text.
 fn quoted(text: &str) -> Option<char> {
     let quote = text.chars().next().filter(|char| matches!(char, '"' | '\'' | '`'))?;
     (text.len() > 1 && text.ends_with(quote)).then_some(quote)
@@ -62,8 +62,8 @@ fn find(text: &str, wrong: impl Fn(char) -> bool) -> Option<(usize, char)> {
     text.chars().enumerate().find(|(_, char)| wrong(*char)).map(|(place, char)| (place + 1, char))
 }
 
-/// The name of a character that no screen shows: control and format characters (Unicode categories Cc and Cf), and every
-/// blank but the ordinary one.
+/// Returns the name of an invisible character: control and format characters (Unicode categories Cc and Cf), and every
+/// blank except the ordinary one.
 fn unseen(char: char) -> Option<&'static str> {
     Some(match char {
         '\t' => "a tab",
@@ -97,7 +97,7 @@ fn unseen(char: char) -> Option<&'static str> {
     })
 }
 
-/// The name of a character that word processors write for another one, and that one.
+/// Returns the name of a character that word processors substitute for another one, and that other one.
 fn lookalike(char: char) -> Option<(&'static str, &'static str)> {
     Some(match char {
         '\u{2010}' | '\u{2011}' => ("a typographic hyphen", "'-'"),

@@ -1,6 +1,6 @@
 //! `User-Agent = product *( RWS ( product / comment ) )`, `product = token [ "/" token ]` (RFC 9110, section 10.1.5).
 
-/// Checks a list of products and comments. The error is a clause after the name.
+/// Checks a list of products and comments. The error is a clause that follows the name.
 pub(super) fn check(text: &str) -> Result<(), String> {
     const EXAMPLE: &str = "give a product and its version, such as my-app/1.2";
     if text.is_empty() {
@@ -9,7 +9,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     let mut rest = text;
     loop {
         rest = match rest.strip_prefix('(') {
-            // The first is a product, because it names the program.
+            // The first item must be a product, because it names the program.
             Some(_) if rest.len() == text.len() => return Err(format!("starts with a comment: {EXAMPLE}")),
             Some(comment) => {
                 let (inside, rest) = comment.split_once(')').ok_or("has a comment without its ')'")?;
