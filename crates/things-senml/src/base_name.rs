@@ -11,20 +11,20 @@ use crate::error::{Error, ErrorKind};
 pub struct BaseName(String);
 
 impl BaseName {
-    /// The base name of a LoRaWAN device, from the 8 bytes of its DevEUI, most significant first.
+    /// Creates the base name of a LoRaWAN device from the 8 bytes of its DevEUI, most significant first.
     ///
     /// The hex digits are upper case, as in every message of KPN.
     pub fn dev_eui(bytes: [u8; 8]) -> Self {
         Self(format!("urn:dev:DEVEUI:{:016X}:", u64::from_be_bytes(bytes)))
     }
 
-    /// The base name of a cellular device.
+    /// Creates the base name of a cellular device.
     ///
     /// An IMEI has 15 digits, 14 without its check digit, or 16 with a software version.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Imei`] if the text is not 14 to 16 digits.
+    /// Returns [`ErrorKind::Imei`] if the text is not 14 to 16 digits.
     pub fn imei(imei: &str) -> Result<Self, Error> {
         if !(14..=16).contains(&imei.len()) || !imei.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::new(ErrorKind::Imei, "IMEI", "is not 14 to 16 digits"));
@@ -32,21 +32,21 @@ impl BaseName {
         Ok(Self(format!("urn:dev:IMEI:{imei}:")))
     }
 
-    /// The base name of a device by its UUID at KPN Things.
+    /// Creates the base name of a device from its UUID at KPN Things.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Name`] if the text has characters that RFC 8428 does not allow in a name.
+    /// Returns [`ErrorKind::Name`] if the text has characters that RFC 8428 does not allow in a name.
     pub fn device_uuid(uuid: &str) -> Result<Self, Error> {
         Self::new(format!("urn:dev:DVNUUID:{uuid}:"))
     }
 
-    /// A custom base name, which is written as it is.
+    /// Creates a custom base name, which is written unchanged.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Name`] if the text is empty, does not start with a letter or digit, or has characters other than
-    /// letters, digits and `-:./_`.
+    /// Returns [`ErrorKind::Name`] if the text is empty, does not start with a letter or digit, or has characters other
+    /// than letters, digits and `-:./_`.
     pub fn new(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         match check_full(&name) {
@@ -67,7 +67,7 @@ impl fmt::Display for BaseName {
     }
 }
 
-/// Checks a name that has no base name in front.
+/// Checks a name without a base name before it.
 pub(crate) fn check_full(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("is empty".into());

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// An error in SenML.
 ///
-/// The message says what is wrong, where, and what to do. It never shows a value.
+/// The message describes what is wrong, where, and what to do. It never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
@@ -15,7 +15,7 @@ pub struct Error {
     field: Option<String>,
 }
 
-/// What is wrong.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -27,7 +27,7 @@ pub enum ErrorKind {
     Empty,
     /// An item of the array is not an object.
     NotAnObject,
-    /// A field has a value of another type than RFC 8428 says.
+    /// A field has a value of a type other than RFC 8428 requires.
     FieldType,
     /// A record has a field twice.
     DuplicateField,
@@ -45,19 +45,19 @@ pub enum ErrorKind {
     HalfSurrogate,
     /// The JSON of a pack has more than [`Pack::MAX_BYTES`](crate::Pack::MAX_BYTES).
     TooLarge,
-    /// The JSON of a pack has more levels than [`Pack::MAX_DEPTH`](crate::Pack::MAX_DEPTH).
+    /// The JSON of a pack is nested more deeply than [`Pack::MAX_DEPTH`](crate::Pack::MAX_DEPTH).
     TooDeep,
     /// A record has more fields than [`Record::MAX_FIELDS`](crate::Record::MAX_FIELDS).
     TooManyFields,
 }
 
 impl Error {
-    /// `what` names the thing, `why` is a clause such as "is empty: give at least one record".
+    /// Creates an error. `what` names the thing, `why` is a clause such as "is empty: give at least one record".
     pub(crate) fn new(kind: ErrorKind, what: &'static str, why: impl Into<String>) -> Self {
         Self { kind, what, why: why.into(), record: None, field: None }
     }
 
-    /// An error in a record whose place is added by [`at`](Self::at).
+    /// Creates an error in a record whose index is added by [`at`](Self::at).
     pub(crate) fn in_record(kind: ErrorKind, why: impl Into<String>) -> Self {
         Self::new(kind, RECORD, why)
     }
@@ -68,7 +68,7 @@ impl Error {
         self
     }
 
-    /// Adds the place of the record, from 0. The message counts from 1.
+    /// Adds the index of the record, from 0. The message counts from 1.
     pub(crate) fn at(mut self, record: usize) -> Self {
         self.record = Some(record);
         self.what = RECORD;
@@ -76,7 +76,7 @@ impl Error {
         self
     }
 
-    /// What is wrong, to match on.
+    /// The kind of the error, to match on.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -91,12 +91,12 @@ impl Error {
         &self.why
     }
 
-    /// The place of the record in the pack, from 0. `None` if the error is not in a record of a pack.
+    /// The index of the record in the pack, from 0. `None` if the error is not in a record of a pack.
     pub fn record(&self) -> Option<usize> {
         self.record
     }
 
-    /// The label of the field, such as `vs`, if the error is in one.
+    /// The label of the field with the error, such as `vs`, if the error is in a field.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }

@@ -1,4 +1,4 @@
-//! A pack: records in their order, and the JSON that they make.
+//! A pack: records in their order, and their JSON.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::error::{Error, ErrorKind};
 use crate::json::{decode, encode, scan};
 use crate::record::Record;
 
-/// A SenML pack: one record or more.
+/// A SenML pack of one or more records.
 ///
-/// A pack is its JSON text, checked. Two packs are equal if their JSON is, apart from blanks.
+/// A pack is its checked JSON text. Two packs are equal if their JSON is, apart from blanks.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pack {
     json: String,
@@ -17,18 +17,20 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Most bytes of the JSON of a pack: 16 MiB.
+    /// Maximum size of the JSON of a pack in bytes: 16 MiB.
     pub const MAX_BYTES: usize = 16 << 20;
 
-    /// Most levels of arrays and objects in the JSON of a pack.
+    /// Maximum nesting of arrays and objects in the JSON of a pack.
     pub const MAX_DEPTH: usize = 127;
 
-    /// The records of one device. The first record carries the base name, in place of its own if it has one.
+    /// Creates a pack from the records of one device. The base name replaces that of the first record, if it has one.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Empty`] if there are no records.
-    /// - [`ErrorKind::Name`] if a record that was read from another pack makes a name that RFC 8428 does not allow.
+    /// Returns an error of the kind
+    ///
+    /// - [`ErrorKind::Empty`] if there are no records;
+    /// - [`ErrorKind::Name`] if a record from another pack results in a name that RFC 8428 does not allow;
     /// - [`ErrorKind::TooLarge`] if the JSON has more than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn new(base_name: &BaseName, records: impl IntoIterator<Item = Record>) -> Result<Self, Error> {
         let mut json = String::from("[");
@@ -50,19 +52,19 @@ impl Pack {
 
     /// Reads a JSON array of records.
     ///
-    /// Numbers and fields that RFC 8428 does not define stay as they are written. Blanks are left out, and so is a byte
-    /// order mark at the start.
+    /// Numbers and fields that RFC 8428 does not define stay as they are written. Blanks and a leading byte order mark
+    /// are removed.
     ///
     /// # Errors
     ///
-    /// The error says which record is wrong, and its [kind](Error::kind) what is wrong: the JSON, the type of a field, a
-    /// name, a field that is there twice, more than one value, a number beyond the range of a double, data that is not
+    /// Returns an error that names the wrong record. Its [kind](Error::kind) shows what is wrong: the JSON, the type of
+    /// a field, a name, a duplicate field, more than one value, a number beyond the range of a double, data that is not
     /// base64url, half of a surrogate pair, or a size beyond the limits of this crate.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         Self::checked(decode::array(json)?)
     }
 
-    /// Reads a JSON array of records, and puts the base name into the first of them unless that has one.
+    /// Reads a JSON array of records, and adds the base name to the first one unless that has one.
     ///
     /// ```
     /// use things_senml::{BaseName, Pack};
@@ -75,7 +77,7 @@ impl Pack {
     ///
     /// # Errors
     ///
-    /// Those of [`from_json`](Self::from_json).
+    /// Returns the errors of [`from_json`](Self::from_json).
     pub fn from_json_about(base_name: &BaseName, json: &str) -> Result<Self, Error> {
         let mut json = decode::array(json)?;
         let Some(first) = scan::items(&json).next() else { return Err(empty()) };
@@ -99,15 +101,16 @@ impl Pack {
         Self::of_records(json, len)
     }
 
-    /// A pack of so many records, all of them checked.
+    /// Creates a pack of this many records, all of them checked.
     fn of_records(json: String, len: usize) -> Result<Self, Error> {
         decode::check_size(&json)?;
         if len == 0 { Err(empty()) } else { Ok(Self { json, len }) }
     }
 
-    /// The records in their order, as they are written. Each is read from the JSON when the iterator comes to it.
+    /// Returns the records in their order, as they are written. The iterator reads each one from the JSON when it
+    /// reaches it.
     pub fn records(&self) -> impl Iterator<Item = Record> {
-        // All records were read once before, when the pack was made.
+        // All records were already read once, when the pack was created.
         scan::items(&self.json).filter_map(|json| decode::record(json).ok())
     }
 
@@ -127,7 +130,7 @@ impl Pack {
     }
 }
 
-/// Shows the number of records, not what they say.
+/// Shows the number of records, but not their contents.
 impl fmt::Debug for Pack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pack({} records)", self.len)
@@ -140,10 +143,10 @@ fn empty() -> Error {
     Error::new(ErrorKind::Empty, PACK, "is empty: give at least one record")
 }
 
-/// Checks that base name and name together make a name.
+/// Checks that base name and name together are a valid name.
 #[derive(Default)]
 struct Names {
-    /// Whether the base name in force has at least one character. It is checked once, where it is set.
+    /// Whether the base name in force has at least one character. The base name is checked once, where it is set.
     has_base: bool,
 }
 
@@ -222,7 +225,7 @@ mod tests {
         assert_eq!(Pack::new(&base_name(), []).unwrap_err().kind(), ErrorKind::Empty);
     }
 
-    /// Every field of RFC 8428, in the order in which they are written, and one that it does not define.
+    /// Every field of RFC 8428, in the order in which they are written, and one unknown field.
     const EVERY_FIELD: &str = concat!(
         r#"{"bver":10,"bn":"urn:y:","bt":1.7657E9,"bu":"A","bv":0.10,"bs":-1e2,"n":"n2","u":"V","#,
         r#""v":89314404000123456789,"s":1.0,"t":-0.5,"ut":60,"x-own":{"a":[1.50,"b c"]}}"#
@@ -339,7 +342,7 @@ mod tests {
         }
     }
 
-    /// Reads a pack whose second record is wrong.
+    /// Returns the error of a pack whose second record is wrong.
     fn error_of(record: &str) -> Error {
         let json = format!(r#"[{{"n":"a"}},{record},{{"n":"c"}}]"#);
         let error = Pack::from_json(&json).unwrap_err();

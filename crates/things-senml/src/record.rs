@@ -1,4 +1,4 @@
-//! One record: a name, at most one value, and what is said of it.
+//! One record: a name, at most one value, and its other fields.
 
 use std::fmt;
 
@@ -26,15 +26,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Most fields of one record.
+    /// Maximum number of fields in one record.
     pub const MAX_FIELDS: usize = 256;
 
-    /// A record of this name, without a value.
+    /// Creates a record with this name, without a value.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Name`] if the name is empty, does not start with a letter or digit, or has characters other than
-    /// letters, digits and `-:./_`.
+    /// Returns [`ErrorKind::Name`] if the name is empty, does not start with a letter or digit, or has characters other
+    /// than letters, digits and `-:./_`.
     pub fn new(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         match check_full(&name) {
@@ -43,7 +43,7 @@ impl Record {
         }
     }
 
-    /// Sets the value, in place of the one before.
+    /// Sets the value, replacing a previous one.
     pub fn with_value(mut self, value: impl Into<Value>) -> Self {
         self.value = Some(value.into());
         self
@@ -55,7 +55,7 @@ impl Record {
         self
     }
 
-    /// The name (`n`), which the base name goes in front of. Empty if the record has none.
+    /// The name (`n`), which is appended to the base name. Empty if the record has none.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -115,7 +115,7 @@ impl Record {
         self.base_version.as_ref()
     }
 
-    /// The fields that RFC 8428 does not define: label and JSON of each, without blanks, as they were written.
+    /// Label and JSON of each field that RFC 8428 does not define, without blanks, as they were written.
     pub fn extra(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.extra.iter().map(|(label, json)| (label.as_str(), json.as_str()))
     }

@@ -10,7 +10,7 @@ use crate::pack::Pack;
 use crate::record::Record;
 use crate::value::{Data, Number, Value};
 
-/// The JSON of a pack without blanks: an array, whose items are not checked yet.
+/// Returns the JSON of a pack without blanks: an array, whose items are not checked yet.
 pub(crate) fn array(json: &str) -> Result<String, Error> {
     // Editors on Windows put a byte order mark in front.
     let json = json.strip_prefix('\u{feff}').unwrap_or(json);
@@ -32,7 +32,7 @@ pub(crate) fn array(json: &str) -> Result<String, Error> {
 
 const EXAMPLE: &str = r#"[{"n":"setpoint","v":21.5}]"#;
 
-/// Refuses JSON of more bytes than a pack has.
+/// Rejects JSON that exceeds the maximum size of a pack.
 pub(crate) fn check_size(json: &str) -> Result<(), Error> {
     if json.len() <= Pack::MAX_BYTES {
         return Ok(());
@@ -42,12 +42,12 @@ pub(crate) fn check_size(json: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, "SenML pack", why))
 }
 
-/// A record of valid JSON without blanks. The error does not know the place of the record.
+/// Reads a record from valid JSON without blanks. The error does not contain the index of the record.
 pub(crate) fn record(json: &str) -> Result<Record, Error> {
     if !json.starts_with('{') {
         return Err(Error::in_record(ErrorKind::NotAnObject, "is not an object: give fields in { and }"));
     }
-    // The array around the record is one level more.
+    // The array around the record adds one level.
     let depth = scan::depth(json) + 1;
     if depth > Pack::MAX_DEPTH {
         let why = format!("is {depth} levels deep: a pack has at most {}", Pack::MAX_DEPTH);
@@ -86,7 +86,7 @@ pub(crate) fn record(json: &str) -> Result<Record, Error> {
     Ok(record)
 }
 
-/// Labels and JSON of the fields of a record, none of them twice.
+/// Returns labels and JSON of the fields of a record, none of them twice.
 fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
     let mut fields = Vec::new();
     for member in scan::items(json) {
@@ -135,7 +135,7 @@ fn number(label: &str, json: &str) -> Result<Number, Error> {
     }
 }
 
-/// The text of a JSON string. `None` if it is no string.
+/// Returns the text of a JSON string, or `None` if it is not a string.
 fn unescape(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') {

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use crate::record::Record;
 use crate::value::{Number, Value};
 
-/// Appends a record, its fields in the order of RFC 8428's examples, unknown ones last.
+/// Appends a record. Its fields are in the order of RFC 8428's examples, unknown ones last.
 pub(crate) fn record(record: &Record, json: &mut String) {
     let mut object = Object { json, is_empty: true };
     object.json.push('{');
@@ -33,12 +33,12 @@ pub(crate) fn record(record: &Record, json: &mut String) {
     object.json.push('}');
 }
 
-/// The base name as the first field of an object that follows.
+/// Returns the base name as the first field of an object, to be followed by others.
 pub(crate) fn base_name(name: &str) -> String {
     format!("{}:{}", string("bn"), string(name))
 }
 
-/// A JSON object while it is written.
+/// A JSON object that is being written.
 struct Object<'a> {
     json: &'a mut String,
     is_empty: bool,
@@ -67,7 +67,7 @@ impl Object<'_> {
     }
 }
 
-/// A JSON string with its quotes.
+/// Returns a JSON string with its quotes.
 fn string(text: &str) -> impl Display {
     serde_json::Value::from(text)
 }

@@ -1,6 +1,6 @@
-//! Splits valid JSON into its parts without reading them.
+//! Splits valid JSON into its parts without parsing them.
 
-/// The text without the blanks between its parts.
+/// Returns the text without the blanks between its parts.
 pub(crate) fn compact(json: &str) -> String {
     let mut compact = String::with_capacity(json.len());
     let mut place = Place::default();
@@ -13,7 +13,7 @@ pub(crate) fn compact(json: &str) -> String {
     compact
 }
 
-/// The most levels that arrays and objects have inside of each other.
+/// Returns the maximum nesting of arrays and objects.
 pub(crate) fn depth(json: &str) -> usize {
     let mut place = Place::default();
     let depths = json.chars().map(|char| {
@@ -23,13 +23,13 @@ pub(crate) fn depth(json: &str) -> usize {
     depths.max().unwrap_or_default()
 }
 
-/// The items of an array, or the members of an object, of JSON without blanks.
+/// Returns the items of an array, or the members of an object, from JSON without blanks.
 pub(crate) fn items(json: &str) -> Items<'_> {
     let inside = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     Items((!inside.is_empty()).then_some(inside))
 }
 
-/// What [`items`] returns.
+/// The iterator that [`items`] returns.
 #[derive(Debug, Clone)]
 pub(crate) struct Items<'a>(Option<&'a str>);
 
@@ -43,7 +43,7 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-/// The key and the value of a member of an object.
+/// Returns the key and the value of a member of an object.
 pub(crate) fn member(json: &str) -> (&str, &str) {
     let (key, value) = split(json, ':');
     (key, value.unwrap_or_default())
@@ -66,7 +66,7 @@ pub(crate) fn has_half_surrogate(json: &str) -> bool {
     high
 }
 
-/// Splits at a character that is on the top level and in no string.
+/// Splits at a character that is on the top level and not in a string.
 fn split(json: &str, separator: char) -> (&str, Option<&str>) {
     let mut place = Place::default();
     for (at, char) in json.char_indices() {
@@ -79,7 +79,7 @@ fn split(json: &str, separator: char) -> (&str, Option<&str>) {
     (json, None)
 }
 
-/// Where in the JSON a scan has come to.
+/// The state of a scan within the JSON.
 #[derive(Default)]
 struct Place {
     depth: usize,

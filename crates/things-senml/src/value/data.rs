@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::error::{Error, ErrorKind};
 
-/// Bytes, and the base64url that they are written in (RFC 8428, section 5).
+/// Bytes with the base64url text that encodes them (RFC 8428, section 5).
 ///
 /// ```
 /// use things_senml::Data;
@@ -23,7 +23,7 @@ pub struct Data {
     bytes: Vec<u8>,
 }
 
-/// Writes no padding, as the RFC says, and reads text with and without it.
+/// Writes no padding, as the RFC requires, and reads text with or without it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -33,17 +33,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Data {
-    /// Bytes, which are written as base64url without padding.
+    /// Creates a value from bytes, which are written as base64url without padding.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self { text: BASE64.encode(&bytes), bytes }
     }
 
-    /// Reads base64url, with or without padding, and keeps the text as it is.
+    /// Reads base64url, with or without padding, and keeps the text unchanged.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Data`] if the text is not base64url. Plain base64 with `+` or `/` is not.
+    /// Returns [`ErrorKind::Data`] if the text is not base64url. Plain base64 with `+` or `/` is not.
     pub fn from_base64(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
         match BASE64.decode(&text) {
@@ -90,7 +90,7 @@ mod tests {
             ("aG9paG9pAA", b"hoihoi\0"),
             ("aG9paG9pAA==", b"hoihoi\0"),
             ("-_8", &[0xfb, 0xff]),
-            // Bits beyond the last byte, which some encoders do not clear.
+            // The last character has unused bits, which some encoders do not clear.
             ("-_9", &[0xfb, 0xff]),
         ] {
             let data = Data::from_base64(text).unwrap();

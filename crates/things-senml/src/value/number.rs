@@ -39,7 +39,7 @@ impl Number {
         self.double
     }
 
-    /// A number of valid JSON. `None` if the JSON is not a number.
+    /// Reads a number from valid JSON. `None` if the JSON is not a number.
     pub(crate) fn from_valid_json(text: &str) -> Option<Result<Self, Error>> {
         text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
             match text.parse::<f64>() {
@@ -52,7 +52,7 @@ impl Number {
     }
 }
 
-/// Reads a JSON number.
+/// Parses a JSON number.
 impl FromStr for Number {
     type Err = Error;
 
