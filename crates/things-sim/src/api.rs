@@ -36,7 +36,7 @@ pub(crate) fn not_found(world: &World, request: &Request<'_>, response: &mut Res
 }
 
 enum Refusal {
-    /// The token is missing, wrong or expired, or its key has no access to KPN Things.
+    /// Indicates that the token is missing, wrong or expired, or that its key has no access to KPN Things.
     Token,
     Method(&'static str),
     Status(u16, Cow<'static, str>),
@@ -56,7 +56,7 @@ fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// The fleet that a call acts on: the account's, or the fleet of the sub-customer that the call names.
+/// Returns the fleet that a call acts on: the account's, or that of the sub-customer that the call names.
 fn fleet<'w>(world: &'w World, customer: Option<&str>) -> Result<&'w Fleet, Refusal> {
     let Some(id) = customer else {
         return Ok(&world.fleet);

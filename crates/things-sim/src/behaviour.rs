@@ -42,14 +42,14 @@ pub enum ExpiresIn {
     Text,
     /// The field is absent.
     Absent,
-    /// This value, whatever the real lifetime is.
+    /// This value, whatever the real lifetime.
     Verbatim(Value),
 }
 
 /// All choices of one simulator.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
-    /// The key has the service KPN Things.
+    /// Whether the key has access to the service KPN Things.
     pub(crate) access: bool,
     pub(crate) token_life: Duration,
     pub(crate) expires_in: ExpiresIn,

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 impl Sim {
-    /// A builder with the default settings.
+    /// Returns a builder with the default settings.
     pub fn builder() -> SimBuilder {
         SimBuilder::default()
     }
@@ -142,16 +142,16 @@ impl SimBuilder {
         self
     }
 
-    /// Adds a quirk: a difference of the list of devices from the documented one. A later quirk overrides an earlier
-    /// one of the same name.
+    /// Adds a quirk: a difference between the list of devices and the documented one. A later quirk overrides an
+    /// earlier one of the same name.
     #[must_use]
     pub fn quirk(mut self, quirk: Quirk) -> Self {
         self.behaviour.listing.add(quirk);
         self
     }
 
-    /// Sets the most devices per page, at least 1. A request for more gets this many, and `size` says so. Default: no
-    /// cap. This is the quirk [`Quirk::PageSizeCap`].
+    /// Sets the maximum number of devices per page, at least 1. A request for more gets this many, and `size` reports
+    /// it. Default: no cap. This is the quirk [`Quirk::PageSizeCap`].
     #[must_use]
     pub fn page_size_cap(self, devices: usize) -> Self {
         self.quirk(Quirk::PageSizeCap(devices))
@@ -199,7 +199,7 @@ impl SimBuilder {
         self
     }
 
-    /// The account's devices without a server: pages come from calls instead of requests.
+    /// Returns the account's devices without a server: pages come from calls instead of requests.
     ///
     /// Devices, changes and quirks are those of a [`Sim`] with the same settings. Faults and sub-customers have no effect.
     pub fn device_list(&self) -> DeviceList {
@@ -210,7 +210,7 @@ impl SimBuilder {
     ///
     /// # Errors
     ///
-    /// When the port is taken, or no thread can be started.
+    /// Returns an error if the port is taken, or if no thread can be started.
     pub fn start(self) -> io::Result<Sim> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         let addr = listener.local_addr()?;

@@ -22,13 +22,13 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeRule {
-    /// Before which list requests.
+    /// The list requests that the change precedes.
     pub when: When,
-    /// What changes.
+    /// The change.
     pub change: Change,
 }
 
-/// What changes. The seed decides which devices, unless the change names them.
+/// A change. The seed decides which devices, unless the change names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// `add:N`: adds this many generated devices.

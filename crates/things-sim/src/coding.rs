@@ -1,4 +1,4 @@
-//! How the body of a response is written: compressed, or in another encoding of its text.
+//! Encodings of the body of a response: compression, or another encoding of its text.
 
 use crate::request::Request;
 use crate::response::Response;
@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use std::fmt;
 use std::io::Write as _;
 
-/// How the body of a response is written. Several combine, in the order of this list.
+/// An encoding of the body of a response. Several combine, in the order of this list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Coding {
     /// `charset:NAME`: adds the parameter `charset` to `Content-Type`. The body does not change.
@@ -27,7 +27,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// Reads the text form; `None` if it is none.
+    /// Parses the text form, or returns `None` if it is not one.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let is_token = |name: &str| {
             !name.is_empty()
@@ -44,7 +44,7 @@ impl Coding {
         })
     }
 
-    /// Writes the body of the response anew. An empty body stays empty.
+    /// Encodes the body of the response. An empty body stays empty.
     pub(crate) fn apply(&self, request: &Request<'_>, response: &mut Response) {
         if response.body().is_empty() {
             return;

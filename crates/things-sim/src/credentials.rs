@@ -18,8 +18,8 @@ pub struct SimCredentials {
 }
 
 impl SimCredentials {
-    /// Credentials generated from a seed. The secret contains characters that a form or a URL would have to escape, and
-    /// it begins with a text that is easy to find wherever it appears.
+    /// Generates credentials from a seed. The secret contains characters that a form or a URL would have to escape, and
+    /// begins with a text that is easy to find wherever it appears.
     pub(crate) fn from_seed(seed: u64) -> Self {
         const SLUG: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
         let mut random = Random::new(seed);

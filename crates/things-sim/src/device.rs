@@ -1,4 +1,4 @@
-//! A device, as a test describes it and as the simulator generates it.
+//! Devices that a test describes or that the simulator generates.
 
 use crate::random::Random;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceSpec {
-    /// The id; `None` has one generated. Any text is allowed because ids are opaque.
+    /// The id. If it is `None`, the simulator generates one. Any text is allowed because ids are opaque.
     pub uuid: Option<String>,
-    /// The name; it need not be unique.
+    /// The name, which need not be unique.
     pub name: String,
     /// The description, often empty.
     pub description: String,
@@ -21,13 +21,13 @@ pub struct DeviceSpec {
     pub device_specification_uuid: Option<String>,
     /// The barcode; `None` is sent as null.
     pub barcode: Option<String>,
-    /// More fields, sent as they are in addition to the documented ones.
+    /// Additional fields, sent unchanged with the documented ones.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl DeviceSpec {
-    /// A device with only a name.
+    /// Creates a device with only a name.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
@@ -39,7 +39,7 @@ pub(crate) struct Generator {
     random: Random,
     made: usize,
     with_eui: bool,
-    /// So many devices in a row have the same name.
+    /// The number of devices in a row that have the same name.
     shared_names: usize,
 }
 
@@ -48,7 +48,7 @@ impl Generator {
         Self { random: Random::new(seed), made: 0, with_eui, shared_names: shared_names.max(1) }
     }
 
-    /// A whole fleet, sorted by name, with about as many devices of each kind.
+    /// Generates a whole fleet, sorted by name, with about as many devices of each kind.
     pub(crate) fn fleet(&mut self, count: usize) -> impl Iterator<Item = DeviceSpec> {
         (0..count).map(move |index| {
             // Devices with the same name are of the same kind.
@@ -58,7 +58,7 @@ impl Generator {
         })
     }
 
-    /// One more device, of a random kind.
+    /// Generates one more device, of a random kind.
     pub(crate) fn another(&mut self) -> DeviceSpec {
         let kind = self.random.pick(&KINDS);
         self.device(kind)
@@ -81,7 +81,7 @@ impl Generator {
         let specification = random.pick(&SPECIFICATIONS).to_owned();
         let barcode = random.chance(0.5).then(|| format!("87{:011}", random.below(100_000_000_000)));
         let mut extra = Map::new();
-        // Drawn in any case, so that the switch does not change the fields of later devices.
+        // This is always drawn, so that the setting does not change the fields of later devices.
         let (some, eui) = (random.chance(0.5), random.next());
         if some && self.with_eui {
             extra.insert("eui".to_owned(), Value::String(format!("{eui:016X}")));
@@ -98,7 +98,7 @@ impl Generator {
     }
 }
 
-/// In alphabetical order. Some contain characters that URLs and JSON have to escape.
+/// The kinds in alphabetical order. Some contain characters that URLs and JSON have to escape.
 const KINDS: [&str; 12] = [
     "Asset \"tracker\"",
     "Café thermostat",

@@ -8,7 +8,7 @@ use crate::response::Response;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The devices of an account, listed page by page without a server: for tests that have a clock of their own.
+/// The devices of an account, listed page by page without a server, for tests with a clock of their own.
 ///
 /// ```
 /// use things_sim::{Change, Sim};
@@ -31,11 +31,11 @@ impl DeviceList {
         Self { fleet, behaviour, response: Response::new() }
     }
 
-    /// Makes the changes that are due before this request, and returns the page that this query requests, as JSON.
+    /// Makes the changes that are due before this request, and returns the page for this query as JSON.
     ///
     /// # Errors
     ///
-    /// The reason of a 400.
+    /// Returns the reason of a 400.
     pub fn page(&mut self, query: &str) -> Result<Cow<'_, str>, String> {
         let listing = Listing::read(query, &self.behaviour)?;
         self.response.begin(200, None);

@@ -1,16 +1,16 @@
-//! Responses that repeat secrets, to test that a client does not show them.
+//! Responses that contain secrets of the request, to test that a client does not show them.
 
 use crate::refusal::{spring_error, write_json};
 use crate::request::Request;
 use crate::response::Response;
 
-/// The headers of a request that hold secrets, and the headers that repeat them.
+/// The headers of a request that hold secrets, and the response headers that contain them.
 const HEADERS: [(&str, &str); 2] = [
     ("Authorization", "X-Echo-Authorization"),
     ("KPN-Things-Security-Context", "X-Echo-KPN-Things-Security-Context"),
 ];
 
-/// Repeats the secrets in headers of the response.
+/// Adds the secrets to headers of the response.
 pub(crate) fn add_headers(request: &Request<'_>, key_secret: &str, response: &mut Response) {
     for (name, echo) in HEADERS {
         if let Some(value) = request.header(name) {
@@ -20,7 +20,7 @@ pub(crate) fn add_headers(request: &Request<'_>, key_secret: &str, response: &mu
     response.header("X-Echo-Key-Secret", key_secret);
 }
 
-/// Writes a 400 whose message repeats the secrets.
+/// Writes a 400 whose message contains the secrets.
 pub(crate) fn write_body(request: &Request<'_>, key_secret: &str, response: &mut Response) {
     let mut message = format!("the simulator repeats what it knows: client_secret={key_secret}");
     for (name, _) in HEADERS {

@@ -1,4 +1,4 @@
-//! What goes wrong with a call.
+//! The faults of a call.
 
 use crate::coding::Coding;
 use crate::rate::RateLimit;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// Delays the response.
@@ -19,11 +19,11 @@ pub enum Fault {
     Status {
         /// The status, 200 to 599.
         status: u16,
-        /// More headers, sent as they are.
+        /// Additional headers, sent unchanged.
         headers: Vec<(String, String)>,
         /// The body; JSON unless the headers name another type. `None` is an empty body.
         body: Option<String>,
-        /// Whether the call takes effect all the same: the downlink is queued, the token issued.
+        /// Whether the call takes effect nevertheless: the downlink is queued, the token issued.
         processed: bool,
     },
     /// Closes the connection. The call has no effect.
@@ -48,17 +48,17 @@ pub enum Fault {
     },
     /// Responds with 429 and `Retry-After` to calls beyond the rate. They have no effect.
     RateLimit(RateLimit),
-    /// Writes the body of the response in another way.
+    /// Encodes the body of the response in another way.
     Coding(Coding),
-    /// Repeats the secrets in the headers of the response: `Authorization` and `KPN-Things-Security-Context` of the
-    /// request, and the secret of the API key.
+    /// Adds secrets to the headers of the response: `Authorization` and `KPN-Things-Security-Context` of the request,
+    /// and the secret of the API key.
     EchoHeader,
-    /// Responds with 400 and a message that repeats the same secrets. The call has no effect.
+    /// Responds with 400 and a message that contains the same secrets. The call has no effect.
     EchoBody,
 }
 
 impl Fault {
-    /// Whether the call takes effect all the same.
+    /// Whether the call takes effect nevertheless.
     pub(crate) fn takes_effect(&self) -> bool {
         match self {
             Self::DropBefore | Self::Stall | Self::Refuse { .. } | Self::EchoBody => false,

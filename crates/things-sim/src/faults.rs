@@ -1,4 +1,4 @@
-//! The faults in force, and what they decide about each call.
+//! The faults in force, and their decision about each call.
 
 use crate::coding::Coding;
 use crate::fault::Fault;
@@ -10,15 +10,15 @@ use crate::rule::FaultRule;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the rules decide about one call.
+/// The decision of the rules about one call.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) latency: Duration,
     pub(crate) revoke: bool,
     pub(crate) fault: Option<Fault>,
-    /// In the order in which they are applied.
+    /// The encodings, in the order in which they are applied.
     pub(crate) codings: Vec<Coding>,
-    /// Repeat the secrets in headers of the response.
+    /// Whether headers of the response contain the secrets.
     pub(crate) echo: bool,
 }
 
@@ -57,7 +57,7 @@ impl Faults {
         self.state().rules.push(rule.into());
     }
 
-    /// Removes the first rule that is equal; false if there is none.
+    /// Removes the first rule that is equal. Returns false if there is none.
     pub(crate) fn remove(&self, rule: &FaultRule) -> bool {
         let rules = &mut self.state().rules;
         let place = rules.iter().position(|active| active.rule == *rule);
@@ -68,7 +68,7 @@ impl Faults {
         self.state().rules.clear();
     }
 
-    /// Counts a call, and decides what goes wrong with it.
+    /// Counts a call, and decides which faults it gets.
     pub(crate) fn judge(&self, route: Route, now: Instant) -> Verdict {
         let mut state = self.state();
         let State { rules, random } = &mut *state;
@@ -103,7 +103,7 @@ impl Faults {
 }
 
 fn too_many_requests(limit: RateLimit, wait: Duration) -> Fault {
-    // Retry-After has whole seconds: rounded up, so that the retry is not too early.
+    // `Retry-After` has whole seconds, rounded up so that the retry is not too early.
     let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
     Fault::Status {
         status: 429,

@@ -1,4 +1,4 @@
-//! The devices of one account, how they change between list requests, and the pages cut from them.
+//! The devices of one account, their changes between list requests, and their pages.
 
 use crate::change::{Change, ChangeRule};
 use crate::device::{DeviceSpec, Generator};
@@ -17,11 +17,11 @@ pub(crate) struct Fleet {
     schedule: Mutex<Schedule>,
 }
 
-/// The changes to come, and the chance that decides about them.
+/// The coming changes, and the random generator that decides about them.
 struct Schedule {
     rules: Vec<ActiveChange>,
     random: Random,
-    /// A new seed for each list request.
+    /// Provides a new seed for each list request.
     ties: Random,
     totals: Random,
 }
@@ -81,7 +81,8 @@ impl Fleet {
             let before = (behaviour.totals == Totals::Stale).then(|| count(&self.read()));
             self.make_changes(&mut schedule);
             let ties = Random::new(schedule.ties.next());
-            // Locked before the schedule is released, so that the changes of the next request come after this page.
+            // The stock is locked before the schedule is released, so that the changes of the next request come after
+            // this page.
             let stock = self.read();
             let wrong_total = match behaviour.totals {
                 Totals::Exact => None,
@@ -138,12 +139,12 @@ impl Fleet {
     }
 }
 
-/// A tenth of so many devices, and at least one.
+/// Returns a tenth of this many devices, and at least one.
 fn tenth(devices: usize) -> usize {
     (devices / 10).max(1)
 }
 
-/// The devices at these places, after devices that are equal by the property were put in a random order.
+/// Returns the devices at these positions, after devices that are equal by the property were shuffled.
 fn shuffle_ties(
     sorted: &[Arc<Device>],
     places: Range<usize>,
@@ -154,7 +155,7 @@ fn shuffle_ties(
     let (Some(first), Some(last)) = (on_page.first(), on_page.last()) else {
         return Vec::new();
     };
-    // Equal devices beyond the page's edges may change places with those on the page.
+    // Equal devices beyond the edges of the page may swap positions with those on the page.
     let start = sorted.partition_point(|device| device.compare(first, by).is_lt());
     let end = sorted.partition_point(|device| device.compare(last, by).is_le());
     let mut devices = sorted.get(start..end).unwrap_or_default().to_vec();

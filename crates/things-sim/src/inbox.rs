@@ -7,18 +7,18 @@ use std::net::TcpStream;
 
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
-/// The most bytes of one request on the wire: a chunk of one byte takes six bytes there.
+/// The maximum size of one request on the wire in bytes. A chunk of one byte takes six bytes there.
 const MAX_INPUT: usize = MAX_HEAD + 8 * MAX_BODY;
 const MAX_HEADERS: usize = 100;
 /// Larger buffers are freed after the call that needed them.
 const KEEP_BUFFER: usize = 1024 * 1024;
 
-/// Why a connection yields no further request.
+/// The reason why a connection yields no further request.
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// The peer is gone, or the socket was closed.
     Gone,
-    /// The input cannot be served: respond with this status and reason, then close.
+    /// The input cannot be served. Respond with this status and reason, then close.
     Refused(u16, &'static str),
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Frame {
     body: usize,
     chunked: bool,
     expects_continue: bool,
-    /// The client keeps the connection open.
+    /// Whether the client keeps the connection open.
     pub(crate) keep_alive: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The parameters of a list request: what was requested, and what the service makes of it.
+//! The parameters of a list request, and how the service interprets them.
 
 use crate::quirk::{ListingBehaviour, SortByUuid};
 use crate::request::query_pairs;
@@ -37,7 +37,7 @@ pub(crate) struct Order {
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     pub(crate) page: usize,
-    /// The most devices on the page.
+    /// The maximum number of devices on the page.
     pub(crate) size: usize,
     pub(crate) requested_size: usize,
     pub(crate) search: Cow<'a, str>,
@@ -47,11 +47,11 @@ pub(crate) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// Reads a query, as the simulator's behaviour wants it read.
+    /// Reads a query, as the simulator's behaviour requires.
     ///
     /// # Errors
     ///
-    /// The reason of a 400.
+    /// Returns the reason of a 400.
     pub(crate) fn read(query: &'a str, behaviour: &ListingBehaviour) -> Result<Self, Cow<'static, str>> {
         let (mut page, mut size, mut search) = (0, 20, Cow::Borrowed(""));
         let mut order = Order { by: Property::Name, descending: false };
@@ -100,7 +100,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// A number in the query, from 0 to the largest 32-bit signed integer.
+/// Returns a number in the query, from 0 to the largest 32-bit signed integer.
 pub(crate) fn number(text: &str) -> Option<usize> {
     let number: i32 = text.parse().ok()?;
     usize::try_from(number).ok()

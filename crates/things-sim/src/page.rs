@@ -99,7 +99,7 @@ fn write_envelope(
     }
 }
 
-/// The field `sort`, with a comma in front.
+/// The field `sort`, with a leading comma.
 enum Sort {
     Order(Order),
     Object,
@@ -142,7 +142,7 @@ impl fmt::Display for Sort {
     }
 }
 
-/// A number, written as the quirk wants it.
+/// A number, written in the form that the quirk requires.
 struct Number(usize, Numbers);
 
 impl fmt::Display for Number {

@@ -1,10 +1,10 @@
-//! Quirks: how the list of devices may differ from the documented one.
+//! Quirks: differences between the list of devices and the documented one.
 
 use crate::syntax::{ParseRuleError, choice, error, name_of, positive};
 use std::fmt;
 use std::str::FromStr;
 
-/// One difference of the simulator's list of devices from the documented one, in force from start to end.
+/// A difference between the simulator's list of devices and the documented one, in force from start to end.
 ///
 /// A quirk is written as `NAME[:VALUE]`:
 ///
@@ -30,9 +30,9 @@ pub enum Quirk {
     SortEcho(SortEcho),
     /// `page-size-limit:N`: a larger `pageSize` gets a 400.
     PageSizeLimit(usize),
-    /// `page-size-cap:N`: no page has more devices, and `size` says so.
+    /// `page-size-cap:N`: no page has more devices, and `size` reports that.
     PageSizeCap(usize),
-    /// `silent-page-size-cap:N`: no page has more devices, and `size` says what was requested. `totalElements`,
+    /// `silent-page-size-cap:N`: no page has more devices, and `size` reports what was requested. `totalElements`,
     /// `totalPages` and `last` are what Spring's `PageImpl` computes from that, so they are wrong but agree.
     SilentPageSizeCap(usize),
     /// `totals:...`: `totalElements`, `totalPages` and `last` follow from a wrong count.
@@ -45,7 +45,7 @@ pub enum Quirk {
     EmptyPage(usize),
 }
 
-/// What the service does with `sortBy=uuid`.
+/// The effect of `sortBy=uuid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SortByUuid {
     /// Sorts by it.
@@ -75,12 +75,12 @@ pub enum SortEcho {
 /// The count that the totals of a page follow from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Totals {
-    /// The devices that are there.
+    /// The devices that exist.
     #[default]
     Exact,
     /// The devices before the changes that were made just before this request.
     Stale,
-    /// Up to twice as many, another count in each response. The seed decides.
+    /// A count up to twice as high, different in each response. The seed decides.
     Random,
     /// A tenth fewer, and at least one.
     Fewer,

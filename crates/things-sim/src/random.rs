@@ -16,14 +16,14 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 up to, not including, `bound`; 0 for a bound of 0.
+    /// Returns a number from 0 up to, not including, `bound`; 0 for a bound of 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
-    /// True with probability `p`.
+    /// Returns true with probability `p`.
     pub(crate) fn chance(&mut self, p: f64) -> bool {
-        // An f64 holds exactly 53 bits.
+        // An f64 is exact for 53 bits.
         ((self.next() >> 11) as f64) < p * (1u64 << 53) as f64
     }
 
@@ -31,7 +31,7 @@ impl Random {
         from.get(self.below(from.len())).copied().unwrap_or_default()
     }
 
-    /// Puts items in a random order.
+    /// Shuffles the items.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -43,7 +43,7 @@ impl Random {
         (0..length).filter_map(|_| letters.get(self.below(letters.len()))).collect()
     }
 
-    /// A UUID of version 4.
+    /// Returns a UUID of version 4.
     pub(crate) fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         let high = (high & !0xF000) | 0x4000;
@@ -59,7 +59,7 @@ impl Random {
     }
 }
 
-/// A seed derived from a seed and a name, so that every fleet has its own sequence.
+/// Derives a seed from a seed and a name, so that every fleet has its own sequence.
 pub(crate) fn seed_for(seed: u64, name: &str) -> u64 {
     // FNV-1a, because the hashers of the standard library may change between versions.
     name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {

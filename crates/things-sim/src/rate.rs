@@ -1,4 +1,4 @@
-//! A rate limit: so many calls per second, minute or hour.
+//! A rate limit: a number of calls per second, minute or hour.
 
 use crate::syntax::{ParseRuleError, error, name_of};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// A rate limit, written as `5/s`, `100/min` or `1000/h`. As many calls may come at once; after that, the rate holds.
+/// A rate limit, written as `5/s`, `100/min` or `1000/h`. It allows this many calls at once, and then limits the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// The number of calls.
@@ -61,7 +61,7 @@ impl fmt::Display for RateLimit {
     }
 }
 
-/// The calls that a rate limit still allows. This is a token bucket, kept as the time at which it is full again.
+/// The calls that a rate limit still allows. It is a token bucket, stored as the time at which it is full again.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     full_at: Option<Instant>,
@@ -72,7 +72,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// The time until a call is allowed again. The call is not counted then.
+    /// Returns the time until a call is allowed again. The call is not counted then.
     pub(crate) fn take(&mut self, limit: RateLimit, now: Instant) -> Result<(), Duration> {
         let per = limit.per.duration();
         let full_at = self.full_at.unwrap_or(now).max(now) + per / limit.calls.get();

@@ -17,7 +17,7 @@ pub struct ReceivedDownlink {
     pub external_reference: Option<String>,
     /// The body as JSON: an array of SenML records.
     pub records: Value,
-    /// The body as it was received.
+    /// The body as received.
     pub body: Vec<u8>,
     /// The number of the downlink among all accepted ones. The first is 1.
     pub number: u64,
@@ -35,7 +35,7 @@ impl fmt::Debug for ReceivedDownlink {
     }
 }
 
-/// A request that was received, whether it got a response or not. Tokens and the key's secret are masked.
+/// A received request, whether it got a response or not. Tokens and the key's secret are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRequest {
     /// The method.
@@ -49,7 +49,7 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// The value of the first header with this name. Upper and lower case are equal.
+    /// Returns the value of the first header with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
@@ -73,7 +73,7 @@ impl Downlinks {
         Self { keep, log: Mutex::default() }
     }
 
-    /// Numbers a downlink and keeps it. Its records are parsed when somebody reads them.
+    /// Numbers and keeps a downlink. Its records are parsed when they are read.
     pub(crate) fn keep(&self, mut downlink: ReceivedDownlink) {
         let mut log = self.log();
         log.received += 1;
@@ -101,7 +101,7 @@ impl Downlinks {
     }
 }
 
-/// The newest requests. Their heads are kept as bytes, and parsed when somebody reads them.
+/// The newest requests. Their heads are kept as bytes, and parsed when they are read.
 pub(crate) struct Requests {
     keep: usize,
     newest: Mutex<VecDeque<(Vec<u8>, usize)>>,

@@ -4,7 +4,7 @@ use crate::response::{Response, reason};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// The shape of a refusal. Each gives the reason `the simulator refuses this call`, and none has an effect.
+/// The shape of a refusal. Each contains the reason `the simulator refuses this call`, and none has an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// `spring`: Spring Boot's default error, with the reason in `message`. Status 400.
@@ -17,7 +17,7 @@ pub enum Refusal {
     OAuth,
     /// `challenge`: an empty body, with the reason in `WWW-Authenticate` (RFC 6750). Status 403.
     Challenge,
-    /// `html`: a firewall's page with a long head, which has the reason at its end. Status 403.
+    /// `html`: a firewall's page with a long head, and with the reason at its end. Status 403.
     Html,
 }
 
@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// The body of Spring Boot's default error.
+/// Returns the body of Spring Boot's default error.
 pub(crate) fn spring_error(status: u16, message: &str, path: &str) -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let timestamp = u64::try_from(now.as_millis()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A request as the simulator reads it: its headers, path and query.
+//! A request to the simulator: its headers, path and query.
 
 use httparse::Header;
 use std::borrow::Cow;
@@ -19,7 +19,7 @@ impl<'a> Request<'a> {
         std::str::from_utf8(header.value).ok()
     }
 
-    /// The path as received, without the query. The target may be in absolute form.
+    /// Returns the path as received, without the query. The target may be in absolute form.
     pub(crate) fn path(&self) -> &'a str {
         self.split_target().0
     }
@@ -37,7 +37,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The decoded pairs of a query, where `+` is a space. A pair that is not percent-encoded UTF-8 is `None`.
+/// Returns the decoded pairs of a query, where `+` is a space. A pair that is not percent-encoded UTF-8 is `None`.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = Option<(Cow<'_, str>, Cow<'_, str>)>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -45,7 +45,7 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = Option<(Cow<'_, s
     })
 }
 
-/// Percent-decodes a text; `None` if it is not percent-encoded UTF-8.
+/// Percent-decodes a text. Returns `None` if it is not percent-encoded UTF-8.
 pub(crate) fn decode(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| byte == b'%' || (plus_is_space && byte == b'+')) {
         return Some(Cow::Borrowed(text));

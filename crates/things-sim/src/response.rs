@@ -7,8 +7,8 @@ use std::io::Write;
 /// Larger buffers are freed after the call that needed them.
 const KEEP_BUFFER: usize = 1024 * 1024;
 
-/// Room in front of the body. The head is written there once the length is known, so that a response leaves in one
-/// write and its body is not moved.
+/// Space before the body. The head is written there once the length is known, so that a response is sent in one write
+/// and its body is not moved.
 const HEAD_ROOM: usize = 512;
 
 /// A response. The buffer is reused for the next one.
@@ -17,7 +17,7 @@ pub(crate) struct Response {
     content_type: Option<Cow<'static, str>>,
     headers: Vec<(Cow<'static, str>, String)>,
     head: Vec<u8>,
-    /// The room for the head, followed by the body.
+    /// The space for the head, followed by the body.
     buffer: Vec<u8>,
 }
 
@@ -73,7 +73,7 @@ impl Response {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The bytes of the response. The head declares the whole body, of which at most `body_limit` bytes follow.
+    /// Returns the bytes of the response. The head declares the whole body, of which at most `body_limit` bytes follow.
     pub(crate) fn bytes(&mut self, declare_close: bool, body_limit: usize) -> &[u8] {
         let body = self.buffer.len() - HEAD_ROOM;
         let has_body = self.status != 204 && self.status != 304;
@@ -119,7 +119,7 @@ impl fmt::Write for Response {
     }
 }
 
-/// The reason phrase of a status.
+/// Returns the reason phrase of a status.
 pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

@@ -52,7 +52,7 @@ impl FromStr for Route {
     }
 }
 
-/// The text names no [`Route`].
+/// An error for a text that is not the name of a [`Route`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownRoute(String);
 
@@ -65,7 +65,7 @@ impl fmt::Display for UnknownRoute {
 
 impl std::error::Error for UnknownRoute {}
 
-/// The endpoint that a path leads to, with the parameters in the path.
+/// The endpoint of a path, with the parameters in the path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint<'a> {
     Token {

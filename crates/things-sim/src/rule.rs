@@ -1,4 +1,4 @@
-//! A rule: what goes wrong, on which route, and when.
+//! A rule: a fault, the route that it applies to, and the calls.
 
 use crate::fault::Fault;
 use crate::route::Route;
@@ -25,11 +25,11 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRule {
-    /// The route; `None` is every route.
+    /// The route; `None` means every route.
     pub route: Option<Route>,
-    /// Which calls of that route.
+    /// The calls of that route that get the fault.
     pub when: When,
-    /// What goes wrong with them.
+    /// The fault.
     pub fault: Fault,
 }
 

@@ -17,17 +17,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Enough for the deepest JSON that serde_json accepts, and for gzip, whose state is on the stack in debug builds. Only the
-/// part that is used takes memory.
+/// Enough for the deepest JSON that serde_json accepts, and for gzip, whose state is on the stack in debug builds. Only
+/// the used part takes memory.
 const STACK: usize = 1024 * 1024;
 
-/// The longest time that a sleeping connection needs to notice that the server stops.
+/// The maximum time that a sleeping connection needs to notice that the server stops.
 const NOTICE: Duration = Duration::from_millis(25);
 
-/// A sleeping thread wakes up about this much too late, so the end of a latency is waited for awake.
+/// A sleeping thread wakes up about this much too late, so the end of a latency is a busy wait.
 const OVERSLEEP: Duration = Duration::from_micros(150);
 
-/// A refused client may keep sending for this long, so that it gets to read the reason.
+/// A refused client may keep sending for this long, so that it can read the reason.
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Server {
@@ -93,14 +93,14 @@ impl Server {
             }
             match accepted {
                 Ok((stream, _)) => self.adopt(number, stream),
-                // Most likely out of file descriptors: try again when some are free.
+                // Most likely there are no free file descriptors, so try again later.
                 Err(_) => thread::sleep(NOTICE),
             }
         }
     }
 
     fn adopt(self: &Arc<Self>, number: u64, stream: TcpStream) {
-        // If this fails, responses to small requests come late, and nothing else changes.
+        // If this fails, responses to small requests are late, and nothing else changes.
         let _ = stream.set_nodelay(true);
         let stream = Arc::new(stream);
         let (server, socket) = (Arc::clone(self), Arc::clone(&stream));
@@ -197,7 +197,7 @@ impl Server {
         }
     }
 
-    /// Sleeps. Returns false if the server stopped in the meantime.
+    /// Sleeps for the latency. Returns false if the server stopped in the meantime.
     fn sleep(&self, latency: Duration) -> bool {
         if latency.is_zero() {
             return true;

@@ -33,12 +33,12 @@ impl Sim {
         &self.server.world.url
     }
 
-    /// The address it listens on.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr
     }
 
-    /// The API key it accepts.
+    /// The API key that it accepts.
     pub fn credentials(&self) -> &SimCredentials {
         &self.server.world.credentials
     }
@@ -53,22 +53,23 @@ impl Sim {
         self.credentials().postman_environment(self.url())
     }
 
-    /// The newest downlinks it accepted, oldest first; see [`SimBuilder::keep_downlinks`](crate::SimBuilder::keep_downlinks).
+    /// The newest downlinks that it accepted, oldest first; see
+    /// [`SimBuilder::keep_downlinks`](crate::SimBuilder::keep_downlinks).
     pub fn downlinks(&self) -> Vec<ReceivedDownlink> {
         self.server.world.downlinks.newest()
     }
 
-    /// The number of downlinks it accepted since it started, including those it no longer keeps.
+    /// The number of downlinks that it accepted since it started, including those that it no longer keeps.
     pub fn downlinks_received(&self) -> u64 {
         self.server.world.downlinks.received()
     }
 
-    /// The number of requests it received on a route, whether it responded or not.
+    /// The number of requests that it received on a route, whether it responded or not.
     pub fn calls(&self, route: Route) -> u64 {
         self.server.world.calls.of(route)
     }
 
-    /// The number of requests it received, whether it responded or not.
+    /// The number of requests that it received, whether it responded or not.
     pub fn calls_total(&self) -> u64 {
         Route::ALL.into_iter().map(|route| self.calls(route)).sum()
     }
@@ -98,7 +99,7 @@ impl Sim {
         self.server.world.tokens.revoke();
     }
 
-    /// The number of tokens it issued.
+    /// The number of tokens that it issued.
     pub fn tokens_issued(&self) -> u64 {
         self.server.world.tokens.issued()
     }
@@ -110,7 +111,7 @@ impl Sim {
         ids
     }
 
-    /// Forgets every context switch. Calls for a sub-customer get 403 until the client switches again.
+    /// Forgets every context switch. Calls for a sub-customer get a 403 until the client switches again.
     pub fn forget_context_switches(&self) {
         for customer in self.server.world.customers.values() {
             customer.switched.store(false, Ordering::Release);

@@ -1,4 +1,4 @@
-//! The devices of one account. They are kept sorted by name and already written as JSON, so that a page is a row of
+//! The devices of one account. They are sorted by name and already written as JSON, so that a page is a sequence of
 //! slices.
 
 use crate::change::Change;
@@ -39,7 +39,7 @@ impl Stock {
         self.by_name.iter().map(|device| device.uuid.to_string()).collect()
     }
 
-    /// The devices whose names contain a text, in ascending order.
+    /// Returns the devices whose names contain a text, in ascending order.
     pub(crate) fn sorted(&self, by: Property, search: &str) -> Sorted<'_> {
         if by == Property::Name && search.is_empty() {
             return Sorted::All(&self.by_name);
@@ -68,7 +68,7 @@ impl Stock {
         uuid
     }
 
-    /// Removes the device; false if there is none with this id.
+    /// Removes the device. Returns false if there is none with this id.
     pub(crate) fn remove(&mut self, uuid: &str) -> bool {
         match self.take(uuid) {
             Some(device) => {
@@ -148,7 +148,7 @@ impl Stock {
         Some(self.by_name.remove(place))
     }
 
-    /// Takes this many devices out, or all of them if there are fewer. The seed decides which.
+    /// Removes and returns this many devices, or all of them if there are fewer. The seed decides which.
     fn take_some(&mut self, count: usize) -> Vec<Arc<Device>> {
         self.forget_views();
         let mut taken = Vec::new();
@@ -227,7 +227,7 @@ impl Device {
         }
     }
 
-    /// Compares by a property. The id decides between equals, so that all pages are cut from one fixed order.
+    /// Compares by a property. The id decides between equal devices, so that all pages come from one fixed order.
     fn order(&self, other: &Self, by: Property) -> std::cmp::Ordering {
         self.compare(other, by).then_with(|| self.uuid.cmp(&other.uuid))
     }

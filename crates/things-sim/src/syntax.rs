@@ -1,9 +1,9 @@
-//! The text form that rules share: numbers, durations and comma lists, and the error when a text is none.
+//! The text form that rules share: numbers, durations and comma lists, and the error for an invalid text.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The text is not a rule. The message says what is allowed instead.
+/// An error for a text that is not a rule. The message lists what is allowed instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseRuleError(String);
 
@@ -19,7 +19,7 @@ pub(crate) fn error<T>(message: impl Into<String>) -> Result<T, ParseRuleError> 
     Err(ParseRuleError(message.into()))
 }
 
-/// A whole number from 1.
+/// Parses a whole number from 1.
 pub(crate) fn positive(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number > 0)
 }
@@ -35,7 +35,7 @@ pub(crate) fn choice<T: Copy>(what: &str, name: &str, all: &[(&str, T)]) -> Resu
     }
 }
 
-/// The name of a value.
+/// Returns the name of a value.
 pub(crate) fn name_of<T: Copy + PartialEq>(value: T, all: &[(&'static str, T)]) -> &'static str {
     all.iter().find(|(_, known)| *known == value).map(|(name, _)| *name).unwrap_or_default()
 }
@@ -84,7 +84,7 @@ pub(crate) fn split_unescaped(text: &str) -> Vec<String> {
     parts
 }
 
-/// Puts a backslash in front of commas and backslashes.
+/// Adds a backslash before commas and backslashes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace(',', "\\,")
 }

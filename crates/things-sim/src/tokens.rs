@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The tokens that are not revoked.
 pub(crate) struct Tokens {
-    /// When each token expires; `None` is never.
+    /// The time at which each token expires; `None` means never.
     live: RwLock<HashMap<String, Option<Instant>>>,
     issued: AtomicU64,
     random: Mutex<Random>,
@@ -18,7 +18,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        // Not from the simulator's seed, because a token of one simulator must not open another.
+        // The simulator's seed is not used, because a token of one simulator must not be valid for another.
         let random = Mutex::new(Random::new(RandomState::new().hash_one("tokens")));
         Self { live: RwLock::default(), issued: AtomicU64::new(0), random }
     }

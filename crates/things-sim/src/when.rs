@@ -1,4 +1,4 @@
-//! Which calls a rule applies to.
+//! The calls that a rule applies to.
 
 use crate::random::Random;
 use crate::syntax::{ParseRuleError, error, positive};
@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Which calls a rule applies to. Calls are counted from the moment the rule was added.
+/// The calls that a rule applies to. Calls are counted from the moment the rule was added.
 #[derive(Debug, Clone, PartialEq)]
 pub enum When {
     /// Every call.

@@ -26,6 +26,6 @@ pub(crate) struct World {
 /// A sub-customer that the key may act for.
 pub(crate) struct Customer {
     pub(crate) fleet: Fleet,
-    /// The key has switched to this customer's context.
+    /// Whether the key has switched to this customer's context.
     pub(crate) switched: AtomicBool,
 }
