@@ -53,7 +53,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Config`](ErrorKind::Config) if a variable or the Postman environment file cannot be read.
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) if a variable or the Postman environment file cannot
+    /// be read.
     pub fn builder_from_env(settings: Settings) -> Result<Builder<Self>, Error> {
         Builder::new(settings, Self::new).environment(|name| env::var_os(name), |path| fs::read(path))
     }
@@ -62,7 +63,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Config`](ErrorKind::Config) if the HTTP library cannot use an address or a certificate.
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) if the HTTP library cannot use an address or a
+    /// certificate.
     pub fn new(config: Config) -> Result<Self, Error> {
         let start = Instant::now();
         let clock = move || Moment::new(start.elapsed(), SystemTime::now());
