@@ -23,11 +23,11 @@ impl Pack {
     /// Maximum nesting of arrays and objects in the JSON of a pack.
     pub const MAX_DEPTH: usize = 127;
 
-    /// Creates a pack from the records of one device. The base name replaces that of the first record, if it has one.
+    /// Creates a pack from the records of one device. The first record gets the base name, which replaces its own if any.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind
+    /// Returns an error of one of these kinds:
     ///
     /// - [`ErrorKind::Empty`] if there are no records;
     /// - [`ErrorKind::Name`] if a record from another pack results in a name that RFC 8428 does not allow;

@@ -90,7 +90,7 @@ mod tests {
             ("aG9paG9pAA", b"hoihoi\0"),
             ("aG9paG9pAA==", b"hoihoi\0"),
             ("-_8", &[0xfb, 0xff]),
-            // The last character has unused bits, which some encoders do not clear.
+            // Some encoders do not clear the unused bits of the last character.
             ("-_9", &[0xfb, 0xff]),
         ] {
             let data = Data::from_base64(text).unwrap();

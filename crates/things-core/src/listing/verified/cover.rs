@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_page_that_passes_the_total_begins_late() {
-        // Of all pages that pass position 100 and overlap by 2 or more, the last one begins at 97: 98 is not a start.
+        // Of all pages that pass position 100 and overlap by 2 or more, this is the last one to begin.
         let found = next_window(100, 2, 100, Some(100)).unwrap();
         assert!(found.end() > 100 && found.start() <= 98);
         assert_eq!(found.start(), 98);
