@@ -123,7 +123,7 @@ impl Pace {
         Turn::At(look)
     }
 
-    /// Whether the service requested to wait beyond `now`.
+    /// Whether the service requested a wait beyond `now`.
     pub(crate) fn is_closed(&self, now: Moment) -> bool {
         self.lock().closed.as_ref().is_some_and(|(until, _)| now < *until)
     }

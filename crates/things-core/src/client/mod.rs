@@ -1,4 +1,4 @@
-//! What all clients share apart from the protocol: how a client is configured, and the listings that it offers.
+//! The parts of a client that are not protocol: its configuration, and the listings that it offers.
 //!
 //! [`Settings`] are what users write (arguments, environment, Postman file); each can be missing.
 //! [`Config`](crate::Config) is the checked result. [`Builder`] makes a configuration from settings.

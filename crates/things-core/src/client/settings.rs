@@ -47,7 +47,7 @@ pub struct Settings {
 const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
 const BASE_URL: &str = "https://api.kpnthings.com";
 
-/// A longer limit has no effect in practice, and HTTP libraries cannot add it to a point in time.
+/// The maximum time limit. HTTP libraries cannot add a longer one to a point in time, and it would limit nothing.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Settings {

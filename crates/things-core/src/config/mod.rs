@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub(crate) use address::{BaseUrl, check_allowed_host};
 pub use proxy::Proxy;
 
-/// The API key of GRIP that a client uses, and the application it is for.
+/// The API key of GRIP that a client uses, and the service it is for.
 ///
 /// The values are checked when a client is built from them.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub struct Fleet {
     /// The number of devices that the service counted, from the last page that had a total. If it equals
     /// `devices.len()`, that does not prove that the listing is complete.
     pub total_elements: Option<u64>,
-    /// What the listing noticed about its own completeness.
+    /// The signs of missing devices that the listing noticed.
     pub report: ListingReport,
     /// The proof that the listing is complete. Only a listing by `verified` has one.
     pub proof: Option<Proof>,

@@ -12,9 +12,9 @@ use crate::stage::Stage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proof {
-    /// How many pages were requested.
+    /// The number of pages that were requested.
     pub requests: u64,
-    /// How many of them were requested because a link was missing, or to find the end.
+    /// The number of pages that were requested because a link was missing, or to find the end.
     pub repairs: u64,
 }
 
@@ -26,7 +26,7 @@ pub struct Proof {
 pub struct Incomplete {
     /// The reason why the proof failed, as a clause.
     pub why: String,
-    /// Where a device may be missing.
+    /// The places where a device may be missing.
     pub gaps: Vec<Gap>,
     /// The devices that `collect` had listed. Each one existed while the listing ran. None is missing before the first
     /// gap. Empty if the devices were returned one by one.
@@ -68,8 +68,7 @@ impl From<Incomplete> for Error {
 }
 
 impl Error {
-    /// For a listing that could not be proven complete: why, what is proven nevertheless, and where a device may be
-    /// missing.
+    /// The details of a listing that could not be proven complete.
     pub fn incomplete(&self) -> Option<&Incomplete> {
         self.cause().and_then(|cause| cause.downcast_ref())
     }

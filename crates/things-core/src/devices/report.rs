@@ -12,7 +12,7 @@ use std::fmt;
 pub struct ListingReport {
     /// The number of devices that were returned, each counted once.
     pub devices: u64,
-    /// How often a device occurred again on a later page. It was not returned again.
+    /// The number of duplicates: devices that occurred again on a later page. They were not returned again.
     pub doubles: u64,
     /// The number of devices that the service counted, from the last page that had a total.
     pub total_elements: Option<u64>,

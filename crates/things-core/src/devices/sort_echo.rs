@@ -10,7 +10,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 /// The order that a page reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum SortEcho {
-    /// Nothing, or nothing that can be read.
+    /// The page contains no readable order.
     #[default]
     Silent,
     /// The page has no order.

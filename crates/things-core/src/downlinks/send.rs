@@ -189,7 +189,7 @@ pub struct Receipt {
     pub body: Body,
     /// Your reference for the downlink.
     pub external_reference: Option<String>,
-    /// How many requests were sent: more than 1 if the service provably did not process the first.
+    /// The number of requests that were sent: more than 1 if the service provably did not process the first.
     pub attempts: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What the user can do about an error.
+//! Hints on how to fix an error.
 
 use super::{ErrorKind, Form, Outcome, Report};
 use crate::stage::Stage;

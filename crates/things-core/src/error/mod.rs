@@ -141,7 +141,7 @@ impl Error {
         &self.0.message
     }
 
-    /// What you can do about the error, if known.
+    /// A hint on how to fix the error, if there is one.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
@@ -184,12 +184,12 @@ impl Error {
         self.0.form == Some(Form::Page)
     }
 
-    /// How long the server requests to wait (`Retry-After`).
+    /// The wait that the server requests (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Why the client did not retry.
+    /// The reason why the client did not retry.
     pub fn gave_up_because(&self) -> Option<Stop> {
         self.0.gave_up_because
     }
@@ -223,7 +223,7 @@ impl Error {
         self.0.cause.as_deref()
     }
 
-    /// For a call that must not be made twice (a downlink): whether it may have arrived. `None` for reads.
+    /// The outcome of a call that must not be made twice (a downlink): whether it may have arrived. `None` for reads.
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome
     }
@@ -233,12 +233,12 @@ impl Error {
         self.0.external_reference.as_deref()
     }
 
-    /// How many requests were sent for the failed part of the call.
+    /// The number of requests that were sent for the failed part of the call.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long the call took before it failed.
+    /// The time that the call took before it failed.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }

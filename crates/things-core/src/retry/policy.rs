@@ -36,7 +36,7 @@ impl Failure {
         }
     }
 
-    /// How long the service requested to wait, if it had no room for the request.
+    /// The wait that the service requested, if it had no room for the request.
     pub(crate) fn asked_wait(self) -> Option<Duration> {
         match self {
             Self::Status(meaning, wait) if meaning.is_throttled() => wait,

@@ -1,4 +1,4 @@
-//! `Retry-After`: how long the service requests to wait.
+//! `Retry-After`: the wait that the service requests.
 
 use std::time::Duration;
 

@@ -227,7 +227,7 @@ impl Chain {
         self.path.take()
     }
 
-    /// Removes and returns the flight of a ticket. `None` if there is none any more.
+    /// Removes and returns the flight of a ticket. `None` if the ticket is not in flight.
     pub(super) fn land(&mut self, ticket: u64) -> Option<Flight> {
         let place = self.flying.iter().position(|flight| flight.ticket == ticket)?;
         Some(self.flying.remove(place))
