@@ -201,8 +201,7 @@ impl Asked {
         })
     }
 
-    /// Returns the error of a call that cannot be sent in time, because the service requested too long a
-    /// wait.
+    /// Returns the error of a call that cannot be sent in time, because the service requested too long a wait.
     pub(crate) fn held_back(&self, asked: Option<Error>, wait: Duration, stop: Stop, now: Moment) -> Error {
         let error = asked.unwrap_or_else(|| {
             Error::new(

@@ -11,7 +11,7 @@
 //! | calls wait | in line, the oldest first; a call that was rejected keeps its place |
 //! | a call's turn | its number in line, times the gap, after the first possible moment. A call that is no longer driven costs the others one gap |
 //! | requests succeed | the gap is halved, step by step, until it is zero |
-//! | this was too fast | the gap is reset to what the service requests, and halving it again takes twice as many successes |
+//! | this was too fast | the gap becomes what the service requests, and halving it again takes twice as many successes |
 //! | no call sends for [`IDLE`] gaps | the gap is reset to zero |
 //! | the wait does not fit into the call | the call ends at once, with the error of the response that requested the wait |
 
