@@ -174,7 +174,10 @@ impl Flow {
                         self.token_lease = Some(lease);
                     }
                     Acquired::Follow(ticket) => return self.wait(ticket),
-                    Acquired::Later(until) => return self.sleep(until),
+                    Acquired::Later(until) => {
+                        self.stage = Stage::Token;
+                        return self.sleep(until);
+                    }
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
             }
@@ -191,7 +194,10 @@ impl Flow {
                         self.switch_lease = Some(lease);
                     }
                     Acquired::Follow(ticket) => return self.wait(ticket),
-                    Acquired::Later(until) => return self.sleep(until),
+                    Acquired::Later(until) => {
+                        self.stage = Stage::ContextSwitch;
+                        return self.sleep(until);
+                    }
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
             }
