@@ -174,10 +174,7 @@ impl Flow {
                         self.token_lease = Some(lease);
                     }
                     Acquired::Follow(ticket) => return self.wait(ticket),
-                    Acquired::Later(until) => {
-                        self.stage = Stage::Token;
-                        return self.sleep(until);
-                    }
+                    Acquired::Later(until) => return self.sleep(until),
                     Acquired::Refused(error) => return self.refused(error, now),
                 }
             }
