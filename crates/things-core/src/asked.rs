@@ -157,9 +157,8 @@ impl Asked {
     /// attempt but not performed.
     pub(crate) fn cancelled(&self, unsent: bool, now: Moment) -> Error {
         Error::new(ErrorKind::Cancelled, self.stage, "the call was stopped").with(|report| {
-            self.describe(report, now);
+            self.complete(report, None, now);
             report.attempts = report.attempts.saturating_sub(u32::from(unsent));
-            report.outcome = self.outcome(None);
         })
     }
 
@@ -221,20 +220,16 @@ impl Asked {
         error.with(|report| self.complete(report, Some(failure), now))
     }
 
-    /// Adds the request, the outcome of a call that must not be made twice, and a hint to the report.
+    /// Adds the request, the number of attempts, the elapsed time, the outcome of a call that must not be made twice, and
+    /// a hint to the report.
     fn complete(&self, report: &mut Report, failure: Option<Failure>, now: Moment) {
-        self.describe(report, now);
-        report.outcome = self.outcome(failure);
-        report.hint = hint(report, self.customer.as_deref());
-    }
-
-    /// Adds the request, the number of attempts and the elapsed time to the report.
-    fn describe(&self, report: &mut Report, now: Moment) {
         report.stage = self.stage;
         report.asked = Some((self.method.clone(), without_query(&self.uri)));
         report.attempts = self.attempts;
         report.elapsed = now.since(self.started);
         report.external_reference = self.external_reference.as_deref().map(str::to_owned);
+        report.outcome = self.outcome(failure);
+        report.hint = hint(report, self.customer.as_deref());
     }
 
     /// Returns the outcome of a call that must not be made twice.

@@ -219,8 +219,9 @@ impl Device {
                 };
                 match shared {
                     Some(shared) => {
-                        let fields = large.get_or_insert_default();
-                        fields.iter_mut().skip(place).take(1).for_each(|field| *field = Some(shared.clone()));
+                        if let Some(field) = large.get_or_insert_default().get_mut(place) {
+                            *field = Some(shared);
+                        }
                     }
                     None => texts.push_str(&text),
                 }
