@@ -81,7 +81,7 @@ impl OrderEvidence {
         for (one, next) in devices.iter().zip(devices.iter().skip(1)) {
             let (one, next) = (one.name(), next.name());
             self.neighbours += 1;
-            self.descents += usize::from(next < one && next.to_lowercase() < one.to_lowercase());
+            self.descents += usize::from(next < one && lower_case(next).lt(lower_case(one)));
         }
         match self.echoed {
             _ if self.vouched || self.ascending.contains(&true) => Ok(()),
@@ -173,6 +173,11 @@ impl Key {
             Self::MySqlSwapped => [g, h, e, f, a, b, c, d, i, j, k, l, m, n, o, p],
         }
     }
+}
+
+/// Returns the characters of a name in lower case, without a copy: every listing compares all of its names.
+fn lower_case(name: &str) -> impl Iterator<Item = char> {
+    name.chars().flat_map(char::to_lowercase)
 }
 
 /// Returns the bytes of a UUID, with or without dashes, in any case.
