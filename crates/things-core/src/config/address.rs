@@ -46,7 +46,11 @@ impl BaseUrl {
                 return Err("is plain http to another machine, which would show the secret on the way: use https://, or name the host in KPN_THINGS_ALLOW_HTTP if the network in between is yours".into());
             }
         } else if scheme != Scheme::HTTPS {
-            return Err(format!("has the scheme {scheme}: use https://"));
+            let named = known_scheme(scheme.as_str());
+            return Err(named.map_or_else(
+                || "has an unknown scheme: use https://".into(),
+                |scheme| format!("has the scheme {scheme}: use https://"),
+            ));
         }
         let path = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
         if path.contains('?') {
@@ -68,10 +72,12 @@ impl BaseUrl {
                 let path = rest.find(['/', '?']).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(path);
                 if !self.is_at(scheme, authority) {
-                    // An error must not show its user and password.
-                    let host = authority.rsplit('@').next().unwrap_or_default();
+                    // An error must show neither a user nor a password, and an unescaped one can hold a '/'.
+                    let host = authority.rsplit('@').next().filter(|_| !path.contains('@'));
+                    let place = host.and_then(|host| Some(format!("{}://{host}", known_scheme(scheme)?)));
+                    let place = place.as_deref().unwrap_or("another server");
                     return refuse(format!(
-                        "is a URL on {scheme}://{host}, and the base URL is {self}: the token goes to no other server"
+                        "is a URL on {place}, and the base URL is {self}: the token goes to no other server"
                     ));
                 }
                 match path.strip_prefix(self.prefix.as_str()) {
@@ -126,6 +132,16 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
     }
+}
+
+/// Returns a scheme that an error may show. The part before `://` can be any text, such as a secret that was pasted into
+/// the wrong variable.
+pub(super) fn known_scheme(scheme: &str) -> Option<&'static str> {
+    const KNOWN: [&str; 12] = [
+        "http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "ws", "wss", "mqtt",
+        "mqtts",
+    ];
+    KNOWN.into_iter().find(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// Rejects a host that HTTP libraries read in different ways, or that fails only when they connect. The error is a
@@ -215,6 +231,8 @@ mod tests {
             ("https://api.kpnthings.com:8443/x", "https://api.kpnthings.com:8443"),
             ("https://api.kpnthings.com@evil.example/x", "https://evil.example"),
             ("https://user:hush@api.kpnthings.com/x", "https://api.kpnthings.com"),
+            ("https://user:hush/x@api.kpnthings.com/x", "another server"),
+            ("hush://api.kpnthings.com", "another server"),
             ("https://api.kpnthings.com.evil.example", "https://api.kpnthings.com.evil.example"),
             ("https://api.kpnthings.com:x/", "https://api.kpnthings.com:x"),
         ] {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::Scheme;
 
+use super::address::known_scheme;
 use crate::error::Error;
 use crate::input::check_address;
 use crate::secret::Secret;
@@ -121,8 +122,13 @@ fn address(text: &str) -> Result<(String, String), String> {
     let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let scheme = scheme.to_ascii_lowercase();
+    let unsupported = || {
+        let kind = known_scheme(&scheme)
+            .map_or_else(|| "proxy of an unknown kind".into(), |known| format!("{known} proxy"));
+        Err(format!("names a {kind}: only http:// and https:// ones are supported"))
+    };
     if scheme.starts_with("socks") {
-        return Err(format!("names a {scheme} proxy: only http:// and https:// ones are supported"));
+        return unsupported();
     }
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if path.contains('@') {
@@ -144,7 +150,7 @@ fn address(text: &str) -> Result<(String, String), String> {
     let known = known.filter(|known| known.host().len() == host.len() || known.port_u16().is_some());
     match known.filter(|known| !known.host().is_empty() && url.parse::<Uri>().is_ok()) {
         Some(_) if matches!(&*scheme, "http" | "https") => Ok((url, bare)),
-        Some(_) => Err(format!("names a {scheme} proxy: only http:// and https:// ones are supported")),
+        Some(_) => unsupported(),
         None => {
             Err(format!("is not the address of a proxy, {EXAMPLE}; user and password are percent-encoded"))
         }
@@ -360,6 +366,8 @@ mod tests {
             ("\"http://user:pa55word@proxy.example\"", "is in quotes"),
             ("http://user:${pa55word}@proxy.example", "a placeholder"),
             ("ftp://user:pa55word@proxy.example", "names a ftp proxy"),
+            ("pa55word://proxy.example", "names a proxy of an unknown kind"),
+            ("socks pa55word://proxy.example", "names a proxy of an unknown kind"),
             ("http://user:pa55word@", "is not the address"),
             ("user:pa55 word@proxy.example", "is not the address"),
             ("http://proxy.example:port", "is not the address"),
