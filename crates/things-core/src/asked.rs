@@ -119,7 +119,7 @@ impl Asked {
     ) -> Error {
         let redactor = &self.redactor;
         if self.stage == Stage::Token
-            && let Some(mut text) = token_error(body)
+            && let Some(mut text) = token_error(&redactor.bytes(body))
         {
             redactor.text(&mut text);
             let message = refusal_message(status, ErrorKind::Auth, Stage::Token, &text);
@@ -143,13 +143,15 @@ impl Asked {
         Error::new(error.kind(), self.stage, message).with(|report| {
             report.status = Some(status);
             self.complete(report, Some(Failure::Status(Meaning::Success, None)), now);
-            report.hint = Some(match (error.kind(), error.part()) {
+            let mut hint = match (error.kind(), error.part()) {
                 (ErrorKind::TooLarge, _) => "request fewer devices per page".into(),
                 (_, Some(part)) => format!("{part} is not what KPN documents: look at it in the portal"),
                 _ => {
                     "the answer is not what KPN documents: check the address, and any proxy in between".into()
                 }
-            });
+            };
+            redactor.text(&mut hint);
+            report.hint = Some(hint);
         })
     }
 

@@ -95,9 +95,9 @@ pub(crate) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<&'a str, N
             ));
         }
         Some(coding) => {
-            let coding: String = coding.chars().filter(|char| !char.is_control()).take(40).collect();
+            let named = name_of_a_format(&coding).map(|coding| format!(" ({coding})")).unwrap_or_default();
             return Err(NoText::new(format_args!(
-                "the response is compressed ({coding}), which was not requested"
+                "the response is compressed{named}, which was not requested"
             )));
         }
         None => {}
@@ -128,8 +128,15 @@ fn charset(headers: &HeaderMap) -> Option<String> {
     let parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
     let (_, charset) =
         parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    let charset: String = charset.trim().trim_matches('"').chars().take(40).collect();
-    (!["utf-8", "utf8", ""].contains(&charset.to_ascii_lowercase().as_str())).then_some(charset)
+    let charset = charset.trim().trim_matches('"');
+    let is_utf_8 = ["utf-8", "utf8", ""].contains(&charset.to_ascii_lowercase().as_str());
+    name_of_a_format(charset).filter(|_| !is_utf_8).map(str::to_owned)
+}
+
+/// Returns the name of a coding or of a character set, unless it is too long to be one (RFC 2978 allows 40 characters).
+/// A longer text is not shortened, because it may be a secret, and a part of a secret cannot be redacted.
+fn name_of_a_format(name: &str) -> Option<&str> {
+    Some(name).filter(|name| name.len() <= 40 && !name.contains(char::is_control))
 }
 
 #[cfg(test)]
@@ -141,6 +148,9 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+
+    /// As the value of a header: no name of a format is this long.
+    const TOO_LONG: &str = "a;charset=01234567890123456789012345678901234567890";
 
     fn packed(text: &[u8]) -> Vec<u8> {
         let mut packer = GzEncoder::new(Vec::new(), Compression::default());
@@ -191,6 +201,7 @@ mod tests {
             ("br", b"{}".to_vec(), "the response is compressed (br), which was not requested"),
             ("gzip, zstd", b"{}".to_vec(), "compressed (gzip, zstd)"),
             ("deflate", b"{}".to_vec(), "compressed (deflate)"),
+            (TOO_LONG, b"{}".to_vec(), "is compressed, which was not requested"),
             ("gzip", damaged, "compressed (gzip) and cannot be unpacked"),
         ] {
             let kept = unpacked(response(coding, body.clone()), 100).unwrap();
@@ -216,7 +227,7 @@ mod tests {
         let error = typed("application/json; charset=ISO-8859-1");
         assert_eq!(error.why, "the response is ISO-8859-1, as its Content-Type says, and JSON is UTF-8");
         assert_eq!(error.at, Some(12));
-        for undecided in ["application/json", "application/json;charset=\"utf-8\"", "a;charset="] {
+        for undecided in ["application/json", "application/json;charset=\"utf-8\"", "a;charset=", TOO_LONG] {
             assert_eq!(typed(undecided).why, "the response is not UTF-8", "{undecided}");
         }
         // A header that wrongly denies UTF-8 does no harm.

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::error::{DecodeError, ErrorKind};
 use crate::json;
 
-/// The number of characters of a uuid that an error shows to identify an unreadable device.
-const MOST_OF_A_UUID: usize = 40;
+/// The length in bytes of the longest uuid that an error shows to identify an unreadable device. A longer one is left
+/// out as a whole, because it may be a secret, and a part of a secret cannot be redacted.
+const LONGEST_UUID: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Flaw {
@@ -49,7 +50,7 @@ impl Flaw {
 
     /// Marks the flaw as one in a device.
     pub(super) fn of_device(self, uuid: Option<&str>) -> Self {
-        let uuid = uuid.map(|uuid| uuid.chars().take(MOST_OF_A_UUID).collect());
+        let uuid = uuid.filter(|uuid| uuid.len() <= LONGEST_UUID).map(str::to_owned);
         Self { device: Some(Faulty { place: None, uuid }), ..self }
     }
 

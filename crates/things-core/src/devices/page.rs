@@ -375,6 +375,10 @@ mod tests {
             Some("device 2 of the page")
         );
         assert_eq!(error(r#"{"content":[],"size":+1}"#).part(), None);
+        let long =
+            error(&format!("{{\"content\":[{{\"uuid\":\"{}\",\"name\":\"a\tb\"}}]}}", "s3cr".repeat(20)));
+        assert_eq!(long.part(), Some("device 1 of the page"));
+        assert!(!long.to_string().contains("s3cr"), "{long}");
     }
 
     #[test]
