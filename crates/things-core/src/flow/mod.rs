@@ -462,6 +462,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_where_a_long_reason_is_cut_is_redacted_as_a_whole() {
+        let call = RawCall::new(Method::GET, "/api/things");
+        for before in 185..205 {
+            let reason = format!("{} hunter2", "x".repeat(before));
+            let body =
+                serde_json::json!({"error": "invalid_client", "error_description": reason}).to_string();
+            let Step::Send(_, exchange) = session_in_a_hurry().start(&call, at(0)) else {
+                panic!("no request")
+            };
+            let Step::Done(Err(error)) = exchange.resume(Ok(Response::new(Bytes::from(body))), at(0)) else {
+                panic!("there is no token")
+            };
+            assert!(error.message().contains("xxx") && !error.message().contains("hunt"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_call_that_runs_out_of_time_tells_what_it_waited_for() {
         let call = RawCall::new(Method::GET, "/api/things");
         let told = |step: Step| {
