@@ -172,10 +172,7 @@ impl Device {
         let mut after_last = 0;
         let read = scanner.object(|scanner, name| {
             let value = scanner.value()?;
-            let known = match name.kind() {
-                Kind::Plain => name.raw().get(1..name.raw().len() - 1).and_then(Field::of),
-                _ => name.text().and_then(|name| Field::of(&name)),
-            };
+            let known = name.text().and_then(|name| Field::of(&name));
             match known.and_then(|field| fields.get_mut(field as usize)) {
                 Some(field) => *field = value,
                 None => extra.keep(name.at(), scanner.at(), after_last),
@@ -201,10 +198,10 @@ impl Device {
             Kind::Array | Kind::Object => return Err(Why::OddUuid),
             _ => {}
         }
-        let written = fields.iter().filter(|field| field.kind() != Kind::Null).map(|field| field.raw().len());
-        // This is enough for all of them, and about the right size: a device can be as large as the response. Unused
-        // capacity takes no memory.
-        let mut texts = String::with_capacity(written.sum());
+        // This is exact without escapes. A device can be as large as the response, so it must not be copied as it grows.
+        let mut texts = String::with_capacity(
+            fields.iter().enumerate().map(|(place, field)| text_length(place, *field)).sum(),
+        );
         let (mut ends, mut present) = ([0; Field::COUNT], 0);
         let mut large: Option<Large> = None;
         for (place, (field, end)) in fields.iter().zip(&mut ends).enumerate() {
@@ -235,6 +232,17 @@ impl Device {
             Some(large) => Texts::Mixed(Box::new((copied, large))),
         };
         Ok(Self { texts, ends, present, extra })
+    }
+}
+
+/// Returns the length of the text of a field, or a little more if it has escapes.
+fn text_length(place: usize, field: Token<'_>) -> usize {
+    match field.kind() {
+        Kind::Null => 0,
+        Kind::Plain | Kind::Escaped if place != Field::Metadata as usize => {
+            field.raw().len().saturating_sub(2)
+        }
+        _ => field.raw().len(),
     }
 }
 

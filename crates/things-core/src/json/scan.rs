@@ -60,13 +60,19 @@ impl<'a> Token<'a> {
     }
 
     /// Returns the text of a string, or `None` for any other value.
+    #[inline(always)]
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        let inside = self.raw.get(1..self.raw.len().saturating_sub(1)).unwrap_or_default();
         match self.kind {
-            Kind::Plain => Some(Cow::Borrowed(inside)),
-            Kind::Escaped => Some(Cow::Owned(unescape(inside))),
+            Kind::Plain => Some(Cow::Borrowed(self.inside())),
+            Kind::Escaped => Some(Cow::Owned(unescape(self.inside()))),
             _ => None,
         }
+    }
+
+    /// Returns the content of a string, between its quotes.
+    #[inline(always)]
+    fn inside(self) -> &'a str {
+        self.raw.get(1..self.raw.len().saturating_sub(1)).unwrap_or_default()
     }
 }
 
@@ -366,15 +372,15 @@ impl<'a> Scanner<'a> {
     fn skip_plain(&mut self) {
         const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
         const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-        // Sets the high bit of each byte that is below `most`, at least up to the lowest of them.
-        let below = |word: u64, most: u64| word.wrapping_sub(ONES * most) & !word;
         let bytes = self.text.as_bytes();
         let mut at = self.at;
         while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
             let word = u64::from_le_bytes(*chunk);
-            let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-            let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-            let stops = (below(word, 0x20) | quote | backslash) & HIGH;
+            // The high bit of each byte that stops, at least up to the lowest of them. The exclusive or maps the quote,
+            // 0x22, to 0x20, and leaves control characters, which are below 0x20, there.
+            let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+            let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+            let stops = (quote_or_control | backslash) & !word & HIGH;
             if stops != 0 {
                 self.at = at + (stops.trailing_zeros() / 8) as usize;
                 return;
