@@ -1,5 +1,6 @@
 //! S1, S2, S3: whole listings over loopback.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -14,31 +15,34 @@ const ROUNDS: usize = 9;
 
 /// S1 compares code: simulator and client share one CPU. S2 compares systems: both are free.
 pub(crate) fn measure(report: &mut Report) {
-    let pinned = Command::new("taskset")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    let one = ratios(pinned);
-    let pin = if pinned { ", one CPU" } else { ", not pinned: no taskset" };
+    let (one, pin) = pinned_child("listing");
     report.row("S1", "reqwest: 100,000 devices, pages of 20, one at a time / by hand", one[0], "", 1.00, pin);
     report.row("S1", "ureq: the same / by hand with reqwest", one[1], "", 0.95, pin);
-    let free = ratios(false);
+    let free = ratios(Command::new(program()), "listing");
     report.row("S2", "reqwest: the same, window 16 / by hand, one at a time", free[2], "", 0.30, "");
     report.row("S2", "ureq: the same, window 16 / by hand, one at a time", free[3], "", 0.30, "");
 }
 
-/// Runs a process with simulator and clients in it, and reads the medians it prints.
-fn ratios(pinned: bool) -> Vec<f64> {
-    let program = std::env::current_exe().unwrap();
-    let mut command = if pinned {
+/// Runs a part of this program on one CPU if there is `taskset`, and returns the medians that it prints, and whether it
+/// was pinned.
+pub(crate) fn pinned_child(part: &str) -> (Vec<f64>, &'static str) {
+    let mut taskset = Command::new("taskset");
+    if taskset.arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(program);
-        command
+        command.args(["-c", "0"]).arg(program());
+        (ratios(command, part), ", one CPU")
     } else {
-        Command::new(program)
-    };
-    let output = command.args(["child", "listing"]).stderr(Stdio::inherit()).output().unwrap();
+        (ratios(Command::new(program()), part), ", not pinned: no taskset")
+    }
+}
+
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap()
+}
+
+/// Runs a process with server and clients in it, and reads the medians that it prints.
+fn ratios(mut command: Command, part: &str) -> Vec<f64> {
+    let output = command.args(["child", part]).stderr(Stdio::inherit()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }

@@ -8,6 +8,7 @@
 mod by_hand;
 mod call;
 mod decode;
+mod downlink;
 mod listing;
 mod memory;
 mod report;
@@ -23,19 +24,21 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         // Parts that run in a process of their own.
         ["child", "listing"] => listing::child(),
+        ["child", "downlink"] => downlink::child(),
         ["child", "memory"] => memory::child(),
         ["child", "call", how, calls] => call::child(how, calls.parse().expect("a number of calls")),
         chosen => {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 6] = [
+            let parts: [Part; 7] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
                 (&["S11"], memory::measure),
                 (&["S13", "S14"], size::measure),
                 (&["S15"], call::measure),
+                (&["S15b"], downlink::measure),
             ];
             for (names, measure) in parts {
                 if names.iter().any(|name| wanted(name)) {

@@ -80,8 +80,9 @@ pub(crate) fn check_full(name: &str) -> Result<(), String> {
 
 /// Checks the characters of a part of a name.
 pub(crate) fn check_part(name: &str) -> Result<(), String> {
-    let legal = |char: char| char.is_ascii_alphanumeric() || "-:./_".contains(char);
-    match name.chars().find(|char| !legal(*char)) {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'/' | b'_');
+    // All legal characters are ASCII.
+    match name.bytes().position(|byte| !legal(byte)).and_then(|at| name.get(at..)?.chars().next()) {
         Some(char) => Err(format!(
             "has {char:?}, which RFC 8428 does not allow: use letters, digits and the characters - : . / _"
         )),

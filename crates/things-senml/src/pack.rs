@@ -33,7 +33,9 @@ impl Pack {
     /// - [`ErrorKind::Name`] if a record from another pack results in a name that RFC 8428 does not allow;
     /// - [`ErrorKind::TooLarge`] if the JSON has more than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn new(base_name: &BaseName, records: impl IntoIterator<Item = Record>) -> Result<Self, Error> {
-        let mut json = String::from("[");
+        // A record of one value takes about this much.
+        let mut json = String::with_capacity(128);
+        json.push('[');
         let mut names = Names::default();
         let mut len = 0;
         for mut record in records {

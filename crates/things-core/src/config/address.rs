@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use http::Uri;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 
 use crate::input::{InputError, check_address, check_target};
 
@@ -68,6 +68,7 @@ impl BaseUrl {
         check_target(target)?;
         let refuse = |why: String| Err(InputError::new("path", why));
         let target = match target.split_once("://") {
+            _ if target.starts_with('/') => [self.prefix.as_str(), target].concat(),
             Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
                 let path = rest.find(['/', '?']).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(path);
@@ -88,16 +89,14 @@ impl BaseUrl {
                     _ => return refuse(format!("is a URL that is not below the base URL, {self}")),
                 }
             }
-            _ if target.starts_with('/') => format!("{}{target}", self.prefix),
             _ => return refuse("does not start with '/'".into()),
         };
         let make = || {
-            let path = PathAndQuery::from_maybe_shared(Bytes::from(target))?;
-            Uri::builder()
-                .scheme(self.scheme.clone())
-                .authority(self.authority.clone())
-                .path_and_query(path)
-                .build()
+            let mut parts = Parts::default();
+            parts.scheme = Some(self.scheme.clone());
+            parts.authority = Some(self.authority.clone());
+            parts.path_and_query = Some(PathAndQuery::from_maybe_shared(Bytes::from(target))?);
+            Ok(Uri::from_parts(parts)?)
         };
         make().or_else(|_: http::Error| refuse("does not make a URL".into()))
     }

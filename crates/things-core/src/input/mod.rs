@@ -87,14 +87,30 @@ pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), InputErro
 /// Rejects a path, or a URL with one, that HTTP libraries read in different ways or that could leave the base URL.
 pub(crate) fn check_target(target: &str) -> Result<(), InputError> {
     let refuse = |why: &str| Err(InputError::new("path", why));
-    if target.chars().any(|char| char.is_control() || matches!(char, '\\' | '#')) {
+    let stray = |byte: u8| byte.is_ascii_control() || matches!(byte, b'\\' | b'#');
+    if target.bytes().any(stray) || (!target.is_ascii() && target.contains(char::is_control)) {
         return refuse("has a control character, '\\' or '#'");
     }
-    let mut segments = target.split('?').next().unwrap_or_default().split('/');
-    if segments.any(|segment| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..")) {
+    let path =
+        target.bytes().position(|byte| byte == b'?').and_then(|end| target.get(..end)).unwrap_or(target);
+    if path.bytes().any(|byte| matches!(byte, b'.' | b'%')) && path.split('/').any(is_relative) {
         return refuse("has a '.' or '..' segment, which could leave the base URL");
     }
     Ok(())
+}
+
+/// Whether a segment is `.` or `..`, also if it is percent-encoded.
+fn is_relative(segment: &str) -> bool {
+    let mut dots = 0;
+    let mut rest = segment;
+    while let Some(after) = rest.strip_prefix('.').or_else(|| {
+        let (start, after) = rest.split_at_checked(3)?;
+        start.eq_ignore_ascii_case("%2e").then_some(after)
+    }) {
+        dots += 1;
+        rest = after;
+    }
+    rest.is_empty() && matches!(dots, 1 | 2)
 }
 
 /// Checks a custom `User-Agent` (RFC 9110, section 10.1.5), such as `my-app/1.2 (+https://example.com)`.

@@ -35,7 +35,11 @@ pub(crate) fn record(record: &Record, json: &mut String) {
 
 /// Returns the base name as the first field of an object, to be followed by others.
 pub(crate) fn base_name(name: &str) -> String {
-    format!("{}:{}", string("bn"), string(name))
+    let mut json = String::with_capacity(name.len() + 8);
+    string("bn", &mut json);
+    json.push(':');
+    string(name, &mut json);
+    json
 }
 
 /// A JSON object that is being written.
@@ -45,18 +49,25 @@ struct Object<'a> {
 }
 
 impl Object<'_> {
-    fn field(&mut self, label: &str, value: impl Display) {
+    fn label(&mut self, label: &str) {
         if !self.is_empty {
             self.json.push(',');
         }
         self.is_empty = false;
+        string(label, self.json);
+        self.json.push(':');
+    }
+
+    fn field(&mut self, label: &str, value: impl Display) {
+        self.label(label);
         // Writing to a string does not fail.
-        let _ = write!(self.json, "{}:{value}", string(label));
+        let _ = write!(self.json, "{value}");
     }
 
     fn string(&mut self, label: &str, text: Option<&str>) {
         if let Some(text) = text {
-            self.field(label, string(text));
+            self.label(label);
+            string(text, self.json);
         }
     }
 
@@ -67,7 +78,14 @@ impl Object<'_> {
     }
 }
 
-/// Returns a JSON string with its quotes.
-fn string(text: &str) -> impl Display {
-    serde_json::Value::from(text)
+/// Appends a JSON string with its quotes.
+fn string(text: &str, json: &mut String) {
+    if text.bytes().all(|byte| byte >= 0x20 && !matches!(byte, b'"' | b'\\')) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        // Writing to a string does not fail.
+        let _ = write!(json, "{}", serde_json::Value::from(text));
+    }
 }
