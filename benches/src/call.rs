@@ -20,7 +20,7 @@ pub(crate) fn measure(report: &mut Report) {
                 "one listing call through the flow / by hand with http and serde_json",
                 flow / hand,
                 "",
-                1.25,
+                0.70,
                 &detail,
             );
         }

@@ -31,7 +31,8 @@ pub(crate) fn measure(report: &mut Report) {
 /// Prints two medians of ratios to code by hand: reqwest and ureq.
 pub(crate) fn child() {
     let url = start_server();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    // On one CPU, threads of a runtime would only take turns.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let credentials = || Credentials::new("rjsfm52t", "5d1f7a0e", SECRET);
     let builder = things_reqwest::Client::builder(credentials());
     let reqwest = builder.base_url(&url).grip_base_url(&url).build().unwrap();
@@ -88,7 +89,9 @@ async fn send_by_hand_async(client: &reqwest::Client, url: &str, number: u8) -> 
     let response = client
         .post(format!("{url}/api/actuator/downlinks?port=1"))
         .header("Accept", RESPONSE)
+        .header("Accept-Encoding", "identity")
         .header("Content-Type", "application/json")
+        .header("User-Agent", "by-hand/1.0")
         .bearer_auth(&*TOKEN)
         .timeout(Duration::from_secs(15))
         .body(body(number))
@@ -118,7 +121,9 @@ fn send_by_hand(agent: &ureq::Agent, url: &str, number: u8) -> u16 {
     let mut response = agent
         .post(format!("{url}/api/actuator/downlinks?port=1"))
         .header("Accept", RESPONSE)
+        .header("Accept-Encoding", "identity")
         .header("Content-Type", "application/json")
+        .header("User-Agent", "by-hand/1.0")
         .header("Authorization", format!("Bearer {}", *TOKEN))
         .send(body(number).as_str())
         .unwrap();
