@@ -16,7 +16,14 @@ const ROUNDS: usize = 9;
 /// S1 compares code: simulator and client share one CPU. S2 compares systems: both are free.
 pub(crate) fn measure(report: &mut Report) {
     let (one, pin) = pinned_child("listing");
-    report.row("S1", "reqwest: 100,000 devices, default pages, one at a time / by hand with pages of 20", one[0], "", 0.92, pin);
+    report.row(
+        "S1",
+        "reqwest: 100,000 devices, default pages, one at a time / by hand with pages of 20",
+        one[0],
+        "",
+        0.92,
+        pin,
+    );
     report.row("S1", "ureq: the same / by hand with reqwest", one[1], "", 0.72, pin);
     let free = ratios(Command::new(program()), "listing");
     report.row("S2", "reqwest: the same, window 16 / by hand, one at a time", free[2], "", 0.28, "");

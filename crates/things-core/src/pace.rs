@@ -278,7 +278,30 @@ mod tests {
         let pace = Pace::one_by_one();
         refuse(&pace, 1_000, 0);
         assert_eq!([turn(&pace, 1_000), turn(&pace, 7_000), turn(&pace, 7_000)], [1_000, 7_000, 8_000]);
-        assert_eq!([turn(&pace, 13_001), turn(&pace, 13_001)], [13_001, 13_001]);
+        assert_eq!([turn(&pace, 13_000), turn(&pace, 13_000)], [13_000, 14_000]);
+        assert_eq!([turn(&pace, 19_001), turn(&pace, 19_001)], [19_001, 19_001]);
+    }
+
+    #[test]
+    fn of_two_refusals_that_end_together_the_first_is_told() {
+        let pace = Pace::one_by_one();
+        refuse(&pace, 60_000, 0);
+        let second = Error::new(ErrorKind::RateLimited, Stage::Call, "again");
+        pace.refused(&second, Duration::from_secs(60), 0.0, at(0));
+        let turn = pace.take_turn(&mut None, at(0), at(1));
+        assert!(matches!(turn, Turn::TooLate(_, Some(error)) if error.message() == "slow down"));
+    }
+
+    #[test]
+    fn a_gap_is_closed_below_ten_milliseconds() {
+        let pace = Pace::one_by_one();
+        refuse(&pace, 20, 0);
+        // Another refusal with the same wait does not show that the session was too fast.
+        refuse(&pace, 20, 0);
+        for expected in [20, 20, 10, 10, 10, 0] {
+            pace.succeeded(at(100));
+            assert_eq!(pace.lock().gap, Duration::from_millis(expected));
+        }
     }
 
     #[test]

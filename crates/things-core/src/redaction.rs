@@ -276,6 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn base64_of_a_secret_is_cut_out_up_to_the_characters_that_it_shares() {
+        let secret = "0123456789".repeat(5);
+        for before in 0..3 {
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                let text = engine.encode(format!("{}{secret}zz", "x".repeat(before)));
+                let clean = redacted(&text, &[&secret]);
+                assert!(clean.contains("[redacted]") && clean.len() <= CUT.len() + 8, "{clean}");
+            }
+        }
+    }
+
+    #[test]
     fn the_rest_of_a_json_body_keeps_its_text() {
         let body =
             r#"{"z": 1.7657E9, "number":89314404000123456789, "hush\u0021":"a\/b hush!", "a" : [1,2]}"#;
@@ -315,11 +327,21 @@ mod tests {
         let secret = "0123456789".repeat(10);
         let escaped: String = secret.chars().map(|char| format!("\\u00{:02x}", u32::from(char))).collect();
         let redactor = Redactor::new([secret.as_str()]);
-        let text = format!("{}{secret}{}{escaped}{}", "a".repeat(500), "b".repeat(30), "c".repeat(500));
-        for place in 0..=text.len() {
+        // So far from the start that only a part of the text is searched.
+        let text = format!("{}{secret}{}{escaped}{}", "a".repeat(5_000), "b".repeat(30), "c".repeat(5_000));
+        for place in 4_900..5_900 {
             let near = redactor.near(text.as_bytes(), place);
             assert!(near.len() <= 150 && !near.iter().any(|byte| b"0123456789\\".contains(byte)), "{near:?}");
         }
+        let (begin, end) = (5_000 + 100 + 30, 5_000 + 100 + 30 + 600);
+        assert_eq!(redactor.near(text.as_bytes(), end + AROUND), "c".repeat(2 * AROUND));
+        assert_eq!(
+            redactor.near(text.as_bytes(), end + AROUND - 1),
+            format!("[redacted]{}", "c".repeat(119))
+        );
+        let between = format!("[redacted]{}", "b".repeat(30));
+        assert_eq!(redactor.near(text.as_bytes(), begin - AROUND), between);
+        assert_eq!(redactor.near(text.as_bytes(), begin - AROUND + 1), format!("{between}[redacted]"));
         assert_eq!(redactor.near(b"{\"a\":tru}", 5), "{\"a\":tru}");
         assert_eq!(redactor.near(b"", 7), "");
     }

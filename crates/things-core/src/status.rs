@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn only_a_service_that_asks_to_wait_has_no_room() {
+        for (code, asks, expected) in
+            [(429, false, true), (503, true, true), (503, false, false), (200, true, false)]
+        {
+            assert_eq!(meaning(code, Stage::Call, asks).is_throttled(), expected, "{code}");
+        }
+    }
+
+    #[test]
     fn grip_refuses_a_key_with_any_status_that_is_not_for_later() {
         for code in [300, 302, 307, 400, 401, 403, 404, 410] {
             assert_eq!(meaning(code, Stage::Token, false), Meaning::KeyRefused, "{code}");

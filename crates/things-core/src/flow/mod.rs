@@ -499,4 +499,140 @@ mod tests {
         let late = "the time of the call, 1.0s, ran out before the context switch to the customer";
         assert_eq!(told(answered(customer.start(&call, at(0)), TOKEN, at(1))), late);
     }
+
+    fn refused(step: Step, status: u16, retry_after: Option<u64>, now: Moment) -> Step {
+        let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+        }
+        exchange.resume(Ok(response), now)
+    }
+
+    fn sent_to(step: &Step) -> &str {
+        match step {
+            Step::Send(request, _) => request.uri().path(),
+            other => panic!("nothing is sent: {other:?}"),
+        }
+    }
+
+    fn error_of(step: Step) -> Error {
+        match step {
+            Step::Done(Err(error)) => error,
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    fn milliseconds(ms: u64) -> Moment {
+        Moment::new(Duration::from_millis(ms), SystemTime::UNIX_EPOCH)
+    }
+
+    fn patient() -> Session {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        Session::new(config.timeout(Duration::from_secs(300)).build().unwrap(), 0)
+    }
+
+    #[test]
+    fn a_call_whose_deadline_has_passed_says_so_and_sends_nothing() {
+        let session = session_in_a_hurry().with_deadline(at(1));
+        let error = error_of(session.start(&RawCall::new(Method::GET, "/x"), at(1)));
+        assert_eq!(error.message(), "the deadline had passed before the call began");
+        let other = error_of(answered(session.start(&RawCall::new(Method::GET, "/x"), at(0)), TOKEN, at(1)));
+        assert!(other.message().contains("before the call could be sent"), "{other}");
+    }
+
+    #[test]
+    fn an_exchange_tells_its_stage_and_its_attempt() {
+        let step = patient().start(&RawCall::new(Method::GET, "/x"), at(0));
+        let Step::Send(_, exchange) = &step else { panic!("{step:?}") };
+        assert_eq!((exchange.stage(), exchange.attempt()), (Stage::Token, 1));
+        let Step::Sleep(pause) = refused(step, 503, None, at(0)) else { panic!("no retry") };
+        let Step::Send(_, exchange) = pause.resume(at(200)) else { panic!("no retry") };
+        assert_eq!((exchange.stage(), exchange.attempt()), (Stage::Token, 2));
+    }
+
+    #[test]
+    fn a_leader_whose_time_ends_between_two_attempts_leaves_the_next_one_to_the_others() {
+        let (session, call) = (patient(), RawCall::new(Method::GET, "/x"));
+        let leader = session.with_timeout(Duration::from_millis(1)).start(&call, at(0));
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        assert_eq!(error_of(refused(leader, 503, None, at(0))).gave_up_because(), Some(Stop::Deadline));
+        let Step::Sleep(pause) = turn.resume(at(0)) else { panic!("the failure was shared") };
+        assert_eq!(pause.until(), at(1));
+        assert_eq!(sent_to(&pause.resume(at(1))), "/v2/t/oidc/idp/c1/token");
+    }
+
+    #[test]
+    fn a_leader_that_had_the_time_of_an_attempt_tells_the_others() {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let session = Session::new(config.attempt_timeout(Duration::from_secs(2)).build().unwrap(), 0);
+        let call = RawCall::new(Method::GET, "/x");
+        let leader = session.with_timeout(Duration::from_secs(2)).start(&call, at(0));
+        let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
+        let Step::Send(_, exchange) = leader else { panic!("the first call leads") };
+        let error = error_of(exchange.resume(Err(TransportErrorKind::Timeout.into()), at(2)));
+        assert_eq!((error.kind(), error.gave_up_because()), (ErrorKind::Deadline, Some(Stop::Deadline)));
+        assert_eq!(error_of(turn.resume(at(2))).kind(), ErrorKind::Deadline);
+    }
+
+    #[test]
+    fn a_refresh_whose_leader_has_no_time_left_for_another_attempt_pauses_like_any_other() {
+        let (session, call) = (patient(), RawCall::new(Method::GET, "/x"));
+        let token = br#"{"access_token":"canary","expires_in":1000}"#;
+        assert_eq!(sent_to(&answered(session.start(&call, at(0)), token, at(0))), "/x");
+        let refresh = session.with_timeout(Duration::from_millis(1)).start(&call, at(950));
+        assert_eq!(sent_to(&refresh), "/v2/t/oidc/idp/c1/token");
+        // The old token still serves.
+        assert_eq!(sent_to(&refused(refresh, 503, None, at(950))), "/x");
+        assert_eq!(sent_to(&session.start(&call, at(952))), "/x");
+        assert_eq!(sent_to(&session.start(&call, at(956))), "/v2/t/oidc/idp/c1/token");
+    }
+
+    #[test]
+    fn a_fetch_that_must_wait_too_long_for_its_turn_is_released() {
+        let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
+        let (session, call) = (Session::new(config.build().unwrap(), 7), RawCall::new(Method::GET, "/x"));
+        let hurried = session.with_timeout(Duration::from_millis(1));
+        error_of(refused(hurried.start(&call, at(0)), 429, Some(100), at(0)));
+        // The service asked for 100 s. A little more passes until a request is sent, differently in each session.
+        let error = error_of(hurried.start(&call, at(100)));
+        assert_eq!(error.gave_up_because(), Some(Stop::Deadline));
+        let Step::Sleep(pause) = session.start(&call, at(100)) else { panic!("it leads at once") };
+        assert_eq!(pause.until(), at(101));
+    }
+
+    #[test]
+    fn a_turn_after_the_deadline_and_one_after_too_long_a_wait_are_told_apart() {
+        let call = RawCall::new(Method::GET, "/x");
+        let after = |timeout: Duration| {
+            let session = patient();
+            let hurried = session.with_timeout(Duration::from_secs(1));
+            error_of(refused(answered(hurried.start(&call, at(0)), TOKEN, at(0)), 429, Some(500), at(0)));
+            error_of(session.with_timeout(timeout).start(&call, at(0)))
+        };
+        let error = after(Duration::from_secs(300));
+        assert_eq!(error.gave_up_because(), Some(Stop::RetryAfterTooLong));
+        let wait = error.retry_after().unwrap();
+        assert!(wait > Duration::from_secs(120) && wait < Duration::from_secs(122), "{wait:?}");
+        assert_eq!(after(wait).gave_up_because(), Some(Stop::Deadline));
+        assert_eq!(after(wait + Duration::from_nanos(1)).gave_up_because(), Some(Stop::RetryAfterTooLong));
+    }
+
+    #[test]
+    fn successes_bring_the_rate_of_requests_back() {
+        let (session, call) = (patient(), RawCall::new(Method::GET, "/x"));
+        let hurried = session.with_timeout(Duration::from_millis(1));
+        error_of(refused(answered(hurried.start(&call, at(0)), TOKEN, at(0)), 429, Some(1), at(0)));
+        let pause_of_a_second_call = |now: Moment| {
+            let (first, second) = (session.start(&call, now), session.start(&call, now));
+            assert!(matches!(answered(first, b"", now), Step::Done(Ok(_))));
+            let Step::Sleep(pause) = second else { panic!("there is no gap: {second:?}") };
+            pause.until().since(now)
+        };
+        for now in [2_000, 4_000, 6_000] {
+            assert_eq!(pause_of_a_second_call(milliseconds(now)), Duration::from_secs(1), "{now}");
+        }
+        assert_eq!(pause_of_a_second_call(milliseconds(8_000)), Duration::from_millis(500));
+    }
 }
