@@ -26,7 +26,7 @@ class AsyncClient(BaseClient):
                 print(device.name)
 
     Its methods are coroutines: `asyncio.create_task` takes them, and cancelling one ends its IO. A downlink that is
-    cancelled under way may have arrived. The IO is done by threads of its own, of which a forked child gets new ones.
+    cancelled in flight may have arrived. The IO is done by threads of its own, of which a forked child gets new ones.
     It needs asyncio's event loop: trio has to run it by `trio-asyncio`.
 
     Args:

@@ -8,7 +8,7 @@
     │   ├── TimeoutError        the time of the attempt ran out                           (builtins.TimeoutError)
     │   │   └── DeadlineError   the time of the whole call ran out
     │   ├── InterruptedError    the connection broke before the whole answer was there    (ConnectionError)
-    │   └── TooLargeError       the answer is larger than allowed
+    │   └── TooLargeError       the response is larger than allowed
     │       └── HeadTooLargeError   its head is
     ├── CancelledError          the program itself stopped the call
     ├── ApiError                the service refused
@@ -151,11 +151,11 @@ class CancelledError(KpnThingsError):
 
 
 class TooLargeError(TransportError):
-    """The answer is larger than `max_body` allows."""
+    """The response is larger than `max_body` allows."""
 
 
 class HeadTooLargeError(TooLargeError):
-    """The head of the answer is larger than the client takes."""
+    """The head of the response is larger than the client takes."""
 
 
 class ApiError(KpnThingsError):

@@ -67,7 +67,7 @@ impl Asked {
             error = error.with(|report| {
                 report.kind = ErrorKind::Deadline;
                 report.message =
-                    format!("the time of the call, {:.1?}, ran out before the answer was there", self.limit);
+                    format!("the time of the call, {:.1?}, ran out before the response arrived", self.limit);
             });
         }
         (failure, self.failed(error, failure, now))
@@ -136,7 +136,7 @@ impl Asked {
         if self.stage == Stage::Call {
             message.push_str(&match error.place() {
                 Some(at) if at > 0 => format!("; near {:?}", excerpt(&redactor.near(body, at))),
-                _ => format!("; the answer starts with {:?}", excerpt(&redactor.bytes(body))),
+                _ => format!("; the response starts with {:?}", excerpt(&redactor.bytes(body))),
             });
         }
         redactor.text(&mut message);
@@ -147,7 +147,7 @@ impl Asked {
                 (ErrorKind::TooLarge, _) => "request fewer devices per page".into(),
                 (_, Some(part)) => format!("{part} is not what KPN documents: look at it in the portal"),
                 _ => {
-                    "the answer is not what KPN documents: check the address, and any proxy in between".into()
+                    "the response is not what KPN documents: check the address, and any proxy in between".into()
                 }
             };
             redactor.text(&mut hint);

@@ -88,10 +88,10 @@ impl fmt::Display for TransportError {
         f.write_str(match self.kind {
             TransportErrorKind::Connect => "no connection",
             TransportErrorKind::ProxyRefused => "no connection, refused by the proxy",
-            TransportErrorKind::Timeout => "no answer in time",
-            TransportErrorKind::Interrupted => "the connection broke before the answer was complete",
-            TransportErrorKind::TooLarge => "the answer is larger than allowed",
-            TransportErrorKind::HeadTooLarge => "the answer's head is larger than allowed",
+            TransportErrorKind::Timeout => "no response in time",
+            TransportErrorKind::Interrupted => "the connection broke before the response was complete",
+            TransportErrorKind::TooLarge => "the response is larger than allowed",
+            TransportErrorKind::HeadTooLarge => "the head of the response is larger than allowed",
             TransportErrorKind::Other => "the exchange failed",
         })?;
         match (self.kind, &self.proxy) {

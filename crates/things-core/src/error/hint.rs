@@ -17,7 +17,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             _ => "KPN_THINGS_BASE_URL",
         };
         return Some(format!(
-            "a proxy or firewall may answer in place of the service: check the network and {setting}"
+            "a proxy or firewall may have responded in place of the service: check the network and {setting}"
         ));
     }
     let hint = match (report.kind, report.stage, status) {
@@ -63,7 +63,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             "check the network and GRIP's address (KPN_THINGS_GRIP_BASE_URL)"
         }
         (ErrorKind::Connect, _, _) => "check the network and the address (KPN_THINGS_BASE_URL)",
-        (ErrorKind::TooLarge, _, _) => "ask for smaller pages, or allow larger answers",
+        (ErrorKind::TooLarge, _, _) => "request fewer devices per page, or allow larger responses",
         (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
         // Another try would send it twice.
         (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
@@ -146,7 +146,7 @@ mod tests {
             (Server, Stage::Call, Some(500), unknown, None),
             (Connect, Stage::Token, None, None, Some("KPN_THINGS_GRIP_BASE_URL")),
             (Connect, Stage::Call, None, None, Some("KPN_THINGS_BASE_URL")),
-            (TooLarge, Stage::Call, None, None, Some("smaller pages")),
+            (TooLarge, Stage::Call, None, None, Some("fewer devices per page")),
             (HeadTooLarge, Stage::Call, None, None, Some("any proxy")),
             (Deadline, Stage::Call, None, None, Some("more time")),
             (Deadline, Stage::Call, None, unknown, None),

@@ -18,7 +18,7 @@ cargo xtask faults --seed 7       # other cases: other faults, moments, mutation
 cargo xtask faults --whole        # all cases, in release builds; writes faults-whole.md
 ```
 
-A failed case tells its seed, and `--seed` draws the same faults again; where many calls are under way at a time, which of
+A failed case tells its seed, and `--seed` draws the same faults again; where many calls are in flight at a time, which of
 them meets which fault is up to the machine. The whole takes an hour or two on 2 cores; what it came to last is
 in [faults-whole.md](faults-whole.md). How other libraries fare with the same faults is in [peers.md](peers.md).
 ";
@@ -40,7 +40,7 @@ const DOUBTS: &str = "\
   although there are devices, or orders by something else in which the ids happen to ascend. Over sockets the changes are those
   of chance; on the virtual clock some are made to lose a device. How often plain listings missed a device is a figure of these
   schedules, of small fleets that change at most pages.
-- R16 pours one answer at a time. A listing has up to `window` pages under way and as many waiting, each within the bound. One
+- R16 pours one response at a time. A listing has up to `window` pages in flight and as many waiting, each within the bound. One
   that is allowed, and a single text of 16 MiB, takes up to four times that while it is read.
 - A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by some
   tenths of a second, and a debug build by seconds: hyper reads on without a pause. R16 sends a bounded number of them.
