@@ -146,9 +146,8 @@ impl Asked {
             let mut hint = match (error.kind(), error.part()) {
                 (ErrorKind::TooLarge, _) => "request fewer devices per page".into(),
                 (_, Some(part)) => format!("{part} is not what KPN documents: look at it in the portal"),
-                _ => {
-                    "the response is not what KPN documents: check the address, and any proxy in between".into()
-                }
+                _ => "the response is not what KPN documents: check the address, and any proxy in between"
+                    .into(),
             };
             redactor.text(&mut hint);
             report.hint = Some(hint);
