@@ -110,9 +110,11 @@ impl Defaults {
 
     /// Makes later listings of the session start with the defaults that succeeded.
     fn remember(&self) {
-        let order = if self.used.order { 0 } else { REFUSES_ORDER };
-        let size = if self.used.size { 0 } else { REFUSES_SIZE };
-        self.refused.fetch_or(order | size, Ordering::Relaxed);
+        for (used, refusal) in [(self.used.order, REFUSES_ORDER), (self.used.size, REFUSES_SIZE)] {
+            if !used {
+                self.refused.fetch_or(refusal, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -113,7 +113,7 @@ impl Pages {
     /// Ends the listing with an error after this many pages, because a server that always returns one more would never
     /// end.
     pub fn at_most(mut self, pages: u64) -> Self {
-        self.most = pages.min(u64::MAX - 1);
+        self.most = pages;
         self
     }
 
@@ -410,6 +410,35 @@ mod tests {
             Want::Call(ticket, _) => Some(ticket),
             Want::Nothing => None,
         }
+    }
+
+    #[test]
+    fn the_page_that_says_last_is_the_last_to_be_fetched_ahead() {
+        let ahead = |bound, last| Ahead { bound, last }.end();
+        assert_eq!([ahead(10, None), ahead(10, Some(3)), ahead(2, Some(3))], [10, 4, 2]);
+    }
+
+    #[test]
+    fn the_pages_of_a_session_use_its_limit_and_know_what_was_refused() {
+        use crate::client::Builder;
+        use crate::config::Credentials;
+        let config: crate::Config = Builder::new(Credentials::new("t", "k", "s3cret"), Ok).build().unwrap();
+        let session = Session::new(config, 0);
+        let target = |pages: &mut Pages| match pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+        {
+            Want::Call(ticket, query) => (ticket, crate::Operation::encode(&query).unwrap().target),
+            Want::Nothing => panic!("the first page is wanted"),
+        };
+        let mut pages = session.pages(ListDevices::new(), 1);
+        assert_eq!(pages.most, session.config().limits().max_pages);
+        let (ticket, both) = target(&mut pages);
+        assert!(both.contains("pageSize=100") && both.contains("sortBy=uuid"), "{both}");
+        pages.accept(ticket, Err(Error::new(ErrorKind::BadRequest, crate::Stage::Call, "no order")));
+        let (ticket, no_order) = target(&mut pages);
+        assert!(!no_order.contains("sortBy"), "{no_order}");
+        pages.accept(ticket, Ok(Server::new(1, 20).page(0)));
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(target(&mut session.pages(ListDevices::new(), 1)).1, no_order);
     }
 
     /// Returns all pages that are wanted now.

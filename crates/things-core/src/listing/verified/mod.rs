@@ -121,7 +121,7 @@ impl Verified {
     /// Returns the proof, once the listing is proven complete.
     pub fn proof(&self) -> Option<Proof> {
         match self.chain.outcome {
-            Some(Outcome::Proven(proof)) if self.failure.is_none() => Some(proof),
+            Some(Outcome::Proven(proof)) => Some(proof),
             _ => None,
         }
     }
@@ -179,7 +179,8 @@ impl Feed for Verified {
     }
 
     fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
-        if self.failure.is_some() || self.finished {
+        // Pages that were still in flight when the listing ended change nothing, and neither do their errors.
+        if self.failure.is_some() || self.chain.outcome.is_some() {
             return;
         }
         match page {

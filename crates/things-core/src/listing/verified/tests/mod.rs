@@ -1,6 +1,7 @@
 //! Listings of a small simulated fleet.
 
 mod cases;
+mod driver;
 mod schedules;
 
 use std::collections::BTreeSet;
