@@ -298,6 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn an_order_by_name_is_recognised_from_enough_names_in_any_case() {
+        let page = |names: &mut dyn Iterator<Item = String>| -> Vec<Device> {
+            let device = |(place, name)| json!({"uuid": format!("{:03}", 1_000 - place), "name": name});
+            names.enumerate().map(|place| serde_json::from_value(device(place)).unwrap()).collect()
+        };
+        let see = |devices: Vec<Device>| {
+            let mut order = evidence();
+            assert_eq!(order.hear(&SortEcho::By("uuid".into())), Ok(()));
+            order.see(&devices)
+        };
+        let name = |number: usize| format!("n {number:03}");
+        assert_eq!(see(page(&mut (0..ENOUGH * FEW).map(name))), Ok(()), "one neighbour too few");
+        assert_eq!(see(page(&mut (0..=ENOUGH * FEW).map(name))), Err(Why::OrderNotKept));
+        let in_both_cases = (0..100).map(|number| {
+            let name = name(number / 2);
+            if number % 2 == 0 { name } else { name.to_uppercase() }
+        });
+        assert_eq!(see(page(&mut in_both_cases.into_iter())), Err(Why::OrderNotKept));
+    }
+
+    #[test]
     fn two_devices_in_two_orders_are_noticed_while_the_page_is_remembered() {
         let id = |text: &str| Identity::of(text);
         let (ab, ba, cd) = ([id("a"), id("b")], [id("b"), id("a")], [id("c"), id("d")]);

@@ -409,3 +409,47 @@ fn a_response_that_is_late_or_unknown_changes_nothing() {
     chain.accept(again, page());
     assert_eq!(chain.take().len(), 20);
 }
+
+#[test]
+fn only_page_0_is_the_start_and_only_if_the_service_does_not_deny_it() {
+    let service = Service::new(45);
+    let listed = |first: Value| {
+        list(
+            feed(20, 1),
+            |_| 0,
+            |request| {
+                let mut page = service.page(request);
+                page["first"] = first.clone();
+                Ok(page)
+            },
+        )
+    };
+    let proven = listed(Value::Null);
+    assert_eq!((proven.proof().requests, proven.devices), (3, Vec::from_iter(0..45)));
+    let denied = listed(json!(false));
+    assert!(denied.devices.is_empty() && denied.end.unwrap_err().kind() == ErrorKind::Incomplete);
+}
+
+#[test]
+fn a_long_listing_goes_on_as_long_as_it_finds_devices() {
+    let listed = quiet(&Service::new(6_000), feed(20, 1));
+    assert_eq!(listed.devices.len(), 6_000);
+    assert!(listed.proof().requests > 300);
+}
+
+#[test]
+fn a_listing_ends_after_too_many_setbacks() {
+    let service = Service::new(100);
+    let begun = || {
+        let mut chain = Chain::new(20, 1, 1_000);
+        let (first, _) = chain.want().unwrap();
+        chain.accept(first, read(&service.page(Request { number: 0, size: 20, descending: false })).unwrap());
+        chain
+    };
+    let mut chain = begun();
+    chain.setbacks = 12;
+    assert!(chain.want().is_some());
+    let mut chain = begun();
+    chain.setbacks = 13;
+    assert!(chain.want().is_none() && matches!(chain.outcome, Some(Outcome::Incomplete { .. })));
+}
