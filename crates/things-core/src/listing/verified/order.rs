@@ -229,6 +229,22 @@ mod tests {
     }
 
     #[test]
+    fn both_halves_of_a_uuid_are_signed_in_java() {
+        let half = ["8000000000000000", "ffffffffffffffff", "0000000000000000", "7fffffffffffffff"];
+        for (one, next) in [(0, 1), (1, 2), (2, 3), (0, 3), (1, 3), (0, 2)] {
+            let (one, next) = (half[one], half[next]);
+            for same in half {
+                let high = [format!("{one}{same}"), format!("{next}{same}")];
+                let low = [format!("{same}{one}"), format!("{same}{next}")];
+                for [one, next] in [high, low] {
+                    assert!(Key::Java.ascends(&devices(&[&one, &next])), "{one} {next}");
+                    assert!(!Key::Java.ascends(&devices(&[&next, &one])), "{next} {one}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn neither_the_case_nor_the_dashes_matter() {
         let pair = ["a0000000-0000-0000-0000-000000000000", "B0000000-0000-0000-0000-000000000000"];
         assert!(Key::Text.ascends(&devices(&pair)));
