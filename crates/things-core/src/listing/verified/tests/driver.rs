@@ -88,6 +88,7 @@ fn a_feed_tells_what_it_has_listed() {
     arrives(&mut feed, &service, first);
     assert!(feed.has_listed(&device(19)) && !feed.has_listed(&device(20)));
     assert_eq!(feed.expected(), 30);
+    assert_eq!(feed.fleet(Vec::new()).report.devices, 0, "none was taken");
     let devices = feed.take().unwrap().unwrap();
     let fleet = feed.fleet(devices);
     assert_eq!((fleet.report.devices, fleet.total_elements, fleet.pages), (20, Some(30), 0));
