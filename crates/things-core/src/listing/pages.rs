@@ -812,6 +812,79 @@ mod tests {
         }
     }
 
+    /// Lists pages of so many devices, with these values of `totalPages`, `totalElements` and `last`. Returns the number
+    /// of requests; the pages beyond these are empty and show nothing.
+    fn requests(pages: &[(u64, Option<u64>, Option<u64>, bool)]) -> usize {
+        let page = |number: u64| {
+            let nothing = (0, None, None, false);
+            let (devices, total_pages, total_elements, last) =
+                *pages.get(number as usize).unwrap_or(&nothing);
+            let devices = (number * 10..number * 10 + devices).map(device).collect();
+            let mut page = Page { devices, total_pages, total_elements, last, ..Server::new(1, 10).page(0) };
+            (page.number, page.size) = (None, None);
+            page
+        };
+        let (result, asked) = list(pages_of(1), |_| 0, page);
+        assert_eq!(result.unwrap().len() as u64, pages.iter().map(|page| page.0).sum::<u64>());
+        asked.len()
+    }
+
+    #[test]
+    fn what_a_page_shows_of_the_end_is_held_against_the_totals_so_far() {
+        // The last page confirms the total before it, or shows that the fleet shrank, by either total.
+        assert_eq!(requests(&[(2, Some(2), None, false), (2, None, None, true)]), 2);
+        assert_eq!(requests(&[(2, Some(3), None, false), (2, Some(2), None, true)]), 2);
+        assert_eq!(requests(&[(2, Some(3), None, false), (2, None, Some(4), true)]), 2);
+        // It shows nothing, or contradicts itself: one more.
+        assert_eq!(requests(&[(2, Some(3), None, false), (2, None, None, true)]), 3);
+        assert_eq!(requests(&[(2, Some(3), None, false), (2, Some(3), None, true)]), 3);
+        // Empty pages without totals in the middle are not the end; at the end they are.
+        assert_eq!(requests(&[(2, Some(3), None, false), (0, None, None, false), (2, None, None, true)]), 3);
+        assert_eq!(requests(&[(2, Some(2), None, false), (0, None, None, false)]), 2);
+        assert_eq!(requests(&[(2, None, None, false), (0, None, None, false)]), 2);
+    }
+
+    #[test]
+    fn a_limit_cuts_no_page_off_silently() {
+        let server = Server::new(20, 10);
+        let (result, _) = list(pages_of(1).at_most(1), |_| 0, |number| server.page(number));
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::TooManyPages);
+    }
+
+    #[test]
+    fn a_page_that_wrongly_said_last_does_not_slow_the_pages_after_it() {
+        let mut pages = pages_of(4);
+        let server = Server::new(100, 10);
+        assert_eq!(wanted(&mut pages), [0]);
+        pages.accept(Ticket::new(0), Ok(Page { last: true, ..server.page(0) }));
+        assert!(pages.take().unwrap().is_ok());
+        assert_eq!(wanted(&mut pages), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_strict_listing_ends_at_the_page_where_it_notices_something() {
+        let taken = |twice: bool| {
+            let page = |number: u64| {
+                let mut page = Server::new(30, 10).page(number);
+                match (number, twice) {
+                    (1, true) => page.devices[0] = device(0),
+                    (1, false) => page.total_elements = Some(29),
+                    _ => {}
+                }
+                page
+            };
+            let mut pages = pages_of(1).strict(true);
+            (0..3)
+                .take_while(|number| {
+                    assert_eq!(wanted(&mut pages), [*number]);
+                    pages.accept(Ticket::new(*number), Ok(page(*number)));
+                    pages.take().unwrap().is_ok()
+                })
+                .count()
+        };
+        assert_eq!([taken(true), taken(false)], [1, 1]);
+    }
+
     #[test]
     fn a_limit_of_exactly_the_pages_that_there_are_is_enough() {
         let server = Server { says_last: false, ..Server::new(60, 20) };
