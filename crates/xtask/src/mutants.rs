@@ -23,9 +23,11 @@ const ROUNDS: [&[&str]; 3] = [
     &["--package=things-tests", "--test=simulation"],
 ];
 
-/// Quick to build and to run, and the same every time.
-const ENVIRONMENT: [(&str, &str); 4] = [
+/// Quick to build and to run, and the same every time. The tests run ten times as fast with a little optimisation, and
+/// building with it takes no longer.
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("CARGO_PROFILE_DEV_DEBUG", "0"),
+    ("CARGO_PROFILE_DEV_OPT_LEVEL", "1"),
     ("PROPTEST_CASES", "64"),
     ("PROPTEST_RNG_SEED", "1"),
     ("THINGS_SEEDS", "500"),
