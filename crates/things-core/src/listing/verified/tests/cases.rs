@@ -224,24 +224,6 @@ fn pages_of_one_device_do_not_show_that_the_descending_order_is_honoured() {
 }
 
 #[test]
-fn a_service_that_sends_the_same_page_for_ever_is_given_up() {
-    let service = Service::new(1_000);
-    let listed = list(
-        feed(20, 4),
-        |_| 0,
-        |request| {
-            let mut page = service.page(Request { number: 0, ..request });
-            for name in ["number", "totalElements", "last", "first"] {
-                page[name] = Value::Null;
-            }
-            Ok(page)
-        },
-    );
-    assert!(listed.requests.len() <= 501, "{}", listed.requests.len());
-    assert!(listed.incomplete().0.contains("changed faster"));
-}
-
-#[test]
 fn the_result_does_not_depend_on_the_window_nor_on_the_order_of_responses() {
     let service = Service::new(300);
     for window in [1, 2, 4, 8, 64] {
@@ -362,19 +344,6 @@ fn a_query_that_cannot_be_right_sends_nothing() {
 }
 
 #[test]
-fn a_listing_that_does_not_end_is_given_up() {
-    let endless = |request: Request| {
-        let first = (request.number * request.size) as u32;
-        let content: Vec<Value> =
-            (first..first + request.size as u32).map(|n| json!({"uuid": uuid(n)})).collect();
-        Ok(json!({"content": content, "totalElements": u64::MAX}))
-    };
-    let listed = list(Verified::begin(ListDevices::new(), 4, 30, Arc::default()), |_| 0, endless);
-    assert_eq!(listed.requests.len(), 30);
-    assert!(listed.incomplete().0.contains("the most pages allowed"));
-}
-
-#[test]
 fn the_latest_content_of_a_device_is_handed_out() {
     let mut chain = Chain::new(20, 2, 100);
     let service = Service::new(30);
@@ -428,28 +397,4 @@ fn only_page_0_is_the_start_and_only_if_the_service_does_not_deny_it() {
     assert_eq!((proven.proof().requests, proven.devices), (3, Vec::from_iter(0..45)));
     let denied = listed(json!(false));
     assert!(denied.devices.is_empty() && denied.end.unwrap_err().kind() == ErrorKind::Incomplete);
-}
-
-#[test]
-fn a_long_listing_goes_on_as_long_as_it_finds_devices() {
-    let listed = quiet(&Service::new(6_000), feed(20, 1));
-    assert_eq!(listed.devices.len(), 6_000);
-    assert!(listed.proof().requests > 300);
-}
-
-#[test]
-fn a_listing_ends_after_too_many_setbacks() {
-    let service = Service::new(100);
-    let begun = || {
-        let mut chain = Chain::new(20, 1, 1_000);
-        let (first, _) = chain.want().unwrap();
-        chain.accept(first, read(&service.page(Request { number: 0, size: 20, descending: false })).unwrap());
-        chain
-    };
-    let mut chain = begun();
-    chain.setbacks = 12;
-    assert!(chain.want().is_some());
-    let mut chain = begun();
-    chain.setbacks = 13;
-    assert!(chain.want().is_none() && matches!(chain.outcome, Some(Outcome::Incomplete { .. })));
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod driver;
+mod limits;
 mod schedules;
 
 use std::collections::BTreeSet;
