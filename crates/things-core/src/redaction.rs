@@ -277,11 +277,12 @@ mod tests {
 
     #[test]
     fn base64_of_a_secret_is_cut_out_up_to_the_characters_that_it_shares() {
-        let secret = "0123456789".repeat(5);
+        // Without a period, so that no other form of it covers the end of the text.
+        let secret = "fox jumps quickly over 13 lazy dogs, and 42 hens";
         for before in 0..3 {
             for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
                 let text = engine.encode(format!("{}{secret}zz", "x".repeat(before)));
-                let clean = redacted(&text, &[&secret]);
+                let clean = redacted(&text, &[secret]);
                 assert!(clean.contains("[redacted]") && clean.len() <= CUT.len() + 8, "{clean}");
             }
         }
