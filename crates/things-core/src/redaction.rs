@@ -109,7 +109,7 @@ impl Redactor {
         let place = place.min(body.len());
         let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
         // A secret that overlaps the shown part begins and ends within this distance, even if it is escaped.
-        let margin = AROUND + longest * LONGEST_ESCAPE;
+        let margin = longest.saturating_mul(LONGEST_ESCAPE).saturating_add(AROUND);
         let (start, end) = (place.saturating_sub(AROUND), place.saturating_add(AROUND).min(body.len()));
         let origin = place.saturating_sub(margin);
         let region = body.get(origin..place.saturating_add(margin).min(body.len())).unwrap_or_default();
@@ -174,7 +174,7 @@ impl Redactor {
     /// Finds the occurrences with at least one escape of this encoding.
     fn decoded_places(&self, text: &[u8], encoding: Encoding, found: &mut Vec<(usize, usize)>) {
         let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or_default();
-        let window = WINDOW.max(4 * longest);
+        let window = longest.saturating_mul(4).max(WINDOW);
         // The buffer holds secrets, so it must not move and leave a copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(window + Unit::MOST));
         let mut places = Vec::with_capacity(window + Unit::MOST);

@@ -127,7 +127,7 @@ impl Chain {
     /// in all.
     pub(super) fn new(size: u64, window: usize, most: u64) -> Self {
         let size = size.max(2);
-        let overlap = 1 + size / 100;
+        let overlap = overlap_of(size);
         Self {
             size,
             window,
@@ -170,7 +170,7 @@ impl Chain {
     pub(super) fn shrink(&mut self, size: u64) {
         self.size = size;
         self.cap = size;
-        self.base_overlap = 1 + size / 100;
+        self.base_overlap = overlap_of(size);
         self.overlap = self.base_overlap;
     }
 
@@ -345,4 +345,9 @@ impl Chain {
         let window = window.unwrap_or(Window { number: 0, size: self.size });
         Decision::Request(Purpose::End, Ask::ascending(window))
     }
+}
+
+/// Returns the number of devices that two neighbouring pages of this size share in an unchanging fleet.
+fn overlap_of(size: u64) -> u64 {
+    1 + size / 100
 }

@@ -35,8 +35,8 @@ pub(super) fn next_window(end: u64, overlap: u64, most: u64, total: Option<u64>)
     while overlap > 0 {
         if let Some(window) = furthest(end - overlap, end, most) {
             return Some(match total {
-                Some(total) if window.end() > total => latest(window, end - overlap, total.max(end), most),
-                _ => window,
+                Some(total) => latest(window, end - overlap, total.max(end), most),
+                None => window,
             });
         }
         overlap /= 2;
