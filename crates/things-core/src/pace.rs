@@ -271,6 +271,9 @@ mod tests {
         };
         assert_eq!((due, error.message()), (at(60_000), "slow down"));
         assert!(pace.lock().line.is_empty());
+        // Once the wait is over, only the gap holds the call back.
+        assert_eq!(turn(&pace, 60_000), 60_000);
+        assert!(matches!(pace.take_turn(&mut None, at(60_000), at(60_001)), Turn::TooLate(_, None)));
     }
 
     #[test]
