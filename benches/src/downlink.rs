@@ -76,11 +76,8 @@ pub(crate) fn child() {
 
 /// The body that a downlink has.
 fn body(number: u8) -> String {
-    json!([
-        {"bn": "urn:dev:DEVEUI:0059AC0000181EB6:"},
-        {"n": "payload", "vs": format!("{number:02X}0203")}
-    ])
-    .to_string()
+    json!([{"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", "n": "payloadHex", "vs": format!("{number:02X}0203")}])
+        .to_string()
 }
 
 const RESPONSE: &str = "application/vnd.kpnthings.actuator.v1.response+json";

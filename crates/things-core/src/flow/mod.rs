@@ -524,10 +524,6 @@ mod tests {
         }
     }
 
-    fn milliseconds(ms: u64) -> Moment {
-        Moment::new(Duration::from_millis(ms), SystemTime::UNIX_EPOCH)
-    }
-
     fn patient() -> Session {
         let config = Builder::new(Credentials::new("t", "k", "hunter2"), Ok::<Config, Error>);
         Session::new(config.timeout(Duration::from_secs(300)).build().unwrap(), 0)
@@ -630,9 +626,9 @@ mod tests {
             let Step::Sleep(pause) = second else { panic!("there is no gap: {second:?}") };
             pause.until().since(now)
         };
-        for now in [2_000, 4_000, 6_000] {
-            assert_eq!(pause_of_a_second_call(milliseconds(now)), Duration::from_secs(1), "{now}");
+        for now in [2, 4, 6] {
+            assert_eq!(pause_of_a_second_call(at(now)), Duration::from_secs(1), "{now}");
         }
-        assert_eq!(pause_of_a_second_call(milliseconds(8_000)), Duration::from_millis(500));
+        assert_eq!(pause_of_a_second_call(at(8)), Duration::from_millis(500));
     }
 }
