@@ -54,6 +54,12 @@ class Request:
         found = re.search(r"currentPage=(\d+)", self.target)
         return int(found[1]) if found else 0
 
+    @property
+    def search(self) -> str | None:
+        """The text that devices are searched by."""
+        found = re.search(r"search=([^&]*)", self.target)
+        return found[1] if found else None
+
 
 Answer: TypeAlias = "tuple[int, bytes] | Iterable[bytes] | None"
 """A status and a body; or all bytes of an answer, as they are to be sent; or what this service answers by itself."""
