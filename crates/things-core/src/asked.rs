@@ -154,10 +154,10 @@ impl Asked {
         })
     }
 
-    /// Returns the error of a call that the caller stopped. `unsent` is true if the current step was counted as an
-    /// attempt but not performed.
-    pub(crate) fn cancelled(&self, unsent: bool, now: Moment) -> Error {
-        Error::new(ErrorKind::Cancelled, self.stage, "the call was stopped").with(|report| {
+    /// Returns the error of a call that ended instead of performing a step. `unsent` is true if that step was counted as
+    /// an attempt.
+    pub(crate) fn unsent(&self, error: Error, unsent: bool, now: Moment) -> Error {
+        error.with(|report| {
             self.complete(report, None, now);
             report.attempts = report.attempts.saturating_sub(u32::from(unsent));
         })

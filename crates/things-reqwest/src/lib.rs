@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod feed;
+mod places;
 mod transport;
 
 use std::future::poll_fn;
@@ -18,9 +19,11 @@ pub use things_core::{
     DeviceFeed, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort, Feed, Fleet,
     Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation, Outcome, Page, Pages,
     Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings, SortOrder,
-    Stage, Stop, VerifiedDevices, senml,
+    Stage, Stop, VerifiedDevices, Watch, senml,
 };
 use things_core::{Step, Turn, finish};
+
+use places::Places;
 use transport::Transport;
 
 /// An async client. Clones share connections, token and retry budget, and can move to other tasks.
@@ -31,6 +34,8 @@ pub struct Client {
     session: Session,
     transport: Transport,
     clock: Arc<dyn Clock>,
+    places: Places,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl Client {
@@ -75,12 +80,38 @@ impl Client {
             session: Session::new(config, RandomState::new().hash_one(())),
             transport,
             clock: Arc::new(clock),
+            places: Places::default(),
+            watch: None,
         })
     }
 
     /// Returns the same client with another clock, for tests.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Returns the same client with another limit on the connections that are open at a time: at least 1, and 100 by
+    /// default.
+    ///
+    /// A call beyond it waits for a free connection before its time begins to run. Apart from a token request, a call
+    /// uses one connection at a time.
+    #[must_use]
+    pub fn with_max_connections(self, most: usize) -> Self {
+        Self { places: self.places.with_most(most), ..self }
+    }
+
+    /// Returns the same client with a limit on the time that a call waits for a free connection. There is none by default.
+    ///
+    /// A call that waits longer fails as [`Connect`](ErrorKind::Connect), and nothing was sent.
+    #[must_use]
+    pub fn with_pool_timeout(self, patience: Duration) -> Self {
+        Self { places: self.places.with_patience(patience), ..self }
+    }
+
+    /// Returns the same client, whose calls are observed by `watch`.
+    #[must_use]
+    pub fn with_watch(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self.clone() }
     }
 
     /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
@@ -141,22 +172,37 @@ impl Client {
     ///
     /// Returns why the call failed, after how many attempts, and, for a downlink, whether it may have arrived.
     pub async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
+        let place = self.places.take().await;
         let mut step = self.session.start(operation, self.clock.now());
+        let _place = match place {
+            Ok(place) => place,
+            Err(error) => return finish(operation, step.unsent(error, self.clock.now())),
+        };
+        let watch: &dyn Watch = self.watch.as_deref().unwrap_or(&());
         loop {
+            let now = self.clock.now();
             step = match step {
+                Step::Done(result) => return finish(operation, result),
+                unwanted if !watch.is_wanted() => return finish(operation, unwanted.cancel(now)),
                 Step::Send(request, exchange) => {
+                    if !watch.sending(&exchange) {
+                        return finish(operation, Step::Send(request, exchange).cancel(now));
+                    }
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit()).await;
-                    exchange.resume(reply, self.clock.now())
+                    let later = self.clock.now();
+                    watch.replied(&exchange, &reply, later.since(now));
+                    exchange.resume(reply, later)
                 }
                 Step::Sleep(pause) => {
-                    tokio::time::sleep(pause.until().since(self.clock.now())).await;
+                    let wait = pause.until().since(now);
+                    watch.pausing(&pause, wait);
+                    tokio::time::sleep(wait).await;
                     pause.resume(self.clock.now())
                 }
                 Step::Wait(turn) => {
                     self.wait(&turn).await;
                     turn.resume(self.clock.now())
                 }
-                Step::Done(result) => return finish(operation, result),
             };
         }
     }

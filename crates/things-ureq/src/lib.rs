@@ -18,7 +18,7 @@ pub use things_core::{
     DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort,
     Feed, Fleet, Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation, Outcome,
     Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings,
-    SortOrder, Stage, Stop, VerifiedDevices, senml,
+    SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
 };
 use things_core::{Pause, Step, finish};
 use transport::Transport;
@@ -29,6 +29,7 @@ pub struct Client {
     session: Session,
     transport: Transport,
     clock: Arc<dyn Clock>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl Client {
@@ -73,12 +74,19 @@ impl Client {
             session: Session::new(config, RandomState::new().hash_one(())),
             transport,
             clock: Arc::new(clock),
+            watch: None,
         })
     }
 
     /// Returns the same client with another clock, for tests.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Returns the same client, whose calls are observed by `watch`. Another thread can use it to end a call.
+    #[must_use]
+    pub fn with_watch(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self.clone() }
     }
 
     /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
@@ -141,27 +149,32 @@ impl Client {
         self.call_while(operation, || true)
     }
 
-    /// Makes a call that another thread can end. `wanted` is called before each step. Once it returns `false`, nothing
-    /// more is sent. A step that has started is completed.
-    ///
-    /// # Errors
-    ///
-    /// Returns what [`call`](Self::call) returns, and [`Cancelled`](ErrorKind::Cancelled) for a call that was ended.
-    pub fn call_while<O: Operation>(
+    /// Makes a call. `wanted` is called before each step. Once it returns `false`, nothing more is sent. A step that has
+    /// started is completed.
+    pub(crate) fn call_while<O: Operation>(
         &self,
         operation: &O,
         wanted: impl Fn() -> bool,
     ) -> Result<O::Output, Error> {
+        let watch: &dyn Watch = self.watch.as_deref().unwrap_or(&());
+        let wanted = || wanted() && watch.is_wanted();
         let mut step = self.session.start(operation, self.clock.now());
         loop {
+            let now = self.clock.now();
             step = match step {
                 Step::Done(result) => return finish(operation, result),
-                unwanted if !wanted() => return finish(operation, unwanted.cancel(self.clock.now())),
+                unwanted if !wanted() => return finish(operation, unwanted.cancel(now)),
                 Step::Send(request, exchange) => {
+                    if !watch.sending(&exchange) {
+                        return finish(operation, Step::Send(request, exchange).cancel(now));
+                    }
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
-                    exchange.resume(reply, self.clock.now())
+                    let later = self.clock.now();
+                    watch.replied(&exchange, &reply, later.since(now));
+                    exchange.resume(reply, later)
                 }
                 Step::Sleep(pause) => {
+                    watch.pausing(&pause, pause.until().since(now));
                     self.sleep(&pause, &wanted);
                     pause.resume(self.clock.now())
                 }

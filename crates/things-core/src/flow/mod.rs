@@ -21,6 +21,7 @@ mod reply;
 mod request;
 mod step;
 mod waiting;
+mod watch;
 
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ use crate::transport::TransportError;
 
 use request::X_CLIENT_ID;
 pub use step::{Exchange, Pause, Step, Turn};
+pub use watch::Watch;
 
 impl Session {
     /// Starts a call. Perform each step and resume it, until it is [`Step::Done`].
@@ -269,7 +271,14 @@ impl Flow {
     /// Returns the error of a call that the caller stopped. `unsent` is true if the current step was counted as an
     /// attempt but not performed.
     fn cancelled(&self, unsent: bool, now: Moment) -> Error {
-        self.asked().cancelled(unsent, now)
+        let stopped = Error::cancelled("the call was stopped");
+        self.asked().unsent(stopped, unsent, now)
+    }
+
+    /// Returns the error of a call for which there was no connection.
+    fn unsent(&self, unsent: bool, error: TransportError, now: Moment) -> Error {
+        let hint = "make fewer calls at a time, or allow more connections or a longer wait for one";
+        self.asked().unsent(error.into(), unsent, now).with(|report| report.hint = Some(hint.into()))
     }
 
     fn out_of_time(self: Box<Self>, now: Moment) -> Step {
@@ -296,17 +305,22 @@ impl Flow {
         (failure, error)
     }
 
+    /// Returns method and URL of the request of the current stage.
+    fn target(&self) -> (&Method, &Uri) {
+        match (self.stage, &self.customer) {
+            (Stage::Token, _) => (&Method::POST, &self.shared().config.token_url),
+            (Stage::ContextSwitch, Some(customer)) => (&customer.switch.method, &customer.uri),
+            _ => (&self.call.method, &self.uri),
+        }
+    }
+
     /// Describes the request of the current stage.
     fn asked(&self) -> Asked {
         let shared = self.shared();
-        let (method, uri) = match (self.stage, &self.customer) {
-            (Stage::Token, _) => (Method::POST, shared.config.token_url.clone()),
-            (Stage::ContextSwitch, Some(customer)) => (customer.switch.method.clone(), customer.uri.clone()),
-            _ => (self.call.method.clone(), self.uri.clone()),
-        };
+        let (method, uri) = self.target();
         Asked {
-            method,
-            uri,
+            method: method.clone(),
+            uri: uri.clone(),
             stage: self.stage,
             attempts: self.attempts.of(self.stage),
             started: self.started,

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use super::Flow;
 use crate::answer::Answer;
@@ -13,6 +13,7 @@ use crate::asked::without_query;
 use crate::coding;
 use crate::error::Error;
 use crate::moment::Moment;
+use crate::retry::Replay;
 use crate::slot::Ticket;
 use crate::stage::Stage;
 use crate::status::Meaning;
@@ -44,6 +45,21 @@ impl Step {
             Self::Send(_, exchange) => Err(exchange.flow.cancelled(true, now)),
             Self::Sleep(pause) => Err(pause.flow.cancelled(false, now)),
             Self::Wait(turn) => Err(turn.flow.cancelled(false, now)),
+            Self::Done(result) => result,
+        }
+    }
+
+    /// Ends a call for which the driver has no connection, instead of performing this step. The result of a finished call
+    /// stays unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the transport. A call that must not be made twice is [`NotSent`](crate::Outcome::NotSent).
+    pub fn unsent(self, error: TransportError, now: Moment) -> Result<Answer, Error> {
+        match self {
+            Self::Send(_, exchange) => Err(exchange.flow.unsent(true, error, now)),
+            Self::Sleep(pause) => Err(pause.flow.unsent(false, error, now)),
+            Self::Wait(turn) => Err(turn.flow.unsent(false, error, now)),
             Self::Done(result) => result,
         }
     }
@@ -93,6 +109,21 @@ impl Exchange {
         self.flow.attempts.of(self.flow.stage)
     }
 
+    /// The method of the request.
+    pub fn method(&self) -> &Method {
+        self.flow.target().0
+    }
+
+    /// The URL of the request without its query, which may hold secrets.
+    pub fn url(&self) -> String {
+        without_query(self.flow.target().1)
+    }
+
+    /// Whether this is the request of a call that must not be made twice, such as a downlink.
+    pub fn acts(&self) -> bool {
+        self.flow.stage == Stage::Call && self.flow.call.replay == Replay::Never
+    }
+
     /// Continues with the response, whatever its status, or with the transport's error.
     pub fn resume(self, reply: Result<Response<Bytes>, TransportError>, now: Moment) -> Step {
         let limit = self.limit();
@@ -125,6 +156,21 @@ impl Pause {
     /// The stage of the next request. [`Stage::Prepare`] before the first request.
     pub fn stage(&self) -> Stage {
         self.flow.stage
+    }
+
+    /// The number of attempts so far at this stage. If it is 0, the call waits for its turn.
+    pub fn attempts(&self) -> u32 {
+        self.flow.attempts.of(self.flow.stage)
+    }
+
+    /// The method of the next request.
+    pub fn method(&self) -> &Method {
+        self.flow.target().0
+    }
+
+    /// The URL of the next request without its query, which may hold secrets.
+    pub fn url(&self) -> String {
+        without_query(self.flow.target().1)
     }
 
     /// The time at which to continue.
