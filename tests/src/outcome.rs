@@ -36,8 +36,10 @@ pub(crate) fn downlink(call: &Call) -> Result<Downlink, Error> {
             Downlink::raw(dev_eui, port.map_or_else(|| "".parse(), Ok)?, payload.bytes())?
         }
     };
-    if let Some(reference) = &call.external_reference {
-        downlink = downlink.external_reference(reference)?;
+    match call.external_reference.as_deref() {
+        None => {}
+        Some("") => downlink = downlink.without_reference(),
+        Some(reference) => downlink = downlink.external_reference(reference)?,
     }
     Ok(downlink)
 }

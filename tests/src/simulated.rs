@@ -26,6 +26,9 @@ const ELSEWHERE: &str = "http://127.0.0.1:81";
 /// How long an answer takes.
 const LATENCY: Duration = Duration::from_millis(1);
 
+/// The randomness of every generated reference.
+const RANDOM: u128 = 0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF;
+
 /// Runs a scenario on the virtual clock.
 pub fn run(scenario: &Scenario) -> Result<(), Failure> {
     let script = Rc::new(Script::new(&scenario.server, ORIGIN, ELSEWHERE));
@@ -120,7 +123,10 @@ impl Client {
         let client = self.scoped(call).map_err(|error| outcome::failure(&error))?;
         match call.action {
             Action::SendDownlink => outcome::receipt(match outcome::downlink(call) {
-                Ok(downlink) => client.call(&downlink).await,
+                Ok(downlink) => {
+                    let now = self.timeline.now();
+                    client.call(&*downlink.referenced(now.unix_millis(), RANDOM)).await
+                }
                 Err(error) => Err(error),
             }),
             Action::Request => outcome::answer(client.call(&outcome::raw_call(call)).await),

@@ -106,6 +106,7 @@ impl<'a> Verdict<'a> {
                     self.compare(&format!("{at}[{place}]"), expected, found);
                 }
             }
+            (Value::String(expected), Value::String(found)) if text_fits(expected, found) => {}
             _ if expected == found => {}
             _ => self.add(format!("{at}: expected {expected}, found {found}")),
         }
@@ -148,10 +149,27 @@ impl<'a> Verdict<'a> {
     }
 }
 
+/// Whether a text is the expected one, in which `{uuid7}` stands for any UUID of version 7.
+fn text_fits(expected: &str, found: &str) -> bool {
+    let Some((before, after)) = expected.split_once("{uuid7}") else { return expected == found };
+    let uuid = found.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    uuid.is_some_and(is_uuid7)
+}
+
+fn is_uuid7(text: &str) -> bool {
+    text.len() == 36
+        && text.char_indices().all(|(place, char)| match place {
+            8 | 13 | 18 | 23 => char == '-',
+            14 => char == '7',
+            19 => "89ab".contains(char),
+            _ => matches!(char, '0'..='9' | 'a'..='f'),
+        })
+}
+
 /// Why a request is not the expected one.
 fn mismatch(expected: &ExpectedRequest, request: &Seen) -> Option<String> {
     let asked = format!("{} {}", request.method, request.target);
-    if asked != expected.request {
+    if !text_fits(&expected.request, &asked) {
         return Some(format!("{asked} came"));
     }
     for (name, value) in &expected.headers {
@@ -163,4 +181,27 @@ fn mismatch(expected: &ExpectedRequest, request: &Seen) -> Option<String> {
     let json = expected.json.as_ref()?;
     let found = serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
     (*json != found).then(|| format!("its body is {found} and not {json}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_stands_for_a_uuid_of_version_7_and_nothing_else() {
+        let uuid = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+        assert!(text_fits("{uuid7}", uuid) && text_fits("a={uuid7}&b", &format!("a={uuid}&b")));
+        for other in [
+            "valve-42",
+            "{uuid7}",
+            "017f22e2-79b0-4cc3-98c4-dc0c0c07398f",
+            "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f",
+            "017F22E2-79B0-7CC3-98C4-DC0C0C07398F",
+            "017f22e2a79b0-7cc3-98c4-dc0c0c07398f",
+            "017f22e2-79b0-7cc3-98c4-dc0c0c07398f0",
+        ] {
+            assert!(!text_fits("{uuid7}", other), "{other}");
+        }
+        assert!(!text_fits("a={uuid7}", uuid) && !text_fits("{uuid7}&b", uuid));
+    }
 }

@@ -164,9 +164,11 @@ impl Asked {
     }
 
     /// Returns the error of a call with an invalid input.
-    pub(crate) fn refused(input: InputError, replay: Replay) -> Error {
-        Error::from(input)
-            .with(|report| report.outcome = (replay == Replay::Never).then_some(Outcome::NotSent))
+    pub(crate) fn refused(input: InputError, replay: Replay, reference: Option<Arc<str>>) -> Error {
+        Error::from(input).with(|report| {
+            report.outcome = (replay == Replay::Never).then_some(Outcome::NotSent);
+            report.external_reference = reference.as_deref().map(str::to_owned);
+        })
     }
 
     /// Returns the error of a call whose time ran out between two requests.

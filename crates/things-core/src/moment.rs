@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 ///
 /// The core never reads a clock; every step is resumed with a `Moment`. It holds two readings. All waiting and expiry
 /// is measured by the monotonic one. The wall clock only serves to read an HTTP date in `Retry-After` if the response
-/// has no `Date`.
+/// has no `Date`, and to generate the reference of a downlink.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     monotonic: Duration,
@@ -31,6 +31,12 @@ impl Moment {
     /// The wall clock.
     pub fn wall(self) -> SystemTime {
         self.wall
+    }
+
+    /// Milliseconds since 1970 by the wall clock, or zero if the clock is set to an earlier time.
+    pub fn unix_millis(self) -> u64 {
+        let since_1970 = self.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns the time from `earlier` to this moment, or zero if `earlier` is later.
@@ -82,6 +88,16 @@ mod tests {
         assert!(early < late);
         assert_eq!(late.since(early), Duration::from_secs(1));
         assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_wall_clock_counts_milliseconds_from_1970() {
+        let at = |wall| Moment::new(Duration::ZERO, wall).unix_millis();
+        assert_eq!(
+            at(SystemTime::UNIX_EPOCH + Duration::from_micros(1_645_557_742_000_900)),
+            1_645_557_742_000
+        );
+        assert_eq!(at(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), 0);
     }
 
     #[test]

@@ -4,11 +4,12 @@ mod feed;
 mod places;
 mod transport;
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, fmt, fs};
+use std::{env, fmt, fs, process};
 
 pub use feed::{DeviceStream, FeedStream, PageStream};
 /// The methods of a listing's stream, including `next`.
@@ -119,13 +120,19 @@ impl Client {
         Devices::new(self.clone())
     }
 
-    /// Sends a downlink, at most once.
+    /// Sends a downlink, at most once. It is sent with a [generated](Self::referenced) reference if it has none.
     ///
     /// # Errors
     ///
     /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub async fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
-        self.call(downlink).await
+        self.call(&*self.referenced(downlink)).await
+    }
+
+    /// Returns a downlink as [`send_downlink`](Self::send_downlink) sends it: with a generated reference, unless it has
+    /// one or [must have none](Downlink::without_reference).
+    pub fn referenced<'a>(&self, downlink: &'a Downlink) -> Cow<'a, Downlink> {
+        downlink.referenced(self.clock.now().unix_millis(), random())
     }
 
     /// Returns the same client acting for a sub-customer. The context switch is made before the first call.
@@ -213,6 +220,13 @@ impl Client {
         // The flow detects that time ran out: it is resumed either way.
         let _ = tokio::time::timeout(left, settled).await;
     }
+}
+
+/// Returns a random number. The process id is part of it, because a forked process inherits the keys of its parent.
+fn random() -> u128 {
+    let keys = RandomState::new();
+    let half = |which: bool| u128::from(keys.hash_one((process::id(), which)));
+    (half(true) << 64) | half(false)
 }
 
 const _: () = {

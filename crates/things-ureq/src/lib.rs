@@ -6,10 +6,11 @@ mod resolver;
 mod transport;
 mod turn;
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, fmt, fs, thread};
+use std::{env, fmt, fs, process, thread};
 
 pub use feed::{FeedIter, PageIter, Stopper};
 pub use things_core;
@@ -94,13 +95,19 @@ impl Client {
         Devices::new(self.clone())
     }
 
-    /// Sends a downlink, at most once.
+    /// Sends a downlink, at most once. It is sent with a [generated](Self::referenced) reference if it has none.
     ///
     /// # Errors
     ///
     /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
-        self.call(downlink)
+        self.call(&*self.referenced(downlink))
+    }
+
+    /// Returns a downlink as [`send_downlink`](Self::send_downlink) sends it: with a generated reference, unless it has
+    /// one or [must have none](Downlink::without_reference).
+    pub fn referenced<'a>(&self, downlink: &'a Downlink) -> Cow<'a, Downlink> {
+        downlink.referenced(self.clock.now().unix_millis(), random())
     }
 
     /// Returns the same client acting for a sub-customer. The context switch is made before the first call.
@@ -198,6 +205,13 @@ impl Client {
             left -= slice;
         }
     }
+}
+
+/// Returns a random number. The process id is part of it, because a forked process inherits the keys of its parent.
+fn random() -> u128 {
+    let keys = RandomState::new();
+    let half = |which: bool| u128::from(keys.hash_one((process::id(), which)));
+    (half(true) << 64) | half(false)
 }
 
 const _: () = {

@@ -53,6 +53,15 @@ def test_numbers_are_compared_with_their_type(found: object) -> None:
         verdict_on(Call("request", ok={"status": 1}), Outcome({"status": found}))
 
 
+def test_a_placeholder_stands_for_a_uuid_of_version_7_and_nothing_else() -> None:
+    call = Call("send_downlink", ok={"external_reference": "a {uuid7}"})
+    uuid = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+    verdict_on(call, Outcome({"external_reference": f"a {uuid}"}))
+    for other in [uuid, f"a {uuid}0", f"a {uuid.upper()}", "a 017f22e2-79b0-4cc3-98c4-dc0c0c07398f"]:
+        with pytest.raises(AssertionError, match="external_reference: expected"):
+            verdict_on(call, Outcome({"external_reference": other}))
+
+
 def test_lists_must_have_the_same_length() -> None:
     with pytest.raises(AssertionError, match="devices.names: expected"):
         verdict_on(Call("devices", ok={"names": ["a"]}), Outcome({"names": ["a", "b"]}))

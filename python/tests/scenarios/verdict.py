@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from .outcome import Outcome
 from .scenario import Call, Request, Scenario, Unordered
 from .script import Script, Seen
+
+_UUID7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 class Verdict:
@@ -80,6 +83,8 @@ class Verdict:
             case list(), list() if len(expected) == len(found):
                 for place, (one, other) in enumerate(zip(expected, found, strict=True)):
                     self._compare(f"{at}[{place}]", one, other)
+            case str(), str() if _fits(expected, found):
+                pass
             case _ if _text(expected) != _text(found):
                 self._add(f"{at}: expected {_text(expected)}, found {_text(found)}")
 
@@ -108,7 +113,7 @@ class Verdict:
 
 def _mismatch(expected: Request, request: Seen) -> str | None:
     """Why a request is not the expected one."""
-    if _asked(request) != expected.request:
+    if not _fits(expected.request, _asked(request)):
         return f"{_asked(request)} came"
     for name, value in expected.headers.items():
         found = request.headers.get(name.lower())
@@ -121,6 +126,13 @@ def _mismatch(expected: Request, request: Seen) -> str | None:
     except ValueError:
         return f"its body is not JSON: {request.body!r}"
     return None if _text(body) == _text(expected.json) else f"its body is {_text(body)} and not {_text(expected.json)}"
+
+
+def _fits(expected: str, found: str) -> bool:
+    """Whether a text is the expected one, in which `{uuid7}` stands for any UUID of version 7."""
+    before, placeholder, after = expected.partition("{uuid7}")
+    uuid = _UUID7 if placeholder else ""
+    return re.fullmatch(re.escape(before) + uuid + re.escape(after), found) is not None
 
 
 def _asked(request: Seen) -> str:

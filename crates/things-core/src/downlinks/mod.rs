@@ -4,9 +4,11 @@ mod dev_eui;
 mod device_urn;
 mod payload;
 mod records;
+mod reference;
 mod send;
 
 pub use dev_eui::DevEui;
 pub use device_urn::DeviceUrn;
-pub use payload::{ExternalReference, FPort, Payload};
+pub use payload::{FPort, Payload};
+pub use reference::ExternalReference;
 pub use send::{Downlink, Receipt};

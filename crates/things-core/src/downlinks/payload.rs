@@ -1,11 +1,11 @@
-//! The payload, the LoRaWAN port and the caller's reference of a downlink.
+//! The payload and the LoRaWAN port of a downlink.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::{InputError, check_text};
+use crate::input::InputError;
 
 /// The bytes of a raw downlink: 1 to 242, the LoRaWAN limit of the fastest EU868 data rates.
 ///
@@ -166,65 +166,6 @@ impl fmt::Display for FPort {
     }
 }
 
-/// The caller's reference for a downlink, which the service returns: any text without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ExternalReference(String);
-
-impl ExternalReference {
-    /// Creates a reference.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the text is empty, starts or ends with a blank, or has a control character.
-    pub fn new(text: impl Into<String>) -> Result<Self, InputError> {
-        let text = text.into();
-        check_text("external reference", &text)?;
-        Ok(Self(text))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for ExternalReference {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ExternalReference {
-    type Err = InputError;
-
-    fn from_str(text: &str) -> Result<Self, InputError> {
-        Self::new(text)
-    }
-}
-
-impl TryFrom<&str> for ExternalReference {
-    type Error = InputError;
-
-    fn try_from(text: &str) -> Result<Self, InputError> {
-        Self::new(text)
-    }
-}
-
-impl TryFrom<String> for ExternalReference {
-    type Error = InputError;
-
-    fn try_from(text: String) -> Result<Self, InputError> {
-        Self::new(text)
-    }
-}
-
-impl fmt::Display for ExternalReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -285,28 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn references_are_any_plain_text() {
-        for good in ["valve-42", "a&b=c é %", "100 %"] {
-            assert_eq!(ExternalReference::new(good).unwrap().as_str(), good);
-        }
-        for bad in ["", " a", "a\r\nb", "a\0", "a\n"] {
-            assert!(ExternalReference::new(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn values_are_made_from_what_they_hold_and_from_json() {
         assert_eq!(Payload::try_from(vec![1, 2]).unwrap().as_ref(), [1, 2]);
         assert!(Payload::try_from(&[][..]).is_err());
         assert_eq!(FPort::try_from(1_u8), FPort::new(1));
         assert!(FPort::try_from(224_u8).is_err());
-        let reference: ExternalReference = "valve-42".parse().unwrap();
-        assert_eq!((reference.as_ref(), ExternalReference::try_from(" ").is_err()), ("valve-42", true));
-        let json = serde_json::to_string(&(FPort::new(1).unwrap(), &reference)).unwrap();
-        assert_eq!(json, "[1,\"valve-42\"]");
-        assert_eq!(serde_json::from_str::<(FPort, ExternalReference)>(&json).unwrap().1, reference);
+        let json = serde_json::to_string(&FPort::new(1).unwrap()).unwrap();
+        assert_eq!((json.as_str(), serde_json::from_str(&json).ok()), ("1", FPort::new(1).ok()));
         assert!(serde_json::from_str::<FPort>("224").unwrap_err().to_string().contains("test port"));
-        assert!(serde_json::from_str::<ExternalReference>("\"a\\n\"").is_err());
     }
 
     proptest! {
@@ -319,7 +246,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,12}") {
-            let _ = (text.parse::<Payload>(), text.parse::<FPort>(), ExternalReference::new(text.as_str()));
+            let _ = (text.parse::<Payload>(), text.parse::<FPort>());
         }
     }
 }

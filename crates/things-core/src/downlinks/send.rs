@@ -29,7 +29,18 @@ use crate::retry::Replay;
 pub struct Downlink {
     pack: Pack,
     port: Option<FPort>,
-    external_reference: Option<ExternalReference>,
+    reference: Reference,
+}
+
+/// What the caller said about the reference of a downlink.
+#[derive(Debug, Clone, Default)]
+enum Reference {
+    /// Nothing, so one is generated when the downlink is sent.
+    #[default]
+    Unsaid,
+    /// There must be none.
+    Unwanted,
+    Given(ExternalReference),
 }
 
 impl Downlink {
@@ -48,7 +59,7 @@ impl Downlink {
     pub fn raw(dev_eui: DevEui, port: FPort, payload: impl Into<Vec<u8>>) -> Result<Self, InputError> {
         let record = Record::new(records::PAYLOAD_HEX)?.with_value(Payload::new(payload)?.hex());
         let pack = Pack::new(&BaseName::from(dev_eui), [record])?;
-        Ok(Self { pack, port: Some(port), external_reference: None })
+        Ok(Self { pack, port: Some(port), reference: Reference::default() })
     }
 
     /// Creates a downlink of custom records, such as a named instruction that the device's flow at KPN encodes.
@@ -61,7 +72,7 @@ impl Downlink {
     /// 242 bytes in hex.
     pub fn senml(pack: Pack) -> Result<Self, InputError> {
         records::check(&pack)?;
-        Ok(Self { pack, port: None, external_reference: None })
+        Ok(Self { pack, port: None, reference: Reference::default() })
     }
 
     /// Sets the LoRa port, if custom records need one.
@@ -71,14 +82,35 @@ impl Downlink {
         self
     }
 
-    /// Sets your reference for this downlink.
+    /// Sets your reference for this downlink. Without one, a client's `send_downlink` generates one.
     ///
     /// # Errors
     ///
     /// Returns an error if the reference is empty, starts or ends with a blank, or has a control character.
     pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
-        self.external_reference = Some(ExternalReference::new(reference)?);
+        self.reference = Reference::Given(ExternalReference::new(reference)?);
         Ok(self)
+    }
+
+    /// Sends this downlink without a reference, and without a generated one.
+    #[must_use]
+    pub fn without_reference(mut self) -> Self {
+        self.reference = Reference::Unwanted;
+        self
+    }
+
+    /// Returns this downlink with a [generated](ExternalReference::generate) reference, unless it has one or
+    /// [must have none](Self::without_reference).
+    ///
+    /// A client's `send_downlink` calls this with its own clock and randomness. A plain `call` does not.
+    pub fn referenced(&self, unix_millis: u64, random: u128) -> Cow<'_, Self> {
+        match self.reference {
+            Reference::Given(_) | Reference::Unwanted => Cow::Borrowed(self),
+            Reference::Unsaid => {
+                let reference = Reference::Given(ExternalReference::generate(unix_millis, random));
+                Cow::Owned(Self { reference, ..self.clone() })
+            }
+        }
     }
 
     /// The device, if the first record names it in its base name.
@@ -96,13 +128,19 @@ impl Downlink {
         self.port
     }
 
-    /// Your reference for this downlink, if one was set.
+    /// The reference of this downlink, if it has one: yours or a generated one.
     pub fn reference(&self) -> Option<&ExternalReference> {
-        self.external_reference.as_ref()
+        match &self.reference {
+            Reference::Given(reference) => Some(reference),
+            Reference::Unsaid | Reference::Unwanted => None,
+        }
     }
 }
 
 /// A downlink in its stored form: `{"records": [...], "port": 1, "externalReference": "valve-42"}`.
+///
+/// `"externalReference": null` means that the downlink must have none. Without the field, one is generated when the
+/// downlink is sent.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Stored<'a> {
@@ -110,14 +148,23 @@ struct Stored<'a> {
     records: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<FPort>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external_reference: Option<Cow<'a, ExternalReference>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
+    external_reference: Option<Option<ExternalReference>>,
+}
+
+/// Reads a field that is there, which may be `null`.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<ExternalReference>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl Serialize for Downlink {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let records = RawValue::from_string(self.pack.as_json().to_owned()).map_err(S::Error::custom)?;
-        let external_reference = self.external_reference.as_ref().map(Cow::Borrowed);
+        let external_reference = match &self.reference {
+            Reference::Unsaid => None,
+            Reference::Unwanted => Some(None),
+            Reference::Given(reference) => Some(Some(reference.clone())),
+        };
         Stored { records: Cow::Owned(records), port: self.port, external_reference }.serialize(serializer)
     }
 }
@@ -128,8 +175,12 @@ impl<'de> Deserialize<'de> for Downlink {
         let stored = Stored::deserialize(deserializer)?;
         let pack = Pack::from_json(stored.records.get()).map_err(D::Error::custom)?;
         let downlink = Self::senml(pack).map_err(D::Error::custom)?;
-        let external_reference = stored.external_reference.map(Cow::into_owned);
-        Ok(Self { port: stored.port, external_reference, ..downlink })
+        let reference = match stored.external_reference {
+            None => Reference::Unsaid,
+            Some(None) => Reference::Unwanted,
+            Some(Some(reference)) => Reference::Given(reference),
+        };
+        Ok(Self { port: stored.port, reference, ..downlink })
     }
 }
 
@@ -139,7 +190,7 @@ impl fmt::Debug for Downlink {
         f.debug_struct("Downlink")
             .field("records", &self.pack.len())
             .field("port", &self.port)
-            .field("external_reference", &self.external_reference)
+            .field("reference", &self.reference)
             .finish()
     }
 }
@@ -156,7 +207,7 @@ impl Operation for Downlink {
         if let Some(port) = self.port {
             call = call.query("port", port);
         }
-        if let Some(reference) = &self.external_reference {
+        if let Some(reference) = self.reference() {
             call = call.query("externalReference", reference).external_reference(reference.as_str());
         }
         Ok(call)
@@ -170,10 +221,7 @@ impl Operation for Downlink {
         Ok(Receipt {
             status: answer.status,
             body: Body::of(&answer.headers, answer.redacted_body()),
-            external_reference: self
-                .external_reference
-                .as_ref()
-                .map(|reference| reference.as_str().to_owned()),
+            external_reference: self.reference().map(|reference| reference.as_str().to_owned()),
             attempts: answer.attempts,
         })
     }
@@ -187,7 +235,7 @@ pub struct Receipt {
     pub status: StatusCode,
     /// The body of the response. Its contents are not documented.
     pub body: Body,
-    /// Your reference for the downlink.
+    /// The reference of the downlink, yours or a generated one. `None` if it was sent without one.
     pub external_reference: Option<String>,
     /// The number of requests that were sent: more than 1 if the service provably did not process the first.
     pub attempts: u32,
@@ -248,6 +296,38 @@ mod tests {
             [("0102", "0x0102"), ("\"port\":1", "\"port\":224"), ("valve-42", "valve-42\\n")]
         {
             assert!(serde_json::from_str::<Downlink>(&json.replace(right, wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_generated_if_none_is_given_and_one_is_wanted() {
+        let reference = |downlink: &Downlink| downlink.reference().map(ToString::to_string);
+        let generated = raw().referenced(0, 1).into_owned();
+        assert_eq!(reference(&generated).as_deref(), Some("00000000-0000-7000-8000-000000000001"));
+        assert_eq!(reference(&generated.referenced(2, 3)), reference(&generated));
+        let target = generated.encode().unwrap().target;
+        assert!(target.ends_with("&externalReference=00000000-0000-7000-8000-000000000001"), "{target}");
+        let given = raw().external_reference("valve-42").unwrap();
+        assert_eq!(reference(&given.referenced(0, 1)).as_deref(), Some("valve-42"));
+        for unwanted in [given.without_reference(), raw().without_reference()] {
+            assert_eq!(reference(&unwanted.referenced(0, 1)), None);
+            assert_eq!(unwanted.encode().unwrap().target, "/api/actuator/downlinks?port=1");
+        }
+        assert_eq!(reference(&raw()), None);
+    }
+
+    #[test]
+    fn json_keeps_whether_a_reference_is_given_unwanted_or_unsaid() {
+        let given = raw().external_reference("valve-42").unwrap();
+        for (downlink, written, referenced) in [
+            (raw(), "", Some("00000000-0000-7000-8000-000000000001")),
+            (raw().without_reference(), r#","externalReference":null"#, None),
+            (given, r#","externalReference":"valve-42""#, Some("valve-42")),
+        ] {
+            let json = serde_json::to_string(&downlink).unwrap();
+            assert!(json.ends_with(&format!(r#""port":1{written}}}"#)), "{json}");
+            let again: Downlink = serde_json::from_str(&json).unwrap();
+            assert_eq!(again.referenced(0, 1).reference().map(ExternalReference::as_str), referenced);
         }
     }
 

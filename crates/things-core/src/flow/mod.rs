@@ -57,6 +57,7 @@ impl Session {
 fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now: Moment) -> Step {
     let shared = &session.shared;
     let replay = call.as_ref().map_or(replay, |call| call.replay);
+    let reference = call.as_ref().ok().and_then(|call| call.external_reference.clone());
     let prepared = call.and_then(|call| {
         let join = |target: &str| shared.config.base_url.join(target);
         let customer = match &session.customer {
@@ -71,7 +72,7 @@ fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now:
     });
     let (uri, customer, call) = match prepared {
         Ok(prepared) => prepared,
-        Err(input) => return Step::Done(Err(Asked::refused(input, replay))),
+        Err(input) => return Step::Done(Err(Asked::refused(input, replay, reference))),
     };
     shared.budget.deposit(now);
     let flow = Flow {
@@ -391,6 +392,16 @@ mod tests {
         assert!(matches!(pause, Step::Sleep(_)));
         cancelled(pause, Stage::Call, 1);
         cancelled(session.start(&downlink, now), Stage::Call, 0);
+    }
+
+    #[test]
+    fn a_downlink_whose_reference_makes_its_url_too_long_is_refused_under_this_reference() {
+        let (session, downlink, now) = session_and_downlink();
+        let reference = "x".repeat(70_000);
+        let downlink = downlink.external_reference(reference.as_str()).unwrap();
+        let error = finish(&downlink, session.start(&downlink, now).cancel(now)).unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Input, Some(Outcome::NotSent)));
+        assert_eq!(error.external_reference(), Some(reference.as_str()));
     }
 
     /// Runs a call with more time that waits for the token of a call with little time, whose fetch fails in this way at
