@@ -28,9 +28,12 @@ pub(crate) struct Send {
     /// Payload, 1 to 242 bytes in hex
     #[arg(long, value_name = "HEX", required_unless_present = "senml", conflicts_with = "senml")]
     hex: Option<String>,
-    /// Your own name for this downlink, which the service hands back
+    /// Your reference for this downlink (default: a generated UUID)
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
+    /// Send no reference, not even a generated one
+    #[arg(long, conflicts_with = "reference")]
+    no_reference: bool,
     /// SenML records instead of a payload, as a JSON array; @FILE reads a file, - standard input
     #[arg(long, value_name = "JSON")]
     senml: Option<String>,
@@ -69,6 +72,9 @@ impl Send {
         }
         if let Some(reference) = self.reference {
             downlink = downlink.external_reference(reference)?;
+        }
+        if self.no_reference {
+            downlink = downlink.without_reference();
         }
         if self.dry_run {
             let layers = self.settings.without_secret().load()?;

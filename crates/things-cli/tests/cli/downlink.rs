@@ -41,9 +41,21 @@ fn every_shape_of_answer_is_a_receipt() {
         let sim = simulator().downlink_answer(answer).start().unwrap();
         let receipt = sim.things(RAW).exits(0).json();
         assert_eq!(receipt["status"], status);
-        assert_eq!(receipt["external_reference"], Value::Null);
         assert!(body.is_none_or(|body| receipt["body"] == body), "{receipt}");
     }
+}
+
+#[test]
+fn a_downlink_has_a_generated_reference_unless_it_must_have_none() {
+    let sim = simulator().start().unwrap();
+    let reference = |args| sim.things(&[RAW, args].concat()).exits(0).json()["external_reference"].clone();
+    let [first, second] = [reference(&[]), reference(&[])];
+    assert!(first.as_str().is_some_and(|uuid| uuid.len() == 36) && first != second, "{first} {second}");
+    assert_eq!(reference(&["--no-reference"]), Value::Null);
+    let sent: Vec<Value> =
+        sim.downlinks().into_iter().map(|downlink| json!(downlink.external_reference)).collect();
+    assert_eq!(sent, [first, second, Value::Null]);
+    sim.things(&[RAW, &["--no-reference", "--reference", "valve-42"]].concat()).exits(2);
 }
 
 #[test]
