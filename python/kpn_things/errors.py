@@ -1,37 +1,36 @@
-"""Why a call failed: one tree under `KpnThingsError`, by cause.
+"""The exceptions of this package: one tree under `KpnThingsError`, by cause.
 
     KpnThingsError
     ├── ConfigError             a setting is missing, malformed, or contradicts another   (ValueError)
-    ├── InputError              an argument cannot be right; nothing was sent             (ValueError)
-    ├── TransportError          no usable answer came
+    ├── InputError              an argument is invalid; nothing was sent                  (ValueError)
+    ├── DownlinkOutcomeUnknown  a downlink may have arrived; its `__cause__` is the failure
+    ├── TransportError          no usable response came
     │   ├── ConnectError        no connection: nothing was sent                           (ConnectionError)
-    │   ├── TimeoutError        the time of the attempt ran out                           (builtins.TimeoutError)
-    │   │   └── DeadlineError   the time of the whole call ran out
-    │   ├── InterruptedError    the connection broke before the whole answer was there    (ConnectionError)
+    │   ├── RequestTimeoutError     the attempt timed out                                 (TimeoutError)
+    │   │   └── DeadlineError   the whole call timed out
+    │   ├── ConnectionLostError     the connection broke before the response was complete (ConnectionError)
     │   └── TooLargeError       the response is larger than allowed
-    │       └── HeadTooLargeError   its head is
+    │       └── HeadTooLargeError   its head is larger than allowed
     ├── CancelledError          the program itself stopped the call
-    ├── ApiError                the service refused
-    │   ├── AuthError           302 or 401, or GRIP gave no token                         (PermissionError)
+    ├── ApiError                the service refused the request
+    │   ├── AuthError           302 or 401, or GRIP issued no token                       (PermissionError)
     │   ├── BadRequestError     400
     │   ├── ForbiddenError      403                                                       (PermissionError)
     │   ├── NotFoundError       404
     │   ├── RateLimitedError    429
     │   ├── ServerError         5xx
     │   └── UnexpectedStatusError
-    ├── DecodeError             a 2xx answer that is not what the documentation shows     (ValueError)
+    ├── DecodeError             a 2xx response that does not match the documentation      (ValueError)
     │   └── TooDeepError        its JSON is nested too deeply
     └── ListingError            the pages of a listing contradict each other
-        ├── TooManyPagesError   there are more of them than allowed
+        ├── TooManyPagesError   there are more pages than allowed
         └── IncompleteError     a listing by `verified` could not be proven complete
 
-Every one has the attributes of `KpnThingsError`, what you can do as a note, and can be pickled and copied. None holds a
-secret or a token.
+Each exception has the attributes of `KpnThingsError` and can be pickled and copied. A hint on how to fix it is a note of
+the exception; Python 3.10 has no notes, so there the hint ends the text. No exception holds a secret or a token.
 """
 
 from __future__ import annotations
-
-import builtins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,19 +45,20 @@ __all__ = [
     "CancelledError",
     "ConfigError",
     "ConnectError",
+    "ConnectionLostError",
     "DeadlineError",
     "DecodeError",
+    "DownlinkOutcomeUnknown",
     "ForbiddenError",
     "HeadTooLargeError",
     "IncompleteError",
     "InputError",
-    "InterruptedError",
     "KpnThingsError",
     "ListingError",
     "NotFoundError",
     "RateLimitedError",
+    "RequestTimeoutError",
     "ServerError",
-    "TimeoutError",
     "TooDeepError",
     "TooLargeError",
     "TooManyPagesError",
@@ -67,11 +67,15 @@ __all__ = [
 ]
 
 
+HAS_NOTES = hasattr(BaseException, "add_note")
+"""Whether this Python shows notes of an exception: 3.11 and later do."""
+
+
 class KpnThingsError(Exception):
-    """Any failure of this library. `str()` says what was asked of whom, how often, and what came of it."""
+    """Any failure of this library. `str()` describes the request, the number of attempts, and what happened."""
 
     hint: str | None = None
-    """What you can do about it, where that is known; also a note of the exception."""
+    """How to fix the error, if that is known; also a note of the exception."""
 
     method: str | None = None
     """The method of the request that failed."""
@@ -80,39 +84,39 @@ class KpnThingsError(Exception):
     """The URL of the request that failed, without its query."""
 
     status: int | None = None
-    """The status of the last answer, if there was one."""
+    """The status of the last response, if there was one."""
 
     body: Any = None
-    """The body of the answer that refused: plain data if it was JSON, else `bytes`, or `None`."""
+    """The body of the response that refused the request: plain data if it was JSON, else `bytes`, or `None`."""
 
     retry_after: float | None = None
-    """Seconds that the service asks to wait."""
+    """How long the service asks to wait, in seconds."""
 
     external_reference: str | None = None
-    """Your own name for the downlink that failed, if it has one."""
+    """The external reference of the downlink that failed, if it has one."""
 
     attempts: int = 0
-    """How many requests were sent for the part of the call that failed."""
+    """The number of requests sent for the part of the call that failed."""
 
     elapsed: float = 0.0
-    """Seconds that the call took until it failed."""
+    """The time from the start of the call until it failed, in seconds."""
 
     stage: Literal["prepare", "token", "context_switch", "call"] = "prepare"
-    """Which part of the call failed."""
+    """The part of the call that failed."""
 
     gave_up_because: str | None = None
-    """Why the client did not try again, such as `attempts_exhausted` or `may_have_arrived`."""
+    """Why the client did not retry, such as `attempts_exhausted` or `may_have_arrived`."""
 
     is_retryable: bool = False
-    """Whether the same call can succeed later, and cannot do anything twice. The client has made its own retries by then: wait
-    before another one, at least for `retry_after`."""
+    """Whether the same call can succeed later, and cannot take effect twice. The client has already made its own retries:
+    wait before you retry, at least for `retry_after`."""
 
     reference: str | None = None
     """The service's own reference of the failed request, for its service desk."""
 
     outcome: Literal["not_sent", "unknown"] | None = None
-    """For a downlink: `not_sent` if it is proven that the service did not act on it, else `unknown`: it may have arrived,
-    and was not repeated. `None` for reads."""
+    """For a downlink: `not_sent` if the service provably did not act on it, else `unknown`: it may have arrived, and was
+    not retried. `None` for reads."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), str(self), self.__dict__)
@@ -123,27 +127,40 @@ class ConfigError(KpnThingsError, ValueError):
 
 
 class InputError(KpnThingsError, ValueError):
-    """An argument cannot be right. Nothing was sent."""
+    """An argument is invalid. Nothing was sent."""
+
+
+class DownlinkOutcomeUnknown(KpnThingsError):
+    """A downlink may have arrived, and was not retried. Check it in the portal before you send it again.
+
+    The `__cause__` is the failure itself, such as a `ConnectionLostError`. This class is not a `ConnectionError`, a
+    `TimeoutError` or an `ApiError`, so that code that retries on those cannot send a downlink twice. A call by `request`
+    whose method must not be repeated, such as POST, raises this class as well.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        cause = self.__cause__ if isinstance(self.__cause__, KpnThingsError) else None
+        return _again, (type(self), str(self), self.__dict__, cause)
 
 
 class TransportError(KpnThingsError):
-    """No usable answer came."""
+    """No usable response came."""
 
 
 class ConnectError(TransportError, ConnectionError):
     """No connection could be made: refused, DNS, TLS, proxy. Nothing was sent."""
 
 
-class TimeoutError(TransportError, builtins.TimeoutError):
-    """No answer within the time of the attempt."""
+class RequestTimeoutError(TransportError, TimeoutError):
+    """An attempt timed out before a response came."""
 
 
-class DeadlineError(TimeoutError):
-    """The time of the whole call ran out: token, retries and pauses, or all pages of a listing that has a time of its own."""
+class DeadlineError(RequestTimeoutError):
+    """The whole call timed out, with its token, retries and pauses; or all pages of a listing with a `deadline`."""
 
 
-class InterruptedError(TransportError, ConnectionError):
-    """The connection broke before the whole answer was there."""
+class ConnectionLostError(TransportError, ConnectionError):
+    """The connection broke before the response was complete."""
 
 
 class CancelledError(KpnThingsError):
@@ -155,35 +172,35 @@ class TooLargeError(TransportError):
 
 
 class HeadTooLargeError(TooLargeError):
-    """The head of the response is larger than the client takes."""
+    """The head of the response is larger than the client allows."""
 
 
 class ApiError(KpnThingsError):
-    """The service refused. `status` and `body` say how."""
+    """The service refused the request. `status` and `body` hold its response."""
 
 
 class AuthError(ApiError, PermissionError):
-    """The access token was rejected (302 or 401), or GRIP refused to give one."""
+    """The access token was rejected (302 or 401), or GRIP refused to issue one."""
 
 
 class BadRequestError(ApiError):
-    """400: body, `Accept` or a query parameter is badly formed."""
+    """400: the body, the `Accept` header or a query parameter is malformed."""
 
 
 class ForbiddenError(ApiError, PermissionError):
-    """403: the token is right, and has no authorisation for this resource."""
+    """403: the token is valid, but has no authorisation for this resource."""
 
 
 class NotFoundError(ApiError):
-    """404."""
+    """404: there is no such resource."""
 
 
 class RateLimitedError(ApiError):
-    """429. `retry_after` holds the seconds to wait, if the service said so."""
+    """429: too many requests. `retry_after` holds the seconds to wait, if the service returned them."""
 
 
 class ServerError(ApiError):
-    """5xx."""
+    """5xx: the service failed."""
 
 
 class UnexpectedStatusError(ApiError):
@@ -191,11 +208,11 @@ class UnexpectedStatusError(ApiError):
 
 
 class DecodeError(KpnThingsError, ValueError):
-    """A 2xx answer that is not what the documentation shows."""
+    """A 2xx response that does not match the documentation."""
 
 
 class TooDeepError(DecodeError):
-    """A 2xx answer whose JSON is nested too deeply: more than 127 levels, or in `Response.json` more than Python reads."""
+    """A 2xx response whose JSON is nested too deeply: more than 127 levels, or in `Response.json` more than Python reads."""
 
 
 class ListingError(KpnThingsError):
@@ -213,21 +230,21 @@ class IncompleteError(ListingError):
     """Why the proof failed."""
 
     gaps: tuple[tuple[str | None, str | None], ...] = ()
-    """Where a device may be missing: the `uuid` of the device in front of each gap and of the one behind it. `None` is the
+    """Where a device may be missing: the `uuid` of the device before each gap and of the device after it. `None` is the
     start or the end of the listing."""
 
     devices: tuple[Device, ...] = ()
-    """What `collect` had listed. Each device was there while the listing ran. Up to the first gap, none is missing. Empty if
-    the devices were iterated over."""
+    """The devices that `collect` listed before it failed. Up to the first gap, none is missing. Empty if the devices were
+    iterated over."""
 
 
 _CLASSES: dict[str, type[KpnThingsError]] = {
     "Config": ConfigError,
     "Input": InputError,
     "Connect": ConnectError,
-    "Timeout": TimeoutError,
+    "Timeout": RequestTimeoutError,
     "Deadline": DeadlineError,
-    "Interrupted": InterruptedError,
+    "Interrupted": ConnectionLostError,
     "Cancelled": CancelledError,
     "TooLarge": TooLargeError,
     "HeadTooLarge": HeadTooLargeError,
@@ -247,15 +264,27 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
 }
 
 
-def _from_core(kind: str, text: str, fields: dict[str, Any]) -> KpnThingsError:
-    """The exception for an error of the core, by its kind."""
-    error = _again(_CLASSES[kind], text, fields)
-    if error.hint and hasattr(error, "add_note"):  # Python 3.11
-        error.add_note(f"hint: {error.hint}")
+def _from_core(kind: str, text: str, message: str, fields: dict[str, Any]) -> KpnThingsError:
+    """The exception for an error of the core: its kind, its text without the hint, and the short message in that text."""
+    hint = fields["hint"]
+    if hint and not HAS_NOTES:
+        text = f"{text}; {hint}"
+    if fields["outcome"] == "unknown":
+        # A traceback prints both texts, so the cause has the short one.
+        error = _again(DownlinkOutcomeUnknown, text, fields, _again(_CLASSES[kind], message, fields))
+    else:
+        error = _again(_CLASSES[kind], text, fields)
+    if hint and HAS_NOTES:
+        error.add_note(f"hint: {hint}")  # type: ignore[attr-defined]  # Python 3.11
     return error
 
 
-def _again(kind: type[KpnThingsError], text: str, fields: dict[str, Any]) -> KpnThingsError:
+def _again(
+    kind: type[KpnThingsError], text: str, fields: dict[str, Any], cause: KpnThingsError | None = None
+) -> KpnThingsError:
+    """An exception from its parts, also from those in a pickle."""
     error = kind(text)
     error.__dict__.update(fields)
+    if cause is not None:  # setting it to `None` would hide the exception that was being handled
+        error.__cause__ = cause
     return error

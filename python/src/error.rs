@@ -1,4 +1,4 @@
-//! Errors of the core as the exceptions of `kpn_things.errors`, which are written in Python.
+//! Converts errors of the core to the exceptions of `kpn_things.errors`, which are written in Python.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -8,7 +8,7 @@ use things_core::{Error, Outcome};
 use crate::callback::call;
 use crate::json::body_to_python;
 
-/// The exception that says what this error says.
+/// Converts an error of the core.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error).map_or_else(|trouble| trouble, PyErr::from_value)
 }
@@ -44,10 +44,10 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     }
     let text = what_happened(error);
     let make = MAKE.import(py, "kpn_things.errors", "_from_core")?;
-    call(make, (format!("{:?}", error.kind()), text, fields))
+    call(make, (format!("{:?}", error.kind()), text, error.message(), fields))
 }
 
-/// What the error's text says without its hint, which Python shows as a note.
+/// Returns the error's text without its hint, which Python shows as a note.
 fn what_happened(error: &Error) -> String {
     let text = error.to_string();
     let hint = error.hint().map(|hint| format!("; {hint}"));

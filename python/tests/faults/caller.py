@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
-from kpn_things import AsyncClient, Client, KpnThingsError
+from kpn_things import AsyncClient, Client, DownlinkOutcomeUnknown, KpnThingsError
 from kpn_things._native import Config
 
 Work: TypeAlias = Callable[[Any], Any]
@@ -157,6 +157,11 @@ CALLERS: tuple[type[Caller], ...] = (Threads, Tasks)
 
 either = pytest.mark.parametrize("caller", CALLERS, ids=["sync", "async"])
 """Runs a test with either client."""
+
+
+def failure(result: object) -> object:
+    """The failure of a call: the cause of an unknown outcome, or else the result itself."""
+    return result.__cause__ if isinstance(result, DownlinkOutcomeUnknown) else result
 
 
 def told(outcome: Any) -> str:

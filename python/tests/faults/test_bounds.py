@@ -51,7 +51,7 @@ def tell(url, work, read):
             result.json()
     except BaseException as error:
         assert len(str(error)) < 1_000, len(str(error))
-        result = error
+        result = error.__cause__ or error
     return [kind.__name__ for kind in type(result).__mro__]
 
 tell(os.environ["KPN_THINGS_BASE_URL"] + "/warm/0", lambda client: client.devices().collect(), False)

@@ -11,9 +11,9 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from behaviour.service import CERTIFICATE, Answer, Request, Service, full_backlog, plain
-from kpn_things import ConnectError, KpnThingsError, TimeoutError
+from kpn_things import ConnectError, KpnThingsError, RequestTimeoutError
 
-from .caller import Caller, either, told
+from .caller import Caller, either, failure, told
 from .test_downlinks import DEV_EUI
 from .trial import Trial, whole
 
@@ -145,7 +145,7 @@ def judge(trial: Trial, caller: type[Caller], name: str, deadlines: Iterable[int
                     [(result, took)] = client.timed([work], 1)
                 worst = max(worst, took - deadline)
                 in_time = took + EARLY >= deadline or getattr(result, "stage", None) in SHARED
-                ended = name in ENDED or (in_time and isinstance(result, (TimeoutError, ConnectError)))
+                ended = name in ENDED or (in_time and isinstance(failure(result), (RequestTimeoutError, ConnectError)))
                 trial.holds(
                     took <= deadline + OVERSHOOT and isinstance(result, KpnThingsError) and ended,
                     lambda: f"{name}, {call}: {took:.3f} s instead of {deadline} s, told: {told(result)}",

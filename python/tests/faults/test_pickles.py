@@ -153,12 +153,17 @@ def made(kind: type[KpnThingsError]) -> KpnThingsError:
     return error
 
 
+def exception(kind: str) -> KpnThingsError:
+    """An exception as the native part makes it."""
+    return errors._from_core(kind, "what happened", "it broke", dict(FIELDS))
+
+
 @either
 def test_r24_exceptions_come_back_equal(caller: type[Caller], service: Service) -> None:
     status = 0
     service.answers = lambda request: (status, b'{"echo": ["%s"]}' % request.body[:20].hex().encode())
     with Trial("R24", caller.name) as trial:
-        came = [*map(made, tree()), *(errors._from_core(kind, "what happened", dict(FIELDS)) for kind in ERROR_KINDS)]
+        came = [*map(made, tree()), *(exception(kind) for kind in ERROR_KINDS)]
         for status in (302, 400, 401, 403, 404, 418, 429, 500):
             with caller(service.environment(), max_attempts=1) as client:
                 came.append(client.call(downlink("valve-42")))
@@ -176,7 +181,7 @@ def test_r24_exceptions_come_back_equal(caller: type[Caller], service: Service) 
 
 
 def test_a_copied_exception_has_notes_of_its_own() -> None:
-    before = errors._from_core("Server", "what happened", dict(FIELDS))
+    before = exception("Server")
     if sys.version_info < (3, 11):
         pytest.skip("notes came with Python 3.11")
     after = copy.deepcopy(before)

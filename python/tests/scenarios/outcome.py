@@ -6,16 +6,18 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from traceback import format_exception_only
+from traceback import format_exception
 from typing import Any
 
-from kpn_things import Device, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
+from kpn_things import Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
 """The secret of every scenario's API key, with what encodings stumble over."""
 
-_KINDS = {error: re.sub("(?<!^)(?=[A-Z])", "_", kind).lower() for kind, error in _CLASSES.items()}
+_KINDS: dict[type[BaseException], str] = {
+    error: re.sub("(?<!^)(?=[A-Z])", "_", kind).lower() for kind, error in _CLASSES.items()
+}
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ def context_switch(body: Any) -> Outcome:
 def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
     """Everything that an error tells, with the names of the devices that came before it."""
     incomplete = error if isinstance(error, IncompleteError) else None
+    cause = (isinstance(error, DownlinkOutcomeUnknown) and error.__cause__) or error
     fields = {
-        "kind": _KINDS[type(error)],
+        "kind": _KINDS[type(cause)],
         "stage": error.stage,
         "status": error.status,
         "outcome": error.outcome,
@@ -104,7 +107,7 @@ def refusal(error: TypeError) -> Outcome:
 def _leaks(error: KpnThingsError) -> bool:
     """Whether an error shows the secret, or an access token, of which all scenarios start with `token-`."""
     body = str(_body(error.body)["body_text"])
-    shown = [*format_exception_only(error), repr(error), repr(vars(error)), body]
+    shown = [*format_exception(error), repr(error), repr(vars(error)), body]
     return any(hidden in text for hidden in (SECRET, "token-") for text in shown)
 
 
