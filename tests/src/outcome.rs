@@ -117,6 +117,7 @@ pub(crate) fn receipt(receipt: Result<Receipt, Error>) -> Outcome {
     let receipt = receipt.map_err(|error| failure(&error))?;
     Ok(json!({
         "status": receipt.status.as_u16(),
+        "headers": headers(&receipt.headers),
         "body": body(&receipt.body),
         "body_text": body_text(&receipt.body),
         "external_reference": receipt.external_reference,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -221,6 +221,7 @@ impl Operation for Downlink {
         Ok(Receipt {
             status: answer.status,
             body: Body::of(&answer.headers, answer.redacted_body()),
+            headers: answer.headers,
             external_reference: self.reference().map(|reference| reference.as_str().to_owned()),
             attempts: answer.attempts,
         })
@@ -233,6 +234,8 @@ impl Operation for Downlink {
 pub struct Receipt {
     /// The status, 2xx.
     pub status: StatusCode,
+    /// The headers of the response. If the service sends back a secret or the access token, it is redacted.
+    pub headers: HeaderMap,
     /// The body of the response. Its contents are not documented.
     pub body: Body,
     /// The reference of the downlink, yours or a generated one. `None` if it was sent without one.
