@@ -184,6 +184,7 @@ pub(crate) struct Call {
     pub(crate) sort_by: Option<String>,
     pub(crate) sort_order: Option<SortOrder>,
     pub(crate) page_size: Option<u32>,
+    pub(crate) first_page: Option<u64>,
     pub(crate) window: Option<usize>,
     pub(crate) listing_deadline_ms: Option<u64>,
     #[serde(default)]

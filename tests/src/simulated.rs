@@ -256,6 +256,9 @@ fn list_devices(call: &Call) -> ListDevices {
     if let Some(size) = call.page_size {
         query = query.page_size(size);
     }
+    if let Some(number) = call.first_page {
+        query = query.page(number);
+    }
     query
 }
 

@@ -137,6 +137,9 @@ macro_rules! devices {
         if let Some(size) = $call.page_size {
             devices = devices.page_size(size);
         }
+        if let Some(number) = $call.first_page {
+            devices = devices.first_page(number);
+        }
         if let Some(window) = $call.window {
             devices = devices.window(window);
         }

@@ -46,6 +46,7 @@ def listing(call: Call) -> dict[str, Any]:
         sort_by=call.sort_by,
         descending={"ASC": False, "DESC": True, None: None}[call.sort_order],
         page_size=call.page_size,
+        first_page=call.first_page,
         window=call.window,
         deadline=_seconds(call.listing_deadline_ms),
         strict=call.strict,

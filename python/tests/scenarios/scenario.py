@@ -101,6 +101,7 @@ class Call:
     sort_by: str | None = None
     sort_order: str | None = None
     page_size: int | None = None
+    first_page: int | None = None
     window: int | None = None
     listing_deadline_ms: int | None = None
     strict: bool = False

@@ -60,7 +60,7 @@ impl<C: FeedClient> Devices<C> {
         }
     }
 
-    /// Lists the devices that this query selects. The listing ignores the page number of the query.
+    /// Lists the devices that this query selects, from the page of the query on.
     pub fn query(mut self, query: ListDevices) -> Self {
         self.query = query;
         self
@@ -88,6 +88,17 @@ impl<C: FeedClient> Devices<C> {
     /// Sets the number of devices per page, at least 1. The default is 100; the service may return smaller pages.
     pub fn page_size(mut self, devices: u32) -> Self {
         self.query = self.query.page_size(devices);
+        self
+    }
+
+    /// Starts at this page, from 0, for example to continue a listing that was interrupted. Devices on the pages before
+    /// it are not [missing](crate::ListingReport::missing).
+    ///
+    /// A page number only has a meaning for one page size and one order: set those of the earlier listing too. Devices
+    /// that were created or deleted since then shift the pages. A [verified](Self::verified) listing cannot start at a
+    /// later page.
+    pub fn first_page(mut self, number: u64) -> Self {
+        self.query = self.query.page(number);
         self
     }
 

@@ -18,12 +18,20 @@ pub struct ListingReport {
     pub total_elements: Option<u64>,
     /// The smallest and the largest total, if the service reported different ones.
     pub moved_totals: Option<(u64, u64)>,
+    /// The number of devices on the pages before the first page of the listing.
+    pub(crate) skipped: u64,
 }
 
 impl ListingReport {
-    /// Returns by how many the returned devices fall short of the service's count; 0 if it counted none.
+    /// Returns by how many the returned devices fall short of the service's count; 0 if it counted none. Devices on
+    /// pages before the first page of the listing are not missing.
     pub fn missing(&self) -> u64 {
-        self.total_elements.unwrap_or(0).saturating_sub(self.devices)
+        self.counted().unwrap_or(0).saturating_sub(self.devices)
+    }
+
+    /// Returns the number of devices that the service counted on the pages of this listing.
+    pub(crate) fn counted(&self) -> Option<u64> {
+        self.total_elements.map(|total| total.saturating_sub(self.skipped))
     }
 
     /// Whether nothing was noticed.
@@ -49,8 +57,9 @@ impl fmt::Display for ListingReport {
             let plural = if self.doubles == 1 { "device" } else { "devices" };
             notices.push(format!("{} {plural} came twice", self.doubles));
         }
-        if let (missing @ 1.., Some(total)) = (self.missing(), self.total_elements) {
-            notices.push(format!("{missing} fewer came than the {total} that the service counts"));
+        if let (missing @ 1.., Some(counted)) = (self.missing(), self.counted()) {
+            let part = if self.skipped > 0 { " from the first page on" } else { "" };
+            notices.push(format!("{missing} fewer came than the {counted} that the service counts{part}"));
         }
         if let Some((least, most)) = self.moved_totals {
             notices.push(format!("the total moved between {least} and {most}"));
@@ -76,6 +85,17 @@ mod tests {
             "12 devices came twice, 12 fewer came than the 60 that the service counts, the total moved between 58 and 61"
         );
         assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn devices_of_skipped_pages_are_not_missing() {
+        let mut report = ListingReport { devices: 20, skipped: 40, ..ListingReport::default() };
+        report.count(60);
+        assert!(report.is_clean());
+        report.count(63);
+        assert_eq!((report.missing(), report.counted()), (3, Some(23)));
+        let notice = "3 fewer came than the 23 that the service counts from the first page on";
+        assert!(report.to_string().starts_with(notice), "{report}");
     }
 
     #[test]

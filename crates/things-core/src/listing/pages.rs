@@ -1,7 +1,8 @@
 //! Numbered pages: which to request, in which order they are returned, and when they end.
 //!
-//! Page 0 is requested alone, because it contains the total. After it, pages are fetched ahead: up to `window` are in
-//! flight, and as many wait to be taken.
+//! The first page is requested alone, because it contains the total. After it, pages are fetched ahead: up to `window`
+//! are in flight, and as many wait to be taken. Pages are counted from the first page of the listing, which need not be
+//! page 0 of the service.
 //!
 //! Whether another page follows is decided in the order of the pages, one after the other. Pages that were fetched
 //! ahead and turn out to be beyond the end are dropped. So the result of a listing depends neither on the window nor on
@@ -33,6 +34,8 @@ use crate::session::Session;
 #[derive(Debug)]
 pub struct Pages {
     query: ListDevices,
+    /// The service's number of the first page.
+    first: u64,
     defaults: Defaults,
     window: u64,
     /// The maximum number of pages to take.
@@ -85,10 +88,11 @@ impl Pages {
     const MAX_EMPTY: u32 = 64;
 
     /// Creates a listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken. A slow
-    /// page does not delay the others.
+    /// page does not delay the others. The listing starts at the [page](ListDevices::page) of the query.
     pub fn new(query: ListDevices, window: usize) -> Self {
         Self {
             defaults: Defaults::new(&query, Arc::default()),
+            first: query.number(),
             query,
             window: window.clamp(1, Self::MAX_WINDOW) as u64,
             most: Limits::default().max_pages,
@@ -149,14 +153,33 @@ impl Pages {
         }
     }
 
+    /// Returns the service's number of a page of this listing.
+    fn number(&self, place: u64) -> u64 {
+        self.first.saturating_add(place)
+    }
+
     /// Returns the number of pages according to this page, or 0 if the page does not show it. If `totalElements`
     /// exceeds what the pages so far can hold, there is one page more, not all of them, because the total may count
     /// unlisted devices.
     fn total_pages(&self, page: &Page, number: u64) -> u64 {
         let size = self.size.or(page.size).filter(|size| *size > 0);
-        let held = size.map(|size| size.saturating_mul(number + 1));
+        let held = size.map(|size| size.saturating_mul(self.number(number + 1)));
         let fewer = held.zip(page.total_elements).is_some_and(|(held, total)| held < total);
-        page.total_pages.unwrap_or(0).max(if fewer { number + 2 } else { 0 })
+        let told = page.total_pages.unwrap_or(0).saturating_sub(self.first);
+        told.max(if fewer { number + 2 } else { 0 })
+    }
+
+    /// Returns the number of devices on the pages before the first page, which is this one. If the page does not show
+    /// it, those pages count as all devices that are not on this one.
+    fn skipped(&self, page: &Page) -> u64 {
+        let size = page.size.or(self.defaults.apply(self.query.clone()).named_page_size().map(u64::from));
+        let total = page.total_elements.unwrap_or(u64::MAX);
+        match size {
+            _ if self.first == 0 => 0,
+            // The size of the last page can be that of its devices.
+            Some(size) if !page.last => size.saturating_mul(self.first),
+            _ => total.saturating_sub(page.devices.len() as u64),
+        }
     }
 
     /// Decides by the table of this module whether a page follows this one, which is the next in order.
@@ -183,7 +206,7 @@ impl Pages {
 
     /// Compares a page, in order, with what was requested and with the previous pages.
     fn judge(&mut self, page: &Page) -> Result<(), Error> {
-        let asked = self.next_take;
+        let asked = self.number(self.next_take);
         if let Some(number) = page.number.filter(|number| *number != asked) {
             return Err(Error::listing(format!("page {asked} was requested and page {number} came")));
         }
@@ -203,9 +226,12 @@ impl Pages {
                 return Err(Error::listing(format!("page {asked} has the same devices as a page before")));
             }
         }
+        if self.next_take == 0 {
+            self.report.skipped = self.skipped(page);
+        }
         if let Some(total) = page.total_elements {
             self.report.count(total);
-            self.seen.reserve(total);
+            self.seen.reserve(total.saturating_sub(self.report.skipped));
         }
         Ok(())
     }
@@ -216,8 +242,10 @@ impl Pages {
         let first = *self.size.get_or_insert(size);
         let shortened_last = page.last && size == page.devices.len() as u64;
         if size != first && !shortened_last {
-            let asked = self.next_take;
-            return Err(Error::listing(format!("page {asked} has the size {size}, and page 0 had {first}")));
+            let (asked, start) = (self.number(self.next_take), self.first);
+            return Err(Error::listing(format!(
+                "page {asked} has the size {size}, and page {start} had {first}"
+            )));
         }
         Ok(())
     }
@@ -260,7 +288,8 @@ impl Feed for Pages {
         }
         let number = self.next_want;
         self.next_want += 1;
-        Want::Call(Ticket::new(number), self.defaults.apply(self.query.clone()).page(number))
+        let page = self.number(number);
+        Want::Call(Ticket::new(number), self.defaults.apply(self.query.clone()).page(page))
     }
 
     fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
@@ -318,7 +347,7 @@ impl Pages {
 
 impl DeviceFeed for Pages {
     fn expected(&self) -> usize {
-        room(self.report.total_elements)
+        room(self.report.counted())
     }
 
     fn fleet(&self, devices: Vec<Device>) -> Fleet {
@@ -333,7 +362,8 @@ impl DeviceFeed for Pages {
 }
 
 impl Session {
-    /// Creates a listing of pages, with up to `window` of them in flight, within the limit of the configuration.
+    /// Creates a listing of pages, with up to `window` of them in flight, within the limit of the configuration. It
+    /// starts at the [page](ListDevices::page) of the query.
     pub fn pages(&self, query: ListDevices, window: usize) -> Pages {
         let defaults = Defaults::new(&query, Arc::clone(&self.shared.refused_defaults));
         let pages = Pages::new(query, window).at_most(self.config().limits().max_pages);
@@ -986,6 +1016,119 @@ mod tests {
         assert_eq!(list(strict(), |_| 0, |number| Server::new(60, 20).page(number)).0.unwrap().len(), 60);
     }
 
+    /// Lists from this page of the service on. Returns the devices, the numbers of the requested pages, and the listing.
+    fn listed_from(first: u64, window: usize, serve: impl Fn(u64) -> Page) -> (Vec<u64>, Vec<u64>, Pages) {
+        let mut pages = Pages::new(ListDevices::new().page(first), window).strict(true);
+        let (mut devices, mut asked) = (Vec::new(), Vec::new());
+        while !pages.is_finished() {
+            while let Want::Call(ticket, query) =
+                pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+            {
+                asked.push(query.number());
+                pages.accept(ticket, Ok(serve(query.number())));
+            }
+            let page = pages.take().unwrap().unwrap();
+            devices.extend(page.devices.iter().map(|device| device.uuid()[7..].parse::<u64>().unwrap()));
+        }
+        (devices, asked, pages)
+    }
+
+    #[test]
+    fn a_listing_starts_at_the_page_of_its_query() {
+        let server = Server::new(100, 20);
+        for window in [1, 8] {
+            let (devices, asked, pages) = listed_from(2, window, |number| server.page(number));
+            assert_eq!((devices, asked), ((40..100).collect(), vec![2, 3, 4]));
+            let fleet = pages.fleet(Vec::new());
+            assert_eq!((fleet.pages, fleet.total_elements, fleet.report.missing()), (3, Some(100), 0));
+            assert_eq!((pages.expected(), pages.warning()), (60, None));
+        }
+    }
+
+    #[test]
+    fn a_listing_from_a_page_beyond_the_end_is_empty() {
+        for first in [5, 9, u64::MAX] {
+            let beyond =
+                |number| Page { number: Some(number), devices: Vec::new(), ..Server::new(100, 20).page(5) };
+            let (devices, asked, pages) = listed_from(first, 8, beyond);
+            assert_eq!((devices, asked, pages.warning()), (vec![], vec![first], None));
+        }
+    }
+
+    #[test]
+    fn a_listing_from_the_last_page_misses_nothing_whatever_size_the_page_has() {
+        let server = Server::new(45, 20);
+        for size in [Some(20), Some(5), None] {
+            let (devices, asked, pages) = listed_from(2, 1, |number| Page { size, ..server.page(number) });
+            assert_eq!(devices, (40..45).collect::<Vec<_>>());
+            assert!(asked.starts_with(&[2]) && pages.report().is_clean(), "{size:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_from_the_first_page_on() {
+        // Where the service names no page size, it is the one that was requested.
+        for size in [Some(20), None] {
+            let query = ListDevices::new().page(2).page_size(20);
+            let mut pages = Pages::new(query, 1);
+            for number in 2..5 {
+                let ticket = want(&mut pages).unwrap();
+                let mut page = Page { size, ..Server::new(100, 20).page(number) };
+                page.devices.pop();
+                pages.accept(ticket, Ok(page));
+                assert!(pages.take().unwrap().is_ok());
+            }
+            assert!(pages.is_finished());
+            assert_eq!((pages.report().devices, pages.report().missing()), (57, 3));
+        }
+    }
+
+    #[test]
+    fn a_listing_from_a_later_page_names_the_pages_by_their_numbers() {
+        let server = Server::new(100, 20);
+        let end = |second: Page| {
+            let mut pages = Pages::new(ListDevices::new().page(2), 1);
+            for page in [server.page(2), second] {
+                let ticket = want(&mut pages).unwrap();
+                pages.accept(ticket, Ok(page));
+            }
+            assert!(pages.take().unwrap().is_ok());
+            pages.take().unwrap().unwrap_err().message().to_owned()
+        };
+        assert_eq!(end(server.page(4)), "page 3 was requested and page 4 came");
+        assert_eq!(
+            end(Page { size: Some(10), ..server.page(3) }),
+            "page 3 has the size 10, and page 2 had 20"
+        );
+    }
+
+    #[test]
+    fn the_limit_counts_the_pages_of_the_listing() {
+        let listed = |most| {
+            let pages = Pages::new(ListDevices::new().page(2), 8).at_most(most);
+            list(pages, |_| 0, |place| Server::new(100, 20).page(place + 2)).0
+        };
+        assert_eq!(listed(3).unwrap().len(), 60);
+        assert_eq!(listed(2).unwrap_err().message(), "no end after 2 pages");
+    }
+
+    #[test]
+    fn a_refused_default_is_left_out_at_the_first_page_of_the_listing() {
+        let mut pages = Pages::new(ListDevices::new().page(2), 8);
+        let mut refused = Vec::new();
+        while let Want::Call(ticket, query) = pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+        {
+            refused.push(query.number());
+            let refusal = Error::new(ErrorKind::BadRequest, crate::Stage::Call, "no");
+            pages.accept(
+                ticket,
+                if refused.len() < 4 { Err(refusal) } else { Ok(Server::new(60, 20).page(2)) },
+            );
+        }
+        assert_eq!(refused, [2; 4]);
+        assert_eq!(pages.take().unwrap().unwrap().devices.len(), 20);
+    }
+
     #[test]
     fn a_fleet_says_how_many() {
         let server = Server::new(45, 20);
@@ -1023,6 +1166,21 @@ mod tests {
             let (devices, asked) = list(pages_of(window), pick, |number| server.page(number));
             prop_assert_eq!(devices.unwrap(), (0..fleet).collect::<Vec<_>>());
             prop_assert!(asked.len() as u64 <= server.total_pages().max(1) + 1);
+        }
+
+        #[test]
+        fn a_listing_from_any_page_is_the_rest_of_the_whole_listing(
+            fleet in 0_u64..200, size in 1_u64..30, first in 0_u64..30, window in 1_usize..20, says in any::<(bool, bool, bool)>()
+        ) {
+            let server = Server { says_last: says.0, says_total: says.1, ..Server::new(fleet, size) };
+            let serve = |number| {
+                let page = server.page(number);
+                Page { size: page.size.filter(|_| says.2), ..page }
+            };
+            let (devices, asked, pages) = listed_from(first, window, serve);
+            prop_assert_eq!(devices, (first * size..fleet).collect::<Vec<_>>());
+            prop_assert_eq!(asked[0], first);
+            prop_assert!(pages.report().is_clean());
         }
 
         #[test]

@@ -150,6 +150,10 @@ fn refusal(query: &ListDevices, refused: &AtomicU8) -> Option<Error> {
         let why = "cannot be named for a listing that proves it is complete: it orders by uuid";
         return Some(InputError::new("order", why).into());
     }
+    if query.number() > 0 {
+        let why = "cannot be set for a listing that proves it is complete: it starts at page 0";
+        return Some(InputError::new("first page", why).into());
+    }
     if let Err(input) = query.encode() {
         return Some(input.into());
     }

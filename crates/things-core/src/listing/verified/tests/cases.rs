@@ -336,6 +336,7 @@ fn a_query_that_cannot_be_right_sends_nothing() {
         ListDevices::new().sort_by("name"),
         ListDevices::new().sort_order(crate::devices::SortOrder::Descending),
         ListDevices::new().page_size(0),
+        ListDevices::new().page(1),
     ] {
         let listed = list(Verified::new(query, 1), |_| 0, |_| refusal());
         assert!(listed.requests.is_empty());
