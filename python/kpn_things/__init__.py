@@ -13,9 +13,11 @@ your tests in `kpn_things.testing`.
 
 from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
 from ._client import Client, Devices, VerifiedDevices
+from ._events import Event
 from ._listing import AsyncListing, Listing
 from ._native import VERSION as __version__
-from ._native import Device, Fleet, ListingReport, Page, Proof, Receipt, Response
+from ._native import Device, Fleet, ListingReport, Page, Proof, Receipt, Response, RetryPolicy
+from ._options import AsyncOptions, Options
 from .errors import (
     ApiError,
     AuthError,
@@ -49,6 +51,7 @@ __all__ = [
     "AsyncClient",
     "AsyncDevices",
     "AsyncListing",
+    "AsyncOptions",
     "AsyncVerifiedDevices",
     "AuthError",
     "BadRequestError",
@@ -72,12 +75,14 @@ __all__ = [
     "ListingError",
     "ListingReport",
     "NotFoundError",
+    "Options",
     "Page",
     "Proof",
     "RateLimitedError",
     "Receipt",
     "RequestTimeoutError",
     "Response",
+    "RetryPolicy",
     "ServerError",
     "TooDeepError",
     "TooLargeError",

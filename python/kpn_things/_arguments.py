@@ -6,6 +6,8 @@ from .errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._options import Number, Pairs, Payload
     from .errors import KpnThingsError
 
@@ -31,6 +33,23 @@ def whole(name: str, number: Number, refusal: type[KpnThingsError] = InputError)
     if number.__index__() >= 2**32:
         raise refusal(f"{name} is too large")
     return number
+
+
+def text(name: str, value: object) -> str:
+    """A text, if it is one."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is of type {type(value).__name__}: pass a str")
+    return value
+
+
+def number(name: str, value: Any) -> float:
+    """A number of seconds. A number that no float can hold is longer than any time."""
+    if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise TypeError(f"{name} is of type {type(value).__name__}: pass a number of seconds")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def to_json(value: object) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from ._arguments import body, pairs, payload_bytes, to_json, whole
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import _calls
 from ._base import BaseClient
+from ._calls import seconds
 from ._listing import AsyncListing, collect_async, devices_of, itself
-from ._native import AsyncCaller, Fleet, Receipt, Response
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any
-
-    from typing_extensions import Self
-
-    from ._native import AsyncFeed, Device, Page
-    from ._options import Pairs, Payload, Records
+from ._native import AsyncCaller, AsyncFeed, Device, Fleet, Page, Query, Receipt, Response
+from ._options import AsyncOptions, Pairs, Payload, Records
+from ._typing import Self, Unpack
 
 
 class AsyncClient(BaseClient):
@@ -30,37 +28,25 @@ class AsyncClient(BaseClient):
     It needs asyncio's event loop: trio has to run it by `trio-asyncio`.
 
     Args:
-        tenant_id: The slug of the GRIP tenant, such as `rjsfm52t`.
-        key_id: The id of the API key.
-        key_secret: Its secret.
-        application_id: The id of the service wanted, if it is not the documented one.
-        grip_base_url: The identity service; by default `https://auth.grip-on-it.com`.
-        token_url: The token endpoint, in place of the one made of `grip_base_url` and `tenant_id`; or `grip-v3`.
-        base_url: The API; by default `https://api.kpnthings.com`.
-        customer_id: The sub-customer that all calls are made for.
-        security_context: Sent verbatim as `KPN-Things-Security-Context`.
-        timeout: Seconds for a whole call, retries included; 30 by default.
-        attempt_timeout: Seconds for one attempt; 15 by default.
-        connect_timeout: Seconds to make a connection; 5 by default.
-        max_attempts: Most attempts at a read; 3 by default. A downlink is only repeated if it is proven unsent.
-        max_body: Most bytes of an answer; 16 MiB by default.
-        max_pages: Most pages of a listing; 100,000 by default.
-        ca_bundle: Certificates to trust instead of the platform's: the path of a PEM file, or its content as `bytes`.
-        proxy: The HTTP proxy for https, such as `http://user:password@proxy.example:3128`, user and password
-            percent-encoded. By default that of `HTTPS_PROXY` or `ALL_PROXY`, without the hosts of `NO_PROXY`; `""` is none.
-            A pickled client does not hold a proxy with a password.
-        user_agent: Your program in the `User-Agent` of all requests, in front of this library, such as `my-app/1.2`.
-        allow_http: Hosts other than this machine that plain http may go to, named exactly, without a port.
+        options: See `kpn_things.AsyncOptions`.
 
     Raises:
         ConfigError: Settings are missing or cannot be right; the message names all of them.
     """
 
     __module__ = "kpn_things"
-    __slots__ = ()
 
     _caller: AsyncCaller
     _caller_type = AsyncCaller
+    _options_type = AsyncOptions
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **options: Unpack[AsyncOptions]) -> None: ...
+        @classmethod
+        def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[AsyncOptions]) -> Self: ...
+        @classmethod
+        def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[AsyncOptions]) -> Self: ...
 
     def devices(
         self,
@@ -90,9 +76,8 @@ class AsyncClient(BaseClient):
             strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
                 devices than the service counts. By default this is logged as a warning, and is in the `report`.
         """
-        size, window = whole("page_size", page_size), whole("window", window)
-        arguments = (search, sort_by, descending, size, window, timeout, deadline)
-        return AsyncDevices(self._caller, arguments, bool(strict))
+        query = _calls.devices(search, sort_by, descending, page_size, window, timeout, deadline, strict)
+        return AsyncDevices(self._caller, query)
 
     async def send_downlink(
         self,
@@ -115,8 +100,8 @@ class AsyncClient(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        data = payload_bytes(payload)
-        return await self._caller.send_raw(dev_eui, data, whole("port", port), external_reference, timeout)
+        call = _calls.downlink(dev_eui, payload, port, external_reference)
+        return await self._caller.call(call, seconds("timeout", timeout))
 
     async def send_senml(
         self,
@@ -136,8 +121,8 @@ class AsyncClient(BaseClient):
             external_reference: Your own name for it.
             timeout: Seconds for the whole call.
         """
-        pack = to_json(records)
-        return await self._caller.send_senml(pack, device, whole("port", port), external_reference, timeout)
+        call = _calls.senml(records, device, port, external_reference)
+        return await self._caller.call(call, seconds("timeout", timeout))
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself.
@@ -146,7 +131,7 @@ class AsyncClient(BaseClient):
             customer_id: The Customer ID of the sub-customer.
             timeout: Seconds for the whole call.
         """
-        return await self._caller.context_switch(customer_id, timeout)
+        return await self._caller.call(_calls.context_switch(customer_id), seconds("timeout", timeout))
 
     async def request(
         self,
@@ -170,8 +155,8 @@ class AsyncClient(BaseClient):
             content: A body as bytes; set its `Content-Type` in `headers`. Without one it must be JSON.
             timeout: Seconds for the whole call.
         """
-        data, fields = body(json, content, headers)
-        return await self._caller.request(method, path, pairs("params", params), fields, data, timeout)
+        call = _calls.request(method, path, params, headers, json, content)
+        return await self._caller.call(call, seconds("timeout", timeout))
 
     async def aclose(self) -> None:
         """Closes the connections. Calls after it raise `RuntimeError`."""
@@ -187,45 +172,56 @@ class AsyncClient(BaseClient):
 
 
 class AsyncDevices:
-    """A listing that has not begun: `async for` over it, over its `pages()`, or await `collect()`. Each time it lists anew."""
+    """A listing that has not begun: `async for` over it or over its `pages()`, or await `collect()`. Each of these lists anew."""
 
     __module__ = "kpn_things"
-    __slots__ = ("_arguments", "_caller", "_strict")
+    __slots__ = ("_caller", "_query")
 
-    def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...], strict: bool) -> None:
+    def __init__(self, caller: AsyncCaller, query: Query[Page]) -> None:
         self._caller = caller
-        self._arguments = arguments
-        self._strict = strict
+        self._query = query
 
     def __aiter__(self) -> AsyncListing[Device]:
         return AsyncListing(self._feed(), devices_of)
 
     def pages(self) -> AsyncListing[Page]:
-        """The pages, in order."""
+        """Returns the pages, in order."""
         return AsyncListing(self._feed(), itself)
 
     async def collect(self) -> Fleet:
-        """All devices at once, and how many the service counted."""
+        """Returns all devices at once.
+
+        Raises:
+            KpnThingsError: A page could not be read.
+            ListingError: The pages contradict each other.
+        """
         return await collect_async(self._feed())
 
     def verified(self, *, vouch_for_order: bool = False) -> AsyncVerifiedDevices:
-        """The same devices, by a listing that proves it is complete.
+        """Returns the same devices, by a listing that proves it is complete.
 
         Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
         by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
         cannot be combined with it: the listing raises `InputError` before anything is sent.
 
-        `vouch_for_order` vouches that the service orders devices by `uuid`, where the devices do not show it. If it does not,
-        a listing that is not complete can be taken for complete.
+        Args:
+            vouch_for_order: Vouches that the service orders devices by `uuid`, where the devices do not show it. If it does
+                not, a listing that is not complete can be taken for complete.
         """
-        return AsyncVerifiedDevices(self._caller, (vouch_for_order, *self._arguments))
+        return AsyncVerifiedDevices(self._caller, self._query.verified(bool(vouch_for_order)))
+
+    def __repr__(self) -> str:
+        return "<AsyncDevices: not listed yet; use `async for`, or await collect()>"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a listing that has not begun is neither true nor false: await collect() and look at the result")
 
     def _feed(self) -> AsyncFeed[Page]:
-        return self._caller.pages(self._strict, *self._arguments)
+        return self._caller.feed(self._query)
 
 
 class AsyncVerifiedDevices:
-    """A listing that proves it is complete, and has not begun: `async for` over it, over its `batches()`, or await
+    """A listing that proves it is complete, and has not begun: `async for` over it or over its `batches()`, or await
     `collect()`.
 
     Devices come in the order of their `uuid`. Each one follows those before it without a gap. Only the end of the listing
@@ -233,22 +229,33 @@ class AsyncVerifiedDevices:
     """
 
     __module__ = "kpn_things"
-    __slots__ = ("_arguments", "_caller")
+    __slots__ = ("_caller", "_query")
 
-    def __init__(self, caller: AsyncCaller, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, caller: AsyncCaller, query: Query[tuple[Device, ...]]) -> None:
         self._caller = caller
-        self._arguments = arguments
+        self._query = query
 
     def __aiter__(self) -> AsyncListing[Device]:
         return AsyncListing(self._feed(), devices_of)
 
     def batches(self) -> AsyncListing[tuple[Device, ...]]:
-        """The devices in batches, as they are proven."""
+        """Returns the devices in batches, as they are proven."""
         return AsyncListing(self._feed(), itself)
 
     async def collect(self) -> Fleet:
-        """All devices at once, with the `proof`. If it fails, the `IncompleteError` holds the `devices` that were listed."""
+        """Returns all devices at once, with the `proof`.
+
+        Raises:
+            IncompleteError: The proof failed. The error holds the `devices` that were listed.
+            KpnThingsError: A page could not be read.
+        """
         return await collect_async(self._feed())
 
+    def __repr__(self) -> str:
+        return "<AsyncVerifiedDevices: not listed yet; use `async for`, or await collect()>"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a listing that has not begun is neither true nor false: await collect() and look at the result")
+
     def _feed(self) -> AsyncFeed[tuple[Device, ...]]:
-        return self._caller.verified(*self._arguments)
+        return self._caller.feed(self._query)

@@ -3,100 +3,98 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
-from ._arguments import whole
-from ._native import Config
+from ._arguments import number, text, whole
+from ._events import Event
+from ._native import Config, Masked, RetryPolicy, before_fork, mask
+from ._options import Options
+from ._typing import Self, Unpack
 from .errors import ConfigError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any, ClassVar
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=before_fork)
 
-    from typing_extensions import Self, Unpack
 
-    from ._native import AsyncCaller, Caller
-    from ._options import Options
+class _Signature:
+    """The signature of a client: its options by their names, as `help` and completion show them."""
+
+    def __get__(self, client: object, cls: type[BaseClient]) -> Any:
+        import inspect  # here, because it takes longer than the rest of our import
+
+        names = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__)
+            for name, kind in cls._options_type.__annotations__.items()
+        ]
+        return inspect.Signature(names)
 
 
 class BaseClient:
-    """Settings, sub-customers and pickling: all but the calls."""
+    """Settings, sub-customers and pickling: everything but the calls."""
 
-    __slots__ = ("_caller", "_config", "_customer")
+    __signature__: ClassVar[Any] = _Signature()
 
     _caller_type: ClassVar[Any]
+    _options_type: ClassVar[Any]
 
-    def __init__(
-        self,
-        *,
-        tenant_id: str | None = None,
-        key_id: str | None = None,
-        key_secret: str | None = None,
-        application_id: str | None = None,
-        grip_base_url: str | None = None,
-        token_url: str | None = None,
-        base_url: str | None = None,
-        customer_id: str | None = None,
-        security_context: str | None = None,
-        timeout: float | None = None,
-        attempt_timeout: float | None = None,
-        connect_timeout: float | None = None,
-        max_attempts: int | None = None,
-        max_body: int | None = None,
-        max_pages: int | None = None,
-        ca_bundle: str | os.PathLike[str] | bytes | None = None,
-        proxy: str | None = None,
-        user_agent: str | None = None,
-        allow_http: str | Iterable[str] | None = None,
-    ) -> None:
-        config = _config(
-            tenant_id=tenant_id,
-            key_id=key_id,
-            key_secret=key_secret,
-            application_id=application_id,
-            grip_base_url=grip_base_url,
-            token_url=token_url,
-            base_url=base_url,
-            customer_id=customer_id,
-            security_context=security_context,
-            timeout=timeout,
-            attempt_timeout=attempt_timeout,
-            connect_timeout=connect_timeout,
-            max_attempts=max_attempts,
-            max_body=max_body,
-            max_pages=max_pages,
-            ca_bundle=ca_bundle,
-            proxy=proxy,
-            user_agent=user_agent,
-            allow_http=allow_http,
-        )
-        self._open(config)
+    # `repr` shows them even of a client whose constructor failed.
+    _config: Config | None = None
+    _customer: str | None = None
+    _caller: Any
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        # First of all: tools that report errors show local variables.
+        mask(options)
+        given: dict[str, Any] = dict(options)
+        config = given.pop("_config", None)
+        self._open(self._configure(given) if config is None else config)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[Options]) -> Self:
-        """A client from the `KPN_THINGS_*` variables, and the Postman environment file they may name.
+        """Creates a client from the `KPN_THINGS_*` variables, and from the Postman environment file that they may name.
 
         Args:
             environ: Variables to read instead of `os.environ`.
-            options: Options of the constructor. They go before the environment, and that before the file.
+            options: Options of the client. They override the variables, which override the file.
+
+        Raises:
+            ConfigError: A setting is missing or wrong. The message names all of them.
         """
-        return cls._with(dict(options), environment=os.environ if environ is None else environ)
+        mask(options)
+        if environ is not None and not hasattr(environ, "get"):
+            raise TypeError(
+                f"environ is of type {type(environ).__name__}: pass a mapping such as os.environ, or use "
+                "from_postman_environment for a file"
+            )
+        environ = Masked(os.environ if environ is None else environ)  # type: ignore[assignment]
+        return cls._made(dict(options), environ=environ)
 
     @classmethod
     def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[Options]) -> Self:
-        """A client from the environment file of KPN's Postman collection.
+        """Creates a client from the environment file of KPN's Postman collection.
 
         Args:
-            path: The file.
-            options: Options of the constructor. They go before the file.
+            path: The path of the file.
+            options: Options of the client. They override the file.
+
+        Raises:
+            ConfigError: The file cannot be read, or a setting is missing or wrong. The message names all of them.
         """
-        return cls._with(dict(options), postman=(str(path), _read(path)))
+        mask(options)
+        return cls._made(dict(options), postman=(os.fspath(path), _read("path", path)))
 
     @classmethod
-    def _with(cls, options: dict[str, Any], **source: Any) -> Self:
-        """A client made by its constructor, of options and what a source adds to them."""
-        ours = {name: options.pop(name) for name in OPTIONS if name in options}
-        return cls(**_config(**ours, **source).options(), **options)
+    def _made(cls, options: dict[str, Any], **source: Any) -> Self:
+        """A client made by its constructor, which may be of a subclass and take more than our options."""
+        known = cls._options_type.__annotations__
+        config = cls._configure({name: options[name] for name in known if name in options}, **source)
+        return cls(_config=config, **{name: value for name, value in options.items() if name not in known})
+
+    @classmethod
+    def _configure(cls, options: dict[str, Any], **source: Any) -> Config:
+        mask(options)
+        return Config(_checked(cls, options), **source)
 
     @classmethod
     def _of(cls, config: Config) -> Self:
@@ -106,48 +104,68 @@ class BaseClient:
 
     def _open(self, config: Config) -> None:
         self._config = config
-        self._caller: Any = self._caller_type(config)
+        self._caller = self._caller_type(config)
         self._customer = config.customer_id
 
     def for_customer(self, customer_id: str) -> Self:
-        """Returns the same client, acting for a sub-customer: the context switch is made before the first call.
+        """Returns the same client acting for a sub-customer. The context switch is made before the first call.
 
-        Both share connections and token; closing one closes both.
+        Both share connections and token. Closing one closes both.
 
         Args:
             customer_id: The Customer ID of the sub-customer.
 
         Raises:
-            InputError: This cannot be a Customer ID.
+            InputError: This is not a valid Customer ID.
         """
-        return self._acting(self._caller.for_customer(customer_id), customer_id)
+        return self._scoped(self._caller.for_customer(customer_id), customer_id)
 
     def without_customer(self) -> Self:
-        """Returns the same client, acting for no sub-customer.
+        """Returns the same client acting for no sub-customer.
 
-        Both share connections and token; closing one closes both.
+        Both share connections and token. Closing one closes both.
         """
-        return self._acting(self._caller.without_customer(), None)
+        return self._scoped(self._caller.without_customer(), None)
 
-    def _acting(self, caller: Any, customer: str | None) -> Self:
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> Self:
+        """Returns the same client with other options for its calls.
+
+        Both share connections and token. Closing one closes both. For other options, create another client.
+
+        Args:
+            timeout: Seconds for a whole call, including its token and its retries.
+            retry: When to retry, and how long to wait before that.
+            on_event: A function that is called with each `Event`.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        return self._scoped(self._caller.with_options(timeout, retry, on_event), self._customer)
+
+    def _scoped(self, caller: Any, customer: str | None) -> Self:
         client = self.__class__.__new__(self.__class__)
-        client._config = self._config
+        client.__dict__.update(self.__dict__)
         client._caller = caller
         client._customer = customer
-        if hasattr(self, "__dict__"):  # of a subclass
-            client.__dict__.update(self.__dict__)
         return client
 
     def __repr__(self) -> str:
         customer = f", customer_id={self._customer!r}" if self._customer else ""
-        return f"{type(self).__name__}(base_url={self._config.base_url!r}{customer})"
+        base_url = self._config.base_url if self._config else None
+        return f"{type(self).__name__}(base_url={base_url!r}{customer})"
 
     def __copy__(self) -> Self:
-        """Itself: a client can be shared, and has nothing that a copy could change."""
+        """Returns the client itself: it can be shared, and has nothing that a copy could change."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Itself, as `__copy__`."""
+        """Returns the client itself, like `__copy__`."""
         return self
 
     def __dask_tokenize__(self) -> str:
@@ -155,56 +173,104 @@ class BaseClient:
         return repr(self.__reduce__()[1])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = (type(self), self._config.public(), self._config.has_security_context, self._customer)
-        return _again, arguments, getattr(self, "__dict__", None)
+        if self._config is None:
+            settings, has_security_context = self._caller.pickled
+        else:
+            settings, has_security_context = self._config.public(), self._config.has_security_context
+        ours = ("_caller", "_config", "_customer")
+        state = {name: value for name, value in self.__dict__.items() if name not in ours}
+        return _again, (type(self), settings, has_security_context, self._customer), state or None
 
 
-OPTIONS = tuple(BaseClient.__init__.__kwdefaults__ or ())
-"""The names of the options that a client has."""
+class _Locked:
+    """The caller of a client that was unpickled where its secret is not: each call says what to do."""
+
+    def __init__(self, pickled: tuple[dict[str, Any], bool], why: str) -> None:
+        self.pickled = pickled
+        self._why = why
+
+    def close(self) -> None:
+        """Closes nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ConfigError(self._why)
 
 
-def _config(
-    *,
-    max_attempts: int | None = None,
-    max_body: int | None = None,
-    max_pages: int | None = None,
-    ca_bundle: str | os.PathLike[str] | bytes | None = None,
-    allow_http: str | Iterable[str] | None = None,
-    **settings: Any,
-) -> Config:
-    return Config(
-        max_attempts=whole("max_attempts", max_attempts, ConfigError),
-        max_body=whole("max_body", max_body, ConfigError),
-        max_pages=whole("max_pages", max_pages, ConfigError),
-        ca_bundle=ca_bundle if ca_bundle is None or isinstance(ca_bundle, bytes) else _read(ca_bundle),
-        allow_http=[allow_http] if isinstance(allow_http, str) else None if allow_http is None else list(allow_http),
-        **settings,
-    )
+def _checked(cls: type[BaseClient], options: dict[str, Any]) -> dict[str, Any]:
+    """The options, after their names and types were checked."""
+    kinds = cls._options_type.__annotations__
+    for name, value in options.items():
+        if name not in kinds:
+            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}{_guess(name, kinds)}")
+        if value is not None:
+            options[name] = _checked_option(name, value, kinds[name].__forward_arg__)
+    return options
 
 
-def _read(path: str | os.PathLike[str]) -> bytes:
-    # Not all that `open` takes: a number would be a file of somebody else, and be closed.
-    with open(os.fspath(path), "rb") as file:
-        return file.read()
+def _checked_option(name: str, value: Any, kind: str) -> Any:
+    match kind:
+        case "int | None":
+            return whole(name, value, ConfigError)
+        case "float | None":
+            return number(name, value)
+        case "str | None":
+            return value if isinstance(value, Masked) else text(name, value)
+    match name:
+        case "ca_bundle":
+            return value if isinstance(value, bytes) else _read(name, value)
+        case "allow_http":
+            return [value] if isinstance(value, str) else [text(name, host) for host in value]
+        case "retry" if not isinstance(value, RetryPolicy):
+            raise TypeError(f"retry is of type {type(value).__name__}: pass a RetryPolicy, or max_attempts")
+        case "on_event" if not callable(value):
+            raise TypeError(f"on_event is of type {type(value).__name__}: pass a function that takes an Event")
+    return value
 
 
-def _again(
-    cls: type[BaseClient], settings: dict[str, Any], has_security_context: bool, customer: str | None
-) -> BaseClient:
-    """A client out of a pickle: what is secret is looked up in the environment of this process."""
-    secrets = ("KPN_THINGS_KEY_SECRET", "KPN_THINGS_SECURITY_CONTEXT", "KPN_THINGS_POSTMAN_ENVIRONMENT")
-    environ = {name: os.environ[name] for name in secrets if name in os.environ}
+def _guess(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _read(name: str, path: Any) -> bytes:
+    """The content of a file that an argument names."""
+    # A PEM text is a path that is far too long, and its message would not say what to do.
+    if isinstance(path, str) and "-----BEGIN" in path:
+        raise ConfigError(f"{name} is a text with certificates: pass it as bytes, or pass the path of a file")
     try:
-        config = Config(environment=environ, **settings)
-    except ConfigError as error:
-        raise ConfigError(
+        # Not everything that `open` takes: a number would be a file of somebody else, and be closed.
+        with open(os.fspath(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot read {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def _again(cls: type[BaseClient], settings: dict[str, Any], has_security_context: bool, customer: str | None) -> BaseClient:
+    """Creates a client from a pickle. Its secrets are looked up in the environment of this process."""
+    secrets = ("KPN_THINGS_KEY_SECRET", "KPN_THINGS_SECURITY_CONTEXT", "KPN_THINGS_POSTMAN_ENVIRONMENT")
+    why = None
+    try:
+        config = cls._configure(
+            dict(settings), environ=Masked({name: os.environ[name] for name in secrets if name in os.environ})
+        )
+    except ConfigError:
+        why = (
             f"a pickled client does not hold the secret of its API key {settings['key_id']}: set KPN_THINGS_KEY_SECRET "
             "in this process, or KPN_THINGS_POSTMAN_ENVIRONMENT"
-        ) from error
-    if has_security_context and not config.has_security_context:
-        raise ConfigError(
-            "a pickled client does not hold its security context: set KPN_THINGS_SECURITY_CONTEXT in this process"
         )
+    else:
+        if has_security_context and not config.has_security_context:
+            why = (
+                "a pickled client does not hold its security context: set KPN_THINGS_SECURITY_CONTEXT in this process"
+            )
+    if why is not None:
+        client = cls.__new__(cls)
+        client._caller, client._customer = _Locked((settings, has_security_context), why), customer
+        return client
     client = cls._of(config)
     if customer == client._customer:
         return client

@@ -1,51 +1,71 @@
 """Iterators over a listing, and functions that collect one."""
 
-from itertools import chain
+from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+from ._native import AsyncFeed, Device, Feed, Fleet, ListingReport, Page, Proof
+from ._typing import Self
 from .errors import IncompleteError, KpnThingsError
 
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
-class Listing:
+
+class _Reader(Generic[_T_co]):
+    """What both kinds of iterators know of their listing."""
+
+    __slots__ = ("_feed", "_known", "_of", "_ready")
+
+    def __init__(self, feed: Any, of: Callable[[Any], Iterable[_T_co]]) -> None:
+        self._feed = self._known = feed
+        self._of = of
+        self._ready: Iterable[_T_co] = iter(())
+
+    @property
+    def report(self) -> ListingReport:
+        """What the listing noticed about its own completeness, in the pages read so far."""
+        return self._known.report  # type: ignore[no-any-return]
+
+    @property
+    def proof(self) -> Proof | None:
+        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
+        return self._known.proof  # type: ignore[no-any-return]
+
+    def _end(self) -> None:
+        self._ready = iter(())
+        if self._feed is not None:
+            self._known, self._feed = Known(self._feed), None
+
+
+class Listing(_Reader[_T_co]):
     """The devices of a listing, its pages or its batches, one after the other.
 
     A listing that was interrupted in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     __module__ = "kpn_things"
-    __slots__ = ("_feed", "_known", "_of", "_ready")
-    # It is generic by its stub alone: to import `typing` takes longer than all of ours.
-    __class_getitem__ = classmethod(type(list[int]))
+    __slots__ = ()
 
-    def __init__(self, feed, of):
-        self._feed = self._known = feed
-        self._of = of
-        self._ready = iter(())
+    def __init__(self, feed: Feed[_T], of: Callable[[_T], Iterable[_T_co]]) -> None:
+        super().__init__(feed, of)
 
-    def __iter__(self):
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self):
+    def __next__(self) -> _T_co:
         while True:
             for item in self._ready:
                 return item
             self._ready = iter(self._of(self._next()))
 
-    @property
-    def report(self):
-        """What the listing noticed about its own completeness, in the pages read so far."""
-        return self._known.report
-
-    @property
-    def proof(self):
-        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
-        return self._known.proof
-
-    def close(self):
+    def close(self) -> None:
         """Ends the listing. No more pages are requested."""
         self._end()
-        self._ready = iter(())
 
-    def _next(self):
+    def _next(self) -> Any:
         if self._feed is None:
             raise StopIteration
         try:
@@ -54,31 +74,24 @@ class Listing:
             self._end()
             raise
 
-    def _end(self):
-        if self._feed is not None:
-            self._known, self._feed = Known(self._feed), None
 
-
-class AsyncListing:
+class AsyncListing(_Reader[_T_co]):
     """The devices of a listing, its pages or its batches, one after the other.
 
     A listing that was cancelled in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
 
     __module__ = "kpn_things"
-    __slots__ = ("_cut", "_feed", "_known", "_of", "_ready")
-    __class_getitem__ = classmethod(type(list[int]))
+    __slots__ = ("_cut",)
 
-    def __init__(self, feed, of):
-        self._feed = self._known = feed
-        self._of = of
-        self._ready = iter(())
+    def __init__(self, feed: AsyncFeed[_T], of: Callable[[_T], Iterable[_T_co]]) -> None:
+        super().__init__(feed, of)
         self._cut = False
 
-    def __aiter__(self):
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> _T_co:
         while True:
             for item in self._ready:
                 return item
@@ -87,41 +100,29 @@ class AsyncListing:
                 raise StopAsyncIteration
             self._ready = chain.from_iterable(map(self._of, batch))
 
-    @property
-    def report(self):
-        """What the listing noticed about its own completeness, in the pages read so far."""
-        return self._known.report
-
-    @property
-    def proof(self):
-        """The proof that the listing is complete. `None` before its end, and for a listing without `verified`."""
-        return self._known.proof
-
-    async def aclose(self):
-        """Ends the listing. No more pages are requested."""
+    async def aclose(self) -> None:
+        """Ends the listing. No more pages are requested. A task that reads it gets no more devices."""
         self._end()
-        self._ready = iter(())
 
-    async def _next_batch(self):
+    async def _next_batch(self) -> list[Any] | None:
         if self._cut:
             raise RuntimeError("the listing is read by another task, or was cancelled: list again")
         if self._feed is None:
             return None
         self._cut = True
         try:
-            batch = await self._feed.next_batch()
+            batch: list[Any] | None = await self._feed.next_batch()
         except KpnThingsError:
             self._cut = False
             self._end()
             raise
         self._cut = False
+        if self._feed is None:
+            # It was closed meanwhile.
+            return None
         if batch is None:
             self._end()
         return batch
-
-    def _end(self):
-        if self._feed is not None:
-            self._known, self._feed = Known(self._feed), None
 
 
 class Known:
@@ -129,24 +130,24 @@ class Known:
 
     __slots__ = ("proof", "report")
 
-    def __init__(self, feed):
-        self.report = feed.report
-        self.proof = feed.proof
+    def __init__(self, feed: Feed[Any] | AsyncFeed[Any]) -> None:
+        self.report: ListingReport = feed.report
+        self.proof: Proof | None = feed.proof
 
 
-def devices_of(item):
+def devices_of(item: Page | tuple[Device, ...]) -> tuple[Device, ...]:
     """The devices of a page or of a batch."""
     return item if isinstance(item, tuple) else item.devices
 
 
-def itself(item):
+def itself(item: _T) -> tuple[_T]:
     """The page or the batch, as the only item."""
     return (item,)
 
 
-def collect(feed):
+def collect(feed: Feed[Page] | Feed[tuple[Device, ...]]) -> Fleet:
     """All devices at once. If the proof fails, the error holds the devices that were listed."""
-    found = []
+    found: list[Device] = []
     try:
         for item in feed:
             found.extend(devices_of(item))
@@ -156,12 +157,13 @@ def collect(feed):
     return feed.fleet(found)
 
 
-async def collect_async(feed):
+async def collect_async(feed: AsyncFeed[Page] | AsyncFeed[tuple[Device, ...]]) -> Fleet:
     """All devices at once. If the proof fails, the error holds the devices that were listed."""
-    found = []
+    found: list[Device] = []
     try:
         while (batch := await feed.next_batch()) is not None:
-            found.extend(chain.from_iterable(map(devices_of, batch)))
+            for item in batch:
+                found.extend(devices_of(item))
     except IncompleteError as error:
         error.devices = tuple(found)
         raise

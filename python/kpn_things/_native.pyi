@@ -5,7 +5,7 @@ The models are public under `kpn_things`. All else may change with any version.
 
 import sys
 from asyncio import Future
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
@@ -14,6 +14,7 @@ from typing_extensions import Self
 __all__ = [
     "AsyncCaller",
     "AsyncFeed",
+    "Call",
     "Caller",
     "Config",
     "Device",
@@ -21,16 +22,22 @@ __all__ = [
     "Feed",
     "Fleet",
     "ListingReport",
+    "Masked",
     "Page",
     "Proof",
+    "Query",
     "Receipt",
     "Response",
+    "RetryPolicy",
     "Simulator",
     "TestClock",
     "VERSION",
+    "before_fork",
     "cli",
+    "mask",
 ]
 
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 ERROR_KINDS: Final[list[str]]
@@ -341,57 +348,125 @@ class Response:
     def __hash__(self) -> int: ...
 
 @final
+class RetryPolicy:
+    """When a client makes another attempt at a call that failed, and how long it waits before that.
+
+    A downlink is retried only if the service provably did not act on it, whatever the policy says.
+    """
+
+    def __new__(
+        cls, *, max_attempts: int = 3, base_delay: float = 0.2, max_delay: float = 10.0, max_retry_after: float = 120.0
+    ) -> Self: ...
+    @property
+    def max_attempts(self) -> int:
+        """Maximum number of attempts per call, including the first."""
+
+    @property
+    def base_delay(self) -> float:
+        """Seconds to wait before the second attempt. Each further wait is up to twice as long."""
+
+    @property
+    def max_delay(self) -> float:
+        """The longest wait in seconds that the client itself chooses."""
+
+    @property
+    def max_retry_after(self) -> float:
+        """The longest `Retry-After` in seconds that the client waits for. A longer one ends the call with an error."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Masked:
+    """A value that its `repr` does not show."""
+
+    def __new__(cls, value: object) -> Self: ...
+
+def mask(options: dict[str, Any]) -> None:
+    """Masks the secrets among the options, in place, before anything else is done with them.
+
+    The options are a local variable of our Python code. Tools that report errors show such variables.
+    """
+
+def before_fork() -> None:
+    """Ends the idle worker before a fork, so that Python does not warn of threads that a forked child would lack."""
+
+@final
 class Config:
-    """Settings that were resolved and checked, and the bounds of a client. Holds the secret; shows and pickles it not."""
+    """Settings that were resolved and checked, and the limits of a client. It holds the secret, but neither shows nor pickles
+    it."""
 
     def __new__(
         cls,
-        *,
-        environment: Mapping[str, str] | None = None,
+        options: dict[str, Any],
+        environ: Masked | None = None,
         postman: tuple[str, bytes] | None = None,
-        tenant_id: str | None = None,
-        key_id: str | None = None,
-        key_secret: str | None = None,
-        application_id: str | None = None,
-        grip_base_url: str | None = None,
-        token_url: str | None = None,
-        base_url: str | None = None,
-        customer_id: str | None = None,
-        security_context: str | None = None,
-        timeout: float | None = None,
-        attempt_timeout: float | None = None,
-        connect_timeout: float | None = None,
-        max_attempts: int | None = None,
-        max_body: int | None = None,
-        max_pages: int | None = None,
-        ca_bundle: bytes | None = None,
-        proxy: str | None = None,
-        user_agent: str | None = None,
-        allow_http: Sequence[str] | None = None,
-        retry: tuple[int, int, int] | None = None,
         clock: TestClock | None = None,
     ) -> Self: ...
     @property
     def base_url(self) -> str:
-        """Where the API is."""
-
-    @property
-    def key_id(self) -> str | None:
-        """The id of the API key."""
+        """The URL of the API."""
 
     @property
     def customer_id(self) -> str | None:
-        """The sub-customer that calls are made for, if settings name one."""
+        """The sub-customer that calls are made for, if a setting names one."""
 
     @property
     def has_security_context(self) -> bool:
-        """Whether a security context is set; it is a secret, too."""
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments that make the same again, of which secrets are some."""
+        """Whether a security context is set. It is a secret, too."""
 
     def public(self) -> dict[str, Any]:
-        """The same, but for what is secret."""
+        """The options that make the same again, except for the secrets."""
+
+@final
+class Call(Generic[_T_co]):
+    """A call with checked arguments."""
+
+    @staticmethod
+    def downlink(dev_eui: str, payload: bytes, port: int, external_reference: str | None) -> Call[Receipt]:
+        """A downlink of bytes to a LoRa device. An empty reference sends none; without one, the client generates one."""
+
+    @staticmethod
+    def senml(records: str, device: str | None, port: int | None, external_reference: str | None) -> Call[Receipt]:
+        """A downlink of SenML records, a JSON array. They name their device, unless it is given."""
+
+    @staticmethod
+    def switch(customer_id: str) -> Call[Any]:
+        """The context switch to a sub-customer."""
+
+    @staticmethod
+    def request(
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
+        content: bytes | None,
+    ) -> Call[Response]:
+        """A call with any method and path."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class Query(Generic[_T_co]):
+    """Which devices to list, in which order, and how."""
+
+    @staticmethod
+    def pages(
+        search: str | None,
+        sort_by: str | None,
+        descending: bool | None,
+        page_size: int | None,
+        window: int,
+        timeout: float | None,
+        deadline: float | None,
+        strict: bool,
+    ) -> Query[Page]:
+        """The pages of a listing."""
+
+    def verified(self, vouched: bool) -> Query[tuple[Device, ...]]:
+        """The same devices in batches, by a listing that proves it is complete."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
 @final
 class Caller:
@@ -404,60 +479,16 @@ class Caller:
     def without_customer(self) -> Caller:
         """The same, acting for no sub-customer."""
 
-    def pages(
-        self,
-        strict: bool,
-        search: str | None,
-        sort_by: str | None,
-        descending: bool | None,
-        page_size: int | None,
-        window: int,
-        timeout: float | None,
-        deadline: float | None,
-    ) -> Feed[Page]:
-        """The pages of a listing."""
+    def with_options(
+        self, timeout: float | None, retry: RetryPolicy | None, on_event: Callable[[Any], object] | None
+    ) -> Caller:
+        """The same with other options, where they are given."""
 
-    def verified(
-        self,
-        vouched: bool,
-        search: str | None,
-        sort_by: str | None,
-        descending: bool | None,
-        page_size: int | None,
-        window: int,
-        timeout: float | None,
-        deadline: float | None,
-    ) -> Feed[tuple[Device, ...]]:
-        """The devices of a listing that proves it is complete, in batches."""
+    def call(self, call: Call[_T], timeout: float | None) -> _T:
+        """Makes the call."""
 
-    def send_raw(
-        self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
-    ) -> Receipt:
-        """Sends bytes to a LoRa device."""
-
-    def send_senml(
-        self,
-        records: str,
-        device: str | None,
-        port: int | None,
-        external_reference: str | None,
-        timeout: float | None,
-    ) -> Receipt:
-        """Sends SenML records, a JSON array."""
-
-    def context_switch(self, customer_id: str, timeout: float | None) -> Any:
-        """Switches to a sub-customer."""
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        headers: Sequence[tuple[str, str]],
-        content: bytes | None,
-        timeout: float | None,
-    ) -> Response:
-        """Any other call."""
+    def feed(self, query: Query[_T]) -> Feed[_T]:
+        """Lists devices."""
 
     def close(self) -> None:
         """Closes the connections, for all callers made of this one, too."""
@@ -491,60 +522,16 @@ class AsyncCaller:
     def without_customer(self) -> AsyncCaller:
         """The same, acting for no sub-customer."""
 
-    def pages(
-        self,
-        strict: bool,
-        search: str | None,
-        sort_by: str | None,
-        descending: bool | None,
-        page_size: int | None,
-        window: int,
-        timeout: float | None,
-        deadline: float | None,
-    ) -> AsyncFeed[Page]:
-        """The pages of a listing."""
+    def with_options(
+        self, timeout: float | None, retry: RetryPolicy | None, on_event: Callable[[Any], object] | None
+    ) -> AsyncCaller:
+        """The same with other options, where they are given."""
 
-    def verified(
-        self,
-        vouched: bool,
-        search: str | None,
-        sort_by: str | None,
-        descending: bool | None,
-        page_size: int | None,
-        window: int,
-        timeout: float | None,
-        deadline: float | None,
-    ) -> AsyncFeed[tuple[Device, ...]]:
-        """The devices of a listing that proves it is complete, in batches."""
+    def call(self, call: Call[_T], timeout: float | None) -> Future[_T]:
+        """Makes the call."""
 
-    def send_raw(
-        self, dev_eui: str, payload: bytes, port: int, external_reference: str | None, timeout: float | None
-    ) -> Future[Receipt]:
-        """Sends bytes to a LoRa device."""
-
-    def send_senml(
-        self,
-        records: str,
-        device: str | None,
-        port: int | None,
-        external_reference: str | None,
-        timeout: float | None,
-    ) -> Future[Receipt]:
-        """Sends SenML records, a JSON array."""
-
-    def context_switch(self, customer_id: str, timeout: float | None) -> Future[Any]:
-        """Switches to a sub-customer."""
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        headers: Sequence[tuple[str, str]],
-        content: bytes | None,
-        timeout: float | None,
-    ) -> Future[Response]:
-        """Any other call."""
+    def feed(self, query: Query[_T]) -> AsyncFeed[_T]:
+        """Lists devices."""
 
     def close(self) -> None:
         """Closes the connections, for all callers made of this one, too."""

@@ -1,12 +1,15 @@
-"""What clients and their methods take, for type checkers: nothing imports this when a program runs."""
+"""The types of what clients and their methods take."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, SupportsIndex, TypedDict, TypeVar, Union
 
-from typing_extensions import Buffer, TypeAlias
+from ._events import Event
+from ._native import RetryPolicy
+from ._typing import Buffer, TypeAlias
 
 Payload: TypeAlias = Buffer
 Scalar: TypeAlias = Union[str, SupportsIndex, float, bool, None]
@@ -16,7 +19,32 @@ Number = TypeVar("Number", bound=Union[SupportsIndex, None])
 
 
 class Options(TypedDict, total=False):
-    """What `Client` and `AsyncClient` take; see `Client`. `None` is as good as not given."""
+    """The options of `Client`. `None` means that an option is not given.
+
+    tenant_id: The id of the GRIP tenant, such as `rjsfm52t`.
+    key_id: The id of the API key.
+    key_secret: The secret of the API key.
+    application_id: The id of the requested service, if it is not the documented one.
+    grip_base_url: The URL of the identity service. Default: `https://auth.grip-on-it.com`.
+    token_url: The token endpoint, instead of the one made of `grip_base_url` and `tenant_id`; or `grip-v3`.
+    base_url: The URL of the API. Default: `https://api.kpnthings.com`.
+    customer_id: The sub-customer that all calls are made for.
+    security_context: Sent unchanged as `KPN-Things-Security-Context`.
+    timeout: Seconds for a whole call, including its token and its retries. Default: 30.
+    attempt_timeout: Seconds for one attempt. Default: 15.
+    connect_timeout: Seconds to make a connection. Default: 5.
+    max_attempts: Maximum number of attempts at a read. Default: 3. A downlink is retried only if it provably had no effect.
+    retry: A `RetryPolicy` with the waits between attempts. `max_attempts` overrides its number of attempts.
+    max_body: Maximum size of a response in bytes. Default: 16 MiB.
+    max_pages: Maximum number of pages of a listing. Default: 100,000.
+    ca_bundle: Certificates to trust instead of those of the platform: the path of a PEM file, or its content as `bytes`.
+    proxy: The HTTP proxy for https, such as `http://user:password@proxy.example:3128`, with user and password
+        percent-encoded. `""` means no proxy. Default: `HTTPS_PROXY` or `ALL_PROXY`, except for the hosts of `NO_PROXY`. A
+        pickled client does not hold a proxy with a password.
+    user_agent: The name of your program in the `User-Agent` header, in front of this library, such as `my-app/1.2`.
+    allow_http: Hosts other than this machine that plain http may go to, named exactly, without a port.
+    on_event: A function that is called with each `Event`: every request, every retry, and the end of every call.
+    """
 
     tenant_id: str | None
     key_id: str | None
@@ -31,9 +59,24 @@ class Options(TypedDict, total=False):
     attempt_timeout: float | None
     connect_timeout: float | None
     max_attempts: int | None
+    retry: RetryPolicy | None
     max_body: int | None
     max_pages: int | None
     ca_bundle: str | os.PathLike[str] | bytes | None
     proxy: str | None
     user_agent: str | None
     allow_http: str | Iterable[str] | None
+    on_event: Callable[[Event], object] | None
+
+
+class AsyncOptions(Options, total=False):
+    """The options of `AsyncClient`: those of `Client`, and two more.
+
+    max_connections: Maximum number of connections at a time. Default: 100. A call beyond it waits for a free connection
+        before its own time begins to run.
+    pool_timeout: Seconds that a call waits for a free connection. A call that waits longer raises `ConnectError`, and nothing
+        was sent. Default: no limit.
+    """
+
+    max_connections: int | None
+    pool_timeout: float | None

@@ -1,211 +1,141 @@
-//! The calls behind `kpn_things.AsyncClient`, on things-reqwest. Each gives an `asyncio.Future`.
+//! The calls behind `kpn_things.AsyncClient`, on things-reqwest. Each returns an `asyncio.Future`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use futures_util::stream::{ReadyChunks, StreamExt};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
-use things_core::{ContextSwitch, CustomerId, Error, InputError, Operation};
+use things_core::Error;
 use things_reqwest::{Client, FeedStream};
 
-use crate::arguments::{self, duration, seconds};
 use crate::bridge;
+use crate::call::Call;
+use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::error::raise;
+use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::json::body_to_python;
+use crate::following::{Fate, Following, settle, warn_of_stop};
 use crate::listing::{Known, News, Source};
-use crate::log::Note;
+use crate::options::Hook;
 use crate::process::OfProcess;
-use crate::receipt::Receipt;
+use crate::query::{Kind, Query};
 use crate::report::{ListingReport, Proof};
-use crate::response::Response;
+use crate::retry::RetryPolicy;
+
+driver!(Client, |config: &Config| {
+    let mut client = Client::new(config.core().clone())?;
+    if let Some(clock) = config.clock() {
+        client = client.with_clock(clock);
+    }
+    if let Some(most) = config.max_connections() {
+        client = client.with_max_connections(most);
+    }
+    if let Some(patience) = config.pool_timeout() {
+        client = client.with_pool_timeout(patience);
+    }
+    Ok(client)
+});
 
 /// Makes calls that asyncio waits for.
 #[pyclass(frozen, module = "kpn_things._native")]
-pub(crate) struct AsyncCaller {
-    connection: Arc<Connection<Client>>,
-    customer: Option<CustomerId>,
-}
-
-impl AsyncCaller {
-    fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Client> {
-        let mut client = self.connection.client(py)?;
-        client = match &self.customer {
-            Some(customer) => client.for_customer(customer).map_err(|error| raise(py, &error))?,
-            None => client.without_customer(),
-        };
-        match timeout {
-            Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
-            None => Ok(client),
-        }
-    }
-
-    fn call<'py, O>(
-        &self,
-        py: Python<'py>,
-        operation: O,
-        timeout: Option<f64>,
-        what: impl FnOnce() -> String,
-        convert: impl FnOnce(Python<'_>, O::Output) -> PyResult<Py<PyAny>> + Send + 'static,
-    ) -> PyResult<Bound<'py, PyAny>>
-    where
-        O: Operation + Send + Sync + 'static,
-        O::Output: Send,
-    {
-        let client = self.client(py, timeout)?;
-        let note = Note::begin(py, what)?;
-        bridge::begin(py, async move { client.call(&operation).await }, move |py, result| {
-            note.end(py, &result)?;
-            convert(py, result.map_err(|error| raise(py, &error))?)
-        })
-    }
-}
+pub(crate) struct AsyncCaller(Scope<Client>);
 
 #[pymethods]
 impl AsyncCaller {
     /// Calls with this configuration. Nothing is connected yet.
     #[new]
     fn new(config: &Bound<'_, Config>) -> Self {
-        let config = config.get();
-        let connection = Connection::new(config.core().clone(), config.clock(), |config, clock| {
-            let client = Client::new(config)?;
-            Ok(clock.map_or(client.clone(), |clock| client.with_clock(clock)))
-        });
-        Self { connection: Arc::new(connection), customer: config.core().customer().cloned() }
+        Self(Scope::new(config))
     }
 
     /// The same, acting for a sub-customer.
     fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
-        let customer = id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
-        Ok(Self { connection: Arc::clone(&self.connection), customer: Some(customer) })
+        self.0.for_customer(py, id).map(Self)
     }
 
     /// The same, acting for no sub-customer.
     fn without_customer(&self) -> Self {
-        Self { connection: Arc::clone(&self.connection), customer: None }
+        Self(self.0.without_customer())
     }
 
-    /// The pages of a listing.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn pages(
+    /// The same with other options, where they are given.
+    fn with_options(
         &self,
-        py: Python<'_>,
-        strict: bool,
-        search: Option<String>,
-        sort_by: Option<String>,
-        descending: Option<bool>,
-        page_size: Option<u32>,
-        window: usize,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<AsyncFeed> {
-        let query = arguments::listing(search, sort_by, descending, page_size);
-        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        let pages = if strict { devices.strict().pages() } else { devices.pages() };
-        Ok(feed(pages))
+        timeout: Option<f64>,
+        retry: Option<&Bound<'_, RetryPolicy>>,
+        on_event: Option<Hook>,
+    ) -> PyResult<Self> {
+        self.0.with_options(timeout, retry.map(|policy| policy.get()), on_event).map(Self)
     }
 
-    /// The devices of a listing that proves it is complete, in batches.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn verified(
-        &self,
-        py: Python<'_>,
-        vouched: bool,
-        search: Option<String>,
-        sort_by: Option<String>,
-        descending: Option<bool>,
-        page_size: Option<u32>,
-        window: usize,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<AsyncFeed> {
-        let query = arguments::listing(search, sort_by, descending, page_size);
-        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        let verified = devices.verified();
-        let verified = if vouched { verified.vouch_for_order() } else { verified };
-        Ok(feed(verified.batches()))
-    }
-
-    /// Sends bytes to a LoRa device.
-    fn send_raw<'py>(
+    /// Makes the call.
+    fn call<'py>(
         &self,
         py: Python<'py>,
-        dev_eui: &str,
-        payload: &[u8],
-        port: u64,
-        external_reference: Option<String>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
+        call: &Bound<'py, Call>,
+        timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
-        self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
+        let client = self.0.client(py, timeout)?;
+        let endpoint = call.get().endpoint();
+        let (fate, begun) = (Fate::default(), Instant::now());
+        let work = {
+            let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
+            move |sink| async move {
+                let following = Following::new(endpoint.name(), fate.clone(), sink);
+                let result = Driver::with_watch(&client, following).call(&*endpoint).await;
+                fate.ended(&result);
+                result
+            }
+        };
+        let convert = {
+            let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
+            move |py: Python<'_>, result, reporter: Option<&Reporter>| {
+                fate.told();
+                settle(py, &endpoint, result, begun.elapsed(), reporter)
+            }
+        };
+        let stopped = move |py: Python<'_>| match fate.stop() {
+            Some(outcome) => warn_of_stop(py, &endpoint, outcome).map(drop),
+            None => Ok(()),
+        };
+        bridge::begin(py, self.0.reporter(py)?, work, convert, stopped)
     }
 
-    /// Sends SenML records, a JSON array.
-    fn send_senml<'py>(
-        &self,
-        py: Python<'py>,
-        records: &str,
-        device: Option<&str>,
-        port: Option<u64>,
-        external_reference: Option<String>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let downlink = arguments::senml(py, records, device, port, external_reference)?;
-        self.call(py, downlink, timeout, || "send a downlink".into(), receipt)
-    }
-
-    /// Switches to a sub-customer.
-    fn context_switch<'py>(
-        &self,
-        py: Python<'py>,
-        customer_id: &str,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let customer: CustomerId =
-            customer_id.parse().map_err(|error: InputError| raise(py, &error.into()))?;
-        let what = || "switch to a customer".into();
-        self.call(py, ContextSwitch::to(customer), timeout, what, |py, body| {
-            Ok(body_to_python(py, &body)?.unbind())
-        })
-    }
-
-    /// Any other call.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn request<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        path: &str,
-        query: Vec<(String, String)>,
-        headers: Vec<(String, String)>,
-        content: Option<Vec<u8>>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let call = arguments::request(method, path, query, headers, content)?;
-        let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());
-        self.call(py, call, timeout, what, |py, answer| {
-            Ok(Bound::new(py, Response::from_core(py, &answer))?.into_any().unbind())
+    /// Lists devices.
+    fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<AsyncFeed> {
+        let reporter = self.0.reporter(py)?;
+        let queue = Arc::new(Queue::default());
+        let sink = reporter.as_ref().map(|_| -> Sink {
+            let queue = Arc::clone(&queue);
+            Box::new(move |event| queue.add(event))
+        });
+        let following = Following::new("devices", Fate::default(), sink);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        let query = query.get();
+        let devices = query.listing(client.devices());
+        let events = Events { reporter, queue };
+        Ok(match query.kind() {
+            Kind::Pages { strict: false } => feed(devices.pages(), events),
+            Kind::Pages { strict: true } => feed(devices.strict().pages(), events),
+            Kind::Verified { vouched: false } => feed(devices.verified().batches(), events),
+            Kind::Verified { vouched: true } => feed(devices.verified().vouch_for_order().batches(), events),
         })
     }
 
     /// Closes the connections, for all callers made of this one, too.
     fn close(&self) {
-        self.connection.close();
+        self.0.connection.close();
     }
 }
 
-fn receipt(py: Python<'_>, receipt: things_core::Receipt) -> PyResult<Py<PyAny>> {
-    Ok(Bound::new(py, Receipt::from_core(receipt))?.into_any().unbind())
-}
-
-fn feed<F: Source>(items: FeedStream<F>) -> AsyncFeed {
+fn feed<F: Source>(items: FeedStream<F>, events: Events) -> AsyncFeed {
     let known = Known::default();
     let reading = Reading { items: items.ready_chunks(16), error: None };
-    let reader =
-        Reader { known: known.clone(), reading: OfProcess::new(Arc::new(Mutex::new(Some(reading)))) };
+    let reading = OfProcess::new(Arc::new(Mutex::new(Some(reading))));
+    let reader = Reader { known: known.clone(), reading, events };
     AsyncFeed { known, reader: Box::new(reader) }
 }
 
@@ -249,6 +179,7 @@ trait Read: Send + Sync {
 
 struct Reader<F: Source> {
     known: Known,
+    events: Events,
     /// `None` while items are fetched, and for ever if that was cancelled: then the whole listing ends.
     reading: OfProcess<Arc<Mutex<Option<Reading<F>>>>>,
 }
@@ -257,6 +188,25 @@ struct Reading<F: Source> {
     items: ReadyChunks<FeedStream<F>>,
     /// An error that came behind items, for the next time.
     error: Option<Error>,
+}
+
+/// The events of a listing. Its tasks send them, and its reader reports them.
+struct Events {
+    reporter: Option<Reporter>,
+    queue: Arc<Queue>,
+}
+
+#[derive(Default)]
+struct Queue(Mutex<Vec<Event>>);
+
+impl Queue {
+    fn add(&self, event: Event) {
+        lock(&self.0).push(event);
+    }
+
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut lock(&self.0))
+    }
 }
 
 impl<F: Source> Reading<F> {
@@ -284,11 +234,10 @@ impl<F: Source> Reading<F> {
 
 impl<F: Source> Read for Reader<F> {
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let note = Note::begin(py, || "list pages of devices".into())?;
         let taken = self.reading.get().and_then(|place| Some((lock(place).take()?, Arc::clone(place))));
         let (mut reading, place) = taken.ok_or_else(|| {
             PyRuntimeError::new_err(
-                "the listing is read by another task, was cancelled, or begun before a fork: list again",
+                "the listing is read by another task, was cancelled, or began before a fork: list again",
             )
         })?;
         let work = async move {
@@ -297,19 +246,23 @@ impl<F: Source> Read for Reader<F> {
             *lock(&place) = Some(reading);
             (batch, news)
         };
-        let known = self.known.clone();
-        bridge::begin(py, work, move |py, (batch, news)| {
-            note.end(py, &batch)?;
-            news.log(py)?;
-            known.update(news);
-            match batch.map_err(|error| raise(py, &error))? {
-                Some(items) => {
-                    let items = items.into_iter().map(|item| F::to_python(py, item));
-                    Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
+        let (known, queue) = (self.known.clone(), Arc::clone(&self.events.queue));
+        let convert =
+            move |py: Python<'_>, (batch, news): (Result<_, Error>, News), reporter: Option<&Reporter>| {
+                if let Some(reporter) = reporter {
+                    queue.take().into_iter().for_each(|event| reporter.report(py, event));
                 }
-                None => Ok(PyNone::get(py).to_owned().into_any().unbind()),
-            }
-        })
+                news.log(py)?;
+                known.update(news);
+                match batch.map_err(|error| raise(py, &error))? {
+                    Some(items) => {
+                        let items = Vec::into_iter(items).map(|item| F::to_python(py, item));
+                        Ok(PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
+                    }
+                    None => Ok(PyNone::get(py).to_owned().into_any().unbind()),
+                }
+            };
+        bridge::begin(py, self.events.reporter.clone(), |_| work, convert, |_| Ok(()))
     }
 }
 

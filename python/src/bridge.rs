@@ -1,82 +1,133 @@
 //! Work on tokio's threads that asyncio waits for.
 //!
-//! One thread more, which Python has started, tells the event loops what came of it. Tokio's threads call no Python: to
-//! attach, each of them would take a lock of the interpreter that a forked child finds locked for ever (CPython 3.11).
+//! Tokio's threads never attach to the interpreter and never hold the last reference to a Python object. Attaching takes a
+//! lock of the interpreter, and dropping an object without being attached takes one of pyo3: a child that was forked in
+//! that instant finds it locked for ever. One more thread, the messenger, attaches once for life, and does all of that.
 
 use std::future::Future;
 use std::iter;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::mem;
+use std::sync::mpsc::{self, Receiver, SendError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::callback::{call, call_method};
+use crate::event::{Event, Reporter, Sink};
 use crate::process::OfProcess;
 
-/// Begins work, and gives the `asyncio.Future` that will hold what `convert` makes of its result. Cancelling the future
-/// drops the work where it stands.
+/// Threads of the runtime. They wait for IO, and decode pages.
+const MOST_THREADS: usize = 4;
+
+/// The caller of some work: an `asyncio.Future`, its event loop, and the context it began in.
+struct Waiting {
+    future: Py<PyAny>,
+    call_soon: Py<PyAny>,
+    run_in_context: Py<PyAny>,
+    reporter: Option<Reporter>,
+}
+
+/// Begins work, and returns the `asyncio.Future` of its result. Cancelling the future drops the work where it stands, and
+/// calls `stopped`.
 ///
-/// `convert` runs as a callback of asyncio would: on the thread of the event loop, and in the context of the caller. It
-/// logs, and handlers of logs look at both.
-pub(crate) fn begin<'py, T: Send + 'static>(
+/// `convert` and `stopped` run as callbacks of asyncio do: on the thread of the event loop, and in the context of the
+/// caller. Both log, and handlers of logs look at both. They hold no Python object.
+pub(crate) fn begin<'py, T, W>(
     py: Python<'py>,
-    work: impl Future<Output = T> + Send + 'static,
-    convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-) -> PyResult<Bound<'py, PyAny>> {
+    reporter: Option<Reporter>,
+    work: impl FnOnce(Option<Sink>) -> W,
+    convert: impl FnOnce(Python<'_>, T, Option<&Reporter>) -> PyResult<Py<PyAny>> + Send + 'static,
+    stopped: impl Fn(Python<'_>) -> PyResult<()> + Send + Sync + 'static,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    T: Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+{
     static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let event_loop = running_loop(py)?;
     let future = call_method(&event_loop, "create_future", ())?;
     let context = call(COPY_CONTEXT.import(py, "contextvars", "copy_context")?, ())?;
-    let call_soon = event_loop.getattr("call_soon_threadsafe")?.unbind();
-    let run_in_context = context.getattr("run")?.unbind();
-    let waiting = future.clone().unbind();
     let (runtime, news) = workers(py)?;
+    let observed = reporter.is_some();
+    let waiting = Waiting {
+        future: future.clone().unbind(),
+        call_soon: event_loop.getattr("call_soon_threadsafe")?.unbind(),
+        run_in_context: context.getattr("run")?.unbind(),
+        reporter,
+    };
+    let parcel = Arc::new(Parcel { content: Some(waiting), news: news.clone() });
+    let sink = observed.then(|| -> Sink {
+        let (parcel, news) = (Arc::clone(&parcel), news.clone());
+        Box::new(move |event| {
+            let parcel = Arc::clone(&parcel);
+            send(&news, Box::new(move |py| deliver(py, &parcel, event)));
+        })
+    });
+    let work = work(sink);
     let task = runtime.spawn(async move {
         let value = work.await;
-        let outcome: Outcome = Box::new(move |py| convert(py, value));
-        let tell = move |py: Python<'_>| {
-            let settle = Settle { future: waiting, outcome: Mutex::new(Some(outcome)) };
-            // A loop that was closed meanwhile takes no calls, and nobody waits.
-            drop(call(call_soon.bind(py), (run_in_context, settle)));
-        };
-        // The messenger ends with the interpreter, before us.
-        let _ = news.send(Box::new(tell));
+        let outcome: Outcome = Box::new(move |py, reporter| convert(py, value, reporter));
+        send(&news, Box::new(move |py| settle(py, parcel, outcome)));
     });
-    call_method(&future, "add_done_callback", (Abort(OfProcess::new(task.abort_handle())),))?;
+    let abort = Abort { task: OfProcess::new(task.abort_handle()), stopped: Box::new(stopped) };
+    call_method(&future, "add_done_callback", (abort,))?;
     Ok(future)
 }
 
-/// The function is looked up each time, for trio-asyncio replaces it.
+/// The function is looked up each time, because trio-asyncio replaces it.
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static ASYNCIO: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let asyncio = ASYNCIO.get_or_try_init(py, || py.import("asyncio").map(Bound::unbind))?.bind(py);
     call_method(asyncio, "get_running_loop", ()).map_err(|_| {
-        PyRuntimeError::new_err("no event loop of asyncio runs here; under trio, trio-asyncio brings one")
+        PyRuntimeError::new_err("no asyncio event loop is running; under trio, use trio-asyncio")
     })
 }
 
-type Outcome = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
+type Outcome = Box<dyn FnOnce(Python<'_>, Option<&Reporter>) -> PyResult<Py<PyAny>> + Send>;
+
+/// Sends an outcome to the event loop that waits for it.
+fn settle(py: Python<'_>, parcel: Arc<Parcel<Waiting>>, outcome: Outcome) {
+    let Some(waiting) = parcel.content.as_ref() else { return };
+    let settle = Settle {
+        future: waiting.future.clone_ref(py),
+        reporter: waiting.reporter.clone(),
+        outcome: Mutex::new(Some(outcome)),
+    };
+    // A loop that was closed meanwhile takes no calls, and nobody waits.
+    drop(call(waiting.call_soon.bind(py), (waiting.run_in_context.bind(py), settle)));
+    // Here the objects can be dropped without another message.
+    drop(Arc::into_inner(parcel).map(Parcel::open));
+}
+
+/// Sends an event to the event loop.
+fn deliver(py: Python<'_>, parcel: &Parcel<Waiting>, event: Event) {
+    let Some(waiting) = parcel.content.as_ref() else { return };
+    let Some(reporter) = waiting.reporter.clone() else { return };
+    let report = Report { reporter, event: Mutex::new(Some(event)) };
+    drop(call(waiting.call_soon.bind(py), (waiting.run_in_context.bind(py), report)));
+}
 
 /// Puts the outcome into its future, on the thread of the event loop.
 #[pyclass(frozen)]
 struct Settle {
     future: Py<PyAny>,
+    reporter: Option<Reporter>,
     outcome: Mutex<Option<Outcome>>,
 }
 
 #[pymethods]
 impl Settle {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = lock(&self.outcome).take();
         let future = self.future.bind(py);
         let cancelled = call_method(future, "done", ())?.is_truthy()?;
         let Some(outcome) = outcome.filter(|_| !cancelled) else { return Ok(()) };
-        match outcome(py) {
+        match outcome(py, self.reporter.as_ref()) {
             Ok(value) => call_method(future, "set_result", (value,))?,
             Err(error) => call_method(future, "set_exception", (error.into_value(py),))?,
         };
@@ -84,16 +135,67 @@ impl Settle {
     }
 }
 
+/// Reports an event, on the thread of the event loop.
+#[pyclass(frozen)]
+struct Report {
+    reporter: Reporter,
+    event: Mutex<Option<Event>>,
+}
+
+#[pymethods]
+impl Report {
+    fn __call__(&self, py: Python<'_>) {
+        let event = lock(&self.event).take();
+        if let Some(event) = event {
+            self.reporter.report(py, event);
+        }
+    }
+}
+
 /// Drops the work of a future that is done: only a cancelled one still has some.
 #[pyclass(frozen)]
-struct Abort(OfProcess<AbortHandle>);
+struct Abort {
+    task: OfProcess<AbortHandle>,
+    stopped: Box<dyn Fn(Python<'_>) -> PyResult<()> + Send + Sync>,
+}
 
 #[pymethods]
 impl Abort {
-    fn __call__(&self, _future: &Bound<'_, PyAny>) {
-        if let Some(task) = self.0.get() {
-            task.abort();
+    fn __call__(&self, py: Python<'_>, _future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(task) = self.task.get() else { return Ok(()) };
+        task.abort();
+        (self.stopped)(py)
+    }
+}
+
+/// Python objects that a thread holds that is not attached. It cannot use them, and the messenger drops them.
+struct Parcel<T: Send + 'static> {
+    content: Option<T>,
+    news: Sender<News>,
+}
+
+impl<T: Send + 'static> Parcel<T> {
+    /// Takes the content out, on an attached thread.
+    fn open(mut self) -> Option<T> {
+        self.content.take()
+    }
+}
+
+impl<T: Send + 'static> Drop for Parcel<T> {
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            send(&self.news, Box::new(move |_| drop(content)));
         }
+    }
+}
+
+/// What the messenger does for tokio's threads.
+type News = Box<dyn FnOnce(Python<'_>) + Send>;
+
+/// Gives the messenger something to do. It ends with the interpreter, before tokio's threads: then nothing is dropped.
+fn send(messenger: &Sender<News>, news: News) {
+    if let Err(SendError(news)) = messenger.send(news) {
+        mem::forget(news);
     }
 }
 
@@ -103,41 +205,73 @@ struct Workers {
     news: Sender<News>,
 }
 
-/// What the messenger does for tokio's threads.
-type News = Box<dyn FnOnce(Python<'_>) + Send>;
-
-/// The ways to the threads of this process. A fork leaves them behind, so a child gets others.
-fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
-    static WORKERS: Mutex<Option<OfProcess<Workers>>> = Mutex::new(None);
-    let mut held = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(Workers { runtime, news }) = held.as_ref().and_then(OfProcess::get) {
-        return Ok((runtime.handle().clone(), news.clone()));
-    }
-    let runtime =
-        Builder::new_multi_thread().thread_name("kpn-things").enable_all().build().map_err(|error| {
-            PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}"))
+impl Workers {
+    /// Starts the threads. The messenger needs the interpreter once, so the caller must not hold a lock.
+    fn start(py: Python<'_>) -> PyResult<Self> {
+        let trouble = |error| PyRuntimeError::new_err(format!("no threads for asyncio to wait for: {error}"));
+        let threads =
+            thread::available_parallelism().map_or(MOST_THREADS, |cores| cores.get().min(MOST_THREADS));
+        let runtime = Builder::new_multi_thread()
+            .thread_name("kpn-things")
+            .worker_threads(threads)
+            .enable_all()
+            .build()
+            .map_err(trouble)?;
+        let (news, inbox) = mpsc::channel();
+        let (ready, attached) = mpsc::channel();
+        thread::Builder::new()
+            .name("kpn-messenger".into())
+            .spawn(move || deliver_all(inbox, &ready))
+            .map_err(trouble)?;
+        // A fork must not happen while the messenger attaches.
+        py.detach(move || attached.recv()).map_err(|_| {
+            PyRuntimeError::new_err("the messenger did not start: please report this as a bug")
         })?;
-    let (news, inbox) = mpsc::channel();
-    let messenger = Messenger(Mutex::new(Some(inbox)));
-    py.import("_thread")?.call_method1("start_new_thread", (messenger, PyTuple::empty(py)))?;
-    let ways = (runtime.handle().clone(), news.clone());
-    *held = Some(OfProcess::new(Workers { runtime, news }));
-    Ok(ways)
+        Ok(Self { runtime, news })
+    }
+
+    fn ways(&self) -> (Handle, Sender<News>) {
+        (self.runtime.handle().clone(), self.news.clone())
+    }
 }
 
-/// Runs on the thread that tells event loops what came of their work.
-#[pyclass(frozen)]
-struct Messenger(Mutex<Option<Receiver<News>>>);
-
-#[pymethods]
-impl Messenger {
-    fn __call__(&self, py: Python<'_>) {
-        let inbox = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut inbox) = inbox else { return };
+/// Runs on the messenger, until nobody can send it more.
+fn deliver_all(mut inbox: Receiver<News>, ready: &Sender<()>) {
+    Python::attach(|py| {
+        if ready.send(()).is_err() {
+            return;
+        }
         loop {
             let waiting = &mut inbox;
             let Ok(first) = py.detach(move || waiting.recv()) else { return };
-            iter::once(first).chain(inbox.try_iter()).for_each(|tell| tell(py));
+            iter::once(first).chain(inbox.try_iter()).for_each(|news| news(py));
         }
+    });
+}
+
+/// The ways to the threads of this process. A fork leaves them behind, so a child gets others.
+///
+/// Threads that come here at the same time may each start some. One of them wins, and the threads of the others end.
+fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
+    static WORKERS: Mutex<Option<OfProcess<Workers>>> = Mutex::new(None);
+    let ours = || lock(&WORKERS).as_ref().and_then(OfProcess::get).map(Workers::ways);
+    if let Some(ways) = ours() {
+        return Ok(ways);
     }
+    let started = Workers::start(py)?;
+    let mut held = lock(&WORKERS);
+    if let Some(ways) = held.as_ref().and_then(OfProcess::get).map(Workers::ways) {
+        drop(held);
+        started.runtime.shutdown_background();
+        return Ok(ways);
+    }
+    let ways = started.ways();
+    let of_parent = held.replace(OfProcess::new(started));
+    drop(held);
+    drop(of_parent);
+    Ok(ways)
+}
+
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,205 +2,144 @@
 
 use std::collections::VecDeque;
 use std::iter;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{ContextSwitch, CustomerId, Error, Operation};
+use things_core::Error;
 use things_ureq::{Client, FeedIter, Stopper};
 
-use crate::arguments::{self, duration, seconds};
+use crate::call::{Call, Endpoint};
+use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
+use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::interrupt::Wanted;
-use crate::json::body_to_python;
+use crate::following::{Fate, Following, settle, warn_of_stop};
+use crate::interrupt::interruptible;
 use crate::listing::{Known, News, Source};
-use crate::log::Note;
+use crate::options::Hook;
 use crate::process::OfProcess;
-use crate::receipt::Receipt;
+use crate::query::{Kind, Query};
 use crate::report::{ListingReport, Proof};
-use crate::response::Response;
+use crate::retry::RetryPolicy;
+
+driver!(Client, |config: &Config| {
+    let client = Client::new(config.core().clone())?;
+    Ok(match config.clock() {
+        Some(clock) => client.with_clock(clock),
+        None => client,
+    })
+});
 
 /// Makes blocking calls.
 #[pyclass(frozen, module = "kpn_things._native")]
-pub(crate) struct Caller {
-    connection: Arc<Connection<Client>>,
-    customer: Option<CustomerId>,
-}
-
-impl Caller {
-    /// The client, acting for the customer of this caller.
-    fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Client> {
-        let mut client = self.connection.client(py)?;
-        client = match &self.customer {
-            Some(customer) => client.for_customer(customer).map_err(|error| raise(py, &error))?,
-            None => client.without_customer(),
-        };
-        match timeout {
-            Some(seconds) => Ok(client.with_timeout(duration("timeout", seconds)?)),
-            None => Ok(client),
-        }
-    }
-
-    fn feed<F: Source>(&self, items: FeedIter<F>) -> Feed {
-        let known = Known::default();
-        let reader = Reader {
-            connection: Arc::clone(&self.connection),
-            stopper: OfProcess::new(items.stopper()),
-            known: known.clone(),
-            reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new() }))),
-        };
-        Feed { known, reader: Box::new(reader) }
-    }
-
-    fn call<O: Operation + Send + 'static>(
-        &self,
-        py: Python<'_>,
-        operation: O,
-        timeout: Option<f64>,
-        what: impl FnOnce() -> String,
-    ) -> PyResult<O::Output>
-    where
-        O::Output: Send,
-    {
-        let client = self.client(py, timeout)?;
-        let note = Note::begin(py, what)?;
-        // What was interrupted sends nothing more, a downlink above all.
-        let job = move |wanted: &Wanted| client.call_while(&operation, || wanted.still());
-        let result = self.connection.block(py, job)?;
-        note.end(py, &result)?;
-        result.map_err(|error| raise(py, &error))
-    }
-}
+pub(crate) struct Caller(Scope<Client>);
 
 #[pymethods]
 impl Caller {
     /// Calls with this configuration. Nothing is connected yet.
     #[new]
     fn new(config: &Bound<'_, Config>) -> Self {
-        let config = config.get();
-        let connection = Connection::new(config.core().clone(), config.clock(), |config, clock| {
-            let client = Client::new(config)?;
-            Ok(clock.map_or(client.clone(), |clock| client.with_clock(clock)))
-        });
-        Self { connection: Arc::new(connection), customer: config.core().customer().cloned() }
+        Self(Scope::new(config))
     }
 
     /// The same, acting for a sub-customer.
     fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
-        let customer = id.parse().map_err(|error: things_core::InputError| raise(py, &error.into()))?;
-        Ok(Self { connection: Arc::clone(&self.connection), customer: Some(customer) })
+        self.0.for_customer(py, id).map(Self)
     }
 
     /// The same, acting for no sub-customer.
     fn without_customer(&self) -> Self {
-        Self { connection: Arc::clone(&self.connection), customer: None }
+        Self(self.0.without_customer())
     }
 
-    /// The pages of a listing.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn pages(
+    /// The same with other options, where they are given.
+    fn with_options(
         &self,
-        py: Python<'_>,
-        strict: bool,
-        search: Option<String>,
-        sort_by: Option<String>,
-        descending: Option<bool>,
-        page_size: Option<u32>,
-        window: usize,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<Feed> {
-        let query = arguments::listing(search, sort_by, descending, page_size);
-        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        let pages = if strict { devices.strict().pages() } else { devices.pages() };
-        Ok(self.feed(pages))
+        timeout: Option<f64>,
+        retry: Option<&Bound<'_, RetryPolicy>>,
+        on_event: Option<Hook>,
+    ) -> PyResult<Self> {
+        self.0.with_options(timeout, retry.map(|policy| policy.get()), on_event).map(Self)
     }
 
-    /// The devices of a listing that proves it is complete, in batches.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn verified(
-        &self,
-        py: Python<'_>,
-        vouched: bool,
-        search: Option<String>,
-        sort_by: Option<String>,
-        descending: Option<bool>,
-        page_size: Option<u32>,
-        window: usize,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
-    ) -> PyResult<Feed> {
-        let query = arguments::listing(search, sort_by, descending, page_size);
-        let devices = arguments::devices(self.client(py, timeout)?.devices(), query, window, deadline)?;
-        let verified = devices.verified();
-        let verified = if vouched { verified.vouch_for_order() } else { verified };
-        Ok(self.feed(verified.batches()))
+    /// Makes the call.
+    fn call(&self, py: Python<'_>, call: &Bound<'_, Call>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        let client = self.0.client(py, timeout)?;
+        let reporter = self.0.reporter(py)?;
+        let endpoint = call.get().endpoint();
+        let (fate, begun) = (Fate::default(), Instant::now());
+        let result = interruptible(py, reporter.as_ref(), {
+            let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
+            move |sink| {
+                let following = Following::new(endpoint.name(), fate.clone(), sink);
+                let result = client.with_watch(following).call(&*endpoint);
+                fate.ended(&result);
+                result
+            }
+        });
+        let result = result.inspect_err(|interrupt| {
+            if let Some(outcome) = fate.stop() {
+                tell(py, &endpoint, outcome, interrupt);
+            }
+            self.0.connection.renew();
+        })?;
+        settle(py, &endpoint, result, begun.elapsed(), reporter.as_ref())
     }
 
-    /// Sends bytes to a LoRa device.
-    fn send_raw(
-        &self,
-        py: Python<'_>,
-        dev_eui: &str,
-        payload: &[u8],
-        port: u64,
-        external_reference: Option<String>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Receipt> {
-        let downlink = arguments::raw(py, dev_eui, payload, port, external_reference)?;
-        Ok(Receipt::from_core(self.call(py, downlink, timeout, || "send a downlink".into())?))
-    }
-
-    /// Sends SenML records, a JSON array.
-    fn send_senml(
-        &self,
-        py: Python<'_>,
-        records: &str,
-        device: Option<&str>,
-        port: Option<u64>,
-        external_reference: Option<String>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Receipt> {
-        let downlink = arguments::senml(py, records, device, port, external_reference)?;
-        Ok(Receipt::from_core(self.call(py, downlink, timeout, || "send a downlink".into())?))
-    }
-
-    /// Switches to a sub-customer.
-    fn context_switch<'py>(
-        &self,
-        py: Python<'py>,
-        customer_id: &str,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let customer: CustomerId =
-            customer_id.parse().map_err(|error: things_core::InputError| raise(py, &error.into()))?;
-        let what = || "switch to a customer".into();
-        body_to_python(py, &self.call(py, ContextSwitch::to(customer), timeout, what)?)
-    }
-
-    /// Any other call.
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
-    fn request(
-        &self,
-        py: Python<'_>,
-        method: &str,
-        path: &str,
-        query: Vec<(String, String)>,
-        headers: Vec<(String, String)>,
-        content: Option<Vec<u8>>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-    ) -> PyResult<Response> {
-        let call = arguments::request(method, path, query, headers, content)?;
-        let what = || format!("{method} {}", path.split('?').next().unwrap_or_default());
-        Ok(Response::from_core(py, &self.call(py, call, timeout, what)?))
+    /// Lists devices.
+    fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<Feed> {
+        let reporter = self.0.reporter(py)?;
+        let (sender, events) = channel();
+        let sink = reporter.as_ref().map(|_| -> Sink { Box::new(move |event| drop(sender.send(event))) });
+        let following = Following::new("devices", Fate::default(), sink);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        let query = query.get();
+        let devices = query.listing(client.devices());
+        let events = Events { reporter, events };
+        Ok(match query.kind() {
+            Kind::Pages { strict: false } => self.reader(devices.pages(), events),
+            Kind::Pages { strict: true } => self.reader(devices.strict().pages(), events),
+            Kind::Verified { vouched: false } => self.reader(devices.verified().batches(), events),
+            Kind::Verified { vouched: true } => {
+                self.reader(devices.verified().vouch_for_order().batches(), events)
+            }
+        })
     }
 
     /// Closes the connections, for all callers made of this one, too.
     fn close(&self) {
-        self.connection.close();
+        self.0.connection.close();
+    }
+}
+
+impl Caller {
+    fn reader<F: Source>(&self, items: FeedIter<F>, events: Events) -> Feed {
+        let known = Known::default();
+        let reader = Reader {
+            connection: Arc::clone(&self.0.connection),
+            stopper: OfProcess::new(items.stopper()),
+            known: known.clone(),
+            events: Mutex::new(events),
+            reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new() }))),
+        };
+        Feed { known, reader: Box::new(reader) }
+    }
+}
+
+/// Warns of a call that was interrupted too late, and says the same on the exception.
+fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
+    let told = warn_of_stop(py, endpoint, outcome).and_then(|text| {
+        // Python 3.10 has no notes.
+        let add_note = interrupt.value(py).getattr_opt("add_note")?;
+        add_note.map_or(Ok(()), |add_note| add_note.call1((text,)).map(drop))
+    });
+    if let Err(error) = told {
+        error.write_unraisable(py, None);
     }
 }
 
@@ -249,6 +188,7 @@ struct Reader<F: Source> {
     connection: Arc<Connection<Client>>,
     stopper: OfProcess<Stopper>,
     known: Known,
+    events: Mutex<Events>,
     /// `None` while an item is fetched, and for ever if that was interrupted.
     reading: Mutex<Option<OfProcess<Reading<F>>>>,
 }
@@ -259,31 +199,52 @@ struct Reading<F: Source> {
     ready: VecDeque<Result<F::Item, Error>>,
 }
 
+/// The events of a listing. Its threads send them, and its reader reports them.
+struct Events {
+    reporter: Option<Reporter>,
+    events: Receiver<Event>,
+}
+
+impl<F: Source> Reader<F> {
+    fn report_events(&self, py: Python<'_>) {
+        let (reporter, events) = {
+            let held = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(reporter) = held.reporter.clone() else { return };
+            (reporter, held.events.try_iter().collect::<Vec<_>>())
+        };
+        events.into_iter().for_each(|event| reporter.report(py, event));
+    }
+}
+
 impl<F: Source> Read for Reader<F> {
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let place = || self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = place().take();
         let mut reading = taken.and_then(OfProcess::take).ok_or_else(|| {
             PyRuntimeError::new_err(
-                "the listing is read by another thread, was interrupted, or begun before a fork: list again",
+                "the listing is read by another thread, was interrupted, or began before a fork: list again",
             )
         })?;
-        let note = Note::begin(py, || "list a page of devices".into())?;
         let mut item = reading.ready.pop_front();
         if item.is_none() {
-            let fetched = self.connection.block(py, move |_| {
+            let fetched = interruptible(py, None, move |_| {
                 let item = reading.items.next();
                 reading.ready.extend(iter::from_fn(|| reading.items.ready()));
                 (item, reading)
             });
-            // A signal handler may have forked: the listing goes on where it began.
-            let stop = |_: &PyErr| self.stopper.get().map_or((), Stopper::stop);
+            let stop = |_: &PyErr| {
+                // A signal handler may have forked: the listing goes on where it began.
+                if let Some(stopper) = self.stopper.get() {
+                    stopper.stop();
+                }
+                self.connection.renew();
+            };
             (item, reading) = fetched.inspect_err(stop)?;
         }
         let item = item.transpose();
         let news = News::of(reading.items.feed(), matches!(item, Ok(None)));
         // If logging fails an item is lost, and no other may come in its place.
-        note.end(py, &item)?;
+        self.report_events(py);
         news.log(py)?;
         self.known.update(news);
         *place() = Some(OfProcess::new(reading));

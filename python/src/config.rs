@@ -1,8 +1,9 @@
-//! What a client is made of: settings in their layers, and bounds.
+//! What a client is made of: settings by their precedence, and limits.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{env, fs};
 
 use bytes::Bytes;
@@ -10,32 +11,20 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings, file_text};
 
-use crate::arguments::{positive, seconds};
+use crate::arguments::positive;
 use crate::clock::TestClock;
 use crate::error::raise;
+use crate::options::{Hook, Masked, Options};
 
-/// Settings that were resolved and checked, and the bounds of a client. Holds the secret; shows and pickles it not.
+/// Settings that were resolved and checked, and the limits of a client. It holds the secret, but neither shows nor pickles
+/// it.
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct Config {
     core: CoreConfig,
     settings: Settings,
-    bounds: Bounds,
+    options: Options,
+    pool_timeout: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
-}
-
-/// The bounds as they were given, for a pickle.
-#[derive(Clone)]
-struct Bounds {
-    timeout: Option<f64>,
-    attempt_timeout: Option<f64>,
-    connect_timeout: Option<f64>,
-    max_attempts: Option<u32>,
-    max_body: Option<usize>,
-    max_pages: Option<u64>,
-    ca_bundle: Option<Bytes>,
-    /// Empty for none, whatever the environment says.
-    proxy: Option<Secret>,
-    user_agent: Option<String>,
 }
 
 impl Config {
@@ -46,63 +35,38 @@ impl Config {
     pub(crate) fn clock(&self) -> Option<Arc<dyn Clock>> {
         self.clock.clone()
     }
+
+    pub(crate) fn on_event(&self) -> Option<&Hook> {
+        self.options.on_event.as_ref()
+    }
+
+    pub(crate) fn max_connections(&self) -> Option<usize> {
+        self.options.max_connections
+    }
+
+    pub(crate) fn pool_timeout(&self) -> Option<Duration> {
+        self.pool_timeout
+    }
 }
 
 #[pymethods]
 impl Config {
-    /// Lays the arguments over the environment, if one is given, and that over a Postman environment file.
+    /// Resolves the options. They override `environ`, and that overrides a Postman environment file.
     ///
-    /// `postman` holds the path and the bytes of such a file. `environment` is a mapping such as `os.environ`, whose
-    /// `KPN_THINGS_POSTMAN_ENVIRONMENT` is read too. `retry` holds milliseconds, for tests.
+    /// The secrets among the options are masked, and so is `environ`, a mapping such as `os.environ`. `postman` holds the
+    /// path and the bytes of a Postman environment file.
     #[new]
-    #[pyo3(signature = (
-        *, environment=None, postman=None, tenant_id=None, key_id=None, key_secret=None, application_id=None,
-        grip_base_url=None, token_url=None, base_url=None, customer_id=None, security_context=None, timeout=None,
-        attempt_timeout=None, connect_timeout=None, max_attempts=None, max_body=None, max_pages=None, ca_bundle=None,
-        proxy=None, user_agent=None, allow_http=None, retry=None, clock=None
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    #[pyo3(signature = (options, environ=None, postman=None, clock=None))]
     fn new(
         py: Python<'_>,
-        environment: Option<&Bound<'_, PyAny>>,
+        options: Options,
+        environ: Option<&Bound<'_, Masked>>,
         postman: Option<(String, Vec<u8>)>,
-        tenant_id: Option<String>,
-        key_id: Option<String>,
-        key_secret: Option<String>,
-        application_id: Option<String>,
-        grip_base_url: Option<String>,
-        token_url: Option<String>,
-        base_url: Option<String>,
-        customer_id: Option<String>,
-        security_context: Option<String>,
-        #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] attempt_timeout: Option<f64>,
-        #[pyo3(from_py_with = seconds)] connect_timeout: Option<f64>,
-        max_attempts: Option<u32>,
-        max_body: Option<usize>,
-        max_pages: Option<u64>,
-        ca_bundle: Option<Vec<u8>>,
-        proxy: Option<String>,
-        user_agent: Option<String>,
-        allow_http: Option<Vec<String>>,
-        retry: Option<(u64, u64, u64)>,
         clock: Option<&Bound<'_, TestClock>>,
     ) -> PyResult<Self> {
-        let mut settings = Settings {
-            tenant_id,
-            key_id,
-            key_secret: key_secret.map(Secret::from),
-            application_id,
-            grip_base_url,
-            token_url,
-            base_url,
-            customer_id,
-            security_context: security_context.map(Secret::from),
-            allow_http: allow_http.unwrap_or_default(),
-            postman_environment: None,
-        };
-        if let Some(environment) = environment {
-            settings = settings.or(from_environment(py, environment)?);
+        let mut settings = options.settings();
+        if let Some(environ) = environ {
+            settings = settings.or(from_environment(py, environ.get().get(py))?);
         }
         settings = settings.or_postman_file(|path| fs::read(path)).map_err(|error| raise(py, &error))?;
         if let Some((path, bytes)) = postman {
@@ -110,94 +74,70 @@ impl Config {
                 .and_then(|text| Settings::from_postman(text.expose()));
             settings = settings.or(file.map_err(|error| raise(py, &error))?);
         }
-        let ca_bundle = ca_bundle.map(Bytes::from);
-        let bounds = Bounds {
-            timeout,
-            attempt_timeout,
-            connect_timeout,
-            max_attempts,
-            max_body,
-            max_pages,
-            ca_bundle,
-            proxy: proxy.map(Secret::from),
-            user_agent,
-        };
-        let mut limits = bounds.limits().map_err(|error| raise(py, &error))?;
-        if let Some((base_delay, max_delay, max_retry_after)) = retry {
-            let ms = std::time::Duration::from_millis;
-            limits.retry.base_delay = ms(base_delay);
-            limits.retry.max_delay = ms(max_delay);
-            limits.retry.max_retry_after = ms(max_retry_after);
-        }
-        let core = resolve(settings.clone(), limits, &bounds).map_err(|error| raise(py, &error))?;
-        Ok(Self { core, settings, bounds, clock: clock.map(|clock| clock.get().share()) })
+        let core = options.resolve(settings.clone()).map_err(|error| raise(py, &error))?;
+        let pool_timeout = options.pool_timeout().map_err(|error| raise(py, &error))?;
+        let clock = clock.map(|clock| clock.get().share());
+        Ok(Self { core, settings, options, pool_timeout, clock })
     }
 
-    /// Where the API is.
+    /// The URL of the API.
     #[getter]
     fn base_url(&self) -> String {
         self.core.base_url()
     }
 
-    /// The id of the API key.
-    #[getter]
-    fn key_id(&self) -> Option<&str> {
-        self.settings.key_id.as_deref()
-    }
-
-    /// The sub-customer that calls are made for, if settings name one.
+    /// The sub-customer that calls are made for, if a setting names one.
     #[getter]
     fn customer_id(&self) -> Option<&str> {
         self.core.customer().map(|id| id.as_str())
     }
 
-    /// Whether a security context is set; it is a secret, too.
+    /// Whether a security context is set. It is a secret, too.
     #[getter]
     fn has_security_context(&self) -> bool {
         self.settings.security_context.is_some()
     }
 
-    /// The keyword arguments that make the same again, of which secrets are some.
-    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = self.public(py)?;
-        set(&dict, "key_secret", self.settings.key_secret.as_ref().map(Secret::expose))?;
-        set(&dict, "security_context", self.settings.security_context.as_ref().map(Secret::expose))?;
-        set(&dict, "proxy", self.bounds.proxy.as_ref().map(Secret::expose))?;
-        Ok(dict)
-    }
-
-    /// The same, but for what is secret.
+    /// The options that make the same again, except for the secrets.
     fn public<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (settings, bounds) = (&self.settings, &self.bounds);
-        let dict = PyDict::new(py);
-        set(&dict, "tenant_id", settings.tenant_id.as_ref())?;
-        set(&dict, "key_id", settings.key_id.as_ref())?;
-        set(&dict, "application_id", settings.application_id.as_ref())?;
-        set(&dict, "grip_base_url", settings.grip_base_url.as_ref())?;
-        set(&dict, "token_url", settings.token_url.as_ref())?;
-        set(&dict, "base_url", settings.base_url.as_ref())?;
-        set(&dict, "customer_id", settings.customer_id.as_ref())?;
-        set(&dict, "timeout", bounds.timeout)?;
-        set(&dict, "attempt_timeout", bounds.attempt_timeout)?;
-        set(&dict, "connect_timeout", bounds.connect_timeout)?;
-        set(&dict, "max_attempts", bounds.max_attempts)?;
-        set(&dict, "max_body", bounds.max_body)?;
-        set(&dict, "max_pages", bounds.max_pages)?;
-        set(&dict, "ca_bundle", bounds.ca_bundle.as_deref())?;
-        // With a password it is a secret.
-        let proxy = bounds.proxy.as_ref().map(Secret::expose);
-        set(&dict, "proxy", proxy.filter(|proxy| !proxy.contains('@')))?;
-        set(&dict, "user_agent", bounds.user_agent.as_ref())?;
-        set(&dict, "allow_http", Some(&settings.allow_http).filter(|hosts| !hosts.is_empty()))?;
+        let dict = (&self.options).into_pyobject(py)?;
+        let settings = &self.settings;
+        dict.set_item("tenant_id", &settings.tenant_id)?;
+        dict.set_item("key_id", &settings.key_id)?;
+        dict.set_item("application_id", &settings.application_id)?;
+        dict.set_item("grip_base_url", &settings.grip_base_url)?;
+        dict.set_item("token_url", &settings.token_url)?;
+        dict.set_item("base_url", &settings.base_url)?;
+        dict.set_item("customer_id", &settings.customer_id)?;
+        dict.set_item("allow_http", Some(&settings.allow_http).filter(|hosts| !hosts.is_empty()))?;
+        let absent: Vec<_> = dict.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        absent.iter().try_for_each(|name| dict.del_item(name))?;
         Ok(dict)
     }
 
     fn __repr__(&self) -> String {
-        format!("Config(base_url={:?}, key_id={:?})", self.base_url(), self.key_id().unwrap_or_default())
+        let key_id = self.settings.key_id.as_deref().unwrap_or_default();
+        format!("Config(base_url={:?}, key_id={key_id:?})", self.base_url())
     }
 }
 
-impl Bounds {
+impl Options {
+    fn settings(&self) -> Settings {
+        Settings {
+            tenant_id: self.tenant_id.clone(),
+            key_id: self.key_id.clone(),
+            key_secret: self.key_secret.clone(),
+            application_id: self.application_id.clone(),
+            grip_base_url: self.grip_base_url.clone(),
+            token_url: self.token_url.clone(),
+            base_url: self.base_url.clone(),
+            customer_id: self.customer_id.clone(),
+            security_context: self.security_context.clone(),
+            allow_http: self.allow_http.clone().unwrap_or_default(),
+            postman_environment: None,
+        }
+    }
+
     fn limits(&self) -> Result<Limits, Error> {
         let mut limits = Limits::default();
         if let Some(seconds) = self.timeout {
@@ -209,6 +149,9 @@ impl Bounds {
         if let Some(seconds) = self.connect_timeout {
             limits.connect_timeout = positive("connect_timeout", seconds).map_err(Error::config)?;
         }
+        if let Some(policy) = &self.retry {
+            limits.retry = policy.get().core();
+        }
         if let Some(attempts) = self.max_attempts {
             limits.retry.max_attempts = attempts;
         }
@@ -216,34 +159,39 @@ impl Bounds {
         limits.max_pages = self.max_pages.unwrap_or(limits.max_pages);
         Ok(limits)
     }
-}
 
-/// The proxy of this process's environment applies unless another one, or none, is given.
-fn resolve(settings: Settings, limits: Limits, bounds: &Bounds) -> Result<CoreConfig, Error> {
-    let mut builder =
-        Builder::new(settings, Ok).machine(|name| env::var_os(name), |path| fs::read(path)).limits(limits);
-    builder = match bounds.proxy.as_ref().map(Secret::expose) {
-        None => builder,
-        Some("") => builder.no_proxy(),
-        Some(url) => builder.proxy(url),
-    };
-    if let Some(product) = &bounds.user_agent {
-        builder = builder.user_agent(product);
+    fn pool_timeout(&self) -> Result<Option<Duration>, Error> {
+        if self.max_connections == Some(0) {
+            return Err(Error::config("max_connections is 0: pass at least 1"));
+        }
+        let pool_timeout = self.pool_timeout.map(|seconds| positive("pool_timeout", seconds));
+        pool_timeout.transpose().map_err(Error::config)
     }
-    match &bounds.ca_bundle {
-        Some(pem) => builder.ca_bundle(pem.clone()).build(),
-        None => builder.build(),
+
+    /// The proxy of this process's environment applies unless another one, or none, is given.
+    fn resolve(&self, settings: Settings) -> Result<CoreConfig, Error> {
+        let mut builder = Builder::new(settings, Ok)
+            .machine(|name| env::var_os(name), |path| fs::read(path))
+            .limits(self.limits()?);
+        builder = match self.proxy.as_ref().map(Secret::expose) {
+            None => builder,
+            Some("") => builder.no_proxy(),
+            Some(url) => builder.proxy(url),
+        };
+        if let Some(product) = &self.user_agent {
+            builder = builder.user_agent(product);
+        }
+        match &self.ca_bundle {
+            Some(pem) => builder.ca_bundle(Bytes::copy_from_slice(pem)).build(),
+            None => builder.build(),
+        }
     }
 }
 
-fn set<'py>(dict: &Bound<'py, PyDict>, name: &str, value: Option<impl IntoPyObject<'py>>) -> PyResult<()> {
-    value.map_or(Ok(()), |value| dict.set_item(name, value))
-}
-
-fn from_environment(py: Python<'_>, environment: &Bound<'_, PyAny>) -> PyResult<Settings> {
+fn from_environment(py: Python<'_>, environ: &Bound<'_, PyAny>) -> PyResult<Settings> {
     let trouble = RefCell::new(None);
     let lookup = |name: &str| -> Option<OsString> {
-        let found = environment.call_method1("get", (name,)).and_then(|value| value.extract());
+        let found = environ.call_method1("get", (name,)).and_then(|value| value.extract());
         found.unwrap_or_else(|error| {
             trouble.replace(Some(error));
             None

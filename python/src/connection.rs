@@ -1,24 +1,22 @@
 //! The client of a transport, in whichever process asks for it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::{Clock, Config, Error};
+use things_core::Error;
 
+use crate::caller::Driver;
+use crate::config::Config;
 use crate::error::raise;
-use crate::interrupt::{Wanted, interruptible};
 use crate::process::OfProcess;
 
 /// A client that is made when it is first needed, and again after a fork: parent and child must not share connections.
 pub(crate) struct Connection<C> {
-    config: Config,
-    clock: Option<Arc<dyn Clock>>,
-    make: Make<C>,
+    config: Py<Config>,
+    /// Only attached threads lock it, and no Python code runs meanwhile.
     state: Mutex<State<C>>,
 }
-
-type Make<C> = fn(Config, Option<Arc<dyn Clock>>) -> Result<C, Error>;
 
 enum State<C> {
     Closed,
@@ -26,9 +24,9 @@ enum State<C> {
     Open(OfProcess<C>),
 }
 
-impl<C: Clone> Connection<C> {
-    pub(crate) fn new(config: Config, clock: Option<Arc<dyn Clock>>, make: Make<C>) -> Self {
-        Self { config, clock, make, state: Mutex::new(State::New) }
+impl<C: Driver> Connection<C> {
+    pub(crate) fn new(config: Py<Config>) -> Self {
+        Self { config, state: Mutex::new(State::New) }
     }
 
     /// A clone of the client.
@@ -39,8 +37,7 @@ impl<C: Clone> Connection<C> {
         })
     }
 
-    /// The client; `None` if it was closed. No Python code runs in here: it could wait for another thread, and that for
-    /// the lock.
+    /// The client; `None` if it was closed.
     fn open(&self) -> Result<Option<C>, Error> {
         let mut state = self.lock();
         match &*state {
@@ -48,27 +45,21 @@ impl<C: Clone> Connection<C> {
             State::Open(client) if let Some(client) = client.get() => return Ok(Some(client.clone())),
             State::Open(_) | State::New => {}
         }
-        let client = (self.make)(self.config.clone(), self.clock.clone())?;
+        let client = C::open(self.config.get())?;
         *state = State::Open(OfProcess::new(client.clone()));
         Ok(Some(client))
     }
 
-    /// Does a blocking job of the client. If it is interrupted, the next call begins with a new client: the job goes on
-    /// until it has an answer, and what it fetches for others, such as the token, may be long in coming.
-    pub(crate) fn block<T: Send + 'static>(
-        &self,
-        py: Python<'_>,
-        job: impl FnOnce(&Wanted) -> T + Send + 'static,
-    ) -> PyResult<T> {
-        interruptible(py, job).inspect_err(|_| {
-            let mut state = self.lock();
-            if let State::Open(_) = *state {
-                *state = State::New;
-            }
-        })
+    /// Begins the next call with a new client, after one was interrupted: that one goes on until it has a response, and
+    /// what it fetches for others, such as the token, may take long.
+    pub(crate) fn renew(&self) {
+        let mut state = self.lock();
+        if let State::Open(_) = *state {
+            *state = State::New;
+        }
     }
 
-    /// Closes idle connections; those of calls under way close with them.
+    /// Closes idle connections. Those of calls in flight close with the calls.
     pub(crate) fn close(&self) {
         *self.lock() = State::Closed;
     }

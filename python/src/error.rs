@@ -30,13 +30,7 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     fields.set_item("gave_up_because", reason)?;
     fields.set_item("is_retryable", error.is_retryable())?;
     fields.set_item("reference", error.reference())?;
-    fields.set_item(
-        "outcome",
-        error.outcome().map(|outcome| match outcome {
-            Outcome::NotSent => "not_sent",
-            Outcome::Unknown => "unknown",
-        }),
-    )?;
+    fields.set_item("outcome", error.outcome().map(outcome))?;
     if let Some(incomplete) = error.incomplete() {
         let gaps = incomplete.gaps.iter().map(|gap| (gap.after.as_deref(), gap.before.as_deref()));
         fields.set_item("why", &incomplete.why)?;
@@ -54,8 +48,16 @@ fn what_happened(error: &Error) -> String {
     hint.and_then(|hint| text.strip_suffix(&hint)).unwrap_or(&text).to_owned()
 }
 
+/// The name that Python has for an outcome.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotSent => "not_sent",
+        Outcome::Unknown => "unknown",
+    }
+}
+
 /// `MayHaveArrived` as `may_have_arrived`.
-fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for char in name.chars() {
         if char.is_ascii_uppercase() && !snake.is_empty() {

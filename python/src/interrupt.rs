@@ -3,48 +3,70 @@
 //! Python runs signal handlers on the main thread alone, and only between its own instructions. So a call made there is
 //! done by a thread of ours, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use std::{process, thread};
+use std::{mem, process};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::callback::call;
+use crate::event::{Event, Reporter, Sink};
 use crate::process::OfProcess;
 
 const LOOK: Duration = Duration::from_millis(50);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The way to a thread that does jobs for the main thread, and ends once nobody can send it more.
-type Worker = OfProcess<SyncSender<Job>>;
+/// A thread that does jobs for the main thread, and ends once nobody can send it more.
+struct Worker {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+}
 
-/// Does a blocking job without holding the interpreter. A signal's exception ends the wait; the job is then no longer
-/// wanted, ends by itself, and what it made is dropped.
+/// What a job sends to the main thread.
+enum Message<T> {
+    Event(Event),
+    Done(T),
+}
+
+/// Does a blocking job without holding the interpreter. The job reports its events by the sink, if anybody wants them.
+///
+/// A signal's exception ends the wait. The job is then no longer wanted, and what it returns is dropped.
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
-    job: impl FnOnce(&Wanted) -> T + Send + 'static,
+    reporter: Option<&Reporter>,
+    job: impl FnOnce(Option<Sink>) -> T + Send + 'static,
 ) -> PyResult<T> {
-    let waiter = Arc::new(());
-    let wanted = Wanted(Arc::downgrade(&waiter));
     if !on_main_thread(py)? {
-        return Ok(py.detach(move || job(&wanted)));
+        let sink = reporter.cloned().map(|reporter| -> Sink {
+            // This thread was attached before. The caller keeps the user's function until it is attached again.
+            Box::new(move |event| Python::attach(|py| reporter.report(py, event)))
+        });
+        return Ok(py.detach(move || job(sink)));
     }
-    let (done, mut result) = sync_channel(1);
+    let (sender, mut messages) = channel();
+    let events = sender.clone();
+    let sink = reporter.map(|_| -> Sink { Box::new(move |event| drop(events.send(Message::Event(event)))) });
     let job = Box::new(move || {
         // Nobody waits any more after an interrupt.
-        let _ = done.send(job(&wanted));
+        let _ = sender.send(Message::Done(job(sink)));
     });
     let (worker, began) = (give(job)?, process::id());
     loop {
-        let waiting = &mut result;
+        let waiting = &mut messages;
         match py.detach(move || waiting.recv_timeout(LOOK)) {
-            Ok(value) => {
-                *idle() = Some(worker);
+            Ok(Message::Done(value)) => {
+                keep(worker);
                 return Ok(value);
+            }
+            Ok(Message::Event(event)) => {
+                if let Some(reporter) = reporter {
+                    reporter.report(py, event);
+                }
             }
             // A signal handler may make calls of its own; they get another worker.
             Err(RecvTimeoutError::Timeout) => {
@@ -62,37 +84,44 @@ pub(crate) fn interruptible<T: Send + 'static>(
     }
 }
 
-/// Tells a job whether somebody still waits for it.
-pub(crate) struct Wanted(Weak<()>);
-
-impl Wanted {
-    pub(crate) fn still(&self) -> bool {
-        self.0.strong_count() > 0
+/// Ends the idle worker before a fork, so that Python does not warn of threads that a forked child would lack.
+#[pyfunction]
+pub(crate) fn before_fork() {
+    let worker = mem::take(&mut *idle()).and_then(OfProcess::take);
+    if let Some(Worker { jobs, thread }) = worker {
+        drop(jobs);
+        // It has no job, so it ends at once.
+        let _ = thread.join();
     }
 }
 
 /// Gives the job to the worker that is idle, or to a new one.
-fn give(job: Job) -> PyResult<Worker> {
-    let idle = idle().take().and_then(OfProcess::take);
+fn give(job: Job) -> PyResult<OfProcess<Worker>> {
+    let idle = mem::take(&mut *idle()).and_then(OfProcess::take);
     let worker = idle.map_or_else(hire, Ok)?;
-    worker
-        .send(job)
-        .map_err(|_| PyRuntimeError::new_err("the thread for calls is gone: please report this as a bug"))?;
+    let gone = |_| PyRuntimeError::new_err("the thread for calls is gone: please report this as a bug");
+    worker.jobs.send(job).map_err(gone)?;
     Ok(OfProcess::new(worker))
 }
 
-fn hire() -> PyResult<SyncSender<Job>> {
-    let (jobs, queue): (_, Receiver<Job>) = sync_channel(1);
-    thread::Builder::new()
+/// Keeps a worker whose job is done for the next call.
+fn keep(worker: OfProcess<Worker>) {
+    let before = mem::replace(&mut *idle(), Some(worker));
+    drop(before);
+}
+
+fn hire() -> PyResult<Worker> {
+    let (jobs, queue): (_, Receiver<Job>) = channel();
+    let thread = Builder::new()
         .name("kpn-things".into())
         .spawn(move || queue.into_iter().for_each(|job| job()))
         .map_err(|error| PyRuntimeError::new_err(format!("no thread for the call: {error}")))?;
-    Ok(jobs)
+    Ok(Worker { jobs, thread })
 }
 
-/// The worker that waits for the next call.
-fn idle() -> MutexGuard<'static, Option<Worker>> {
-    static IDLE: Mutex<Option<Worker>> = Mutex::new(None);
+/// The worker that waits for the next call. Only attached threads lock it, and only for an instant.
+fn idle() -> MutexGuard<'static, Option<OfProcess<Worker>>> {
+    static IDLE: Mutex<Option<OfProcess<Worker>>> = Mutex::new(None);
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

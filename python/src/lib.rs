@@ -1,28 +1,53 @@
 //! The native part of the Python package `kpn_things`.
 //!
-//! What Python users call is written in Python, in `kpn_things/`; here are the models, the calls and the simulator
-//! behind it. `kpn_things/_native.pyi` is the list of everything that is here.
+//! The classes that users call are written in Python, in `kpn_things/`. The models, the calls and the simulator behind them
+//! are here. `kpn_things/_native.pyi` lists everything that Python can reach.
+//!
+//! # Rules
+//!
+//! They keep the process free of deadlocks, with threads, forks and exits at any moment.
+//!
+//! 1. **No lock of ours is held while Python code can run.** Python code can be anywhere: an audit hook, a handler of logs,
+//!    a `__del__`. It can wait for a thread that waits for the lock. `py.detach` counts as Python code, because other
+//!    threads run meanwhile.
+//! 2. **Static locks, and locks in a `#[pyclass]`, are taken by attached threads only, for an instant.** A fork happens on
+//!    an attached thread, so a forked child never finds them locked.
+//! 3. **Only threads of Python's and the messenger attach.** The messenger is a thread of ours that attaches once, for life
+//!    (`bridge.rs`). Attaching takes locks of the interpreter, and a fork in that instant would leave them locked.
+//! 4. **Python objects are dropped on attached threads only.** Elsewhere pyo3 puts them into a pool behind a lock. Work on
+//!    other threads holds them in a `Parcel`, and the messenger drops them.
+//! 5. **What belongs to threads of this process is an `OfProcess`.** A forked child neither uses nor drops it.
+//! 6. **Code that may be written in Python is called through `callback.rs`,** because the interpreter can end such a thread
+//!    in the middle of it.
+//!
+//! `python/tests/behaviour/test_deadlocks.py` breaks if a rule is broken.
 
 mod arguments;
 mod async_client;
 mod bridge;
+mod call;
 mod callback;
+mod caller;
 mod client;
 mod clock;
 mod config;
 mod connection;
 mod device;
 mod error;
+mod event;
 mod fleet;
+mod following;
 mod interrupt;
 mod json;
 mod listing;
-mod log;
+mod options;
 mod page;
 mod process;
+mod query;
 mod receipt;
 mod report;
 mod response;
+mod retry;
 mod simulator;
 
 use std::ffi::OsString;
@@ -37,6 +62,8 @@ mod _native {
     #[pymodule_export]
     use super::async_client::{AsyncCaller, AsyncFeed};
     #[pymodule_export]
+    use super::call::Call;
+    #[pymodule_export]
     use super::cli;
     #[pymodule_export]
     use super::client::{Caller, Feed};
@@ -49,13 +76,21 @@ mod _native {
     #[pymodule_export]
     use super::fleet::Fleet;
     #[pymodule_export]
+    use super::interrupt::before_fork;
+    #[pymodule_export]
+    use super::options::{Masked, mask};
+    #[pymodule_export]
     use super::page::Page;
+    #[pymodule_export]
+    use super::query::Query;
     #[pymodule_export]
     use super::receipt::Receipt;
     #[pymodule_export]
     use super::report::{ListingReport, Proof};
     #[pymodule_export]
     use super::response::Response;
+    #[pymodule_export]
+    use super::retry::RetryPolicy;
     #[pymodule_export]
     use super::simulator::Simulator;
 

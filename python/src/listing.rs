@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use things_core::{DeviceFeed, Fleet as CoreFleet, Pages, Verified};
 
 use crate::device::Device;
+use crate::event;
 use crate::fleet::Fleet;
-use crate::log;
 use crate::page::Page;
 use crate::report::{ListingReport, Proof};
 
@@ -73,6 +73,6 @@ impl News {
 
     /// Logs what the user should know.
     pub(crate) fn log(&self, py: Python<'_>) -> PyResult<()> {
-        self.warning.as_ref().map_or(Ok(()), |warning| log::warn(py, warning))
+        self.warning.as_ref().map_or(Ok(()), |warning| event::warn(py, warning, None, None))
     }
 }

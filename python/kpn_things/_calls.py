@@ -1,0 +1,67 @@
+"""The calls of both clients, made of the arguments of their methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._arguments import body, number, pairs, payload_bytes, text, to_json, whole
+from ._native import Call, Page, Query, Receipt, Response
+from ._options import Pairs, Payload, Records
+
+
+def devices(
+    search: str | None,
+    sort_by: str | None,
+    descending: bool | None,
+    page_size: int | None,
+    window: int,
+    timeout: float | None,
+    deadline: float | None,
+    strict: bool,
+) -> Query[Page]:
+    """A listing of devices."""
+    return Query.pages(
+        optional_text("search", search),
+        optional_text("sort_by", sort_by),
+        None if descending is None else bool(descending),
+        whole("page_size", page_size),
+        whole("window", window),
+        seconds("timeout", timeout),
+        seconds("deadline", deadline),
+        bool(strict),
+    )
+
+
+def downlink(dev_eui: str, payload: Payload, port: int, external_reference: str | None) -> Call[Receipt]:
+    """A downlink of bytes."""
+    reference = optional_text("external_reference", external_reference)
+    return Call.downlink(text("dev_eui", dev_eui), payload_bytes(payload), whole("port", port), reference)
+
+
+def senml(records: Records, device: str | None, port: int | None, external_reference: str | None) -> Call[Receipt]:
+    """A downlink of SenML records."""
+    reference = optional_text("external_reference", external_reference)
+    return Call.senml(to_json(records), optional_text("device", device), whole("port", port), reference)
+
+
+def context_switch(customer_id: str) -> Call[Any]:
+    """The switch to a sub-customer."""
+    return Call.switch(text("customer_id", customer_id))
+
+
+def request(
+    method: str, path: str, params: Pairs | None, headers: Pairs | None, json: Any, content: Payload | None
+) -> Call[Response]:
+    """Any other call."""
+    data, fields = body(json, content, headers)
+    return Call.request(text("method", method), text("path", path), pairs("params", params), fields, data)
+
+
+def seconds(name: str, value: float | None) -> float | None:
+    """A number of seconds, if it is given."""
+    return None if value is None else number(name, value)
+
+
+def optional_text(name: str, value: str | None) -> str | None:
+    """A text, if it is given."""
+    return None if value is None else text(name, value)

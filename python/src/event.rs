@@ -1,0 +1,89 @@
+//! Events of calls, for Python's `logging.getLogger("kpn_things")` and for `on_event`.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+
+use crate::callback::{call, call_method};
+use crate::options::Hook;
+
+const INFO: u8 = 20;
+
+/// One thing that happened in a call. `kpn_things._events.Event` documents the fields.
+pub(crate) struct Event {
+    pub(crate) kind: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) stage: &'static str,
+    pub(crate) method: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) error: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) outcome: Option<&'static str>,
+    pub(crate) external_reference: Option<String>,
+}
+
+/// Takes the events of one call from whichever thread makes it.
+pub(crate) type Sink = Box<dyn Fn(Event) + Send + Sync>;
+
+/// Logs events, and passes them to the user's function.
+#[derive(Clone)]
+pub(crate) struct Reporter(Option<Hook>);
+
+impl Reporter {
+    /// A reporter, if anybody wants to know of events.
+    pub(crate) fn new(py: Python<'_>, hook: Option<&Hook>) -> PyResult<Option<Self>> {
+        let wanted = hook.is_some() || call_method(logger(py)?, "isEnabledFor", (INFO,))?.is_truthy()?;
+        Ok(wanted.then(|| Self(hook.cloned())))
+    }
+
+    /// Reports an event. An exception of a handler or of the user's function is printed, because the call goes on.
+    pub(crate) fn report(&self, py: Python<'_>, event: Event) {
+        if let Err(error) = self.try_report(py, event) {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    fn try_report(&self, py: Python<'_>, event: Event) -> PyResult<()> {
+        static REPORT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let report = REPORT.import(py, "kpn_things._events", "report")?;
+        let fields = PyTuple::new(
+            py,
+            [
+                event.kind.into_pyobject(py)?.into_any(),
+                event.operation.into_pyobject(py)?.into_any(),
+                event.stage.into_pyobject(py)?.into_any(),
+                event.method.into_pyobject(py)?.into_any(),
+                event.url.into_pyobject(py)?.into_any(),
+                event.status.into_pyobject(py)?.into_any(),
+                event.error.into_pyobject(py)?.into_any(),
+                event.attempt.into_pyobject(py)?.into_any(),
+                event.elapsed.as_secs_f64().into_pyobject(py)?.into_any(),
+                event.wait.map(|wait| wait.as_secs_f64()).into_pyobject(py)?.into_any(),
+                event.outcome.into_pyobject(py)?.into_any(),
+                event.external_reference.into_pyobject(py)?.into_any(),
+            ],
+        )?;
+        call(report, (self.0.as_ref().map(|hook| hook.get(py).clone()), fields)).map(drop)
+    }
+}
+
+/// Logs a warning.
+pub(crate) fn warn(
+    py: Python<'_>,
+    text: &str,
+    outcome: Option<&str>,
+    external_reference: Option<&str>,
+) -> PyResult<()> {
+    static WARN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    call(WARN.import(py, "kpn_things._events", "warn")?, (text, outcome, external_reference)).map(drop)
+}
+
+fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    LOGGER.import(py, "kpn_things._events", "logger")
+}

@@ -1,0 +1,195 @@
+//! What is known of a call while other threads make it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use pyo3::prelude::*;
+use things_core::{Exchange, Outcome, Pause, Stage, TransportError, Watch};
+
+use crate::call::{Endpoint, Reply, outcome};
+use crate::error::{raise, snake_case};
+use crate::event::{self, Event, Reporter, Sink};
+
+/// How far a call that must not be made twice has come. The thread that makes the call and the one that stops it agree on
+/// it: a request is sent either before the call was stopped, or not at all.
+#[derive(Clone, Default)]
+pub(crate) struct Fate(Arc<AtomicU8>);
+
+/// Nothing was sent, or the service provably did not act on it.
+const UNSENT: u8 = 0;
+/// The request may have arrived.
+const IN_FLIGHT: u8 = 1;
+/// The service accepted it.
+const ACCEPTED: u8 = 2;
+/// The caller stopped the call before it was sent.
+const STOPPED: u8 = 3;
+/// The caller has the result, or knows that it gets none.
+const TOLD: u8 = 4;
+
+impl Fate {
+    /// Stops the call. Returns `accepted` or `unknown` if that was too late for a call that must not be made twice.
+    pub(crate) fn stop(&self) -> Option<&'static str> {
+        match self.0.swap(STOPPED, Ordering::SeqCst) {
+            IN_FLIGHT => Some("unknown"),
+            ACCEPTED => Some("accepted"),
+            _ => None,
+        }
+    }
+
+    /// Notes that the caller has the result.
+    pub(crate) fn told(&self) {
+        self.0.store(TOLD, Ordering::SeqCst);
+    }
+
+    /// Notes how far the call has come, unless it was stopped.
+    fn reach(&self, state: u8) -> bool {
+        let reached = |before| (before != STOPPED).then_some(state);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, reached).is_ok()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == STOPPED
+    }
+
+    /// Notes the result of the call, before it is on its way to the caller.
+    pub(crate) fn ended(&self, result: &Result<Reply, things_core::Error>) {
+        self.reach(match result {
+            Ok(Reply::Receipt(_)) => ACCEPTED,
+            Err(error) if error.outcome() == Some(Outcome::Unknown) => IN_FLIGHT,
+            _ => UNSENT,
+        });
+    }
+}
+
+/// Follows the requests of a call, or of a listing.
+pub(crate) struct Following {
+    operation: &'static str,
+    fate: Fate,
+    sink: Option<Sink>,
+}
+
+impl Following {
+    pub(crate) fn new(operation: &'static str, fate: Fate, sink: Option<Sink>) -> Arc<Self> {
+        Arc::new(Self { operation, fate, sink })
+    }
+
+    fn event(&self, kind: &'static str, stage: Stage, method: &http::Method, url: String) -> Event {
+        Event {
+            kind,
+            operation: self.operation,
+            stage: match stage {
+                Stage::Token => "token",
+                Stage::ContextSwitch => "context_switch",
+                _ => "call",
+            },
+            method: Some(method.as_str().to_owned()),
+            url: Some(url),
+            status: None,
+            error: None,
+            attempt: 0,
+            elapsed: Duration::ZERO,
+            wait: None,
+            outcome: None,
+            external_reference: None,
+        }
+    }
+}
+
+impl Watch for Following {
+    fn is_wanted(&self) -> bool {
+        !self.fate.is_stopped()
+    }
+
+    fn sending(&self, exchange: &Exchange) -> bool {
+        // After an attempt, another request proves that the service did not act on the first one.
+        self.fate.reach(if exchange.acts() { IN_FLIGHT } else { UNSENT })
+    }
+
+    fn replied(&self, exchange: &Exchange, reply: &Result<Response<Bytes>, TransportError>, took: Duration) {
+        if exchange.acts() && reply.as_ref().is_ok_and(|response| response.status().is_success()) {
+            self.fate.reach(ACCEPTED);
+        }
+        if let Some(sink) = &self.sink {
+            sink(Event {
+                status: reply.as_ref().ok().map(|response| response.status().as_u16()),
+                error: reply.as_ref().err().map(|error| snake_case(&format!("{:?}", error.kind()))),
+                attempt: exchange.attempt(),
+                elapsed: took,
+                ..self.event("request", exchange.stage(), exchange.method(), exchange.url())
+            });
+        }
+    }
+
+    fn pausing(&self, pause: &Pause, wait: Duration) {
+        self.fate.reach(UNSENT);
+        if let Some(sink) = &self.sink {
+            sink(Event {
+                attempt: pause.attempts(),
+                wait: Some(wait),
+                ..self.event("retry", pause.stage(), pause.method(), pause.url())
+            });
+        }
+    }
+}
+
+/// Reports the end of a call, and makes its result or its exception of Python.
+pub(crate) fn settle(
+    py: Python<'_>,
+    endpoint: &Endpoint,
+    result: Result<Reply, things_core::Error>,
+    elapsed: Duration,
+    reporter: Option<&Reporter>,
+) -> PyResult<Py<PyAny>> {
+    let outcome = outcome(endpoint, &result);
+    if let Some(reporter) = reporter {
+        let error = result.as_ref().err();
+        reporter.report(
+            py,
+            Event {
+                kind: "call",
+                operation: endpoint.name(),
+                stage: "call",
+                method: error.and_then(|error| Some(error.method()?.as_str().to_owned())),
+                url: error.and_then(|error| Some(error.url()?.to_owned())),
+                status: match &result {
+                    Ok(reply) => reply.status(),
+                    Err(error) => error.status().map(|status| status.as_u16()),
+                },
+                error: error.map(things_core::Error::to_string),
+                attempt: match &result {
+                    Ok(reply) => reply.attempts(),
+                    Err(error) => error.attempts(),
+                },
+                elapsed,
+                wait: None,
+                outcome,
+                external_reference: endpoint.external_reference().map(str::to_owned),
+            },
+        );
+    }
+    if let (Err(error), Some("unknown")) = (&result, outcome) {
+        event::warn(py, &error.to_string(), outcome, error.external_reference())?;
+    }
+    result.map_err(|error| raise(py, &error))?.to_python(py)
+}
+
+/// Warns of a call that its caller stopped too late. Returns the warning.
+pub(crate) fn warn_of_stop(py: Python<'_>, endpoint: &Endpoint, outcome: &str) -> PyResult<String> {
+    let reference = endpoint.external_reference();
+    let named = reference.map(|reference| format!(", reference {reference:?}")).unwrap_or_default();
+    let what = endpoint.describe();
+    let text = match outcome {
+        "accepted" => {
+            format!("{what}{named} was accepted by the service, but its caller had stopped waiting for it")
+        }
+        _ => format!(
+            "{what}{named} may have arrived: its caller stopped it while the request was in flight; \
+             look for it in the portal before you send it again"
+        ),
+    };
+    event::warn(py, &text, Some(outcome), reference)?;
+    Ok(text)
+}
