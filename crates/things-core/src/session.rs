@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::customers::CustomerId;
 use crate::error::Error;
 use crate::moment::Moment;
 use crate::pace::Pace;
 use crate::redaction::Redactors;
-use crate::retry::RetryBudget;
+use crate::retry::{RetryBudget, RetryPolicy};
 use crate::slot::Slot;
 use crate::token;
 
-/// The state behind a client. Clones share it, and so do scopes made by [`for_customer`](Session::for_customer) and
-/// [`with_timeout`](Session::with_timeout).
+/// The state behind a client. Clones share it, and so do scopes made by [`for_customer`](Session::for_customer),
+/// [`with_timeout`](Session::with_timeout) and [`with_retry`](Session::with_retry).
 ///
 /// At most one token request is in flight at a time. Other calls wait for it, or use the old token while it is valid.
 #[derive(Clone)]
@@ -27,6 +27,7 @@ pub struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) customer: Option<CustomerId>,
     pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
     pub(crate) deadline: Option<Moment>,
 }
 
@@ -52,7 +53,7 @@ impl Session {
     /// Creates a session. `seed` determines the jitter of pauses and should differ from process to process.
     pub fn new(config: Config, seed: u64) -> Self {
         let customer = config.customer.clone();
-        let timeout = config.limits.timeout;
+        let Limits { timeout, retry, .. } = config.limits;
         let shared = Shared {
             token_body: token::request_body(&config.credentials),
             redactors: Redactors::new(config.secrets()),
@@ -65,7 +66,7 @@ impl Session {
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
         };
-        Self { shared: Arc::new(shared), customer, timeout, deadline: None }
+        Self { shared: Arc::new(shared), customer, timeout, retry, deadline: None }
     }
 
     /// Returns the same session acting for a sub-customer. The context switch is made before the first call.
@@ -91,6 +92,19 @@ impl Session {
     /// Returns the same session with another time limit for a whole call.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
+    }
+
+    /// Returns the same session with another retry policy for its calls. Requests for the access token and context
+    /// switches keep the policy of the configuration, because all scopes of the session share them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](crate::ErrorKind::Config) if the policy allows no attempt.
+    pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
+        match policy.problem() {
+            Some(problem) => Err(Error::config(problem)),
+            None => Ok(Self { retry: policy, ..self.clone() }),
+        }
     }
 
     /// Returns the same session with one deadline for all its calls together, such as the pages of a listing.
@@ -180,6 +194,14 @@ mod tests {
         assert_eq!(scope.for_customer(customer.clone()).unwrap().customer(), Some(&customer));
         assert_eq!(scope.for_customer(String::from("a/b")).unwrap_err().kind(), crate::ErrorKind::Input);
         assert_eq!(scope.without_customer().customer(), None);
+    }
+
+    #[test]
+    fn a_policy_that_allows_no_attempt_is_refused() {
+        let never = RetryPolicy { max_attempts: 0, ..Default::default() };
+        let error = session().with_retry(never).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Config);
+        assert_eq!(error.message(), "the number of attempts is 0: nothing could be sent");
     }
 
     #[test]

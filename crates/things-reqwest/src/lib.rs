@@ -159,6 +159,16 @@ impl Client {
         Self { session: self.session.with_timeout(timeout), ..self.clone() }
     }
 
+    /// Returns the same client with another retry policy for its calls. Requests for the access token and context
+    /// switches keep the policy of this client's configuration.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Config`](ErrorKind::Config) if the policy allows no attempt.
+    pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
+        Ok(Self { session: self.session.with_retry(policy)?, ..self.clone() })
+    }
+
     /// Makes an authenticated call to any method and path.
     ///
     /// # Errors

@@ -59,6 +59,21 @@ fn generated_references_have_the_time_of_the_clock_and_differ() {
     }
 }
 
+#[test]
+fn a_client_can_have_another_retry_policy() {
+    let thrice = RetryPolicy { max_attempts: 3, base_delay: Duration::ZERO, ..Default::default() };
+    for client in Client::both(&settings("http://127.0.0.1:1").build().unwrap()) {
+        let attempts = |client: &Client| client.call(&downlink()).unwrap_err().attempts();
+        let patient = match &client {
+            Client::Ureq(client) => Client::Ureq(client.with_retry(thrice).unwrap()),
+            Client::Reqwest(client, runtime) => {
+                Client::Reqwest(client.with_retry(thrice).unwrap(), Arc::clone(runtime))
+            }
+        };
+        assert_eq!((attempts(&patient), attempts(&client)), (3, 1), "{client:?}");
+    }
+}
+
 /// Sends a downlink with both transports, which both have to fail with this kind and this outcome.
 pub(crate) fn fails(case: &str, config: &Config, kind: ErrorKind, outcome: Outcome) {
     thread::scope(|scope| {

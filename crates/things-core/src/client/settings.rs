@@ -212,8 +212,8 @@ impl Settings {
         if limits.max_pages == 0 {
             problems.add("the number of pages is bounded by 0: nothing could be listed");
         }
-        if limits.retry.max_attempts == 0 {
-            problems.add("the number of attempts is 0: nothing could be sent");
+        if let Some(problem) = limits.retry.problem() {
+            problems.add(problem);
         }
         problems.end()?;
         let tenant_id = Some(tenant_id).filter(|id| !id.is_empty());

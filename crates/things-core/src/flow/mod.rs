@@ -453,6 +453,45 @@ mod tests {
         Session::new(config.retry(once).timeout(Duration::from_secs(1)).build().unwrap(), 0)
     }
 
+    #[test]
+    fn a_scope_has_its_own_retry_policy_for_its_calls_but_not_for_the_token() {
+        let (session, _, now) = session_and_downlink();
+        let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
+        let scope = session.with_retry(once).unwrap().for_customer("c-1").unwrap().without_customer();
+        let fails = |step: Step| {
+            let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
+            exchange.resume(Err(TransportErrorKind::Interrupted.into()), now)
+        };
+        let Step::Sleep(pause) = fails(scope.start(&RawCall::get("/x"), now)) else {
+            panic!("the token is requested again")
+        };
+        let failed = fails(answered(pause.resume(now), TOKEN, now));
+        let Step::Done(Err(error)) = failed else { panic!("the call is made once: {failed:?}") };
+        assert_eq!((error.attempts(), error.gave_up_because()), (1, Some(Stop::AttemptsExhausted)));
+        assert!(matches!(fails(session.start(&RawCall::get("/x"), now)), Step::Sleep(_)));
+    }
+
+    #[test]
+    fn the_longest_wait_of_a_scope_is_that_of_its_own_policy() {
+        let (session, _, now) = session_and_downlink();
+        let hasty = crate::RetryPolicy { max_retry_after: Duration::from_secs(1), ..Default::default() };
+        let hasty = session.with_retry(hasty).unwrap();
+        let read = RawCall::get("/x");
+        let Step::Send(_, exchange) = answered(hasty.start(&read, now), TOKEN, now) else {
+            panic!("a call follows the token")
+        };
+        let mut busy = Response::new(Bytes::new());
+        *busy.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        busy.headers_mut().insert("retry-after", HeaderValue::from_static("5"));
+        let ended = exchange.resume(Ok(busy), now);
+        let Step::Done(Err(error)) = ended else { panic!("5 s are too long: {ended:?}") };
+        assert_eq!(error.gave_up_because(), Some(Stop::RetryAfterTooLong));
+        let held_back = hasty.start(&read, now);
+        let Step::Done(Err(error)) = held_back else { panic!("5 s are too long: {held_back:?}") };
+        assert_eq!((error.attempts(), error.gave_up_because()), (0, Some(Stop::RetryAfterTooLong)));
+        assert!(matches!(session.start(&read, now), Step::Sleep(_)), "the session waits");
+    }
+
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds), SystemTime::UNIX_EPOCH)
     }

@@ -6,7 +6,7 @@ use super::{Flow, Pause, Step, Turn};
 use crate::error::{Error, ErrorKind};
 use crate::moment::Moment;
 use crate::pace::{self, Pace};
-use crate::retry::{Decision, Failure, Replay, Stop};
+use crate::retry::{Decision, Failure, Replay, RetryPolicy, Stop};
 use crate::slot::{Lease, PAUSE, Ticket};
 use crate::stage::Stage;
 
@@ -20,7 +20,7 @@ impl Flow {
         reason = "the error is the next step, and a step is handed on by value anyway"
     )]
     pub(super) fn take_turn(mut self: Box<Self>, now: Moment) -> Result<Box<Self>, Step> {
-        let longest = self.shared().config.limits.retry.max_retry_after;
+        let longest = self.policy().max_retry_after;
         let mut place = self.place.take();
         let turn = self.pace().take_turn(&mut place, now, self.deadline.min(now + longest));
         self.place = place;
@@ -45,6 +45,15 @@ impl Flow {
 
     pub(super) fn pace(&self) -> &Pace {
         if self.stage == Stage::Token { &self.shared().grip_pace } else { &self.shared().api_pace }
+    }
+
+    /// The retry policy of this stage. Scopes with other policies share the token and the context switches, so these
+    /// have the policy of the configuration.
+    fn policy(&self) -> &RetryPolicy {
+        match self.stage {
+            Stage::Token | Stage::ContextSwitch => &self.shared().config.limits.retry,
+            Stage::Prepare | Stage::Call => &self.session.retry,
+        }
     }
 
     pub(super) fn sleep(mut self: Box<Self>, until: Moment) -> Step {
@@ -77,12 +86,7 @@ impl Flow {
         // Retries that the service requested a wait for go one by one with all other calls of the session. So they
         // cannot become the storm that the budget prevents.
         let is_paced = failure.asked_wait().is_some_and(|wait| !wait.is_zero());
-        match shared.config.limits.retry.decide(
-            replay,
-            self.attempts.of(self.stage),
-            failure,
-            shared.jitter(),
-        ) {
+        match self.policy().decide(replay, self.attempts.of(self.stage), failure, shared.jitter()) {
             Decision::Stop(stop) => Err((stop, Duration::ZERO)),
             Decision::After(wait) if now + wait >= self.deadline => Err((Stop::Deadline, wait)),
             Decision::After(wait) if !is_paced && !shared.budget.withdraw(now) => {

@@ -109,6 +109,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// Returns why no call can be made under this policy.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        (self.max_attempts == 0).then_some("the number of attempts is 0: nothing could be sent")
+    }
+
     /// Decides after attempt number `attempt` (from 1) of a call. `jitter` is from 0 to 1.
     ///
     /// | failure | `Safe`, `Idempotent` | `Never` |
