@@ -140,12 +140,22 @@ fn check_records(body: &[u8]) -> Result<(), Refusal> {
     if records.is_empty() {
         return refuse(400, "the body must hold a SenML record");
     }
+    let mut base_name = "";
     for record in &records {
         if !record.is_object() {
             return refuse(400, "a SenML record must be an object");
         }
-        if record.get("n").and_then(Value::as_str) == Some("payloadHex") {
-            let hex = record.get("vs").and_then(Value::as_str).unwrap_or_default();
+        let text = |field| record.get(field).and_then(Value::as_str);
+        let name = text("n").unwrap_or_default();
+        base_name = text("bn").unwrap_or(base_name);
+        if base_name.is_empty() && !name.starts_with("urn:") {
+            return refuse(
+                400,
+                "a SenML record must name its device in bn, or in that of a record before it",
+            );
+        }
+        if name == "payloadHex" {
+            let hex = text("vs").unwrap_or_default();
             if hex.is_empty()
                 || !hex.len().is_multiple_of(2)
                 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -224,24 +224,34 @@ fn a_bad_downlink_is_400_and_not_kept() {
         "[]",
         "[1]",
         "[{]",
-        r#"[{"n":"payloadHex"}]"#,
-        r#"[{"n":"payloadHex","vs":""}]"#,
-        r#"[{"n":"payloadHex","vs":"010"}]"#,
-        r#"[{"n":"payloadHex","vs":"0g"}]"#,
-        r#"[{"n":"payloadHex","vs":1}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex"}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":""}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":"010"}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":"0g"}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":1}]"#,
+        r#"[{"n":"setpoint","v":21.5}]"#,
+        r#"[{"bn":"","n":"setpoint","v":21.5}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:"},{"bn":"","n":"setpoint","v":21.5}]"#,
+        r#"[{"n":"setpoint","v":21.5},{"bn":"urn:dev:IMEI:1:","n":"mode","vs":"eco"}]"#,
         &deep,
     ] {
         assert_eq!(send(&sim, &bearer, SEND, body).status, 400, "{body:.80}");
     }
     // As deep as JSON is read: this has to fit on the small stack of a connection.
-    let nested = format!(r#"[{{"n":"x","v":{}{}}}]"#, "[".repeat(125), "]".repeat(125));
+    let nested =
+        format!(r#"[{{"bn":"urn:dev:IMEI:1:","n":"x","v":{}{}}}]"#, "[".repeat(125), "]".repeat(125));
     assert_eq!(send(&sim, &bearer, SEND, &nested).status, 201);
     for (name, value) in [("Accept", "application/json"), ("Content-Type", "text/plain")] {
         let mut headers = send_headers(&bearer);
         headers.iter_mut().find(|header| header.0 == name).unwrap().1 = value;
         assert_eq!(call(&sim, "POST", SEND, &headers, DOWNLINK).status, 400, "{name}");
     }
-    assert_eq!(sim.downlinks_received(), 1);
+    let full_names = r#"[{"n":"urn:dev:IMEI:1:setpoint","v":21.5}]"#;
+    let one_base_name = r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":21.5},{"n":"mode","vs":"eco"}]"#;
+    for body in [full_names, one_base_name] {
+        assert_eq!(send(&sim, &bearer, SEND, body).status, 201, "{body}");
+    }
+    assert_eq!(sim.downlinks_received(), 3);
 }
 
 #[test]
