@@ -338,6 +338,15 @@ mod tests {
     }
 
     #[test]
+    fn a_method_is_sent_as_it_is_given() {
+        // Methods are case-sensitive (RFC 9110, section 9.1), so nothing is known of the effect of `get`.
+        let method = Method::from_bytes(b"get").unwrap();
+        let call = RawCall::new(method, "/");
+        assert_eq!(call.encode().unwrap().method.as_str(), "get");
+        assert!(call.at_most_once() && !RawCall::get("/").at_most_once());
+    }
+
+    #[test]
     fn a_get_takes_no_body() {
         assert!(RawCall::get("/").json("{}").encode().is_err());
         assert!(RawCall::new(Method::POST, "/").json("{}").encode().is_ok());
