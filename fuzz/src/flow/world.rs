@@ -171,7 +171,7 @@ impl<'a> World<'a> {
         if let Some(customer) = &customer {
             session = session.for_customer(customer).unwrap();
         }
-        let listing = |window: u8, until: Option<Duration>| Listing {
+        let listing = |window: usize, until: Option<Duration>| Listing {
             session: until.map_or_else(
                 || session.clone(),
                 |until| session.with_deadline(Moment::new(until, SystemTime::UNIX_EPOCH)),
@@ -179,8 +179,8 @@ impl<'a> World<'a> {
             customer: customer.clone(),
             timeout,
             until: until.unwrap_or(Duration::MAX),
-            pages: Pages::new(query(), window.into()),
-            window: usize::from(window).clamp(1, 64),
+            pages: Pages::new(query(), window),
+            window,
             asked: BTreeSet::new(),
             landed: 0,
             taken: Vec::new(),
@@ -207,7 +207,7 @@ impl<'a> World<'a> {
             What::Listing { window, timeout } => {
                 let until =
                     timeout.map(|timeout| self.now.get().saturating_add(timeout.or(Duration::from_secs(60))));
-                self.listings.borrow_mut().insert(place, listing(window, until));
+                self.listings.borrow_mut().insert(place, listing(usize::from(window).clamp(1, 64), until));
                 self.pump(place);
             }
         }

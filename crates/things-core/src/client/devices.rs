@@ -102,7 +102,8 @@ impl<C: FeedClient> Devices<C> {
         self
     }
 
-    /// Sets the number of pages in flight at a time: 1 to 64, by default 8.
+    /// Sets the number of pages in flight at a time: 1 to 64, by default 8. The listing fails before anything is sent if
+    /// the number is outside this range.
     pub fn window(mut self, pages: usize) -> Self {
         self.window = pages;
         self

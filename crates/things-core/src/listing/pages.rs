@@ -27,6 +27,7 @@ use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Identities, Identity, ListDevices, ListingReport, Page};
 use crate::error::Error;
+use crate::input::InputError;
 use crate::moment::Moment;
 use crate::session::Session;
 
@@ -89,6 +90,8 @@ impl Pages {
 
     /// Creates a listing with up to `window` pages in flight, from 1 to 64, and as many waiting to be taken. A slow
     /// page does not delay the others. The listing starts at the [page](ListDevices::page) of the query.
+    ///
+    /// If the window is out of range, the first item is an error of the kind [`Input`](crate::ErrorKind::Input).
     pub fn new(query: ListDevices, window: usize) -> Self {
         Self {
             defaults: Defaults::new(&query, Arc::default()),
@@ -109,7 +112,7 @@ impl Pages {
             seen: Identities::default(),
             report: ListingReport::default(),
             strict: false,
-            failure: None,
+            failure: check_window(window).err().map(Error::from),
             failed: false,
         }
     }
@@ -371,6 +374,15 @@ impl Session {
     }
 }
 
+/// Checks the number of pages in flight.
+pub(super) fn check_window(pages: usize) -> Result<(), InputError> {
+    if (1..=Pages::MAX_WINDOW).contains(&pages) {
+        return Ok(());
+    }
+    let most = Pages::MAX_WINDOW;
+    Err(InputError::new("window", format!("is {pages}: 1 to {most} pages can be in flight")))
+}
+
 /// Returns a hash that distinguishes a page from others without keeping it.
 fn fingerprint(devices: &[Device]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -514,6 +526,20 @@ mod tests {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Listing);
         error.message().to_owned()
+    }
+
+    #[test]
+    fn a_window_out_of_range_is_refused_before_anything_is_sent() {
+        for (window, why) in [(0, "window is 0: 1 to 64 pages"), (65, "window is 65: 1 to 64 pages")] {
+            let mut pages = pages_of(window);
+            assert!(want(&mut pages).is_none());
+            let error = pages.take().unwrap().unwrap_err();
+            assert!(error.kind() == ErrorKind::Input && error.message().starts_with(why), "{error}");
+            assert!(pages.is_finished() && pages.take().is_none());
+        }
+        for window in [1, 64] {
+            assert!(want(&mut pages_of(window)).is_some());
+        }
     }
 
     #[test]

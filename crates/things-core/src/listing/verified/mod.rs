@@ -52,7 +52,7 @@ use self::outcome::{Outcome, Why};
 use self::response::Ask;
 use super::defaults;
 use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
-use super::pages::Pages;
+use super::pages::{Pages, check_window};
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Gap, Identity, Incomplete, ListDevices, ListingReport, Page, Proof};
 use crate::error::{Error, ErrorKind};
@@ -84,18 +84,18 @@ impl Verified {
     /// Creates a listing with up to `window` pages in flight, from 1 to 64. It requests pages of changing sizes, up to
     /// the page size of the query or 100.
     ///
-    /// The query must not name an order. If it does, the first item is an error of the kind
-    /// [`Input`](ErrorKind::Input).
+    /// The query must not name an order or a first page. If it does, or if the window is out of range, the first item is
+    /// an error of the kind [`Input`](ErrorKind::Input).
     pub fn new(query: ListDevices, window: usize) -> Self {
         Self::begin(query, window, Limits::default().max_pages, Arc::default())
     }
 
     fn begin(query: ListDevices, window: usize, most: u64, refused: Arc<AtomicU8>) -> Self {
+        let failure = refusal(&query, window, &refused);
         let window = window.clamp(1, Pages::MAX_WINDOW);
         let default =
             if defaults::refuses_size(&refused) { chain::LEAST_CAP } else { defaults::PAGE_SIZE.into() };
         let size = query.named_page_size().map_or(default, u64::from);
-        let failure = refusal(&query, &refused);
         let chain = Chain::new(size, window, most);
         Self { query: query.no_cache(), chain, next: None, total: None, failure, finished: false, refused }
     }
@@ -145,7 +145,7 @@ impl Verified {
 }
 
 /// Returns the reason why a listing cannot start.
-fn refusal(query: &ListDevices, refused: &AtomicU8) -> Option<Error> {
+fn refusal(query: &ListDevices, window: usize, refused: &AtomicU8) -> Option<Error> {
     if query.names_order() {
         let why = "cannot be named for a listing that proves it is complete: it orders by uuid";
         return Some(InputError::new("order", why).into());
@@ -154,7 +154,7 @@ fn refusal(query: &ListDevices, refused: &AtomicU8) -> Option<Error> {
         let why = "cannot be set for a listing that proves it is complete: it starts at page 0";
         return Some(InputError::new("first page", why).into());
     }
-    if let Err(input) = query.encode() {
+    if let Err(input) = query.encode().map(drop).and(check_window(window)) {
         return Some(input.into());
     }
     let why = Why::Refused { reason: "it did not take sortBy=uuid before".into() };

@@ -332,13 +332,15 @@ fn what_is_proven_comes_before_the_error_of_a_page() {
 
 #[test]
 fn a_query_that_cannot_be_right_sends_nothing() {
-    for query in [
-        ListDevices::new().sort_by("name"),
-        ListDevices::new().sort_order(crate::devices::SortOrder::Descending),
-        ListDevices::new().page_size(0),
-        ListDevices::new().page(1),
+    for (query, window) in [
+        (ListDevices::new().sort_by("name"), 1),
+        (ListDevices::new().sort_order(crate::devices::SortOrder::Descending), 1),
+        (ListDevices::new().page_size(0), 1),
+        (ListDevices::new().page(1), 1),
+        (ListDevices::new(), 0),
+        (ListDevices::new(), 65),
     ] {
-        let listed = list(Verified::new(query, 1), |_| 0, |_| refusal());
+        let listed = list(Verified::new(query, window), |_| 0, |_| refusal());
         assert!(listed.requests.is_empty());
         assert_eq!(listed.end.unwrap_err().kind(), ErrorKind::Input);
     }
