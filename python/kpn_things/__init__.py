@@ -11,6 +11,8 @@
 your tests in `kpn_things.testing`.
 """
 
+import os
+
 from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
 from ._client import Client, Devices, VerifiedDevices
 from ._events import Event
@@ -92,3 +94,8 @@ __all__ = [
     "VerifiedDevices",
     "__version__",
 ]
+
+if os.environ.get("KPN_THINGS_LOG"):
+    from ._log import log_to_stderr
+
+    log_to_stderr(os.environ["KPN_THINGS_LOG"])

@@ -55,6 +55,7 @@ class AsyncClient(BaseClient):
         sort_by: str | None = None,
         descending: bool | None = None,
         page_size: int | None = None,
+        first_page: int = 0,
         window: int = 8,
         timeout: float | None = None,
         deadline: float | None = None,
@@ -70,13 +71,17 @@ class AsyncClient(BaseClient):
                 differently in each request, and then pages overlap and skip devices.
             descending: Whether in descending order; the service's default is ascending.
             page_size: Devices per page; the default is 100. The service may return smaller pages.
+            first_page: The number of the page to begin with, from 0. It is meaningful only with the page size and the order
+                of an earlier listing. It cannot be combined with `verified`.
             window: Pages in flight at a time, 1 to 64.
             timeout: Seconds for one page, with its token and its retries; the default is the client's.
             deadline: Seconds for all pages together, from the first request. By default there is no such limit.
             strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
                 devices than the service counts. By default this is logged as a warning, and is in the `report`.
         """
-        query = _calls.devices(search, sort_by, descending, page_size, window, timeout, deadline, strict)
+        query = _calls.devices(
+            search, sort_by, descending, page_size, first_page, window, timeout, deadline, strict
+        )
         return AsyncDevices(self._caller, query)
 
     async def send_downlink(

@@ -47,8 +47,8 @@ class BaseClient:
         # First of all: tools that report errors show local variables.
         mask(options)
         given: dict[str, Any] = dict(options)
-        config = given.pop("_config", None)
-        self._open(self._configure(given) if config is None else config)
+        source = given.pop("_source", {})
+        self._open(self._configure(given, source))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[Options]) -> Self:
@@ -68,7 +68,7 @@ class BaseClient:
                 "from_postman_environment for a file"
             )
         environ = Masked(os.environ if environ is None else environ)  # type: ignore[assignment]
-        return cls._made(dict(options), environ=environ)
+        return cls(**options, _source={"environ": environ})  # type: ignore[call-arg]
 
     @classmethod
     def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[Options]) -> Self:
@@ -82,17 +82,11 @@ class BaseClient:
             ConfigError: The file cannot be read, or a setting is missing or wrong. The message names all of them.
         """
         mask(options)
-        return cls._made(dict(options), postman=(os.fspath(path), _read("path", path)))
+        source = {"postman": (os.fspath(path), _read("path", path))}
+        return cls(**options, _source=source)  # type: ignore[call-arg]
 
     @classmethod
-    def _made(cls, options: dict[str, Any], **source: Any) -> Self:
-        """A client made by its constructor, which may be of a subclass and take more than our options."""
-        known = cls._options_type.__annotations__
-        config = cls._configure({name: options[name] for name in known if name in options}, **source)
-        return cls(_config=config, **{name: value for name, value in options.items() if name not in known})
-
-    @classmethod
-    def _configure(cls, options: dict[str, Any], **source: Any) -> Config:
+    def _configure(cls, options: dict[str, Any], source: dict[str, Any]) -> Config:
         mask(options)
         return Config(_checked(cls, options), **source)
 
@@ -254,9 +248,8 @@ def _again(cls: type[BaseClient], settings: dict[str, Any], has_security_context
     secrets = ("KPN_THINGS_KEY_SECRET", "KPN_THINGS_SECURITY_CONTEXT", "KPN_THINGS_POSTMAN_ENVIRONMENT")
     why = None
     try:
-        config = cls._configure(
-            dict(settings), environ=Masked({name: os.environ[name] for name in secrets if name in os.environ})
-        )
+        environ = Masked({name: os.environ[name] for name in secrets if name in os.environ})
+        config = cls._configure(dict(settings), {"environ": environ})
     except ConfigError:
         why = (
             f"a pickled client does not hold the secret of its API key {settings['key_id']}: set KPN_THINGS_KEY_SECRET "

@@ -1,16 +1,8 @@
-"""Events of calls: for `logging.getLogger("kpn_things")`, and for the option `on_event`."""
+"""Events of calls, for the option `on_event` and for logs."""
 
 from __future__ import annotations
 
-import logging
-import os
-import time
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
-
-logger = logging.getLogger("kpn_things")
-# Without a handler, Python would print warnings where logging is not set up.
-logger.addHandler(logging.NullHandler())
+from typing import Literal, NamedTuple
 
 
 class Event(NamedTuple):
@@ -69,42 +61,3 @@ class Event(NamedTuple):
             case _:
                 came = self.error or self.outcome or "done"
                 return f"{self.operation}: {came} ({self.elapsed * 1000:.1f} ms)"
-
-
-def report(on_event: Callable[[Event], object] | None, fields: tuple[Any, ...]) -> None:
-    """Logs an event, and passes it to the user's function."""
-    event = Event._make(fields)
-    level = logging.INFO if event.kind == "retry" else logging.DEBUG
-    if logger.isEnabledFor(level):
-        logger.log(level, "%s", event, extra=_extra(event._asdict()))
-    if on_event is not None:
-        on_event(event)
-
-
-def warn(text: str, outcome: str | None, external_reference: str | None) -> None:
-    """Logs what the user has to know."""
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    extra = _extra({"outcome": outcome, "external_reference": external_reference, "at": at})
-    logger.warning("%s (%s)", text, at, extra=extra)
-
-
-def _extra(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields as attributes of a log record, under names of their own."""
-    return {f"kpn_{name}": value for name, value in fields.items()}
-
-
-def log_to_stderr(level: str) -> None:
-    """Writes log records to stderr, as `KPN_THINGS_LOG` says."""
-    number = logging.getLevelName(level.strip().upper())
-    if not isinstance(number, int):
-        logger.addHandler(logging.StreamHandler())
-        logger.warning("KPN_THINGS_LOG is %r: set it to debug, info, warning or error", level)
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(number)
-
-
-if os.environ.get("KPN_THINGS_LOG"):
-    log_to_stderr(os.environ["KPN_THINGS_LOG"])

@@ -216,6 +216,7 @@ class ListingReport:
         doubles: int = 0,
         total_elements: int | None = None,
         moved_totals: tuple[int, int] | None = None,
+        skipped: int = 0,
     ) -> Self: ...
     @property
     def devices(self) -> int:
@@ -232,6 +233,10 @@ class ListingReport:
     @property
     def moved_totals(self) -> tuple[int, int] | None:
         """The smallest and the largest total of the service, if it returned more than one."""
+
+    @property
+    def skipped(self) -> int:
+        """The number of devices on the pages before the first page of the listing."""
 
     @property
     def missing(self) -> int:
@@ -456,6 +461,7 @@ class Query(Generic[_T_co]):
         sort_by: str | None,
         descending: bool | None,
         page_size: int | None,
+        first_page: int,
         window: int,
         timeout: float | None,
         deadline: float | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, SupportsIndex, TypedDict, TypeVar, Union
 
 from ._events import Event

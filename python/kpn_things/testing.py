@@ -72,19 +72,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import TracebackType
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from ._async_client import AsyncClient
 from ._client import Client
 from ._native import Simulator as _Simulator
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self, Unpack
-
-    from ._options import Options
+from ._options import AsyncOptions, Options
+from ._typing import Self, Unpack
 
 __all__ = ["ReceivedDownlink", "ReceivedRequest", "Simulator"]
 
@@ -226,7 +222,7 @@ class Simulator:
         """
         return Client.from_env(self.environment(), **options)
 
-    def async_client(self, **options: Unpack[Options]) -> AsyncClient:
+    def async_client(self, **options: Unpack[AsyncOptions]) -> AsyncClient:
         """An asyncio client for it.
 
         Args:

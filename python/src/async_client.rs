@@ -79,7 +79,7 @@ impl AsyncCaller {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let client = self.0.client(py, timeout)?;
-        let endpoint = call.get().endpoint();
+        let endpoint = call.get().endpoint(&client);
         let (fate, begun) = (Fate::default(), Instant::now());
         let work = {
             let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());

@@ -11,6 +11,7 @@ use things_core::{
 };
 
 use crate::arguments::refuse;
+use crate::caller::Driver;
 use crate::error::raise;
 use crate::json::body_to_python;
 use crate::receipt::Receipt;
@@ -21,7 +22,6 @@ use crate::response::Response;
 pub(crate) struct Call(Arc<Endpoint>);
 
 /// The endpoint of a call, with its arguments.
-#[derive(Clone)]
 pub(crate) enum Endpoint {
     Downlink(Downlink),
     Switch(ContextSwitch),
@@ -29,7 +29,13 @@ pub(crate) enum Endpoint {
 }
 
 impl Call {
-    pub(crate) fn endpoint(&self) -> Arc<Endpoint> {
+    /// The endpoint. A downlink that has no reference gets one of this client.
+    pub(crate) fn endpoint(&self, client: &impl Driver) -> Arc<Endpoint> {
+        if let Endpoint::Downlink(downlink) = &*self.0
+            && let Cow::Owned(referenced) = client.referenced(downlink)
+        {
+            return Arc::new(Endpoint::Downlink(referenced));
+        }
         Arc::clone(&self.0)
     }
 
@@ -121,7 +127,8 @@ impl Call {
 }
 
 fn referenced(downlink: Downlink, reference: Option<String>) -> Result<Downlink, InputError> {
-    match reference {
+    match reference.as_deref() {
+        Some("") => Ok(downlink.without_reference()),
         Some(reference) => downlink.external_reference(reference),
         None => Ok(downlink),
     }

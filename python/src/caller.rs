@@ -1,10 +1,11 @@
 //! What both callers are made of: a connection, and the scope of their calls.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use things_core::{CustomerId, Error, InputError, RetryPolicy as CorePolicy, Watch};
+use things_core::{CustomerId, Downlink, Error, InputError, RetryPolicy as CorePolicy, Watch};
 
 use crate::arguments::duration;
 use crate::config::Config;
@@ -22,6 +23,7 @@ pub(crate) trait Driver: Clone {
     fn with_timeout(&self, timeout: Duration) -> Self;
     fn with_retry(&self, policy: CorePolicy) -> Self;
     fn with_watch(&self, watch: Arc<dyn Watch>) -> Self;
+    fn referenced<'a>(&self, downlink: &'a Downlink) -> Cow<'a, Downlink>;
 }
 
 /// Implements [`Driver`] by the methods of a client that have the same names.
@@ -45,14 +47,18 @@ macro_rules! driver {
             }
 
             fn with_retry(&self, policy: things_core::RetryPolicy) -> Self {
-                {
-                    let _ = policy;
-                    self.clone()
-                }
+                <$client>::with_retry(self, policy)
             }
 
             fn with_watch(&self, watch: std::sync::Arc<dyn things_core::Watch>) -> Self {
                 <$client>::with_watch(self, watch)
+            }
+
+            fn referenced<'a>(
+                &self,
+                downlink: &'a things_core::Downlink,
+            ) -> std::borrow::Cow<'a, things_core::Downlink> {
+                <$client>::referenced(self, downlink)
             }
         }
     };

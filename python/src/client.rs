@@ -71,7 +71,7 @@ impl Caller {
     fn call(&self, py: Python<'_>, call: &Bound<'_, Call>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         let client = self.0.client(py, timeout)?;
         let reporter = self.0.reporter(py)?;
-        let endpoint = call.get().endpoint();
+        let endpoint = call.get().endpoint(&client);
         let (fate, begun) = (Fate::default(), Instant::now());
         let result = interruptible(py, reporter.as_ref(), {
             let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());

@@ -50,7 +50,7 @@ impl Reporter {
 
     fn try_report(&self, py: Python<'_>, event: Event) -> PyResult<()> {
         static REPORT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let report = REPORT.import(py, "kpn_things._events", "report")?;
+        let report = REPORT.import(py, "kpn_things._log", "report")?;
         let fields = PyTuple::new(
             py,
             [
@@ -80,10 +80,10 @@ pub(crate) fn warn(
     external_reference: Option<&str>,
 ) -> PyResult<()> {
     static WARN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    call(WARN.import(py, "kpn_things._events", "warn")?, (text, outcome, external_reference)).map(drop)
+    call(WARN.import(py, "kpn_things._log", "warn")?, (text, outcome, external_reference)).map(drop)
 }
 
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    LOGGER.import(py, "kpn_things._events", "logger")
+    LOGGER.import(py, "kpn_things._log", "logger")
 }

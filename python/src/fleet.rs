@@ -58,7 +58,7 @@ impl Fleet {
         let devices: Bound<'_, PyTuple> = py.get_type::<PyTuple>().call1((devices,))?.cast_into()?;
         let report = match report {
             Some(report) => report,
-            None => Py::new(py, ListingReport::new(devices.len() as u64, 0, total_elements, None))?,
+            None => Py::new(py, ListingReport::new(devices.len() as u64, 0, total_elements, None, 0))?,
         };
         Ok(Self { devices: devices.unbind(), pages, total_elements, report, proof })
     }

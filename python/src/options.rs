@@ -75,6 +75,7 @@ pub(crate) fn mask(options: &Bound<'_, PyDict>) -> PyResult<()> {
     if !options.contains("key_secret")? {
         options.set_item("key_secret", options.py().None())?;
     }
+    let mut wrong = None;
     for name in SECRETS {
         let Some(value) = options.get_item(name)?.filter(|value| !value.is_none()) else { continue };
         if value.is_instance_of::<Masked>() {
@@ -84,10 +85,10 @@ pub(crate) fn mask(options: &Bound<'_, PyDict>) -> PyResult<()> {
         let kind = value.get_type().name()?;
         options.set_item(name, Masked(value.unbind()))?;
         if !text {
-            return Err(PyTypeError::new_err(format!("{name} is of type {kind}: pass a str")));
+            wrong = Some(PyTypeError::new_err(format!("{name} is of type {kind}: pass a str")));
         }
     }
-    Ok(())
+    wrong.map_or(Ok(()), Err)
 }
 
 /// A value that its `repr` does not show.

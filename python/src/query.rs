@@ -11,6 +11,7 @@ use crate::arguments::{duration, seconds};
 #[pyclass(frozen, generic, module = "kpn_things._native")]
 pub(crate) struct Query {
     list: ListDevices,
+    first_page: u64,
     window: usize,
     timeout: Option<Duration>,
     deadline: Option<Duration>,
@@ -36,6 +37,7 @@ impl Query {
         sort_by: Option<String>,
         descending: Option<bool>,
         page_size: Option<u32>,
+        first_page: u64,
         window: usize,
         #[pyo3(from_py_with = seconds)] timeout: Option<f64>,
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
@@ -56,6 +58,7 @@ impl Query {
         }
         Ok(Self {
             list,
+            first_page,
             window,
             timeout: timeout.map(|seconds| duration("timeout", seconds)).transpose()?,
             deadline: deadline.map(|seconds| duration("deadline", seconds)).transpose()?,
@@ -67,6 +70,7 @@ impl Query {
     fn verified(&self, vouched: bool) -> Self {
         Self {
             list: self.list.clone(),
+            first_page: self.first_page,
             window: self.window,
             timeout: self.timeout,
             deadline: self.deadline,
@@ -90,7 +94,7 @@ impl Query {
 
     /// The listing of this client.
     pub(crate) fn listing<C: FeedClient>(&self, devices: Devices<C>) -> Devices<C> {
-        let mut devices = devices.query(self.list.clone()).window(self.window);
+        let mut devices = devices.query(self.list.clone()).first_page(self.first_page).window(self.window);
         if let Some(timeout) = self.timeout {
             devices = devices.timeout(timeout);
         }

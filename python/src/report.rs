@@ -19,6 +19,7 @@ pub(crate) struct ListingReport {
     doubles: u64,
     total_elements: Option<u64>,
     moved_totals: Option<(u64, u64)>,
+    skipped: u64,
 }
 
 impl ListingReport {
@@ -28,6 +29,7 @@ impl ListingReport {
             doubles: report.doubles,
             total_elements: report.total_elements,
             moved_totals: report.moved_totals,
+            skipped: report.skipped,
         }
     }
 
@@ -37,6 +39,7 @@ impl ListingReport {
         report.doubles = self.doubles;
         report.total_elements = self.total_elements;
         report.moved_totals = self.moved_totals;
+        report.skipped = self.skipped;
         report
     }
 }
@@ -49,14 +52,15 @@ impl ListingReport {
         ("devices", "doubles", "total_elements", "moved_totals");
 
     #[new]
-    #[pyo3(signature = (devices, doubles=0, total_elements=None, moved_totals=None))]
+    #[pyo3(signature = (devices, doubles=0, total_elements=None, moved_totals=None, skipped=0))]
     pub(crate) fn new(
         devices: u64,
         doubles: u64,
         total_elements: Option<u64>,
         moved_totals: Option<(u64, u64)>,
+        skipped: u64,
     ) -> Self {
-        Self { devices, doubles, total_elements, moved_totals }
+        Self { devices, doubles, total_elements, moved_totals, skipped }
     }
 
     /// The number of devices that were listed, each once.
@@ -83,6 +87,12 @@ impl ListingReport {
         self.moved_totals
     }
 
+    /// The number of devices on the pages before the first page of the listing.
+    #[getter]
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
     /// How many fewer devices came than the service counted; 0 if it counted none.
     #[getter]
     fn missing(&self) -> u64 {
@@ -102,6 +112,7 @@ impl ListingReport {
         dict.set_item("doubles", self.doubles)?;
         dict.set_item("total_elements", self.total_elements)?;
         dict.set_item("moved_totals", self.moved_totals)?;
+        dict.set_item("skipped", self.skipped)?;
         dict.set_item("missing", self.missing())?;
         dict.set_item("is_clean", self.is_clean())?;
         Ok(dict)
@@ -114,17 +125,18 @@ impl ListingReport {
     fn __repr__(&self) -> String {
         let moved = self.moved_totals.map(|(least, most)| format!("({least}, {most})"));
         format!(
-            "ListingReport(devices={}, doubles={}, total_elements={}, moved_totals={})",
+            "ListingReport(devices={}, doubles={}, total_elements={}, moved_totals={}, skipped={})",
             self.devices,
             self.doubles,
             shown(self.total_elements),
-            shown(moved)
+            shown(moved),
+            self.skipped
         )
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let this = slf.get();
-        let arguments = (this.devices, this.doubles, this.total_elements, this.moved_totals);
+        let arguments = (this.devices, this.doubles, this.total_elements, this.moved_totals, this.skipped);
         Ok((slf.get_type().into_any(), arguments.into_pyobject(slf.py())?))
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -145,13 +146,17 @@ def test_any_text_is_a_reference_or_refused(client: Client, simulator: Simulator
         receipt = client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference=text)
         assert receipt.external_reference == text
         assert simulator.downlinks[-1].external_reference == text
-    else:
+    elif text:
         assert "reference" in refused(client, simulator, InputError, external_reference=text)
 
 
-def test_no_reference_is_none(client: Client, simulator: Simulator) -> None:
-    client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference=None)
-    assert simulator.downlinks[-1].external_reference is None
+def test_a_downlink_without_a_reference_gets_one_and_with_an_empty_one_has_none(client: Client, simulator: Simulator) -> None:
+    receipts = [client.send_downlink(DEV_EUI, b"\x01", port=1) for _ in range(2)]
+    one, other = (uuid.UUID(receipt.external_reference) for receipt in receipts)
+    assert (one.version, other.version) == (7, 7) and one != other
+    assert simulator.downlinks[-1].external_reference == str(other)
+    receipt = client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference="")
+    assert receipt.external_reference is None and simulator.downlinks[-1].external_reference is None
 
 
 @pytest.mark.parametrize(

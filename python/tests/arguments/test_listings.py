@@ -83,7 +83,7 @@ def test_a_time_that_cannot_be_right_is_refused_by_every_call(timeout: float, cl
         lambda: client.context_switch(simulator.customers[0], timeout=timeout),
         lambda: client.request("GET", "/", timeout=timeout),
     ):
-        with pytest.raises(InputError, match="timeout is .*: give a finite number of seconds above 0"):
+        with pytest.raises(InputError, match="timeout is .*: pass a finite number of seconds above 0"):
             call()
     assert simulator.calls() == before
 

@@ -442,7 +442,7 @@ def test_ctrl_c_ends_asyncio_and_the_call(service: Service) -> None:
 
 def test_without_a_loop_of_asyncio_the_error_says_so(service: Service) -> None:
     call = AsyncClient(**service.settings()).request("GET", "/devices")
-    with pytest.raises(RuntimeError, match="no event loop of asyncio"):
+    with pytest.raises(RuntimeError, match="no asyncio event loop is running"):
         call.send(None)
 
 

@@ -141,7 +141,7 @@ def test_a_listing_begun_before_a_fork_goes_on_in_the_parent_alone(service: Serv
     with Client(**service.settings()) as client:
         pages = client.devices(window=4).pages()
         numbers = [next(pages).number]
-        assert "begun before a fork: list again" in in_child(lambda: next(pages))
+        assert "began before a fork: list again" in in_child(lambda: next(pages))
         assert in_child(lambda: len(client.devices().collect())) == "30"
         numbers += [page.number for page in pages]
     assert numbers == list(range(30))
@@ -159,7 +159,7 @@ def test_a_listing_begun_before_a_fork_goes_on_in_the_parent_alone_with_asyncio(
                 [page async for page in pages]
 
             # Pages that came before the fork are there.
-            assert "begun before a fork: list again" in in_child(lambda: asyncio.run(read_on()))
+            assert "began before a fork: list again" in in_child(lambda: asyncio.run(read_on()))
             assert in_child(lambda: len(asyncio.run(client.devices().collect()))) == "30"
             numbers += [page.number async for page in pages]
             assert numbers == list(range(30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,7 +53,9 @@ def test_a_process_gets_a_client(method: str, client: Client, simulator: Simulat
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_process_without_the_secret_says_what_to_set(method: str, client: Client) -> None:
+def test_the_first_call_of_a_process_without_the_secret_says_what_to_set(
+    method: str, client: Client, simulator: Simulator
+) -> None:
     context: Any = multiprocessing.get_context(method)
     ours, theirs = context.Pipe()
     process = context.Process(target=receive_without_secret, args=(theirs,))
@@ -63,12 +66,14 @@ def test_a_process_without_the_secret_says_what_to_set(method: str, client: Clie
     process.join(PATIENCE)
     assert process.exitcode == 0
     assert type(error) is ConfigError
-    assert f"{client._config.key_id}: set KPN_THINGS_KEY_SECRET in this process" in str(error)
+    assert f"{simulator.environment()['KPN_THINGS_KEY_ID']}: set KPN_THINGS_KEY_SECRET in this process" in str(error)
 
 
 def receive_without_secret(connection: Any) -> None:
     del os.environ["KPN_THINGS_KEY_SECRET"]
+    client = connection.recv()
+    assert repr(client).startswith("Client(base_url=None") and repr(pickle.loads(pickle.dumps(client))) == repr(client)
     try:
-        connection.recv()
+        client.for_customer("c-1").devices().collect()
     except ConfigError as error:
         connection.send(error)

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, TypeAlias
 import pytest
 
 from kpn_things import AsyncClient, Client, DownlinkOutcomeUnknown, KpnThingsError
-from kpn_things._native import Config
 
 Work: TypeAlias = Callable[[Any], Any]
 """Calls a method of either client, such as `lambda client: client.request("GET", "/devices")`."""
@@ -30,8 +29,8 @@ class Caller(ABC):
     kind: ClassVar[type[Client | AsyncClient]]
 
     def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
-        """Of `KPN_THINGS_*` variables; the options are those of `Config`, which has more than a client takes."""
-        self.client: Any = self.kind._of(Config(environment=environment, **options))
+        """Of `KPN_THINGS_*` variables, and of options of the client."""
+        self.client: Any = self.kind.from_env(environment, **options)
 
     @classmethod
     def of(cls, client: Client | AsyncClient) -> Caller:

@@ -38,7 +38,7 @@ def test_proofs_are_equal_if_all_of_them_is() -> None:
 def test_the_repr_makes_the_same_again() -> None:
     for model in (UNCLEAN, ListingReport(3), Proof(7, 1)):
         assert eval(repr(model)) == model
-    assert repr(ListingReport(3)) == "ListingReport(devices=3, doubles=0, total_elements=None, moved_totals=None)"
+    assert repr(ListingReport(3)) == "ListingReport(devices=3, doubles=0, total_elements=None, moved_totals=None, skipped=0)"
     assert repr(Proof(7, 1)) == "Proof(requests=7, repairs=1)"
 
 
@@ -48,6 +48,7 @@ def test_both_are_written_as_a_dict() -> None:
         "doubles": 12,
         "total_elements": 60,
         "moved_totals": (58, 61),
+        "skipped": 0,
         "missing": 12,
         "is_clean": False,
     }

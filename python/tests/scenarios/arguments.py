@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kpn_things._native import Config, TestClock
+from kpn_things import RetryPolicy
+from kpn_things._native import Config, TestClock, mask
 
 from .outcome import SECRET
 from .scenario import Call, Scenario
@@ -18,7 +19,7 @@ def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
     client = scenario.client
     api = CLOSED if "api" in scenario.server.refuse else origin
     grip = CLOSED if "token" in scenario.server.refuse else origin
-    return Config(
+    options = _given(
         tenant_id="rjsfm52t",
         key_id="the-key-id",
         key_secret=SECRET,
@@ -32,9 +33,14 @@ def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
         max_attempts=client.attempts,
         max_body=client.max_body,
         max_pages=client.max_pages,
-        retry=(client.base_delay_ms, client.max_delay_ms, client.max_retry_after_ms),
-        clock=clock,
+        retry=RetryPolicy(
+            base_delay=client.base_delay_ms / 1000,
+            max_delay=client.max_delay_ms / 1000,
+            max_retry_after=client.max_retry_after_ms / 1000,
+        ),
     )
+    mask(options)
+    return Config(options, clock=clock)
 
 
 def listing(call: Call) -> dict[str, Any]:

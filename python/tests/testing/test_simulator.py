@@ -102,7 +102,7 @@ def test_a_downlink_for_a_sub_customer_names_it(simulator: Simulator) -> None:
 def test_what_was_received_is_immutable_and_compares_by_value(simulator: Simulator) -> None:
     with simulator.client() as client:
         for _ in range(2):
-            client.send_downlink(DEV_EUI, b"\x01", port=1)
+            client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference="")
     one, other = simulator.downlinks
     assert one == other
     assert hash(one) == hash(other)

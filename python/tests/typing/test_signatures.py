@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pydoc
 import re
+import typing
 from typing import Any
 
 import pytest
@@ -16,11 +17,16 @@ from kpn_things import (
     AsyncListing,
     AsyncVerifiedDevices,
     Client,
+    Device,
     Devices,
+    Event,
+    Fleet,
     Listing,
+    Receipt,
+    Response,
     VerifiedDevices,
 )
-from kpn_things._options import Options
+from kpn_things._options import AsyncOptions, Options
 from kpn_things.testing import Simulator
 
 ASYNC_NAMES = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
@@ -31,6 +37,8 @@ ASYNC_TYPES = {
     "Listing[Page]": "AsyncListing[Page]",
     "Listing[tuple[Device, ...]]": "AsyncListing[tuple[Device, ...]]",
 }
+
+TYPED = (Options, AsyncOptions, Event)
 
 PAIRS = pytest.mark.parametrize(
     ("sync", "asynchronous"),
@@ -81,22 +89,34 @@ def test_methods_that_ask_the_service_are_coroutines_of_the_one_and_not_of_the_o
     assert asking <= set(methods(Client))
 
 
-def test_both_are_made_of_the_same_options() -> None:
-    one, other = inspect.signature(Client), inspect.signature(AsyncClient)
-    assert one == other
-    assert {parameter.kind for parameter in one.parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert {parameter.default for parameter in one.parameters.values()} == {None}
+def test_the_async_client_has_the_options_of_the_other_and_two_more() -> None:
+    one, other = (dict(inspect.signature(cls).parameters) for cls in (Client, AsyncClient))
+    assert {parameter.kind for parameter in other.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {parameter.default for parameter in other.values()} == {None}
+    assert set(other) - set(one) == {"max_connections", "pool_timeout"}
+    assert {name: other[name] for name in one} == one
 
 
-def test_options_for_type_checkers_are_those_of_the_constructor() -> None:
-    constructor = {name: parameter.annotation for name, parameter in inspect.signature(Client).parameters.items()}
-    assert {name: option.__forward_arg__ for name, option in Options.__annotations__.items()} == constructor
-    assert Options.__total__ is False
+@pytest.mark.parametrize(("cls", "options"), [(Client, Options), (AsyncClient, AsyncOptions)])
+def test_the_signature_of_a_client_is_that_of_its_options(cls: type, options: Any) -> None:
+    constructor = {name: parameter.annotation for name, parameter in inspect.signature(cls).parameters.items()}
+    assert {name: option.__forward_arg__ for name, option in options.__annotations__.items()} == constructor
+    assert options.__total__ is False
 
 
-@pytest.mark.parametrize("cls", [Client, AsyncClient, Simulator])
-def test_every_option_is_documented_in_its_order(cls: type) -> None:
-    assert documented(cls.__doc__) == list(inspect.signature(cls).parameters)
+def test_every_option_is_documented_in_its_order() -> None:
+    names = [re.findall(r"^(\w+): \S", inspect.getdoc(cls) or "", re.MULTILINE) for cls in (Options, AsyncOptions)]
+    assert names[0] == list(Options.__annotations__)
+    assert [*names[0], *names[1]] == list(AsyncOptions.__annotations__)
+    assert documented(Simulator.__doc__) == list(inspect.signature(Simulator).parameters)
+
+
+@pytest.mark.parametrize("cls", [Client, AsyncClient, Simulator, Listing, Fleet, Device, Receipt, Response])
+def test_type_hints_of_every_public_function_can_be_resolved(cls: type) -> None:
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        if not name.startswith("_") or name in ("__init__", "__enter__", "__aenter__"):
+            assert "return" in typing.get_type_hints(method), name
+            assert inspect.signature(method, eval_str=True), name
 
 
 @pytest.mark.parametrize("cls", [Client, AsyncClient, Simulator])
@@ -130,7 +150,8 @@ def test_everything_public_is_documented_and_known_by_its_public_name(name: str)
     thing = getattr(kpn_things, name)
     if name != "__version__":
         assert thing.__doc__
-        assert thing.__module__ in ("kpn_things", "kpn_things.errors")
+        # These need the names of their own module, for their type hints.
+        assert thing.__module__ in ("kpn_things", "kpn_things.errors") or thing in TYPED
         assert thing.__qualname__ == name
 
 

@@ -19,7 +19,7 @@ pub struct ListingReport {
     /// The smallest and the largest total, if the service reported different ones.
     pub moved_totals: Option<(u64, u64)>,
     /// The number of devices on the pages before the first page of the listing.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
 }
 
 impl ListingReport {
