@@ -92,7 +92,7 @@ impl Downlink {
         Ok(self)
     }
 
-    /// Sends this downlink without a reference, and without a generated one.
+    /// Removes the reference. No reference is generated when the downlink is sent.
     #[must_use]
     pub fn without_reference(mut self) -> Self {
         self.reference = Reference::Unwanted;

@@ -454,21 +454,25 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_has_its_own_retry_policy_for_its_calls_but_not_for_the_token() {
+    fn a_scope_has_its_own_retry_policy_for_its_calls_but_not_for_what_scopes_share() {
         let (session, _, now) = session_and_downlink();
         let once = crate::RetryPolicy { max_attempts: 1, ..Default::default() };
-        let scope = session.with_retry(once).unwrap().for_customer("c-1").unwrap().without_customer();
+        let scope = session.with_retry(once).unwrap().for_customer("c-1").unwrap();
         let fails = |step: Step| {
             let Step::Send(_, exchange) = step else { panic!("nothing is sent: {step:?}") };
             exchange.resume(Err(TransportErrorKind::Interrupted.into()), now)
         };
-        let Step::Sleep(pause) = fails(scope.start(&RawCall::get("/x"), now)) else {
-            panic!("the token is requested again")
+        let again = |step: Step| {
+            let Step::Sleep(pause) = step else { panic!("there is no retry: {step:?}") };
+            pause.resume(now)
         };
-        let failed = fails(answered(pause.resume(now), TOKEN, now));
+        let token = again(fails(scope.start(&RawCall::get("/x"), now)));
+        let switch = again(fails(answered(token, TOKEN, now)));
+        let failed = fails(answered(switch, b"", now));
         let Step::Done(Err(error)) = failed else { panic!("the call is made once: {failed:?}") };
-        assert_eq!((error.attempts(), error.gave_up_because()), (1, Some(Stop::AttemptsExhausted)));
-        assert!(matches!(fails(session.start(&RawCall::get("/x"), now)), Step::Sleep(_)));
+        assert_eq!((error.stage(), error.attempts()), (Stage::Call, 1));
+        assert_eq!(error.gave_up_because(), Some(Stop::AttemptsExhausted));
+        assert!(matches!(again(fails(session.start(&RawCall::get("/x"), now))), Step::Send(..)));
     }
 
     #[test]
