@@ -67,6 +67,7 @@ __all__ = [
     "Device",
     "Devices",
     "DownlinkOutcomeUnknown",
+    "Event",
     "Fleet",
     "ForbiddenError",
     "HeadTooLargeError",

@@ -21,7 +21,7 @@ pub(crate) trait Driver: Clone {
     fn for_customer(&self, customer: &CustomerId) -> Result<Self, Error>;
     fn without_customer(&self) -> Self;
     fn with_timeout(&self, timeout: Duration) -> Self;
-    fn with_retry(&self, policy: CorePolicy) -> Self;
+    fn with_retry(&self, policy: CorePolicy) -> Result<Self, Error>;
     fn with_watch(&self, watch: Arc<dyn Watch>) -> Self;
     fn referenced<'a>(&self, downlink: &'a Downlink) -> Cow<'a, Downlink>;
 }
@@ -46,7 +46,7 @@ macro_rules! driver {
                 <$client>::with_timeout(self, timeout)
             }
 
-            fn with_retry(&self, policy: things_core::RetryPolicy) -> Self {
+            fn with_retry(&self, policy: things_core::RetryPolicy) -> Result<Self, things_core::Error> {
                 <$client>::with_retry(self, policy)
             }
 
@@ -120,7 +120,7 @@ impl<C: Driver> Scope<C> {
             client = client.with_timeout(timeout);
         }
         if let Some(policy) = self.retry {
-            client = client.with_retry(policy);
+            client = client.with_retry(policy).map_err(|error| raise(py, &error))?;
         }
         Ok(client)
     }

@@ -31,11 +31,13 @@ HEED_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_ha
 
 
 class Program:
-    """It runs in Python's development mode, where warnings are errors, and must not write to stderr."""
+    """It must not write to stderr. It runs in Python's development mode, where warnings are errors, unless it uses packages
+    that warn."""
 
-    def __init__(self, source: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, source: str, settings: Mapping[str, str] | None = None, *, development: bool = True) -> None:
+        mode = ["-X", "dev", "-W", "error"] if development else []
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-c", HEED_SIGINT + textwrap.dedent(source)],
+            [sys.executable, *mode, "-c", HEED_SIGINT + textwrap.dedent(source)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

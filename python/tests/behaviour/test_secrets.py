@@ -41,7 +41,7 @@ def test_the_secret_reaches_the_identity_service_from_every_source(
         "file": lambda: cls.from_postman_environment(file, **given),
     }[source]()
     answer = client.request("GET", "/devices")
-    if cls is AsyncClient:
+    if issubclass(cls, AsyncClient):
         asyncio.run(_awaited(answer))
     [token] = [request for request in service.requests if request.path.endswith("/token")]
     assert secret.encode() in token.body
@@ -66,16 +66,17 @@ def test_no_frame_of_ours_shows_a_secret_where_a_setting_is_wrong(cls: type[Clie
     for name, value in {**ENVIRONMENT, "KPN_THINGS_BASE_URL": "http://x.example"}.items():
         monkeypatch.setenv(name, value)
     secrets: dict[str, Any] = {"key_secret": "canary-secret", "security_context": "canary", "proxy": "http://u:canary@p"}
+    holder: Any = Holder()
     make: Callable[[], object]
     for make in (
-        partial(cls, **secrets, tenant_id="../x"),
-        partial(cls, **secrets, tenant_id=7),
-        partial(cls, **secrets, tenent_id="x"),
+        partial(cls, **{**secrets, "tenant_id": "../x"}),
+        partial(cls, **{**secrets, "tenant_id": 7}),
+        partial(cls, **{**secrets, "tenent_id": "x"}),
         partial(cls, **{**secrets, "key_secret": b"canary"}),
-        partial(cls, **secrets, timeout="soon"),
-        partial(cls, **secrets, ca_bundle="absent.pem"),
+        partial(cls, **{**secrets, "timeout": "soon"}),
+        partial(cls, **{**secrets, "ca_bundle": "absent.pem"}),
         partial(cls.from_env, **secrets),
-        partial(cls.from_env, Holder()),
+        partial(cls.from_env, holder),
         partial(cls.from_postman_environment, "absent.json", **secrets),
     ):
         with pytest.raises((ConfigError, TypeError)) as caught:

@@ -1,0 +1,131 @@
+"""A downlink that is cancelled or interrupted once its request is in flight is reported: it may have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from kpn_things import AsyncClient, Client
+
+from .service import PATIENCE, Service
+
+DEV_EUI = "0059AC0000181EB6"
+WARNING = re.compile(
+    r"the downlink to urn:dev:DEVEUI:0059AC0000181EB6:, port 7, reference \"valve-42\" may have arrived: its caller stopped "
+    r"it while the request was in flight; look for it in the portal before you send it again "
+    r"\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)"
+)
+
+
+def in_flight(service: Service, path: str = "/downlinks") -> Callable[[], bool]:
+    return lambda: service.asked(path) == 1
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno == logging.WARNING and record.name == "kpn_things"]
+
+
+async def cancelled(call: Awaitable[Any], service: Service) -> None:
+    task = asyncio.ensure_future(call)
+    await asyncio.to_thread(service.wait_for, in_flight(service))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def timed_out(call: Awaitable[Any], service: Service) -> None:
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(call, 0.2)
+
+
+@pytest.mark.parametrize("stop", [cancelled, timed_out])
+@pytest.mark.parametrize("senml", [False, True])
+def test_a_cancelled_downlink_that_arrived_is_a_warning(
+    stop: Callable[[Awaitable[Any], Service], Awaitable[None]],
+    senml: bool,
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    service.stalled = lambda request: request.path.endswith("/downlinks")
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            call = (
+                client.send_senml([{"n": "open", "vb": True}], device=DEV_EUI, port=7, external_reference="valve-42")
+                if senml
+                else client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
+            )
+            await stop(call, service)
+
+    asyncio.run(main())
+    [record] = warnings(caplog)
+    assert WARNING.fullmatch(record.getMessage())
+    assert vars(record)["kpn_outcome"] == "unknown"
+    assert vars(record)["kpn_external_reference"] == "valve-42"
+
+
+def test_the_generated_reference_of_a_cancelled_downlink_is_the_one_that_was_sent(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.stalled = lambda request: request.path.endswith("/downlinks")
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            await cancelled(client.send_downlink(DEV_EUI, b"\x01", port=7), service)
+
+    asyncio.run(main())
+    [record] = warnings(caplog)
+    [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
+    assert f"externalReference={vars(record)['kpn_external_reference']}" in request.target
+
+
+@pytest.mark.parametrize("path", ["/token", "/api/devices"])
+def test_what_is_cancelled_before_it_acts_is_no_warning(
+    path: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.stalled = lambda request: request.path.endswith(path)
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            call: Any = client.send_downlink(DEV_EUI, b"\x01", port=7) if path == "/token" else client.devices().collect()
+            task = asyncio.ensure_future(call)
+            await asyncio.to_thread(service.wait_for, in_flight(service, path))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert warnings(caplog) == []
+    assert service.asked("/downlinks") == 0
+
+
+def test_an_interrupted_downlink_is_a_warning_and_a_note_of_the_interrupt(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.stalled = lambda request: request.path.endswith("/downlinks")
+
+    def interrupt() -> None:
+        service.wait_for(in_flight(service))
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with Client(**service.settings()) as client, pytest.raises(KeyboardInterrupt) as caught:
+            client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
+    finally:
+        signal.signal(signal.SIGINT, before)
+        thread.join(PATIENCE)
+    [record] = warnings(caplog)
+    assert WARNING.fullmatch(record.getMessage())
+    if hasattr(caught.value, "add_note"):
+        [note] = caught.value.__notes__
+        assert record.getMessage().startswith(note)
