@@ -16,6 +16,7 @@ import os
 from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
 from ._client import Client, Devices, VerifiedDevices
 from ._events import Event
+from ._headers import Headers
 from ._listing import AsyncListing, Listing
 from ._native import VERSION as __version__
 from ._native import Device, Fleet, ListingReport, Page, Proof, Receipt, Response, RetryPolicy
@@ -71,6 +72,7 @@ __all__ = [
     "Fleet",
     "ForbiddenError",
     "HeadTooLargeError",
+    "Headers",
     "IncompleteError",
     "InputError",
     "KpnThingsError",

@@ -11,6 +11,8 @@ from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, 
 
 from typing_extensions import Self
 
+from ._headers import Headers
+
 __all__ = [
     "AsyncCaller",
     "AsyncFeed",
@@ -275,16 +277,25 @@ class Proof:
 
 @final
 class Receipt:
-    """KPN took the downlink: it is queued, and a class A device gets it after its next uplink."""
+    """The service accepted the downlink: it is queued, and a class A device receives it after its next uplink."""
 
     __match_args__: Final = ("status", "body", "external_reference")
 
     def __new__(
-        cls, status: int, body: Any = None, external_reference: str | None = None, attempts: int = 1
+        cls,
+        status: int,
+        body: Any = None,
+        external_reference: str | None = None,
+        attempts: int = 1,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
     ) -> Self: ...
     @property
     def status(self) -> int:
         """The HTTP status, 2xx."""
+
+    @property
+    def headers(self) -> Headers:
+        """The response's headers. A service desk may need one of them, such as a request id."""
 
     @property
     def body(self) -> Any:
@@ -293,21 +304,21 @@ class Receipt:
 
     @property
     def external_reference(self) -> str | None:
-        """Your own name for the downlink."""
+        """The external reference of the downlink, yours or a generated one. `None` if it was sent without one."""
 
     @property
     def attempts(self) -> int:
         """The number of requests that were sent; more than 1 if the first provably was not processed."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All that is known of it."""
+        """All fields, under the names of the attributes."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Response:
-    """The answer to a call that this library does not model."""
+    """The response to a call that this library does not model."""
 
     __match_args__: Final = ("status", "content")
 
@@ -315,7 +326,7 @@ class Response:
         cls,
         status: int,
         content: bytes,
-        headers: Sequence[tuple[str, str]] | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         attempts: int = 1,
         elapsed: float = 0.0,
     ) -> Self: ...
@@ -324,12 +335,12 @@ class Response:
         """The HTTP status, 2xx."""
 
     @property
-    def headers(self) -> dict[str, str]:
-        """The headers, their names in lower case; values of one name are joined by `, `. A new `dict` each time."""
+    def headers(self) -> Headers:
+        """The headers. Their names can be read in any case."""
 
     @property
     def content(self) -> bytes:
-        """The body as it came."""
+        """The body, unchanged."""
 
     @property
     def text(self) -> str:
@@ -340,14 +351,14 @@ class Response:
 
     @property
     def attempts(self) -> int:
-        """How many requests were sent."""
+        """The number of requests that were sent."""
 
     @property
     def elapsed(self) -> float:
-        """Seconds that the whole call took."""
+        """The time of the whole call, in seconds."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All that is known of it."""
+        """All fields, under the names of the attributes."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...

@@ -32,6 +32,8 @@ the exception; Python 3.10 has no notes, so there the hint ends the text. No exc
 
 from __future__ import annotations
 
+from ._headers import Headers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -85,6 +87,10 @@ class KpnThingsError(Exception):
 
     status: int | None = None
     """The status of the last response, if there was one."""
+
+    headers: Headers = Headers()
+    """The headers of the last response, empty if there was none. A service desk may need one of them, such as a request
+    id."""
 
     body: Any = None
     """The body of the response that refused the request: plain data if it was JSON, else `bytes`, or `None`."""

@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 use things_core::{Error, Outcome};
 
 use crate::callback::call;
+use crate::headers::headers_to_python;
 use crate::json::body_to_python;
 
 /// Converts an error of the core.
@@ -20,6 +21,7 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
     fields.set_item("method", error.method().map(http::Method::as_str))?;
     fields.set_item("url", error.url())?;
     fields.set_item("status", error.status().map(|status| status.as_u16()))?;
+    fields.set_item("headers", headers_to_python(py, error.headers())?)?;
     fields.set_item("body", body_to_python(py, error.body())?)?;
     fields.set_item("retry_after", error.retry_after().map(|wait| wait.as_secs_f64()))?;
     fields.set_item("external_reference", error.external_reference())?;

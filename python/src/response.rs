@@ -1,44 +1,46 @@
-//! The answer to a raw call.
+//! The response to a raw call.
 
+use http::HeaderMap;
 use pyo3::exceptions::PyRecursionError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use things_core::{Answer, DecodeError};
 
 use crate::error::raise;
+use crate::headers::{headers_from_python, headers_to_python, plain};
+use crate::lazy::Lazy;
 
-/// The answer to a call that this library does not model.
+/// The response to a call that this library does not model.
 #[pyclass(frozen, module = "kpn_things", name = "Response")]
 pub(crate) struct Response {
     /// The HTTP status, 2xx.
     #[pyo3(get)]
     status: u16,
-    headers: Vec<(String, String)>,
-    /// The body as it came.
+    headers: Lazy<HeaderMap>,
+    /// The body, unchanged.
     #[pyo3(get)]
     content: Py<PyBytes>,
-    /// How many requests were sent.
+    /// The number of requests that were sent.
     #[pyo3(get)]
     attempts: u32,
-    /// Seconds that the whole call took.
+    /// The time of the whole call, in seconds.
     #[pyo3(get)]
     elapsed: f64,
 }
 
 impl Response {
     pub(crate) fn from_core(py: Python<'_>, answer: &Answer) -> Self {
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Self {
             status: answer.status.as_u16(),
-            headers: answer
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-                .collect(),
+            headers: Lazy::new(answer.headers.clone()),
             content: PyBytes::new(py, &answer.body).unbind(),
             attempts: answer.attempts,
             elapsed: answer.elapsed.as_secs_f64(),
         }
+    }
+
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        self.headers.get(py, headers_to_python)
     }
 }
 
@@ -51,28 +53,22 @@ impl Response {
     #[new]
     #[pyo3(signature = (status, content, headers=None, attempts=1, elapsed=0.0))]
     fn new(
+        py: Python<'_>,
         status: u16,
         content: Py<PyBytes>,
-        headers: Option<Vec<(String, String)>>,
+        headers: Option<&Bound<'_, PyAny>>,
         attempts: u32,
         elapsed: f64,
-    ) -> Self {
-        let headers = headers.unwrap_or_default().into_iter();
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        Self { status, headers, content, attempts, elapsed }
+    ) -> PyResult<Self> {
+        let headers = Lazy::Given(headers_from_python(py, headers)?.unbind());
+        Ok(Self { status, headers, content, attempts, elapsed })
     }
 
-    /// The headers, their names in lower case; values of one name are joined by `, `. A new `dict` each time.
+    /// The headers. Their names can be read in any case.
     #[getter]
-    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (name, value) in &self.headers {
-            match dict.get_item(name)? {
-                Some(before) => dict.set_item(name, format!("{}, {value}", before.extract::<String>()?))?,
-                None => dict.set_item(name, value)?,
-            }
-        }
-        Ok(dict)
+    #[pyo3(name = "headers")]
+    fn py_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.headers(py).cloned()
     }
 
     /// The body as text; bytes that are not UTF-8 are replaced.
@@ -87,18 +83,18 @@ impl Response {
             if error.is_instance_of::<PyRecursionError>(py) {
                 return raise(
                     py,
-                    &DecodeError::too_deep("the answer is nested too deeply to be read").into(),
+                    &DecodeError::too_deep("the response is nested too deeply to be read").into(),
                 );
             }
             error
         })
     }
 
-    /// All that is known of it.
+    /// All fields, under the names of the attributes.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("status", self.status)?;
-        dict.set_item("headers", self.headers(py)?)?;
+        dict.set_item("headers", plain(self.headers(py)?)?)?;
         dict.set_item("content", &self.content)?;
         dict.set_item("attempts", self.attempts)?;
         dict.set_item("elapsed", self.elapsed)?;
@@ -109,11 +105,11 @@ impl Response {
         format!("Response(status={}, content=<{} bytes>)", self.status, self.content.as_bytes(py).len())
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> bool {
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<bool> {
         let other = other.get();
-        self.status == other.status
-            && self.headers == other.headers
+        Ok(self.status == other.status
             && self.content.as_bytes(py) == other.content.as_bytes(py)
+            && self.headers(py)?.eq(other.headers(py)?)?)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -121,8 +117,9 @@ impl Response {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
         let this = slf.get();
-        let arguments = (this.status, &this.content, this.headers.clone(), this.attempts, this.elapsed);
-        Ok((slf.get_type().into_any(), arguments.into_pyobject(slf.py())?))
+        let arguments = (this.status, &this.content, this.headers(py)?, this.attempts, this.elapsed);
+        Ok((slf.get_type().into_any(), arguments.into_pyobject(py)?))
     }
 }

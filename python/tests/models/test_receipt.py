@@ -36,6 +36,7 @@ def test_a_dict_has_all_fields() -> None:
     receipt = Receipt(201, {"state": "Pending"}, "valve-42", 2)
     assert receipt.to_dict() == {
         "status": 201,
+        "headers": {},
         "body": {"state": "Pending"},
         "external_reference": "valve-42",
         "attempts": 2,

@@ -21,13 +21,6 @@ def test_an_answer_comes_with_all_that_http_says() -> None:
     assert response.elapsed > 0
 
 
-def test_headers_are_known_in_lower_case_and_joined_where_there_are_several() -> None:
-    response = Response(200, b"", [("Content-Type", "text/html"), ("Link", "<a>"), ("LINK", "<b>")])
-    assert response.headers == {"content-type": "text/html", "link": "<a>, <b>"}
-    response.headers.clear()
-    assert len(response.headers) == 2
-
-
 def test_json_is_read_exactly_as_python_reads_it() -> None:
     response = Response(200, b'{"b":1267650600228229401496703205376,"a":0.1}')
     assert response.json() == {"b": 2**100, "a": 0.1}

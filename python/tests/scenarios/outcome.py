@@ -65,7 +65,7 @@ def answer(response: Response) -> Outcome:
         body = response.json()
     except ValueError:
         body = response.text or None
-    fields = {"status": response.status, "headers": response.headers, "body": body, "attempts": response.attempts}
+    fields = {"status": response.status, "headers": dict(response.headers), "body": body, "attempts": response.attempts}
     return Outcome({**fields, "body_text": response.text})
 
 

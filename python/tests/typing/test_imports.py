@@ -27,6 +27,7 @@ OURS = {
     "kpn_things._calls",
     "kpn_things._client",
     "kpn_things._events",
+    "kpn_things._headers",
     "kpn_things._listing",
     "kpn_things._native",
     "kpn_things._options",

@@ -22,6 +22,7 @@ from kpn_things import (
     Device,
     Devices,
     Fleet,
+    Headers,
     IncompleteError,
     KpnThingsError,
     Listing,
@@ -142,7 +143,7 @@ def test_models() -> None:
     response = Response(200, b"{}")
     assert_type(response.content, bytes)
     assert_type(response.text, str)
-    assert_type(response.headers, dict[str, str])
+    assert_type(response.headers, Headers)
     assert_type(response.json(), Any)
     assert_type(response.elapsed, float)
 
