@@ -38,7 +38,7 @@ impl Receipt {
     pub(crate) fn from_core(receipt: CoreReceipt) -> Self {
         Self {
             status: receipt.status.as_u16(),
-            headers: Lazy::new(HeaderMap::new()),
+            headers: Lazy::new(receipt.headers),
             body: Lazy::new(receipt.body),
             external_reference: receipt.external_reference,
             attempts: receipt.attempts,

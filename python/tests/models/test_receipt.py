@@ -12,6 +12,7 @@ def test_a_receipt_tells_what_the_service_answered() -> None:
     with Simulator(faults=["downlinks@1=status:503,Retry-After:0"]) as simulator, simulator.client() as client:
         receipt = client.send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="valve-42")
     assert receipt.status == 201
+    assert receipt.headers["Content-Type"].startswith("application/")
     assert receipt.body["externalReference"] == "valve-42"
     assert receipt.external_reference == "valve-42"
     assert receipt.attempts == 2
