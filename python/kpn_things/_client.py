@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -261,4 +261,5 @@ class VerifiedDevices:
         return self._caller.feed(self._query)
 
 
+Mapping.register(Device)
 Sequence.register(Fleet)

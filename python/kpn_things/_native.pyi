@@ -5,7 +5,7 @@ The models are public under `kpn_things`. All else may change with any version.
 
 import sys
 from asyncio import Future
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
@@ -46,21 +46,22 @@ ERROR_KINDS: Final[list[str]]
 VERSION: Final[str]
 
 @final
-class Device:
+class Device(Mapping[str, Any]):
     """A device of your account.
 
-    Immutable. Two devices are equal if all that the service said of them is.
+    Immutable. Two devices are equal if all their fields are. A device is also a read-only mapping of the service's
+    own field names, so that `dict(device)` and `device["deviceSpecificationUUID"]` work. It never equals a `dict`.
     """
 
     __match_args__: Final = ("uuid", "name")
 
     @property
     def uuid(self) -> str:
-        """The service's id of the device; opaque."""
+        """The service's id of the device. It is opaque."""
 
     @property
     def name(self) -> str:
-        """The name; empty if the service has none."""
+        """The name. Empty if the device has none."""
 
     @property
     def description(self) -> str | None:
@@ -73,7 +74,7 @@ class Device:
 
     @property
     def device_specification_uuid(self) -> str | None:
-        """The id of the kind of device (`deviceSpecificationUUID`)."""
+        """The id of the device specification."""
 
     @property
     def barcode(self) -> str | None:
@@ -81,21 +82,41 @@ class Device:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Fields that this library does not know, as plain Python data; a new `dict` each time."""
+        """The fields that this library does not know, as plain Python data, in a new `dict` each time."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields under the service's own names, unknown ones included: a row for pandas or polars."""
+        """All fields under the service's own names, including unknown ones, in a new `dict`."""
 
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The value of a field under the service's own name; `default` if the device has no such field."""
+
+    def keys(self) -> KeysView[str]:
+        """The service's own names of all fields."""
+
+    def values(self) -> ValuesView[Any]:
+        """The values of all fields."""
+
+    def items(self) -> ItemsView[str, Any]:
+        """The names and the values of all fields."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
     @classmethod
     def from_json(cls, data: bytes | bytearray | str) -> Self:
-        """Reads a device as the service writes it: a JSON object, as `bytes` or `str`. Raises `DecodeError` if it is none."""
+        """Reads a device from JSON as the service writes it, as `bytes` or `str`.
+
+        Raises:
+            DecodeError: It is not a device.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Page:
-    """One page of a listing, as the service gave it."""
+    """One page of a listing, as the service returned it."""
 
     __match_args__: Final = ("devices",)
 
@@ -105,19 +126,19 @@ class Page:
 
     @property
     def number(self) -> int | None:
-        """Which page this is, from 0; `None` if the service does not say."""
+        """The number of the page, from 0. `None` if the service does not return it."""
 
     @property
     def size(self) -> int | None:
-        """How many devices a full page holds; it may be fewer than asked for."""
+        """The number of devices on a full page. It may be smaller than requested."""
 
     @property
     def total_pages(self) -> int | None:
-        """How many pages there are."""
+        """The number of pages."""
 
     @property
     def total_elements(self) -> int | None:
-        """How many devices there are on all pages together."""
+        """The number of devices on all pages together."""
 
     @property
     def first(self) -> bool:
@@ -129,14 +150,18 @@ class Page:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Fields that this library does not know; a new `dict` each time."""
+        """The fields that this library does not know, in a new `dict` each time."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields under the service's own names, the devices under `content`."""
+        """All fields under the service's own names, with the devices under `content`."""
 
     @classmethod
     def from_json(cls, data: bytes | bytearray | str) -> Self:
-        """Reads a page as the service writes one: the body of an answer, as `bytes` or `str`. `DecodeError` if it is none."""
+        """Reads a page from JSON as the service writes it, as `bytes` or `str`.
+
+        Raises:
+            DecodeError: It is not a page.
+        """
 
     def __len__(self) -> int: ...
     def __bool__(self) -> Literal[True]: ...
@@ -150,7 +175,7 @@ class Page:
 
 @final
 class Fleet(Sequence[Device]):
-    """All devices of a listing: a sequence of them, and what is known of its completeness. Immutable."""
+    """All devices of a listing: a sequence, with a report on its completeness. Immutable."""
 
     __match_args__: Final = ("devices", "pages", "total_elements", "report", "proof")
 
@@ -168,26 +193,38 @@ class Fleet(Sequence[Device]):
 
     @property
     def pages(self) -> int:
-        """How many pages they came on."""
+        """The number of pages they were on."""
 
     @property
     def total_elements(self) -> int | None:
-        """The number of devices that the service counted; `None` if it counted none. That it is the number of devices here
-        does not prove that the listing is complete."""
+        """The number of devices that the service counted. `None` if it returned none. That it equals the number of
+        devices here does not prove that the listing is complete."""
 
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed about its own completeness."""
+        """The report of the listing on its own completeness."""
 
     @property
     def proof(self) -> Proof | None:
-        """The proof that the listing is complete; `None` for a listing without `verified`."""
+        """The proof that the listing is complete. `None` for a listing without `verified`."""
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One `dict` per device, all with the same keys: the service's field names. A field that a device lacks is
+        `None`.
+
+        These are the rows for `pandas.DataFrame` and `pyarrow.Table.from_pylist`, and for `polars.DataFrame` with
+        `infer_schema_length=None`: by default, polars takes the types from the first 100 rows alone.
+        """
 
     def index(self, device: Any, start: int = 0, stop: int = sys.maxsize, /) -> int:
-        """The first place of a device, `ValueError` if it is not there."""
+        """The first index of a device.
+
+        Raises:
+            ValueError: The device is not in the fleet.
+        """
 
     def count(self, device: Any, /) -> int:
-        """How many times a device is there."""
+        """The number of times that a device is in the fleet."""
 
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
@@ -201,13 +238,13 @@ class Fleet(Sequence[Device]):
 
 @final
 class ListingReport:
-    """What a plain listing noticed about its own completeness. Immutable.
+    """The report of a plain listing on its own completeness. Immutable.
 
-    Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted. If
-    devices are added or removed during the listing, doubles and moved totals are normal. A report without a notice does not
+    Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted.
+    If devices are added or removed during the listing, doubles and moved totals are normal. A clean report does not
     prove that the listing is complete: `verified` does.
 
-    `str()` says what was noticed, in one sentence; it is empty if nothing was.
+    `str()` describes the findings in one sentence. It is empty if the report is clean.
     """
 
     __match_args__: Final = ("devices", "doubles", "total_elements", "moved_totals")
@@ -226,7 +263,7 @@ class ListingReport:
 
     @property
     def doubles(self) -> int:
-        """How often a device came again on a later page. It was not listed again."""
+        """The number of devices that were on a later page once more. They were not listed again."""
 
     @property
     def total_elements(self) -> int | None:
@@ -242,14 +279,14 @@ class ListingReport:
 
     @property
     def missing(self) -> int:
-        """How many fewer devices came than the service counted; 0 if it counted none."""
+        """How many fewer devices were listed than the service counted. 0 if it returned no total."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was noticed."""
+        """Whether there are no findings."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it under the names of the attributes."""
+        """All fields, under the names of the attributes."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -263,14 +300,14 @@ class Proof:
     def __new__(cls, requests: int, repairs: int = 0) -> Self: ...
     @property
     def requests(self) -> int:
-        """How many pages were requested."""
+        """The number of pages that were requested."""
 
     @property
     def repairs(self) -> int:
-        """How many of them were requested because a link was missing, or to find the end."""
+        """The number of those that were requested because a link was missing, or to find the end."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it under the names of the attributes."""
+        """All fields, under the names of the attributes."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...

@@ -1,11 +1,13 @@
-//! A device: a place among those that it came with. Its texts become Python objects when they are read.
+//! A device: its place in the page that it is from. Its texts become Python objects when they are read.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyKeyError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyString, PyTuple, PyType};
 use things_core::Device as CoreDevice;
 
 use crate::error::raise;
@@ -13,8 +15,9 @@ use crate::json;
 
 /// A device of your account.
 ///
-/// Immutable. Two devices are equal if all that the service said of them is.
-#[pyclass(frozen, eq, module = "kpn_things", name = "Device")]
+/// Immutable. Two devices are equal if all their fields are. A device is also a read-only mapping of the service's own field
+/// names, so that `dict(device)` and `device["deviceSpecificationUUID"]` work. It never equals a `dict`.
+#[pyclass(frozen, eq, mapping, module = "kpn_things", name = "Device")]
 pub(crate) struct Device {
     others: Arc<Vec<CoreDevice>>,
     place: u32,
@@ -28,10 +31,44 @@ impl Device {
         PyTuple::new(py, all?)
     }
 
-    fn core(&self) -> PyResult<&CoreDevice> {
-        // A device is only made for a place that there is.
+    /// The value of a field; `None` if the device has no such field.
+    fn field<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match name.cast::<PyString>() {
+            Ok(name) => value(py, self.core()?, &name.to_cow()?),
+            Err(_) => Ok(None),
+        }
+    }
+
+    pub(crate) fn core(&self) -> PyResult<&CoreDevice> {
+        // A device is made only for a place that exists.
         self.others.get(self.place as usize).ok_or_else(|| PyRuntimeError::new_err("no such device"))
     }
+}
+
+/// The fields that every device has, under the service's names.
+const FIELDS: [&str; 6] = ["uuid", "name", "description", "metadata", "deviceSpecificationUUID", "barcode"];
+
+/// Returns the names of all fields, in order.
+pub(crate) fn names(device: &CoreDevice) -> impl Iterator<Item = Cow<'_, str>> {
+    FIELDS.into_iter().map(Cow::Borrowed).chain(device.extra().iter().map(|(name, _)| name))
+}
+
+/// Returns the value of a field, or `None` if the device has no such field.
+fn value<'py>(py: Python<'py>, device: &CoreDevice, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let text = |text: Option<&str>| text.into_bound_py_any(py);
+    match name {
+        "uuid" => text(Some(device.uuid())),
+        "name" => text(Some(device.name())),
+        "description" => text(device.description()),
+        "metadata" => json::to_python(py, device.metadata()),
+        "deviceSpecificationUUID" => text(device.device_specification_uuid()),
+        "barcode" => text(device.barcode()),
+        _ => match device.extra().get(name) {
+            Some(value) => json::to_python(py, value),
+            None => return Ok(None),
+        },
+    }
+    .map(Some)
 }
 
 impl PartialEq for Device {
@@ -46,13 +83,13 @@ impl Device {
     #[pyo3(name = "__match_args__")]
     const MATCH_ARGS: (&'static str, &'static str) = ("uuid", "name");
 
-    /// The service's id of the device; opaque.
+    /// The service's id of the device. It is opaque.
     #[getter]
     fn uuid(&self) -> PyResult<&str> {
         Ok(self.core()?.uuid())
     }
 
-    /// The name; empty if the service has none.
+    /// The name. Empty if the device has none.
     #[getter]
     fn name(&self) -> PyResult<&str> {
         Ok(self.core()?.name())
@@ -70,7 +107,7 @@ impl Device {
         json::to_python(py, self.core()?.metadata())
     }
 
-    /// The id of the kind of device (`deviceSpecificationUUID`).
+    /// The id of the device specification.
     #[getter]
     fn device_specification_uuid(&self) -> PyResult<Option<&str>> {
         Ok(self.core()?.device_specification_uuid())
@@ -82,30 +119,72 @@ impl Device {
         Ok(self.core()?.barcode())
     }
 
-    /// Fields that this library does not know, as plain Python data; a new `dict` each time.
+    /// The fields that this library does not know, as plain Python data, in a new `dict` each time.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         json::extra_to_python(py, self.core()?.extra())
     }
 
-    /// All fields under the service's own names, unknown ones included: a row for pandas or polars.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// All fields under the service's own names, including unknown ones, in a new `dict`.
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let device = self.core()?;
         let dict = PyDict::new(py);
-        dict.set_item("uuid", device.uuid())?;
-        dict.set_item("name", device.name())?;
-        dict.set_item("description", device.description())?;
-        dict.set_item("metadata", json::to_python(py, device.metadata())?)?;
-        dict.set_item("deviceSpecificationUUID", device.device_specification_uuid())?;
-        dict.set_item("barcode", device.barcode())?;
-        device
-            .extra()
-            .iter()
-            .try_for_each(|(name, value)| dict.set_item(name, json::to_python(py, value)?))?;
+        FIELDS.iter().try_for_each(|name| dict.set_item(name, value(py, device, name)?))?;
+        dict.update(json::extra_to_python(py, device.extra())?.as_mapping())?;
         Ok(dict)
     }
 
-    /// Reads a device as the service writes it: a JSON object, as `bytes` or `str`. Raises `DecodeError` if it is none.
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.field(py, name)?.ok_or_else(|| PyKeyError::new_err((name.clone().unbind(),)))
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let device = self.core()?;
+        let Ok(name) = name.cast::<PyString>() else { return Ok(false) };
+        let name = name.to_cow()?;
+        Ok(names(device).any(|known| known == name))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.keys(py)?.len()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.keys(py)?.try_iter()
+    }
+
+    /// The value of a field under the service's own name; `default` if the device has no such field.
+    #[pyo3(signature = (name, default=None, /))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.field(py, name)?.or(default))
+    }
+
+    /// The service's own names of all fields.
+    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let names_only = PyDict::new(py);
+        names(self.core()?).try_for_each(|name| names_only.set_item(name, py.None()))?;
+        names_only.call_method0("keys")
+    }
+
+    /// The values of all fields.
+    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.to_dict(py)?.call_method0("values")
+    }
+
+    /// The names and the values of all fields.
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.to_dict(py)?.call_method0("items")
+    }
+
+    /// Reads a device from JSON as the service writes it, as `bytes` or `str`.
+    ///
+    /// Raises:
+    ///     DecodeError: It is not a device.
     #[classmethod]
     fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
         let device = CoreDevice::from_json(&json::source(data)?).map_err(|error| raise(py, &error.into()))?;
@@ -129,7 +208,7 @@ impl Device {
     }
 }
 
-/// A text as Python writes it in a `repr`: of its characters, 80 at most.
+/// Returns a text as Python shows it in a `repr`, at most 80 characters of it.
 pub(crate) fn shown(py: Python<'_>, text: &str) -> PyResult<String> {
     let short: String = match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -3,33 +3,34 @@
 use std::fmt::Display;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
+use crate::device::{Device, names};
 use crate::report::{ListingReport, Proof};
 
-/// All devices of a listing: a sequence of them, and what is known of its completeness. Immutable.
+/// All devices of a listing: a sequence, with a report on its completeness. Immutable.
 #[pyclass(frozen, sequence, module = "kpn_things", name = "Fleet")]
 pub(crate) struct Fleet {
     /// The devices, in order.
     #[pyo3(get)]
     devices: Py<PyTuple>,
-    /// How many pages they came on.
+    /// The number of pages they were on.
     #[pyo3(get)]
     pages: u64,
-    /// The number of devices that the service counted; `None` if it counted none. That it is the number of devices here does not
-    /// prove that the listing is complete.
+    /// The number of devices that the service counted. `None` if it returned none. That it equals the number of devices here
+    /// does not prove that the listing is complete.
     #[pyo3(get)]
     total_elements: Option<u64>,
-    /// What the listing noticed about its own completeness.
+    /// The report of the listing on its own completeness.
     #[pyo3(get)]
     report: Py<ListingReport>,
-    /// The proof that the listing is complete; `None` for a listing without `verified`.
+    /// The proof that the listing is complete. `None` for a listing without `verified`.
     #[pyo3(get)]
     proof: Option<Py<Proof>>,
 }
 
 impl Fleet {
-    /// The fleet of these devices. `known` holds the rest.
+    /// Creates a fleet of these devices. `known` holds the rest.
     pub(crate) fn from_core(devices: &Bound<'_, PyAny>, known: &things_core::Fleet) -> PyResult<Self> {
         let py = devices.py();
         let report = Py::new(py, ListingReport::from_core(&known.report))?;
@@ -79,13 +80,34 @@ impl Fleet {
         self.devices.bind(py).as_any().get_item(place)
     }
 
-    /// The first place of a device, `ValueError` if it is not there.
+    /// One `dict` per device, all with the same keys: the service's field names. A field that a device lacks is `None`.
+    ///
+    /// These are the rows for `pandas.DataFrame` and `pyarrow.Table.from_pylist`, and for `polars.DataFrame` with
+    /// `infer_schema_length=None`: by default, polars takes the types from the first 100 rows alone.
+    fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let devices: Vec<Bound<'py, Device>> = self.devices.bind(py).extract()?;
+        let blank = PyDict::new(py);
+        for device in &devices {
+            names(device.get().core()?).try_for_each(|name| blank.set_item(name, py.None()))?;
+        }
+        let row = |device: &Bound<'py, Device>| {
+            let row = blank.copy()?;
+            row.update(device.get().to_dict(py)?.as_mapping())?;
+            Ok(row)
+        };
+        devices.iter().map(row).collect()
+    }
+
+    /// The first index of a device.
+    ///
+    /// Raises:
+    ///     ValueError: The device is not in the fleet.
     #[pyo3(signature = (device, start=0, stop=isize::MAX, /))]
     fn index(&self, py: Python<'_>, device: &Bound<'_, PyAny>, start: isize, stop: isize) -> PyResult<usize> {
         self.devices.bind(py).call_method1("index", (device, start, stop))?.extract()
     }
 
-    /// How many times a device is there.
+    /// The number of times that a device is in the fleet.
     #[pyo3(signature = (device, /))]
     fn count(&self, py: Python<'_>, device: &Bound<'_, PyAny>) -> PyResult<usize> {
         self.devices.bind(py).call_method1("count", (device,))?.extract()
@@ -122,7 +144,7 @@ impl Fleet {
     }
 }
 
-/// What may be absent, as Python writes it.
+/// Returns an optional value as Python shows it.
 pub(crate) fn shown(value: Option<impl Display>) -> String {
     value.map_or_else(|| "None".to_owned(), |value| value.to_string())
 }

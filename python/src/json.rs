@@ -10,10 +10,10 @@ use things_core::{Body, DecodeError, Extra, Json};
 
 use crate::error::raise;
 
-/// A body that has more bytes than this stays `bytes`: as Python data it could take thirty times its size.
+/// A larger body stays `bytes`, because as Python data it could take thirty times its size.
 const MOST_PARSED: usize = 512 << 10;
 
-/// `dict`, `list`, `str`, `int`, `float`, `bool` or `None`, as Python's own `json` reads it: an `int` has all its digits.
+/// Returns plain Python data as Python's own `json` reads it. An `int` has all its digits.
 pub(crate) fn to_python<'py>(py: Python<'py>, json: Json<'_>) -> PyResult<Bound<'py, PyAny>> {
     if json.is_null() {
         return Ok(PyNone::get(py).to_owned().into_any());
@@ -34,14 +34,14 @@ pub(crate) fn text_to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound
     })
 }
 
-/// Fields that the library does not know, as a `dict`.
+/// Returns the fields that the library does not know, as a `dict`.
 pub(crate) fn extra_to_python<'py>(py: Python<'py>, extra: &Extra) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     extra.iter().try_for_each(|(name, value)| dict.set_item(name, to_python(py, value)?))?;
     Ok(dict)
 }
 
-/// Python data for JSON of up to 512 KiB, `bytes` for anything else, `None` for nothing.
+/// Returns plain Python data for JSON of up to 512 KiB, `None` for an empty body, and otherwise `bytes`.
 pub(crate) fn body_to_python<'py>(py: Python<'py>, body: &Body) -> PyResult<Bound<'py, PyAny>> {
     if body.is_empty() {
         return Ok(PyNone::get(py).to_owned().into_any());
@@ -52,7 +52,7 @@ pub(crate) fn body_to_python<'py>(py: Python<'py>, body: &Body) -> PyResult<Boun
     }
 }
 
-/// JSON as users have it: a `str`, `bytes`, or a `bytearray`.
+/// Returns the bytes of JSON that a user gave as `str`, `bytes` or `bytearray`.
 pub(crate) fn source<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(text) = data.cast::<PyString>() {
         return Ok(match text.to_cow()? {
@@ -62,11 +62,11 @@ pub(crate) fn source<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> 
     }
     let bytes = data.extract();
     bytes.or_else(|_| {
-        Err(PyTypeError::new_err(format!("data is a {}: give bytes or a str", data.get_type().name()?)))
+        Err(PyTypeError::new_err(format!("data is of type {}: use bytes or a str", data.get_type().name()?)))
     })
 }
 
-/// What the core has read, it can write.
+/// Reports a bug: the core can write whatever it has read.
 pub(crate) fn unwritable(error: serde_json::Error) -> PyErr {
     PyRuntimeError::new_err(format!("{error}: please report this as a bug"))
 }

@@ -13,7 +13,7 @@ use crate::error::raise;
 use crate::fleet::shown;
 use crate::json;
 
-/// One page of a listing, as the service gave it.
+/// One page of a listing, as the service returned it.
 #[pyclass(frozen, eq, sequence, module = "kpn_things", name = "Page")]
 pub(crate) struct Page {
     /// All but its devices.
@@ -52,25 +52,25 @@ impl Page {
         self.tuple(py).cloned()
     }
 
-    /// Which page this is, from 0; `None` if the service does not say.
+    /// The number of the page, from 0. `None` if the service does not return it.
     #[getter]
     fn number(&self) -> Option<u64> {
         self.core.number
     }
 
-    /// How many devices a full page holds; it may be fewer than asked for.
+    /// The number of devices on a full page. It may be smaller than requested.
     #[getter]
     fn size(&self) -> Option<u64> {
         self.core.size
     }
 
-    /// How many pages there are.
+    /// The number of pages.
     #[getter]
     fn total_pages(&self) -> Option<u64> {
         self.core.total_pages
     }
 
-    /// How many devices there are on all pages together.
+    /// The number of devices on all pages together.
     #[getter]
     fn total_elements(&self) -> Option<u64> {
         self.core.total_elements
@@ -88,13 +88,13 @@ impl Page {
         self.core.last
     }
 
-    /// Fields that this library does not know; a new `dict` each time.
+    /// The fields that this library does not know, in a new `dict` each time.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         json::extra_to_python(py, &self.core.extra)
     }
 
-    /// All fields under the service's own names, the devices under `content`.
+    /// All fields under the service's own names, with the devices under `content`.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         let devices = self.tuple(py)?.iter().map(|device| device.call_method0("to_dict"));
@@ -109,7 +109,10 @@ impl Page {
         Ok(dict)
     }
 
-    /// Reads a page as the service writes one: the body of an answer, as `bytes` or `str`. `DecodeError` if it is none.
+    /// Reads a page from JSON as the service writes it, as `bytes` or `str`.
+    ///
+    /// Raises:
+    ///     DecodeError: It is not a page.
     #[classmethod]
     fn from_json(_class: &Bound<'_, PyType>, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
         CorePage::from_json(&json::source(data)?).map(Self::new).map_err(|error| raise(py, &error.into()))

@@ -1,17 +1,17 @@
-//! What a listing knows of its own completeness.
+//! The report of a listing on its own completeness, and its proof.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::fleet::shown;
 
-/// What a plain listing noticed about its own completeness. Immutable.
+/// The report of a plain listing on its own completeness. Immutable.
 ///
 /// Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted. If
-/// devices are added or removed during the listing, doubles and moved totals are normal. A report without a notice does not
-/// prove that the listing is complete: `verified` does.
+/// devices are added or removed during the listing, doubles and moved totals are normal. A clean report does not prove that
+/// the listing is complete: `verified` does.
 ///
-/// `str()` says what was noticed, in one sentence; it is empty if nothing was.
+/// `str()` describes the findings in one sentence. It is empty if the report is clean.
 #[pyclass(frozen, eq, hash, module = "kpn_things", name = "ListingReport")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct ListingReport {
@@ -69,7 +69,7 @@ impl ListingReport {
         self.devices
     }
 
-    /// How often a device came again on a later page. It was not listed again.
+    /// The number of devices that were on a later page once more. They were not listed again.
     #[getter]
     fn doubles(&self) -> u64 {
         self.doubles
@@ -93,19 +93,19 @@ impl ListingReport {
         self.skipped
     }
 
-    /// How many fewer devices came than the service counted; 0 if it counted none.
+    /// How many fewer devices were listed than the service counted. 0 if it returned no total.
     #[getter]
     fn missing(&self) -> u64 {
         self.core().missing()
     }
 
-    /// Whether nothing was noticed.
+    /// Whether there are no findings.
     #[getter]
     fn is_clean(&self) -> bool {
         self.core().is_clean()
     }
 
-    /// All of it under the names of the attributes.
+    /// All fields, under the names of the attributes.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("devices", self.devices)?;
@@ -167,19 +167,19 @@ impl Proof {
         Self { requests, repairs }
     }
 
-    /// How many pages were requested.
+    /// The number of pages that were requested.
     #[getter]
     fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// How many of them were requested because a link was missing, or to find the end.
+    /// The number of those that were requested because a link was missing, or to find the end.
     #[getter]
     fn repairs(&self) -> u64 {
         self.repairs
     }
 
-    /// All of it under the names of the attributes.
+    /// All fields, under the names of the attributes.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("requests", self.requests)?;

@@ -147,7 +147,7 @@ def test_json_is_bytes_or_text() -> None:
 
 @pytest.mark.parametrize("source", [None, 1, {"uuid": "d-1"}, ["d-1"]])
 def test_anything_else_than_bytes_or_text_is_a_type_error(source: object) -> None:
-    with pytest.raises(TypeError, match=f"data is a {type(source).__name__}"):
+    with pytest.raises(TypeError, match=f"data is of type {type(source).__name__}"):
         Device.from_json(source)  # type: ignore[arg-type]
 
 
@@ -182,8 +182,8 @@ def test_devices_are_matched_by_uuid_and_name() -> None:
             pytest.fail("no match")
 
 
-def test_a_device_holds_its_page_alone() -> None:
+def test_a_device_is_read_only() -> None:
     one = device(**FULL)
     with pytest.raises(TypeError):
-        one["name"]  # type: ignore[index]
+        one["name"] = "other"  # type: ignore[index]
     assert not hasattr(one, "eui")
