@@ -12,7 +12,7 @@ from ._base import BaseClient
 from ._calls import seconds
 from ._listing import AsyncListing, collect_async, devices_of, itself
 from ._native import AsyncCaller, AsyncFeed, Device, Fleet, Page, Query, Receipt, Response
-from ._options import AsyncOptions, Pairs, Payload, Records
+from ._options import AsyncOptions, Pairs, Params, Payload, Records
 from ._typing import Self, Unpack
 
 
@@ -143,7 +143,7 @@ class AsyncClient(BaseClient):
         method: str,
         path: str,
         *,
-        params: Pairs | None = None,
+        params: Params | None = None,
         headers: Pairs | None = None,
         json: Any = None,
         content: Payload | None = None,
@@ -152,9 +152,9 @@ class AsyncClient(BaseClient):
         """Any other call of the API, with the token and the errors of the rest; see `Client.request`.
 
         Args:
-            method: The HTTP method.
+            method: The HTTP method, in any case.
             path: The path after the base URL, or a whole URL on the same server.
-            params: Query parameters as a mapping or as pairs; percent-encoded, and left out where a value is `None`.
+            params: Query parameters as a mapping or as pairs. A list repeats its parameter; `None` omits it.
             headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
             json: A body as plain data; `None` is no body.
             content: A body as bytes; set its `Content-Type` in `headers`. Without one it must be JSON.

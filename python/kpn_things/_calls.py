@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arguments import body, number, pairs, payload_bytes, text, to_json, whole
+from ._arguments import body, count, method_name, number, pairs, payload_bytes, text, to_json, whole
 from ._native import Call, Page, Query, Receipt, Response
-from ._options import Pairs, Payload, Records
+from ._options import Pairs, Params, Payload, Records
 
 
 def devices(
@@ -26,8 +26,8 @@ def devices(
         optional_text("sort_by", sort_by),
         None if descending is None else bool(descending),
         whole("page_size", page_size),
-        whole("first_page", first_page),
-        whole("window", window),
+        count("first_page", first_page),
+        count("window", window),
         seconds("timeout", timeout),
         seconds("deadline", deadline),
         bool(strict),
@@ -37,7 +37,7 @@ def devices(
 def downlink(dev_eui: str, payload: Payload, port: int, external_reference: str | None) -> Call[Receipt]:
     """A downlink of bytes."""
     reference = optional_text("external_reference", external_reference)
-    return Call.downlink(text("dev_eui", dev_eui), payload_bytes(payload), whole("port", port), reference)
+    return Call.downlink(text("dev_eui", dev_eui), payload_bytes(payload), count("port", port), reference)
 
 
 def senml(records: Records, device: str | None, port: int | None, external_reference: str | None) -> Call[Receipt]:
@@ -52,11 +52,11 @@ def context_switch(customer_id: str) -> Call[Any]:
 
 
 def request(
-    method: str, path: str, params: Pairs | None, headers: Pairs | None, json: Any, content: Payload | None
+    method: str, path: str, params: Params | None, headers: Pairs | None, json: Any, content: Payload | None
 ) -> Call[Response]:
     """Any other call."""
     data, fields = body(json, content, headers)
-    return Call.request(text("method", method), text("path", path), pairs("params", params), fields, data)
+    return Call.request(method_name(method), text("path", path), pairs("params", params, several=True), fields, data)
 
 
 def seconds(name: str, value: float | None) -> float | None:

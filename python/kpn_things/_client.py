@@ -11,7 +11,7 @@ from ._base import BaseClient
 from ._calls import seconds
 from ._listing import Listing, collect, devices_of, itself
 from ._native import Caller, Device, Feed, Fleet, Page, Query, Receipt, Response
-from ._options import Options, Pairs, Payload, Records
+from ._options import Options, Pairs, Params, Payload, Records
 from ._typing import Self
 
 
@@ -135,7 +135,7 @@ class Client(BaseClient):
         method: str,
         path: str,
         *,
-        params: Pairs | None = None,
+        params: Params | None = None,
         headers: Pairs | None = None,
         json: Any = None,
         content: Payload | None = None,
@@ -148,9 +148,9 @@ class Client(BaseClient):
         GET, HEAD, OPTIONS, PUT and DELETE are repeated on failure; POST and PATCH only if proven unprocessed.
 
         Args:
-            method: The HTTP method.
+            method: The HTTP method, in any case.
             path: The path after the base URL, or a whole URL on the same server.
-            params: Query parameters as a mapping or as pairs; percent-encoded, and left out where a value is `None`.
+            params: Query parameters as a mapping or as pairs. A list repeats its parameter; `None` omits it.
             headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
             json: A body as plain data; `None` is no body.
             content: A body as bytes; set its `Content-Type` in `headers`. Without one it must be JSON.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, SupportsIndex, TypedDict, TypeVar, Union
+from typing import Any, SupportsFloat, SupportsIndex, TypedDict, TypeVar, Union
 
 from ._events import Event
 from ._native import RetryPolicy
 from ._typing import Buffer, TypeAlias
 
 Payload: TypeAlias = Buffer
-Scalar: TypeAlias = Union[str, SupportsIndex, float, bool, None]
+Scalar: TypeAlias = Union[str, SupportsIndex, SupportsFloat, bool, None]
 Pairs: TypeAlias = Union[Mapping[str, Scalar], Iterable[tuple[str, Scalar]]]
+Params: TypeAlias = Union[
+    Mapping[str, Union[Scalar, Sequence[Scalar]]], Iterable[tuple[str, Union[Scalar, Sequence[Scalar]]]]
+]
 Records: TypeAlias = Sequence[Mapping[str, Any]]
 Number = TypeVar("Number", bound=Union[SupportsIndex, None])
 

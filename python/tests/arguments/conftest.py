@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,3 +20,18 @@ def simulator() -> Iterator[Simulator]:
 def client(simulator: Simulator) -> Iterator[Client]:
     with simulator.client() as client:
         yield client
+
+
+@pytest.fixture(scope="module", params=["sync", "async"])
+def call(request: pytest.FixtureRequest, simulator: Simulator) -> Callable[..., Any]:
+    """Calls a method of either client by its name."""
+
+    def call(method: str, /, *arguments: Any, **options: Any) -> Any:
+        with simulator.client() as client:
+            return getattr(client, method)(*arguments, **options)
+
+    async def call_async(method: str, /, *arguments: Any, **options: Any) -> Any:
+        async with simulator.async_client() as client:
+            return await getattr(client, method)(*arguments, **options)
+
+    return call if request.param == "sync" else lambda *given, **options: asyncio.run(call_async(*given, **options))

@@ -51,12 +51,10 @@ def test_what_is_no_text_is_no_dev_eui(dev_eui: object, client: Client, simulato
     assert "str" in refused(client, simulator, TypeError, dev_eui=dev_eui)
 
 
-def test_a_text_that_is_no_unicode_is_refused_by_python(client: Client, simulator: Simulator) -> None:
-    before = simulator.calls()
-    for dev_eui, reference in ("\ud800", None), (DEV_EUI, "\ud800"):
-        with pytest.raises(UnicodeEncodeError):
-            client.send_downlink(dev_eui, b"\x01", port=1, external_reference=reference)
-    assert simulator.calls() == before
+@pytest.mark.parametrize("name", ["dev_eui", "external_reference"])
+def test_a_text_that_is_not_unicode_is_refused(name: str, client: Client, simulator: Simulator) -> None:
+    reason = refused(client, simulator, InputError, **{name: "a\ud800"})
+    assert reason == f"{name} is not Unicode: it has half of a surrogate pair at position 2"
 
 
 @pytest.mark.parametrize(
@@ -89,13 +87,14 @@ def test_a_payload_has_1_to_242_bytes(client: Client, simulator: Simulator, payl
 @example("0102")
 @example("")
 def test_a_text_is_no_payload_and_the_reason_says_what_to_do(client: Client, simulator: Simulator, text: str) -> None:
-    assert "bytes.fromhex('0102')" in refused(client, simulator, TypeError, payload=text)
+    reason = refused(client, simulator, TypeError, payload=text)
+    assert "bytes.fromhex(payload)" in reason or "payload.encode()" in reason
 
 
 @pytest.mark.parametrize("payload", [None, 1, [1, 2], (1, 2), {1}, {"a": 1}, 1.5, object()])
 def test_what_holds_no_bytes_is_no_payload(payload: object, client: Client, simulator: Simulator) -> None:
     reason = refused(client, simulator, TypeError, payload=payload)
-    assert reason == f"payload is of type {type(payload).__name__}: give bytes"
+    assert re.match(rf"payload is (None|of type {type(payload).__name__}): pass bytes", reason)
 
 
 @given(st.integers(-(2**70), 2**70) | st.integers(-10, 300))
@@ -119,7 +118,7 @@ def test_a_port_is_1_to_223(client: Client, simulator: Simulator, port: int) -> 
 
 @pytest.mark.parametrize("port", [True, False, "1", b"1", 1.0, None, [1]])
 def test_what_is_no_int_is_no_port(port: object, client: Client, simulator: Simulator) -> None:
-    refused(client, simulator, TypeError, port=port)
+    assert refused(client, simulator, TypeError, port=port).startswith("port is")
 
 
 def test_what_counts_as_an_int_is_a_port(client: Client, simulator: Simulator) -> None:
@@ -163,7 +162,6 @@ def test_a_downlink_without_a_reference_gets_one_and_with_an_empty_one_has_none(
     ("records", "reason"),
     [
         ([], "empty"),
-        ({"n": "a", "v": 1}, "array"),
         ([1], "object"),
         ([{"n": "a", "v": "1"}], "wrong type"),
         ([{"n": "a", "v": 1, "vs": "1"}], "more than one value"),
@@ -193,10 +191,10 @@ def test_records_without_a_device_are_refused(client: Client, simulator: Simulat
     assert simulator.calls() == before
 
 
-@pytest.mark.parametrize("records", [[{"n": "a", "v": {1}}], iter([]), object()])
+@pytest.mark.parametrize("records", [[{"n": "a", "v": {1}}], [{"n": "a", "v": b"1"}], [object()]])
 def test_records_that_are_no_plain_data_are_a_type_error(records: Any, client: Client, simulator: Simulator) -> None:
     before = simulator.calls()
-    with pytest.raises(TypeError, match="JSON serializable"):
+    with pytest.raises(TypeError, match="records cannot be written as JSON"):
         client.send_senml(records, device=DEV_EUI)
     assert simulator.calls() == before
 

@@ -59,7 +59,7 @@ def test_a_number_that_cannot_be_right_is_refused_at_once(name: str, wrong: Any,
 @pytest.mark.parametrize("name", ["page_size", "window"])
 @pytest.mark.parametrize("wrong", [True, "5", 5.0, [5]])
 def test_what_is_no_int_is_refused_at_once(name: str, wrong: Any, client: Client) -> None:
-    with pytest.raises(TypeError, match=f"{name} is of type {type(wrong).__name__}: give an int"):
+    with pytest.raises(TypeError, match=f"{name} is of type {type(wrong).__name__}: pass an int"):
         client.devices(**{name: wrong})
 
 
