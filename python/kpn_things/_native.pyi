@@ -435,7 +435,7 @@ class Masked:
 
     def __new__(cls, value: object) -> Self: ...
 
-def mask(options: dict[str, Any]) -> None:
+def mask(options: Mapping[str, Any]) -> None:
     """Masks the secrets among the options, in place, before anything else is done with them.
 
     The options are a local variable of our Python code. Tools that report errors show such variables.

@@ -28,7 +28,7 @@ PAYLOAD = bytes.fromhex("cafebabe0123456789cafebabe")
 CANARIES = [SECRET, TOKEN, CONTEXT, PAYLOAD.hex(), PAYLOAD.hex().upper(), repr(PAYLOAD)[2:-1], QUERY]
 
 
-KINDS = {"python sync": Client, "python async": AsyncClient}
+KINDS: dict[str, type[Client] | type[AsyncClient]] = {"python sync": Client, "python async": AsyncClient}
 
 
 def forms(text: str) -> Iterator[str]:

@@ -221,7 +221,7 @@ if TYPE_CHECKING:
         client.send_downlink(DEV_EUI, b"\x01", port="1")  # type: ignore[arg-type]
         client.send_senml({"n": "a", "v": 1}, device=DEV_EUI)  # type: ignore[arg-type]
         client.devices("Parking")  # type: ignore[call-arg]
-        client.request("GET", "/", params={"ids": {"a", "b"}})  # type: ignore[dict-item]
+        client.request("GET", "/", params={"ids": {"a", "b"}})  # type: ignore[arg-type]
         client.request("POST", "/", content="a,b")  # type: ignore[arg-type]
         device.name = "other"  # type: ignore[misc]
         device.eui  # type: ignore[attr-defined]
