@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from . import _calls
 from ._base import BaseClient
@@ -38,15 +38,18 @@ class AsyncClient(BaseClient):
 
     _caller: AsyncCaller
     _caller_type = AsyncCaller
-    _options_type = AsyncOptions
+    _options_type: ClassVar[Any] = AsyncOptions
 
     if TYPE_CHECKING:
 
         def __init__(self, **options: Unpack[AsyncOptions]) -> None: ...
         @classmethod
-        def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[AsyncOptions]) -> Self: ...
+        def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[AsyncOptions]) -> Self:
+            """Creates a client from the `KPN_THINGS_*` variables; see `Client.from_env`."""
+
         @classmethod
-        def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[AsyncOptions]) -> Self: ...
+        def from_postman_environment(cls, path: str | os.PathLike[str], **options: Unpack[AsyncOptions]) -> Self:
+            """Creates a client from a Postman environment file; see `Client.from_postman_environment`."""
 
     def devices(
         self,

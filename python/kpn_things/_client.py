@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from . import _calls
 from ._base import BaseClient
@@ -36,7 +36,7 @@ class Client(BaseClient):
 
     _caller: Caller
     _caller_type = Caller
-    _options_type = Options
+    _options_type: ClassVar[Any] = Options
 
     def devices(
         self,

@@ -190,6 +190,7 @@ def test_r25_no_attribute_of_a_client_gives_a_secret_away(kind: str, service: Se
         for thing in (client, client._config, client._caller):
             attributes = [(name, getattr(thing, name)) for name in dir(thing)]
             clean(trial, f"an attribute of {type(thing).__name__}", repr(attributes))
+        assert client._config
         clean(trial, "what a pickle has", repr(client._config.public()))
 
 
