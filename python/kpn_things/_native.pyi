@@ -37,6 +37,7 @@ __all__ = [
     "before_fork",
     "cli",
     "mask",
+    "only_simulators",
 ]
 
 _T = TypeVar("_T")
@@ -692,6 +693,9 @@ class TestClock:
 
     def elapsed(self) -> int:
         """Milliseconds since the start."""
+
+def only_simulators(on: bool) -> None:
+    """Turns the guard on, or off again. It is off once it was turned off as often as on."""
 
 def cli(arguments: Sequence[str]) -> int:
     """Runs the command line tool on the streams of this process, and gives its exit status."""

@@ -9,6 +9,7 @@ use things_core::Error;
 use crate::caller::Driver;
 use crate::config::Config;
 use crate::error::raise;
+use crate::guard;
 use crate::process::OfProcess;
 
 /// A client that is made when it is first needed, and again after a fork: parent and child must not share connections.
@@ -31,6 +32,7 @@ impl<C: Driver> Connection<C> {
 
     /// A clone of the client.
     pub(crate) fn client(&self, py: Python<'_>) -> PyResult<C> {
+        guard::check(self.config.get().core())?;
         let client = self.open().map_err(|error| raise(py, &error))?;
         client.ok_or_else(|| {
             PyRuntimeError::new_err("the client is closed: make another, or call it inside `with`")

@@ -37,6 +37,7 @@ mod error;
 mod event;
 mod fleet;
 mod following;
+mod guard;
 mod headers;
 mod interrupt;
 mod json;
@@ -77,6 +78,8 @@ mod _native {
     use super::device::Device;
     #[pymodule_export]
     use super::fleet::Fleet;
+    #[pymodule_export]
+    use super::guard::only_simulators;
     #[pymodule_export]
     use super::interrupt::before_fork;
     #[pymodule_export]

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use serde_json::{Map, Value};
 use things_sim::{DeviceSpec, ParseRuleError, Route, Sim};
 
+use crate::guard;
 use crate::json::text_to_python;
 use crate::process::OfProcess;
 
@@ -82,6 +83,7 @@ impl Simulator {
         let sim = py
             .detach(|| builder.start())
             .map_err(|error| PyOSError::new_err(format!("the simulator does not start: {error}")))?;
+        guard::allow(sim.url());
         Ok(Self {
             url: sim.url().to_owned(),
             environment: sim.environment(),

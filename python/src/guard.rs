@@ -1,0 +1,61 @@
+//! Keeps tests away from real accounts: while it is on, clients of this process reach simulators alone.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use http::Uri;
+use pyo3::prelude::*;
+use things_core::Config;
+
+use crate::arguments::refuse;
+
+/// How many tests want the guard. A forked child inherits the count.
+static TESTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Host and port of each simulator that this process ever started. A client of a simulator that was stopped still gets the
+/// error of the connection. Only attached threads lock it, and no Python code runs meanwhile.
+static SIMULATORS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Turns the guard on, or off again. It is off once it was turned off as often as on.
+#[pyfunction]
+pub(crate) fn only_simulators(on: bool) {
+    if on {
+        TESTS.fetch_add(1, Ordering::SeqCst);
+    } else {
+        let _ = TESTS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |tests| tests.checked_sub(1));
+    }
+}
+
+/// Lets clients reach a simulator while the guard is on.
+pub(crate) fn allow(simulator: &str) {
+    if let Some(host) = simulator.parse().ok().as_ref().and_then(host) {
+        lock(|simulators| simulators.insert(host));
+    }
+}
+
+/// Refuses a client that reaches anything but a simulator, while the guard is on.
+pub(crate) fn check(config: &Config) -> PyResult<()> {
+    if TESTS.load(Ordering::SeqCst) == 0 {
+        return Ok(());
+    }
+    let base_url = config.base_url().parse().ok();
+    let urls = [base_url.as_ref(), Some(config.token_url())];
+    let hosts = urls.into_iter().map(|url| url.and_then(host).unwrap_or_default());
+    match lock(|simulators| hosts.into_iter().find(|host| !simulators.contains(host))) {
+        None => Ok(()),
+        Some(host) => Err(refuse(format!(
+            "this client is for {host}, but a test with the marker kpn_things reaches simulators only, so nothing was \
+             sent: create the client during the test, by Client.from_env() or by a Simulator"
+        ))),
+    }
+}
+
+/// Host and port of a URL.
+fn host(url: &Uri) -> Option<String> {
+    Some(url.authority()?.as_str().to_ascii_lowercase())
+}
+
+fn lock<T>(work: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+    work(&mut SIMULATORS.lock().unwrap_or_else(PoisonError::into_inner))
+}
