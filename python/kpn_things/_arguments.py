@@ -6,6 +6,7 @@ what pyo3 adds to its own errors, so no argument is left for pyo3 to check.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +21,21 @@ def text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{_type(name, value)}: {_instead_of_text(name, value)}")
     return _unicode(name, value)
+
+
+def texts(name: str, values: Any) -> list[str]:
+    """Returns several texts."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{_type(name, values)}: pass a list of str")
+    return [text(f"{name}[{place}]", value) for place, value in enumerate(values)]
+
+
+def path_text(name: str, path: Any) -> str:
+    """Returns the path of a file. A number would be a file that is open already."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"{_type(name, path)}: pass the path of a file") from None
 
 
 def method_name(value: object) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from ._arguments import number, text, whole
+from ._arguments import number, path_text, text, texts, whole
 from ._events import Event
 from ._native import Config, Masked, RetryPolicy, before_fork, mask
 from ._options import Options
@@ -82,7 +82,7 @@ class BaseClient:
             ConfigError: The file cannot be read, or a setting is missing or wrong. The message names all of them.
         """
         mask(options)
-        source = {"postman": (os.fspath(path), _read("path", path))}
+        source = {"postman": (path_text("path", path), _read("path", path))}
         return cls(**options, _source=source)  # type: ignore[call-arg]
 
     @classmethod
@@ -112,7 +112,7 @@ class BaseClient:
         Raises:
             InputError: This is not a valid Customer ID.
         """
-        return self._scoped(self._caller.for_customer(customer_id), customer_id)
+        return self._scoped(self._caller.for_customer(text("customer_id", customer_id)), customer_id)
 
     def without_customer(self) -> Self:
         """Returns the same client acting for no sub-customer.
@@ -140,7 +140,8 @@ class BaseClient:
         Raises:
             InputError: A value is out of range.
         """
-        return self._scoped(self._caller.with_options(timeout, retry, on_event), self._customer)
+        options = _checked(type(self), {"timeout": timeout, "retry": retry, "on_event": on_event})
+        return self._scoped(self._caller.with_options(**options), self._customer)
 
     def _scoped(self, caller: Any, customer: str | None) -> Self:
         client = self.__class__.__new__(self.__class__)
@@ -215,7 +216,7 @@ def _checked_option(name: str, value: Any, kind: str) -> Any:
         case "ca_bundle":
             return value if isinstance(value, bytes) else _read(name, value)
         case "allow_http":
-            return [value] if isinstance(value, str) else [text(name, host) for host in value]
+            return [value] if isinstance(value, str) else texts(name, value)
         case "retry" if not isinstance(value, RetryPolicy):
             raise TypeError(f"retry is of type {type(value).__name__}: pass a RetryPolicy, or max_attempts")
         case "on_event" if not callable(value):
@@ -237,7 +238,7 @@ def _read(name: str, path: Any) -> bytes:
         raise ConfigError(f"{name} is a text with certificates: pass it as bytes, or pass the path of a file")
     try:
         # Not everything that `open` takes: a number would be a file of somebody else, and be closed.
-        with open(os.fspath(path), "rb") as file:
+        with open(path_text(name, path), "rb") as file:
             return file.read()
     except OSError as error:
         raise ConfigError(f"{name}: cannot read {os.fspath(path)}: {error.strerror or error}") from error

@@ -28,7 +28,7 @@ class Headers(Mapping[str, str]):
     def __init__(self, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
         for name, value in _pairs(headers):
-            self._values[name.lower()] = (*self.get_all(name), value)
+            self._values[_key(name)] = (*self.get_all(name), value)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Returns each value of a name, in the order of the response.
@@ -36,16 +36,16 @@ class Headers(Mapping[str, str]):
         Args:
             name: The name, in any case.
         """
-        return self._values.get(name.lower(), ())
+        return self._values.get(_key(name), ())
 
     def __getitem__(self, name: str) -> str:
         try:
-            return ", ".join(self._values[name.lower()])
+            return ", ".join(self._values[_key(name)])
         except KeyError:
             raise KeyError(name) from None
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._values
+        return _key(name) in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -57,7 +57,7 @@ class Headers(Mapping[str, str]):
         if isinstance(other, Headers):
             return self._values == other._values
         if isinstance(other, Mapping):
-            return dict(self) == {name.lower() if isinstance(name, str) else name: other[name] for name in other}
+            return dict(self) == {_key(name): other[name] for name in other}
         return NotImplemented
 
     def __hash__(self) -> int:
@@ -69,6 +69,11 @@ class Headers(Mapping[str, str]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Headers, (_pairs(self),)
+
+
+def _key(name: Any) -> Any:
+    """A name in lower case; another object is no name of a header, and is left as it is."""
+    return name.lower() if isinstance(name, str) else name
 
 
 def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

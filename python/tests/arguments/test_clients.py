@@ -207,7 +207,7 @@ def test_a_number_is_neither_a_ca_bundle_nor_a_file_and_stays_open(cls: type[Cli
         lambda: cls(**REQUIRED, ca_bundle=reader),  # type: ignore[arg-type]
         lambda: cls.from_postman_environment(reader),  # type: ignore[arg-type]
     ):
-        with pytest.raises(TypeError, match="not int"):
+        with pytest.raises(TypeError, match="is of type int: pass the path of a file"):
             make()
     os.close(reader)
     os.close(writer)
@@ -217,7 +217,7 @@ def test_a_number_is_neither_a_ca_bundle_nor_a_file_and_stays_open(cls: type[Cli
 def test_a_method_of_a_client_can_be_replaced_and_a_client_be_referred_to_weakly(cls: type[Client]) -> None:
     client = cls(**REQUIRED)
     assert weakref.ref(client)() is client
-    with mock.patch.object(client, "send_downlink") as sent:
+    with mock.patch.object(client, "send_downlink", mock.Mock()) as sent:
         client.send_downlink("0059AC0000181EB6", b"\x01", port=1)
     sent.assert_called_once()
 

@@ -154,3 +154,23 @@ def test_every_argument_of_a_listing_is_named(name: str, value: object, reason: 
 def test_a_urn_of_the_uuid_is_a_device(call: Callable[..., Any], simulator: Simulator) -> None:
     uuid = "0140135c-07ca-41ec-9d2b-c8a1e3eef116"
     assert call("send_senml", RECORDS, device=f"urn:dev:DVNUUID:{uuid}:").status == 201
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "reason"),
+    [
+        ("for_customer", {"customer_id": 5}, "customer_id is of type int: pass a str"),
+        ("with_options", {"timeout": "5"}, "timeout is of type str: pass a number of seconds"),
+        ("with_options", {"retry": 5}, "retry is of type int: pass a RetryPolicy, or max_attempts"),
+        ("with_options", {"on_event": 5}, "on_event is of type int: pass a function that takes an Event"),
+        ("from_postman_environment", {"path": 5}, "path is of type int: pass the path of a file"),
+        ("from_env", {"ca_bundle": 5}, "ca_bundle is of type int: pass the path of a file"),
+        ("from_env", {"allow_http": 5}, "allow_http is of type int: pass a list of str"),
+        ("from_env", {"allow_http": ["a", 5]}, "allow_http[1] is of type int: pass a str"),
+    ],
+)
+def test_every_option_is_named(method: str, arguments: dict[str, Any], reason: str, simulator: Simulator) -> None:
+    for client in simulator.client(), simulator.async_client():
+        with pytest.raises(TypeError) as caught:
+            getattr(client, method)(**arguments)
+        assert str(caught.value) == reason

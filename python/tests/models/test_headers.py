@@ -39,6 +39,7 @@ def test_it_is_a_read_only_mapping() -> None:
     assert not Headers()
     assert "x-other" not in LINKS
     assert not LINKS.__contains__(5)
+    assert LINKS.get(5) is None  # type: ignore[call-overload]
     assert LINKS.get("x-other", "none") == "none"
     with pytest.raises(KeyError, match="X-Other"):
         LINKS["X-Other"]
