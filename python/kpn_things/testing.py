@@ -76,6 +76,7 @@ from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from ._arguments import count, number, text, texts, whole
 from ._async_client import AsyncClient
 from ._client import Client
 from ._native import Simulator as _Simulator
@@ -185,20 +186,17 @@ class Simulator:
         quirks: Iterable[str] = (),
         faults: Iterable[str] = (),
     ) -> None:
-        for name, texts in (("changes", changes), ("quirks", quirks), ("faults", faults)):
-            if isinstance(texts, str):
-                raise TypeError(f"{name} is a str: use a list of str")
         self._native = _Simulator(
-            devices=devices,
+            devices=count("devices", devices),
             seed=seed,
-            port=port,
+            port=count("port", port),
             access=access,
             customers=None if customers is None else dict(customers),
-            token_life=token_life,
-            page_size_cap=page_size_cap,
-            changes=list(changes),
-            quirks=list(quirks),
-            faults=list(faults),
+            token_life=number("token_life", token_life),
+            page_size_cap=whole("page_size_cap", page_size_cap),
+            changes=texts("changes", changes),
+            quirks=texts("quirks", quirks),
+            faults=texts("faults", faults),
         )
 
     @property
@@ -239,7 +237,7 @@ class Simulator:
         Raises:
             ValueError: The text is wrong.
         """
-        self._native.add_fault(fault)
+        self._native.add_fault(text("fault", fault))
 
     def add_change(self, change: str) -> None:
         """Adds a change of the devices. Its list requests are counted from now on.
@@ -250,7 +248,7 @@ class Simulator:
         Raises:
             ValueError: The text is wrong.
         """
-        self._native.add_change(change)
+        self._native.add_change(text("change", change))
 
     def remove_fault(self, fault: str) -> bool:
         """Removes one fault. Returns `False` if there is none like it.
@@ -261,7 +259,7 @@ class Simulator:
         Raises:
             ValueError: The text is wrong.
         """
-        return self._native.remove_fault(fault)
+        return self._native.remove_fault(text("fault", fault))
 
     def clear_faults(self) -> None:
         """Removes all faults."""
@@ -313,7 +311,7 @@ class Simulator:
         Args:
             uuid: The id.
         """
-        return self._native.remove_device(uuid)
+        return self._native.remove_device(text("uuid", uuid))
 
     @property
     def device_count(self) -> int:

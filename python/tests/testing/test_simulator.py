@@ -357,3 +357,22 @@ def test_it_is_not_loaded_before_it_is_asked_for() -> None:
     program = "import sys, kpn_things; print('kpn_things.testing' in sys.modules, 'dataclasses' in sys.modules)"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, env=os.environ)
     assert output.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("devices", "3", "devices is of type str: pass an int, such as int(devices)"),
+        ("port", 8080.0, "port is of type float: pass an int, such as int(port)"),
+        ("token_life", "60", "token_life is of type str: pass a number of seconds"),
+        ("page_size_cap", True, "page_size_cap is of type bool: pass an int"),
+        ("faults", "devices=stall", "faults is of type str: pass a list of str"),
+        ("changes", [5], "changes[0] is of type int: pass a str"),
+        ("quirks", 5, "quirks is of type int: pass a list of str"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_named(name: str, value: object, reason: str) -> None:
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(TypeError) as caught:
+        Simulator(**options)
+    assert str(caught.value) == reason
