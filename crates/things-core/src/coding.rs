@@ -4,7 +4,7 @@
 //! 9110, section 12.5.3). If a server compresses nevertheless, gzip is supported.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -43,14 +43,17 @@ pub(crate) fn unpacked(response: Response<Bytes>, limit: usize) -> Result<Respon
 }
 
 /// Returns the unpacked bytes, or `None` if the input is not valid gzip.
+///
+/// The bytes are counted first. So the result fits its memory exactly, and a bomb takes none.
 fn gunzip(packed: &[u8], limit: usize) -> Result<Option<Bytes>, TransportError> {
-    let mut plain = Vec::new();
-    let mut reader = MultiGzDecoder::new(packed).take(limit as u64 + 1);
-    match reader.read_to_end(&mut plain) {
-        Ok(length) if length > limit => Err(TransportErrorKind::TooLarge.into()),
-        Ok(_) => Ok(Some(plain.into())),
-        Err(_) => Ok(None),
-    }
+    let reader = || MultiGzDecoder::new(packed).take(limit as u64 + 1);
+    let length = match io::copy(&mut reader(), &mut io::sink()) {
+        Ok(length) if length > limit as u64 => return Err(TransportErrorKind::TooLarge.into()),
+        Ok(length) => length as usize,
+        Err(_) => return Ok(None),
+    };
+    let mut plain = Vec::with_capacity(length);
+    Ok(reader().read_to_end(&mut plain).ok().map(|_| plain.into()))
 }
 
 /// Returns the content coding of a response in lower case, or `None` if its body is not encoded.

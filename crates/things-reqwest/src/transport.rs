@@ -102,8 +102,12 @@ impl Transport {
 
 /// Reads a body into one buffer. Collecting it in pieces would need twice the memory at the end.
 async fn read(body: &mut reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
+    let announced = body.size_hint().exact().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(TransportErrorKind::TooLarge.into());
+    }
     // The service can announce a length that never arrives. Unused capacity takes no memory.
-    let promised = body.size_hint().exact().unwrap_or(0).min(limit as u64) as usize;
+    let promised = announced as usize;
     let (mut first, mut bytes) = (Bytes::new(), Vec::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(classify)?.into_data() else { continue };

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import pytest
 
 from kpn_things import AsyncClient, Client, DownlinkOutcomeUnknown, KpnThingsError
+from kpn_things._native import Config, Masked, TestClock, mask
 
 Work: TypeAlias = Callable[[Any], Any]
 """Calls a method of either client, such as `lambda client: client.request("GET", "/devices")`."""
@@ -28,9 +29,10 @@ class Caller(ABC):
 
     kind: ClassVar[type[Client | AsyncClient]]
 
-    def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
-        """Of `KPN_THINGS_*` variables, and of options of the client."""
-        self.client: Any = self.kind.from_env(environment, **options)
+    def __init__(self, environment: Mapping[str, str], *, clock: TestClock | None = None, **options: Any) -> None:
+        """Of `KPN_THINGS_*` variables and options of the client, on a clock of its own."""
+        mask(options)
+        self.client: Any = self.kind._of(Config(options, Masked(environment), clock=clock))
 
     @classmethod
     def of(cls, client: Client | AsyncClient) -> Caller:

@@ -183,7 +183,7 @@ BAD_INPUT: dict[str, Work] = {
     },
     **{
         f"reference {reference!r}": send(external_reference=reference)
-        for reference in ["", "\ud800", 5, b"valve"]
+        for reference in [" ", "\ud800", 5, b"valve"]
     },
     **{
         f"timeout {timeout!r}": send(timeout=timeout)
@@ -228,7 +228,7 @@ BAD_INPUT: dict[str, Work] = {
     "two bodies": request("POST", json={}, content=b""),
     "a body that is text": request("POST", content="text"),
     "parameters in a text": request(params="a=b"),
-    "a parameter that is a list": request(params={"a": [1]}),
+    "a parameter that is a list of lists": request(params={"a": [[1]]}),
     **{
         f"listing with {name} {value!r}": listing(**{name: value})
         for name, value in [("page_size", 0), ("page_size", -1), ("page_size", 2**32), ("page_size", True),

@@ -21,6 +21,7 @@ from kpn_things import (
     Client,
     ConfigError,
     Device,
+    Event,
     Fleet,
     KpnThingsError,
     ListingReport,
@@ -83,7 +84,8 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 def test_every_model_is_tried() -> None:
     public = {getattr(kpn_things, name) for name in kpn_things.__all__}
     models = {thing for thing in public if hasattr(thing, "__match_args__")}
-    assert models == set(MODELS)
+    # Events are plain tuples.
+    assert models - {Event} == set(MODELS)
 
 
 @either
@@ -237,11 +239,13 @@ def test_without_the_secret_in_the_environment_the_error_says_what_to_set(
     client: Client | AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KPN_THINGS_KEY_SECRET", raising=False)
+    locked = pickle.loads(pickle.dumps(client))
     with pytest.raises(ConfigError, match=f"{KEY_ID}: set KPN_THINGS_KEY_SECRET in this process"):
-        pickle.loads(pickle.dumps(client))
+        locked.for_customer("customer")
     monkeypatch.setenv("KPN_THINGS_KEY_SECRET", SECRET)
+    locked = pickle.loads(pickle.dumps(client))
     with pytest.raises(ConfigError, match="set KPN_THINGS_SECURITY_CONTEXT in this process"):
-        pickle.loads(pickle.dumps(client))
+        locked.devices().collect() if isinstance(locked, Client) else locked.devices().pages()
 
 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy])
