@@ -1,4 +1,4 @@
-"""What the README shows works: its programs are run, and its commands are there."""
+"""What the README shows works: its programs and its tests are run, and its commands are there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pytest
 import kpn_things
 from kpn_things.testing import Simulator
 
-from .document import PATH, REPOSITORY, Block, blocks, commands
+from .document import PATH, REPOSITORY, Block, blocks, commands, passed
 
-PROGRAMS = blocks("python")
+PROGRAMS = [block for block in blocks("python") if "def test_" not in block.text]
+TESTS = [block for block in blocks("python") if "def test_" in block.text]
 COMMANDS = commands()
 TOOL = [sys.executable, "-m", "kpn_things"]
 MAIN = [sys.executable, "-c", "import sys; from kpn_things.__main__ import main; sys.exit(main())"]
@@ -37,9 +38,25 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
-def test_the_readme_has_programs_and_commands() -> None:
+def printed_settings() -> list[str]:
+    """The names of the settings that `things sim` prints."""
+    with subprocess.Popen([*TOOL, "sim"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(6)]
+        process.terminate()
+    return [line.removeprefix("export ").partition("=")[0] for line in lines]
+
+
+def test_the_readme_has_programs_tests_and_commands() -> None:
     assert PROGRAMS
+    assert TESTS
     assert COMMANDS
+
+
+def test_the_first_program_needs_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("KPN_THINGS_")]:
+        monkeypatch.delenv(name)
+    exec(PROGRAMS[0].compiled(), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("program", [pytest.param(block, id=f"line_{block.line}") for block in PROGRAMS])
@@ -47,6 +64,11 @@ def test_program_runs(program: Block, simulator: Simulator) -> None:
     exec(program.compiled(), {"__name__": "__main__"})
     sends = "from_env" in program.text and ".send_" in program.text
     assert len(simulator.downlinks) == sends
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line_{block.line}") for block in TESTS])
+def test_test_passes(block: Block, tmp_path: Path) -> None:
+    assert passed(block, tmp_path) == block.text.count("def test_")
 
 
 def test_the_repository_shows_programs_of_the_package() -> None:
@@ -61,6 +83,8 @@ def test_command_is_there(command: str, simulator: Simulator) -> None:
             assert f'name = "{name}"' in (PATH.parent / "pyproject.toml").read_text(encoding="utf-8")
         case ["export", *settings]:
             assert {setting.partition("=")[0] for setting in settings} <= simulator.environment().keys()
+        case ["things", "sim"]:
+            assert set(printed_settings()) == set(simulator.environment())
         case ["things", *arguments]:
             assert run(*TOOL, *arguments).returncode == 0
         case _:
