@@ -190,7 +190,7 @@ impl Reply {
         }
     }
 
-    pub(crate) fn to_python(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(match self {
             Self::Receipt(receipt) => Bound::new(py, Receipt::from_core(receipt))?.into_any().unbind(),
             Self::Body(body) => body_to_python(py, &body)?.unbind(),

@@ -173,7 +173,7 @@ pub(crate) fn settle(
     if let (Err(error), Some("unknown")) = (&result, outcome) {
         event::warn(py, &error.to_string(), outcome, error.external_reference())?;
     }
-    result.map_err(|error| raise(py, &error))?.to_python(py)
+    result.map_err(|error| raise(py, &error))?.into_python(py)
 }
 
 /// Warns of a call that its caller stopped too late. Returns the warning.

@@ -3,11 +3,11 @@
 //! Python runs signal handlers on the main thread alone, and only between its own instructions. So a call made there is
 //! done by a thread of ours, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
 
+use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use std::{mem, process};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -87,7 +87,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
 /// Ends the idle worker before a fork, so that Python does not warn of threads that a forked child would lack.
 #[pyfunction]
 pub(crate) fn before_fork() {
-    let worker = mem::take(&mut *idle()).and_then(OfProcess::take);
+    let worker = idle().take().and_then(OfProcess::take);
     if let Some(Worker { jobs, thread }) = worker {
         drop(jobs);
         // It has no job, so it ends at once.
@@ -97,7 +97,7 @@ pub(crate) fn before_fork() {
 
 /// Gives the job to the worker that is idle, or to a new one.
 fn give(job: Job) -> PyResult<OfProcess<Worker>> {
-    let idle = mem::take(&mut *idle()).and_then(OfProcess::take);
+    let idle = idle().take().and_then(OfProcess::take);
     let worker = idle.map_or_else(hire, Ok)?;
     let gone = |_| PyRuntimeError::new_err("the thread for calls is gone: please report this as a bug");
     worker.jobs.send(job).map_err(gone)?;
@@ -106,7 +106,7 @@ fn give(job: Job) -> PyResult<OfProcess<Worker>> {
 
 /// Keeps a worker whose job is done for the next call.
 fn keep(worker: OfProcess<Worker>) {
-    let before = mem::replace(&mut *idle(), Some(worker));
+    let before = idle().replace(worker);
     drop(before);
 }
 

@@ -192,7 +192,7 @@ impl Client {
                 }
                 Step::Sleep(pause) => {
                     watch.pausing(&pause, pause.until().since(now));
-                    self.sleep(&pause, &wanted);
+                    self.sleep(&pause, wanted);
                     pause.resume(self.clock.now())
                 }
                 Step::Wait(turn) => {
