@@ -80,6 +80,18 @@ def with_requests(account):
     return devices
 
 
+def page_with_http_client(account, size):
+    """A function that requests the first page, on one connection."""
+    connection = http.client.HTTPConnection(urlsplit(account.url).netloc)
+    headers = account.headers(DEVICES)
+
+    def fetch():
+        connection.request("GET", f"/api/devices?currentPage=0&pageSize={size}", headers=headers)
+        return connection.getresponse().read()
+
+    return fetch
+
+
 def with_requests_and_pydantic(account):
     session = requests.Session()
     session.headers.update(account.headers(DEVICES))

@@ -11,3 +11,4 @@ mod listing;
 mod message;
 mod proxy;
 mod tls;
+mod watch;
