@@ -1,4 +1,4 @@
-"""Client for KPN Things: the whole fleet, downlinks sent at most once, sub-customers.
+"""A client for KPN Things: lists the whole fleet, sends downlinks at most once, and acts for sub-customers.
 
     from kpn_things import Client
 
@@ -7,8 +7,8 @@
             print(device.name)
         client.send_downlink("0059AC0000181EB6", b"\\x01\\x02", port=1, external_reference="valve-42")
 
-`AsyncClient` has the same methods for asyncio. Exceptions are in `kpn_things.errors`, a simulator of the service for
-your tests in `kpn_things.testing`.
+`AsyncClient` has the same methods for asyncio. `kpn_things.errors` describes the exceptions. `kpn_things.testing` has a
+simulator of the service for your tests, which needs no account.
 """
 
 import os

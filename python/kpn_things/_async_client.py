@@ -23,15 +23,15 @@ class AsyncClient(BaseClient):
             async for device in client.devices():
                 print(device.name)
 
-    Its methods are coroutines: `asyncio.create_task` takes them, and cancelling one ends its IO. A downlink that is
-    cancelled in flight may have arrived. The IO is done by threads of its own, of which a forked child gets new ones.
-    It needs asyncio's event loop: trio has to run it by `trio-asyncio`.
+    Its calls are coroutines. Cancelling one ends its request. A downlink that is cancelled in flight may have arrived: if so, a
+    warning is logged. After a fork, the child has separate connections. A client needs an event loop of asyncio: with trio,
+    use trio-asyncio.
 
     Args:
-        options: See `kpn_things.AsyncOptions`.
+        options: The options of `kpn_things.AsyncOptions`.
 
     Raises:
-        ConfigError: Settings are missing or cannot be right; the message names all of them.
+        ConfigError: A setting is missing or wrong. The message names all of them.
     """
 
     __module__ = "kpn_things"
@@ -64,23 +64,27 @@ class AsyncClient(BaseClient):
         deadline: float | None = None,
         strict: bool = False,
     ) -> AsyncDevices:
-        """All devices: `async for` over it, or over its `pages()`, or await `collect()`. Nothing is requested before that.
+        """Returns a listing of all devices: use `async for` with it or with its `pages()`, or await `collect()`.
 
-        `client.devices().verified()` is a listing that proves it is complete.
+        Nothing is requested before that. `client.devices().verified()` is a listing that proves it is complete.
 
         Args:
-            search: Only devices that match this text: partial, and **case-sensitive**.
-            sort_by: The field to order by. The default is `uuid`, because names repeat: the service may order equal names
+            search: Return only devices that contain this text. It is **case-sensitive**.
+            sort_by: The field to sort by. Default: `uuid`, because names are not unique. The service may sort equal names
                 differently in each request, and then pages overlap and skip devices.
-            descending: Whether in descending order; the service's default is ascending.
-            page_size: Devices per page; the default is 100. The service may return smaller pages.
+            descending: Whether to sort in descending order. Default: ascending.
+            page_size: Devices per page. Default: 100. The service may return smaller pages.
             first_page: The number of the page to begin with, from 0. It is meaningful only with the page size and the order
                 of an earlier listing. It cannot be combined with `verified`.
-            window: Pages in flight at a time, 1 to 64.
-            timeout: Seconds for one page, with its token and its retries; the default is the client's.
-            deadline: Seconds for all pages together, from the first request. By default there is no such limit.
-            strict: Raise `ListingError` where pages do not fit together: a device that comes twice, a total that moves, fewer
-                devices than the service counts. By default this is logged as a warning, and is in the `report`.
+            window: Maximum number of pages in flight at a time, 1 to 64.
+            timeout: Seconds for one page, including its token and its retries. Default: the timeout of the client.
+            deadline: Seconds for all pages together, from the first request. Default: no limit.
+            strict: Raise `ListingError` if the pages do not fit together: a device was listed twice, the total changed, or
+                there are fewer devices than the service counts. By default, this is logged as a warning and is in the
+                `report`.
+
+        Raises:
+            InputError: An argument is not valid. Nothing was sent.
         """
         query = _calls.devices(
             search, sort_by, descending, page_size, first_page, window, timeout, deadline, strict
@@ -98,15 +102,20 @@ class AsyncClient(BaseClient):
     ) -> Receipt:
         """Sends bytes to a LoRa device, at most once.
 
-        It is repeated only where it is proven that the service did not act on it. If an exception's `outcome` is
-        `unknown`, the downlink may have arrived: look before you send it again.
+        It is retried only when the service provably did nothing.
 
         Args:
-            dev_eui: 16 hex digits, in either case, plain or in pairs with `-` or `:`.
-            payload: 1 to 242 bytes; more than 51 reach a device only at a good data rate.
+            dev_eui: The DevEUI: 16 hex digits in upper or lower case, without separators or in pairs separated by `-` or `:`.
+            payload: 1 to 242 bytes. More than 51 bytes reach a device only at a good data rate.
             port: The LoRa port (FPort), 1 to 223.
-            external_reference: Your own name for it.
-            timeout: Seconds for the whole call.
+            external_reference: Your reference, to find the downlink in the portal. Default: a generated one. `""` sends none.
+            timeout: Seconds for the whole call, including its token and its retries. Default: the timeout of the client.
+
+        Raises:
+            DownlinkOutcomeUnknown: The downlink may have arrived. Check it in the portal before you send it again.
+            InputError: An argument is not valid. Nothing was sent.
+            KpnThingsError: The service did not accept the downlink, and provably did nothing.
+            RuntimeError: The client is closed.
         """
         call = _calls.downlink(dev_eui, payload, port, external_reference)
         return await self._caller.call(call, seconds("timeout", timeout))
@@ -120,24 +129,38 @@ class AsyncClient(BaseClient):
         external_reference: str | None = None,
         timeout: float | None = None,
     ) -> Receipt:
-        """Sends SenML records of your own (RFC 8428), such as a named instruction; at most once, as `send_downlink`.
+        """Sends SenML records (RFC 8428) to a device, such as a named instruction, at most once.
+
+        It is retried only when the service provably did nothing.
 
         Args:
-            records: The records. The first names its device in `bn`, unless `device` does.
+            records: The records. Without `device`, the first record must name the device in `bn`.
             device: A DevEUI, or a URN such as `urn:dev:IMEI:490154203237518:`.
-            port: The LoRa port, where your records need one.
-            external_reference: Your own name for it.
-            timeout: Seconds for the whole call.
+            port: The LoRa port (FPort), if the records need one.
+            external_reference: Your reference, to find the downlink in the portal. Default: a generated one. `""` sends none.
+            timeout: Seconds for the whole call, including its token and its retries. Default: the timeout of the client.
+
+        Raises:
+            DownlinkOutcomeUnknown: The downlink may have arrived. Check it in the portal before you send it again.
+            InputError: An argument is not valid. Nothing was sent.
+            KpnThingsError: The service did not accept the downlink, and provably did nothing.
+            RuntimeError: The client is closed.
         """
         call = _calls.senml(records, device, port, external_reference)
         return await self._caller.call(call, seconds("timeout", timeout))
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
-        """Switches to a sub-customer and gives the answer's body. `for_customer` does this by itself.
+        """Switches to a sub-customer, and returns the body of the response. `for_customer` does this automatically.
 
         Args:
             customer_id: The Customer ID of the sub-customer.
-            timeout: Seconds for the whole call.
+            timeout: Seconds for the whole call, including its token and its retries. Default: the timeout of the client.
+
+        Raises:
+            InputError: An argument is not valid. Nothing was sent.
+            ForbiddenError: Your account has no access to this sub-customer.
+            KpnThingsError: The call failed for another reason.
+            RuntimeError: The client is closed.
         """
         return await self._caller.call(_calls.context_switch(customer_id), seconds("timeout", timeout))
 
@@ -152,22 +175,32 @@ class AsyncClient(BaseClient):
         content: Payload | None = None,
         timeout: float | None = None,
     ) -> Response:
-        """Any other call of the API, with the token and the errors of the rest; see `Client.request`.
+        """Makes any other call of the API, with the same token, retries and exceptions.
+
+        GET, HEAD, OPTIONS, PUT and DELETE are retried. Other methods are retried only when the service provably did nothing.
 
         Args:
-            method: The HTTP method, in any case.
-            path: The path after the base URL, or a whole URL on the same server.
-            params: Query parameters as a mapping or as pairs. A list repeats its parameter; `None` omits it.
-            headers: Headers beside those of the client; `Accept` is `application/json` unless set here.
-            json: A body as plain data; `None` is no body.
-            content: A body as bytes; set its `Content-Type` in `headers`. Without one it must be JSON.
-            timeout: Seconds for the whole call.
+            method: The HTTP method, in upper or lower case.
+            path: The path after the base URL, or a complete URL on the same server.
+            params: Query parameters as a mapping or as pairs. A list repeats its parameter. `None` omits it.
+            headers: Headers in addition to those of the client. Default for `Accept`: `application/json`.
+            json: The body as plain data. `None` sends no body.
+            content: The body as bytes. Set its `Content-Type` in `headers`, unless it is JSON.
+            timeout: Seconds for the whole call, including its token and its retries. Default: the timeout of the client.
+
+        Raises:
+            ApiError: The service refused the request.
+            DownlinkOutcomeUnknown: The request may have taken effect, and its method must not be retried, such as POST.
+            InputError: An argument is not valid. Nothing was sent.
+            KpnThingsError: The call failed for another reason.
+            RuntimeError: The client is closed.
+            TypeError: Both `json` and `content` are passed, or `json` cannot be written as JSON.
         """
         call = _calls.request(method, path, params, headers, json, content)
         return await self._caller.call(call, seconds("timeout", timeout))
 
     async def aclose(self) -> None:
-        """Closes the connections. Calls after it raise `RuntimeError`."""
+        """Closes the connections. Later calls raise `RuntimeError`."""
         self._caller.close()
 
     async def __aenter__(self) -> Self:
@@ -180,7 +213,10 @@ class AsyncClient(BaseClient):
 
 
 class AsyncDevices:
-    """A listing that has not begun: `async for` over it or over its `pages()`, or await `collect()`. Each of these lists anew."""
+    """A listing that has not begun: use `async for` with it or its `pages()`, or await `collect()`. Each of these lists again.
+
+    The iteration raises the exceptions of `collect`.
+    """
 
     __module__ = "kpn_things"
     __slots__ = ("_caller", "_query")
@@ -193,7 +229,13 @@ class AsyncDevices:
         return AsyncListing(self._feed(), devices_of)
 
     def pages(self) -> AsyncListing[Page]:
-        """Returns the pages, in order."""
+        """Returns the pages, in order.
+
+        Raises:
+            KpnThingsError: A page could not be read. The iteration raises it.
+            ListingError: The pages contradict each other. The iteration raises it.
+            RuntimeError: The client is closed.
+        """
         return AsyncListing(self._feed(), itself)
 
     async def collect(self) -> Fleet:
@@ -202,19 +244,20 @@ class AsyncDevices:
         Raises:
             KpnThingsError: A page could not be read.
             ListingError: The pages contradict each other.
+            RuntimeError: The client is closed.
         """
         return await collect_async(self._feed())
 
     def verified(self, *, vouch_for_order: bool = False) -> AsyncVerifiedDevices:
         """Returns the same devices, by a listing that proves it is complete.
 
-        Every device that was there from the first request to the last response is in it. It reads pages that overlap, ordered
-        by `uuid`, and links them by the devices that they share. That costs a few requests more. `sort_by` and `descending`
-        cannot be combined with it: the listing raises `InputError` before anything is sent.
+        It contains every device that exists from the first request to the last response. It requests pages that overlap,
+        sorted by `uuid`, and checks that they share devices. This takes a few more requests. It cannot be combined with
+        `sort_by`, `descending` or `first_page`: the listing then raises `InputError` before anything is sent.
 
         Args:
-            vouch_for_order: Vouches that the service orders devices by `uuid`, where the devices do not show it. If it does
-                not, a listing that is not complete can be taken for complete.
+            vouch_for_order: Assume that the service sorts by `uuid`, even if the devices do not show it. If the service does
+                not, an incomplete listing can seem complete.
         """
         return AsyncVerifiedDevices(self._caller, self._query.verified(bool(vouch_for_order)))
 
@@ -229,11 +272,11 @@ class AsyncDevices:
 
 
 class AsyncVerifiedDevices:
-    """A listing that proves it is complete, and has not begun: `async for` over it or over its `batches()`, or await
+    """A listing that proves it is complete, and has not begun: use `async for` with it or its `batches()`, or await
     `collect()`.
 
-    Devices come in the order of their `uuid`. Each one follows those before it without a gap. Only the end of the listing
-    without an error means that it is complete. If the proof fails, `IncompleteError` is raised.
+    Devices are sorted by `uuid`, and no device is missing between two of them. The listing is complete only if it ends
+    without an error. If the proof fails, it raises `IncompleteError`.
     """
 
     __module__ = "kpn_things"
@@ -247,15 +290,22 @@ class AsyncVerifiedDevices:
         return AsyncListing(self._feed(), devices_of)
 
     def batches(self) -> AsyncListing[tuple[Device, ...]]:
-        """Returns the devices in batches, as they are proven."""
+        """Returns the devices in batches, as they are proven.
+
+        Raises:
+            IncompleteError: The proof failed. The iteration raises it.
+            KpnThingsError: A page could not be read. The iteration raises it.
+            RuntimeError: The client is closed.
+        """
         return AsyncListing(self._feed(), itself)
 
     async def collect(self) -> Fleet:
         """Returns all devices at once, with the `proof`.
 
         Raises:
-            IncompleteError: The proof failed. The error holds the `devices` that were listed.
+            IncompleteError: The proof failed. The exception has the `devices` that were listed.
             KpnThingsError: A page could not be read.
+            RuntimeError: The client is closed.
         """
         return await collect_async(self._feed())
 

@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 
 
 class Event(NamedTuple):
-    """One thing that happened in a call. It holds no secret, no query and no payload.
+    """A step of a call: one HTTP request, one retry, or the end of the call. It holds no secret, no query and no payload.
 
-    A `request` event follows each HTTP request, a `retry` event precedes each wait for another attempt, and a `call` event
-    ends each call. A listing has requests and retries, and no `call` event of its own.
+    A `request` event follows each request. A `retry` event precedes each wait for another attempt. A `call` event follows
+    each call. A listing has no `call` event.
     """
 
     kind: Literal["request", "retry", "call"]
@@ -34,7 +34,8 @@ class Event(NamedTuple):
     """What went wrong: the kind of a failed request, or the text of the exception of a call."""
 
     attempt: int
-    """The number of the attempt, from 1. At the end of a call: the number of requests that were sent for it."""
+    """The number of the attempt, from 1. For a `retry`: the number of attempts so far, which is 0 if the first attempt waits
+    for an earlier `Retry-After`. At the end of a call: the number of its requests."""
 
     elapsed: float
     """Seconds that the request or the call took."""

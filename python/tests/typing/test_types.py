@@ -209,7 +209,7 @@ if TYPE_CHECKING:
     # Each line is a mistake that a type checker finds: without it, the ignore is unused, which is an error.
 
     def mistakes(client: Client, simulator: Simulator, device: Device) -> None:
-        Client("rjsfm52t", "key", "secret")  # type: ignore[call-arg]
+        Client("rjsfm52t")  # type: ignore[call-arg]
         Client(tenent_id="rjsfm52t")  # type: ignore[call-arg]
         Client(timeout="5")  # type: ignore[arg-type]
         Client.from_env(tenent_id="rjsfm52t")  # type: ignore[call-arg]
