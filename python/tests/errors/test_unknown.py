@@ -151,6 +151,7 @@ def test_copies_keep_the_cause(
 
 def test_a_cause_that_a_user_gave_it_is_not_pickled() -> None:
     error = DownlinkOutcomeUnknown("what happened")
-    error.__cause__ = ValueError(lambda: None)
-    assert pickle.loads(pickle.dumps(error)).__cause__ is None
-    assert str(pickle.loads(pickle.dumps(error))) == "what happened"
+    error.__cause__ = ValueError("of the user")
+    again, parts = error.__reduce__()  # not through `pickle`, because other libraries register reducers of their own
+    copied = again(*parts)
+    assert (str(copied), copied.__cause__) == ("what happened", None)
