@@ -46,7 +46,7 @@ def test_three_options_make_a_client(cls: type[Client]) -> None:
 @CLIENTS
 def test_options_have_names(cls: type[Client]) -> None:
     with pytest.raises(TypeError, match="positional"):
-        cls("rjsfm52t", "key-1", "secret")  # type: ignore[call-arg]
+        cls("rjsfm52t")  # type: ignore[call-arg]
 
 
 @CLIENTS
