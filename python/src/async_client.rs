@@ -93,7 +93,7 @@ impl AsyncCaller {
         let convert = {
             let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
             move |py: Python<'_>, result, reporter: Option<&Reporter>| {
-                fate.told();
+                fate.delivered();
                 settle(py, &endpoint, result, begun.elapsed(), reporter)
             }
         };

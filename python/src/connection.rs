@@ -1,4 +1,4 @@
-//! The client of a transport, in whichever process asks for it.
+//! The client of a transport, one per process.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

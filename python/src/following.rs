@@ -27,7 +27,7 @@ const ACCEPTED: u8 = 2;
 /// The caller stopped the call before it was sent.
 const STOPPED: u8 = 3;
 /// The caller has the result, or knows that it gets none.
-const TOLD: u8 = 4;
+const DELIVERED: u8 = 4;
 
 impl Fate {
     /// Stops the call. Returns `accepted` or `unknown` if that was too late for a call that must not be made twice.
@@ -40,8 +40,8 @@ impl Fate {
     }
 
     /// Notes that the caller has the result.
-    pub(crate) fn told(&self) {
-        self.0.store(TOLD, Ordering::SeqCst);
+    pub(crate) fn delivered(&self) {
+        self.0.store(DELIVERED, Ordering::SeqCst);
     }
 
     /// Notes how far the call has come, unless it was stopped.
