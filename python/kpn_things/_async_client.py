@@ -232,6 +232,7 @@ class AsyncDevices:
         """Returns the pages, in order.
 
         Raises:
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read. The iteration raises it.
             ListingError: The pages contradict each other. The iteration raises it.
             RuntimeError: The client is closed.
@@ -242,6 +243,7 @@ class AsyncDevices:
         """Returns all devices at once.
 
         Raises:
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read.
             ListingError: The pages contradict each other.
             RuntimeError: The client is closed.
@@ -294,6 +296,7 @@ class AsyncVerifiedDevices:
 
         Raises:
             IncompleteError: The proof failed. The iteration raises it.
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read. The iteration raises it.
             RuntimeError: The client is closed.
         """
@@ -304,6 +307,7 @@ class AsyncVerifiedDevices:
 
         Raises:
             IncompleteError: The proof failed. The exception has the `devices` that were listed.
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read.
             RuntimeError: The client is closed.
         """

@@ -223,6 +223,7 @@ class Devices:
         """Returns the pages, in order.
 
         Raises:
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read. The iteration raises it.
             ListingError: The pages contradict each other. The iteration raises it.
             RuntimeError: The client is closed.
@@ -233,6 +234,7 @@ class Devices:
         """Returns all devices at once.
 
         Raises:
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read.
             ListingError: The pages contradict each other.
             RuntimeError: The client is closed.
@@ -284,6 +286,7 @@ class VerifiedDevices:
 
         Raises:
             IncompleteError: The proof failed. The iteration raises it.
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read. The iteration raises it.
             RuntimeError: The client is closed.
         """
@@ -294,6 +297,7 @@ class VerifiedDevices:
 
         Raises:
             IncompleteError: The proof failed. The exception has the `devices` that were listed.
+            InputError: An argument of `devices` is not valid. Nothing was sent.
             KpnThingsError: A page could not be read.
             RuntimeError: The client is closed.
         """
