@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
@@ -135,3 +136,8 @@ def test_pages_are_matched_by_their_devices() -> None:
             pass
         case _:
             pytest.fail("no match")
+
+
+def test_the_garbage_collector_need_not_traverse_devices() -> None:
+    page = Page.from_json('{"content":[{"uuid":"d-1"},{"uuid":"d-2"}]}')
+    assert [gc.is_tracked(device) for device in page] == [False, False]
