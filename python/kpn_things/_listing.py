@@ -62,17 +62,21 @@ class Listing(_Reader[_T_co]):
             self._ready = iter(self._of(self._next()))
 
     def close(self) -> None:
-        """Ends the listing. No more pages are requested."""
+        """Ends the listing. No more pages are requested. A thread that reads it gets no more devices."""
         self._end()
 
     def _next(self) -> Any:
         if self._feed is None:
             raise StopIteration
         try:
-            return next(self._feed)
+            item = next(self._feed)
         except (StopIteration, KpnThingsError):
             self._end()
             raise
+        if self._feed is None:
+            # Another thread closed it meanwhile.
+            raise StopIteration
+        return item
 
 
 class AsyncListing(_Reader[_T_co]):
@@ -118,7 +122,7 @@ class AsyncListing(_Reader[_T_co]):
             raise
         self._cut = False
         if self._feed is None:
-            # It was closed meanwhile.
+            # Another task closed it meanwhile.
             return None
         if batch is None:
             self._end()
