@@ -28,6 +28,8 @@ class Headers(Mapping[str, str]):
     def __init__(self, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
         for name, value in _pairs(headers):
+            if not isinstance(value, str):
+                raise TypeError(f"headers[{name!r}] is of type {type(value).__name__}: pass a str")
             self._values[_key(name)] = (*self.get_all(name), value)
 
     def get_all(self, name: str) -> tuple[str, ...]:
@@ -80,4 +82,6 @@ def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[t
     """The pairs of a name and one value."""
     if isinstance(headers, Headers):
         return [(name, value) for name, values in headers._values.items() for value in values]
+    if isinstance(headers, (str, bytes)):
+        raise TypeError(f"headers is of type {type(headers).__name__}: pass a mapping, or pairs of a name and a value")
     return headers.items() if isinstance(headers, Mapping) else headers

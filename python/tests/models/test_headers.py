@@ -49,6 +49,21 @@ def test_it_is_a_read_only_mapping() -> None:
         LINKS.other = "a"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ("a=b", "headers is of type str: pass a mapping, or pairs of a name and a value"),
+        ({"a": 5}, "headers['a'] is of type int: pass a str"),
+        ([("a", None)], "headers['a'] is of type NoneType: pass a str"),
+    ],
+)
+def test_headers_of_a_wrong_type_are_named(headers: Any, reason: str) -> None:
+    for make in Headers, lambda headers: Receipt(201, headers=headers):
+        with pytest.raises(TypeError) as caught:
+            make(headers)
+        assert str(caught.value) == reason
+
+
 def test_headers_compare_by_value_in_any_case() -> None:
     assert Headers({"A": "1"}) == Headers([("a", "1")]) == {"A": "1"}
     assert hash(Headers({"A": "1"})) == hash(Headers({"a": "1"}))
