@@ -1,4 +1,4 @@
-"""How clients are made: of options, an environment, a file; and by classes of ones own."""
+"""Clients are made from options, an environment or a file, and from the classes of a user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(client: Client | AsyncClient) -> dict[str, Any]:
-    """What a client is made of, except for its secrets."""
+    """The options of a client, without its secrets."""
     assert client._config is not None
     return client._config.public()
 
@@ -236,7 +236,7 @@ def test_repr_of_a_client_whose_constructor_failed_is_no_error(cls: type[Client]
 
 
 class Labelled(Client):
-    """A client of a user's own."""
+    """A user's own subclass."""
 
     def __init__(self, *, label: str = "none", **options: Any) -> None:
         super().__init__(**options)

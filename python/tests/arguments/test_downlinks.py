@@ -1,4 +1,4 @@
-"""What can be sent to a device; what cannot be right is refused before anything is sent."""
+"""Arguments of a downlink. An invalid argument raises before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEV_EUI = "0059AC0000181EB6"
 
 
 def refused(client: Client, simulator: Simulator, expected: type[Exception], **given: Any) -> str:
-    """Sends a downlink that is refused before anything is sent, and gives the reason."""
+    """Calls with arguments that are refused before anything is sent, and returns the reason."""
     arguments = {"dev_eui": DEV_EUI, "payload": b"\x01", "port": 1, **given}
     before = simulator.calls()
     with pytest.raises(expected) as caught:

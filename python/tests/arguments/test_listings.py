@@ -1,4 +1,4 @@
-"""Which devices to list: what is not given is not sent, and what cannot be right is refused."""
+"""Arguments of a listing. An omitted argument is not sent, and an invalid one raises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kpn_things.testing import Simulator
 
 
 def query(client: Client, simulator: Simulator, **given: Any) -> dict[str, str]:
-    """What was asked for."""
+    """The query of the request."""
     client.devices(**given).collect()
     return simulator.requests[-1].query
 

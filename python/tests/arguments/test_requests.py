@@ -1,4 +1,4 @@
-"""Calls of ones own: what goes out, and what is refused before it does."""
+"""Raw requests: what is sent, and what raises before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
 
 
 def sent(client: Client, simulator: Simulator, method: str = "GET", **given: Any) -> ReceivedRequest:
-    """What a call looks like when it arrives; the simulator knows no such path."""
+    """The request as the simulator receives it. The simulator does not have this path."""
     before = simulator.calls("other")
     with pytest.raises(NotFoundError):
         client.request(method, "/nowhere", **given)
@@ -30,7 +30,7 @@ def sent(client: Client, simulator: Simulator, method: str = "GET", **given: Any
 
 
 def refused(client: Client, simulator: Simulator, expected: type[Exception], *call: Any, **given: Any) -> str:
-    """Makes a call that is refused before anything is sent, and gives the reason."""
+    """Makes a call that is refused before anything is sent, and returns the reason."""
     before = simulator.calls()
     with pytest.raises(expected) as caught:
         client.request(*(call or ("GET", "/nowhere")), **given)

@@ -28,7 +28,7 @@ def wrong(call: Callable[..., Any], simulator: Simulator, method: str, /, **argu
     with pytest.raises(TypeError) as caught:
         call(method, **arguments)
     assert simulator.calls() == before
-    assert not hasattr(caught.value, "__notes__")  # Python 3.10 has none
+    assert not hasattr(caught.value, "__notes__")  # exceptions have no notes on Python 3.10
     return str(caught.value)
 
 

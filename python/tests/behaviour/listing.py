@@ -1,4 +1,4 @@
-"""Listings by either client."""
+"""Listings with either client."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from kpn_things import AsyncClient, Client, Fleet, KpnThingsError, ListingReport, Proof
 
 From = Callable[[Any], Any]
-"""Takes a listing from a client, such as `lambda client: client.devices().pages()`."""
+"""Gets a listing from a client, such as `lambda client: client.devices().pages()`."""
 
 
 @dataclass
 class Read:
-    """What an iterator came to."""
+    """The items of an iterator, and the error that ended it."""
 
     items: list[Any] = field(default_factory=list)
     error: KpnThingsError | None = None
@@ -33,7 +33,7 @@ class Lister(Protocol):
         ...
 
     def collect(self, listing: From) -> Fleet:
-        """Takes all devices at once."""
+        """Collects all devices at once."""
         ...
 
 
@@ -52,12 +52,12 @@ class Blocking:
                 read.items.extend(items)
             except KpnThingsError as error:
                 read.error = error
-            assert list(items) == [], "it has ended"
+            assert list(items) == [], "the iterator continued after its end"
             read.report, read.proof = items.report, items.proof
         return read
 
     def collect(self, listing: From) -> Fleet:
-        """Takes all devices at once."""
+        """Collects all devices at once."""
         with Client.from_env(self.environment) as client:
             fleet = listing(client).collect()
             assert isinstance(fleet, Fleet)
@@ -82,14 +82,14 @@ class Asynchronous:
                         read.items.append(item)
                 except KpnThingsError as error:
                     read.error = error
-                assert [item async for item in items] == [], "it has ended"
+                assert [item async for item in items] == [], "the iterator continued after its end"
                 read.report, read.proof = items.report, items.proof
             return read
 
         return asyncio.run(main())
 
     def collect(self, listing: From) -> Fleet:
-        """Takes all devices at once."""
+        """Collects all devices at once."""
 
         async def main() -> Fleet:
             async with AsyncClient.from_env(self.environment) as client:
@@ -101,7 +101,7 @@ class Asynchronous:
 
 
 either = pytest.mark.parametrize("lister", [Blocking, Asynchronous], ids=["sync", "async"])
-"""Runs a test with either client."""
+"""Runs a test with each client."""
 
 
 def uuids(devices: Iterable[Any]) -> list[str]:

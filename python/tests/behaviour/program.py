@@ -1,4 +1,4 @@
-"""A Python program in a process of its own."""
+"""A Python program in a separate process."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ from .service import PATIENCE
 
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of this process, with `kpn_things` on the path and these settings instead of others."""
+    """The environment of this process, with `kpn_things` on the path. `settings` replace all KPN Things settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KPN_THINGS_")}
     path = [str(Path(kpn_things.__file__).parent.parent), kept.get("PYTHONPATH", "")]
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, path)), **(settings or {})}
 
 
 HEED_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-"""What was started in the background of a shell without job control ignores Ctrl-C, and so do its children."""
+"""A shell without job control starts background processes with Ctrl-C ignored, and their children inherit that."""
 
 
 class Program:
-    """It must not write to stderr. It runs in Python's development mode, where warnings are errors, unless it uses packages
-    that warn."""
+    """A program that must not write to stderr.
+
+    It runs in Python's development mode with warnings as errors, unless it uses packages that warn.
+    """
 
     def __init__(self, source: str, settings: Mapping[str, str] | None = None, *, development: bool = True) -> None:
         mode = ["-X", "dev", "-W", "error"] if development else []
@@ -55,11 +57,11 @@ class Program:
             self._lines.put(line.rstrip("\n"))
 
     def line(self) -> str:
-        """The next line that it writes."""
+        """The next line of its stdout."""
         try:
             return self._lines.get(timeout=PATIENCE)
         except Empty:
-            raise AssertionError(f"the program says nothing: {self._kill()}") from None
+            raise AssertionError(f"the program wrote no line: {self._kill()}") from None
 
     def write(self, line: str) -> None:
         """Writes a line to its stdin."""
@@ -68,28 +70,28 @@ class Program:
             print(line, file=self._process.stdin, flush=True)
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
+        """Sends the signal that Ctrl-C sends."""
         self._process.send_signal(signal.SIGINT)
 
     def finish(self, patience: float = PATIENCE) -> list[str]:
-        """Waits for its end, and gives the lines that were not read yet. It must end well."""
+        """Waits for its end, and returns the lines that were not read yet. The program must exit with status 0."""
         try:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"the program does not end: {self._kill()}") from None
+            raise AssertionError(f"the program did not end: {self._kill()}") from None
         errors = self._errors()
-        assert self._process.returncode == 0 and not errors, f"it ended with {self._process.returncode}: {errors}"
+        assert self._process.returncode == 0 and not errors, f"the program exited with {self._process.returncode}: {errors}"
         self._reader.join(PATIENCE)
         return [self._lines.get() for _ in range(self._lines.qsize())]
 
     def _errors(self) -> str:
         assert self._process.stderr
-        # In the development mode asyncio tells what took long, which is the machine's affair.
+        # In development mode, asyncio reports slow callbacks. A slow machine is no error.
         lines = self._process.stderr.read().splitlines()
         return "\n".join(line for line in lines if not re.fullmatch(r"Executing .* took [0-9.]+ seconds", line))
 
     def _kill(self) -> str:
-        """Ends it, and gives what it had to say."""
+        """Kills the program, and returns what it wrote to stderr."""
         self._process.kill()
         self._process.wait()
         return self._errors()

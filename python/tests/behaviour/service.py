@@ -1,4 +1,4 @@
-"""A service on a socket of its own, which tells what the simulator does not: who closed which connection, and when."""
+"""A service on a raw socket. Unlike the simulator, it records which side closed which connection, and when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO, Any, TypeAlias, cast
 import pytest
 
 PATIENCE = 20.0
-"""Seconds after which something that should have happened has failed to."""
+"""Seconds to wait for an expected event before the test fails."""
 
 SECRET = "canary-secret-0123456789"
 TOKEN = "canary-token-0123456789"
@@ -35,7 +35,7 @@ BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA+z4puJW1C6UWK/auKGWWIutMMISv
 dd20xNuB2dKAzpgCID2NshefL0mEsypYsMxSJWzsBvv3mRAToERcSQ9CVNeN
 -----END CERTIFICATE-----
 """
-"""Of nobody; a client that trusts it alone need not read all that the platform trusts."""
+"""A certificate of no host. A client that trusts only this one does not read the certificates of the platform."""
 
 
 @dataclass
@@ -50,19 +50,19 @@ class Request:
 
     @property
     def page(self) -> int:
-        """Which page of a listing is asked for."""
+        """The requested page of a listing."""
         found = re.search(r"currentPage=(\d+)", self.target)
         return int(found[1]) if found else 0
 
     @property
     def search(self) -> str | None:
-        """The text that devices are searched by."""
+        """The search text of a listing."""
         found = re.search(r"search=([^&]*)", self.target)
         return found[1] if found else None
 
 
 Answer: TypeAlias = "tuple[int, bytes] | Iterable[bytes] | None"
-"""A status and a body; or all bytes of an answer, as they are to be sent; or what this service answers by itself."""
+"""A status and a body, or the bytes of a whole response, or `None` for the default response of this service."""
 
 
 @dataclass
@@ -70,18 +70,18 @@ class Connection:
     socket: socket.socket
     requests: list[Request] = field(default_factory=list)
     head: bytes = b""
-    """The head of its last request."""
+    """The head of the last request."""
     stalled: bool = False
-    """Its last request is not answered."""
+    """The last request has no response."""
     closed_at: float | None = None
-    """When the client closed it, on the monotonic clock."""
+    """When the client closed the connection, on the monotonic clock."""
 
 
 class Service:
-    """GRIP and KPN Things in miniature.
+    """A minimal GRIP and KPN Things.
 
-    `stalled` decides which requests are never answered. They wait for the client to close, or for `resume`. `leaves`
-    decides after which answers it closes the connection without having said so.
+    Requests for which `stalled` is true get no response. They wait until the client closes, or until `resume`.
+    After a response for which `leaves` is true, the service closes the connection without announcing it.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Service:
             self.accept()
 
     def accept(self) -> None:
-        """Begins to accept connections."""
+        """Starts to accept connections."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def settings(self) -> dict[str, Any]:
-        """The arguments of a client."""
+        """The arguments for a client."""
         return {
             "tenant_id": "tenant",
             "key_id": KEY_ID,
@@ -135,19 +135,19 @@ class Service:
             return [request for connection in self.connections for request in connection.requests]
 
     def asked(self, path: str) -> int:
-        """How many requests to this path there were."""
+        """The number of requests to this path."""
         return sum(request.path.endswith(path) for request in self.requests)
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Waits until something holds of what this service has seen."""
+        """Waits until this service has seen enough for the condition to hold."""
         with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), f"in vain; asked were {self.requests}"
+            assert self._changed.wait_for(condition, PATIENCE), f"timed out; requests so far: {self.requests}"
 
     def wait_until_asked(self, path: str, times: int = 1) -> None:
         self.wait_for(lambda: self.asked(path) >= times)
 
     def wait_until_left(self, times: int = 1) -> float:
-        """Waits until clients have closed so many connections with a request that is not answered. Tells when."""
+        """Waits until clients have closed `times` connections with a request in progress, and returns when."""
         left: list[float] = []
 
         def enough() -> bool:
@@ -158,17 +158,17 @@ class Service:
         return max(left)
 
     def connecting(self) -> int:
-        """How many sockets wait for this port to accept them."""
+        """The number of sockets that wait for this port to accept them."""
         syn_sent, remote = "02", f"0100007F:{self.port:04X}"
         rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
         return sum(row[2] == remote and row[3] == syn_sent for row in rows)
 
     def resume(self) -> None:
-        """Stalls no more, and answers nothing that was stalled before."""
+        """Stops stalling. Requests that are already stalled get no response."""
         self.stalled = lambda request: False
 
     def close(self) -> None:
-        # Closing alone would leave a thread that accepts where it is.
+        # `close` alone would leave a thread blocked in `accept`.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -237,14 +237,14 @@ class Service:
 
 
 def plain(status: int, body: bytes, *headers: str) -> bytes:
-    """An answer of JSON, with further headers."""
+    """A JSON response with additional headers."""
     lines = "".join(f"{header}\r\n" for header in ("Content-Type: application/json", *headers))
     return b"HTTP/1.1 %d Answer\r\n%sContent-Length: %d\r\n\r\n%s" % (status, lines.encode(), len(body), body)
 
 
 @contextmanager
 def full_backlog() -> Iterator[Service]:
-    """A service whose port lets every attempt to connect wait, until it begins to accept."""
+    """A service that leaves each attempt to connect waiting until it starts to accept."""
     if not Path("/proc/net/tcp").exists():
         pytest.skip("whether a socket waits is read from /proc")
     with Service(backlog=0, accepting=False) as service:

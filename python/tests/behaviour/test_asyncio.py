@@ -1,4 +1,4 @@
-"""The async client on asyncio: real coroutines, cancelled at once, on any loop and any number of them."""
+"""The async client on asyncio: its methods are coroutines, cancel at once, and run on any number of loops of any kind."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture(autouse=True)
 def nothing_is_forgotten(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Asyncio logs an error for an exception that nobody retrieved, and for a task that was left pending."""
+    """Fails if asyncio logged an exception that was never retrieved, or a task that was left pending."""
     yield
     gc.collect()
     records = caplog.get_records("call")
@@ -65,7 +65,7 @@ async def left(service: Service, times: int = 1) -> float:
 
 
 async def cancel(task: asyncio.Task[Any]) -> float:
-    """Cancels a task, and tells when."""
+    """Cancels a task, and returns when."""
     at = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -211,7 +211,7 @@ def test_cancelling_a_pause_sends_nothing_more(run: Run, service: Service) -> No
             await asked(service, "/busy", 2)
             await cancel(task)
             sent = service.asked("/busy")
-            # Longer than the pauses so far.
+            # These calls together take longer than the previous waits between retries.
             await asyncio.wait([asyncio.create_task(client.request("GET", f"/after-{n}")) for n in range(200)])
             assert service.asked("/busy") == sent
 
@@ -357,7 +357,7 @@ def test_a_loop_closed_in_mid_call_leaves_the_client_usable(service: Service) ->
     task = loop.create_task(client.request("GET", "/late"))
     loop.run_until_complete(asked(service, "/late"))
     loop.run_until_complete(loop.shutdown_default_executor())
-    # Asyncio reports a task that is left pending, whatever it waits for.
+    # Asyncio reports every task that is left pending, whatever the task waits for.
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
     go_on.set()
@@ -377,7 +377,7 @@ def test_errors_and_cancels_at_one_moment_leave_nothing_behind(run: Run, service
             await client.request("GET", "/warm")
             for number in range(300):
                 task = asyncio.create_task(client.request("GET", "/none"))
-                # Ends from before the request to after the answer.
+                # The delays range from before the request to after the response.
                 await asyncio.sleep(number * 10e-6)
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, KpnThingsError):
@@ -474,7 +474,7 @@ def test_trio_gets_a_clear_error(service: Service) -> None:
 
 @pytest.mark.skipif(not find_spec("trio_asyncio"), reason="trio-asyncio is not installed")
 def test_trio_asyncio_brings_the_loop(service: Service) -> None:
-    # It replaces parts of asyncio, for the whole process that imports it; here, after the first call.
+    # The import replaces parts of asyncio for the whole process. Here it follows the first call.
     source = """
     import asyncio
     import warnings

@@ -1,4 +1,4 @@
-"""A listing that is closed while another task or thread waits for its next page."""
+"""A listing is closed while another task or thread waits for its next page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def gate() -> threading.Event:
 
 @pytest.fixture
 def service(gate: threading.Event) -> Iterator[Service]:
-    """It responds to the request for the fourth page when the gate is open."""
+    """A service that holds the response with the fourth page until the gate is open."""
     with Service(pages=10, on_request=lambda request: request.page != 3 or gate.wait(PATIENCE)) as service:
         yield service
 

@@ -1,4 +1,4 @@
-"""An `AsyncClient` has a bound on its connections, and calls wait for a free one before their time begins."""
+"""An `AsyncClient` limits its connections. A call waits for a free one before its timeout starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEV_EUI = "0059AC0000181EB6"
 
 
 def test_a_gather_of_100_000_downlinks_has_at_most_100_connections(simulator: Simulator) -> None:
-    """With the usual limit of 1,024 descriptors, and a service that takes its time."""
+    """The limit is the usual 1,024 descriptors, and the service is slow."""
     source = f"""
     import asyncio, collections, logging, os, resource
     from kpn_things import AsyncClient

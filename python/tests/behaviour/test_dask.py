@@ -1,4 +1,4 @@
-"""Work over many machines, as Dask does it: a client is pickled, and each worker has the secret in its environment."""
+"""Work on many machines with Dask: a client is pickled, and each worker has the secret in its environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 @contextmanager
 def cluster() -> Iterator[Any]:
-    """Two workers, each a process of its own; the scheduler is in this one. All of them load what is sent."""
+    """Two worker processes, with the scheduler in this process. Each of them unpickles what it receives."""
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster, distributed.Client(cluster) as dask:

@@ -1,6 +1,6 @@
-"""The rules at the top of the native part's `lib.rs`: each test hangs, or warns, where one of them is broken.
+"""The rules at the top of the native part's `lib.rs`. A test hangs or warns if its rule is broken.
 
-Each runs in a process of its own, because what hangs cannot be ended from inside.
+Each test runs a separate process, because a test cannot end its own process when it hangs.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def test_no_thread_is_left_behind_by_a_sync_call_for_a_fork_to_warn_of(service: 
 
 
 def test_objects_of_a_cancelled_call_are_dropped_soon(simulator: Simulator) -> None:
-    """Tokio's threads hand them to the messenger, and do not keep them."""
+    """Tokio's threads pass the objects to the messenger, and do not keep them."""
     source = """
     import asyncio, gc, logging, weakref
     from kpn_things import AsyncClient

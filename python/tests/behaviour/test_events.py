@@ -1,4 +1,4 @@
-"""`on_event`, `with_options` and `KPN_THINGS_LOG`: what a program can see of its calls."""
+"""`on_event`, `with_options` and `KPN_THINGS_LOG`: what a program can observe of its calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Use = Callable[[Callable[[Any], Any], dict[str, Any]], Any]
 
 @pytest.fixture(params=["main thread", "other thread", "asyncio"])
 def use(request: pytest.FixtureRequest, simulator: Simulator) -> Use:
-    """Makes a call of a client with options, in each way that a program has."""
+    """Makes a call with a client with these options: from the main thread, from another thread, or on asyncio."""
 
     def sync(call: Callable[[Any], Any], options: dict[str, Any]) -> Any:
         with Client.from_env(simulator.environment(), **options) as client:

@@ -1,4 +1,4 @@
-"""The end of the interpreter while calls are under way: prompt, and without a word."""
+"""The interpreter exits promptly and prints nothing, even with calls in progress."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_r22_program_ends_at_once_while(when: str, service: Service) -> None:
 
 
 def client(source: str) -> str:
-    """Which client a program uses."""
+    """The client that a program uses."""
     return "python async" if "AsyncClient" in source else "python sync"
 
 

@@ -1,4 +1,4 @@
-"""After a fork, parent and child both go on, each on connections of its own."""
+"""After a fork, parent and child both continue, each on its own connections."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .service import PATIENCE, Request, Service
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
-    # Python 3.12 and later warn of a fork beside threads, for what it cannot know.
+    # Python 3.12 and later warn about every fork in a process with several threads.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning"),
 ]
 
 
 def in_child(work: Callable[[], object]) -> str:
-    """What comes of this work in a forked child, as text."""
+    """Runs the work in a forked child, and returns its result as text."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -45,7 +45,7 @@ def in_child(work: Callable[[], object]) -> str:
 
 
 def assert_apart(service: Service) -> None:
-    """No connection has requests of both parent and child, which say whose they are."""
+    """Fails if the parent and the child sent requests on the same connection. Each request names its sender."""
     for connection in service.connections:
         assert len({request.target.split("-")[0] for request in connection.requests if "-" in request.target}) <= 1
 
@@ -158,7 +158,7 @@ def test_a_listing_begun_before_a_fork_goes_on_in_the_parent_alone_with_asyncio(
             async def read_on() -> None:
                 [page async for page in pages]
 
-            # Pages that came before the fork are there.
+            # Pages that were read before the fork remain available.
             assert "began before a fork: list again" in in_child(lambda: asyncio.run(read_on()))
             assert in_child(lambda: len(asyncio.run(client.devices().collect()))) == "30"
             numbers += [page.number async for page in pages]

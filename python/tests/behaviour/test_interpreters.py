@@ -1,4 +1,4 @@
-"""Other kinds of interpreters."""
+"""Subinterpreters, and interpreters without a GIL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals, while the main thread is blocked in a call."""
+"""Ctrl-C and other signals while the main thread is blocked in a call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ print(client.request("GET", "/after").status)
 
 
 def latency(program: Program) -> float:
-    """Interrupts the program, and tells the seconds until it knew."""
+    """Interrupts the program, and returns the seconds until it reacted."""
     sent = time.monotonic()
     program.interrupt()
     return float(program.line()) - sent
@@ -123,7 +123,7 @@ def test_ctrl_c_ends_the_wait_for_the_token_fetch_of_another_thread(service: Ser
         service.wait_until_asked("/token")
         program.write("go on")
         assert program.line() == "go on"
-        # The main thread waits for a worker, and that for the other thread.
+        # The main thread waits for a worker, which waits for the other thread.
         eventually(lambda: "kpn-things" in threads(program.pid))
         assert latency(program) < AT_ONCE
         assert program.finish(AT_ONCE) == ["200"]
@@ -137,7 +137,7 @@ def threads(pid: int) -> list[str]:
 def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.005)
 
 
@@ -153,16 +153,16 @@ def test_ctrl_c_ends_an_attempt_to_connect() -> None:
 
 
 class Rung(BaseException):
-    """Raised by a signal handler, wherever it comes: `logging` ignores an `Exception` in some places."""
+    """An exception of a signal handler. It is no `Exception`, because `logging` swallows those in some places."""
 
 
 @contextmanager
 def handler(handle: Callable[[], object]) -> Iterator[Callable[[Request], None]]:
-    """Handles SIGUSR1. Gives what a service calls to send that signal to the main thread."""
+    """Handles SIGUSR1. Yields a hook for a service that sends this signal to the main thread."""
     handled = threading.Event()
 
     def ring(request: Request) -> None:
-        # A call that was abandoned tries again, perhaps when nobody handles the signal any more: that would end us.
+        # An abandoned call may send its request again after the handler is gone. The signal would then kill this process.
         if not handled.is_set():
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
@@ -276,7 +276,7 @@ def test_an_interrupted_listing_asks_for_nothing_more(page: int, service: Servic
         with pytest.raises(Rung):
             client.devices(window=4).collect()
         go_on.set()
-    # What was interrupted has ended once its connections are closed.
+    # An interrupted call has ended once its connections are closed.
     service.wait_for(lambda: all(connection.closed_at is not None for connection in service.connections))
     assert asked() == 1
     assert service.asked("/api/devices") < service.pages
@@ -312,7 +312,7 @@ def test_an_interrupted_downlink_is_not_sent_later(service: Service) -> None:
         with pytest.raises(Rung):
             client.send_downlink("0059AC0000181EB6", b"\x01", port=1)
         go_on.set()
-        # The call that was interrupted has ended once its connection is closed.
+        # An interrupted call has ended once its connection is closed.
         service.wait_for(lambda: service.connections[0].closed_at is not None)
         assert service.asked("/downlinks") == 0
         client.send_downlink("0059AC0000181EB6", b"\x01", port=1)

@@ -1,4 +1,4 @@
-"""Calls are told to `logging.getLogger("kpn_things")`, and nothing is printed."""
+"""Calls are logged to `logging.getLogger("kpn_things")`, and nothing is printed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_call_is_told_at_debug(
     simulator.add_fault("downlinks@1=status:503,Retry-After:0")
     send(simulator.environment())
     debug, info = logging.DEBUG, logging.INFO
-    # The token, the refused request, the wait, the accepted request, and the end of the call.
+    # These are the token, the refused request, the wait, the accepted request, and the end of the call.
     assert levels(caplog) == [debug, debug, info, debug, debug]
     told = [record.getMessage() for record in caplog.records]
     assert re.search(r"^POST http://\S+/token: 200 in \d+\.\d ms \(attempt 1\)$", told[0])

@@ -1,4 +1,4 @@
-"""A client goes to other processes without its secret, which each of them finds in its own environment."""
+"""A client is pickled to other processes without its secret. Each process finds the secret in its own environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = multiprocessing.get_all_start_methods()
 
 @pytest.fixture
 def client(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client that has been used, and whose secret is in the environment of this process and its children."""
+    """A client that has made a call. Its secret is in the environment of this process and its children."""
     settings = simulator.environment()
     monkeypatch.setenv("KPN_THINGS_KEY_SECRET", settings["KPN_THINGS_KEY_SECRET"])
     with Client.from_env(settings) as client:
@@ -31,7 +31,7 @@ def client(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
 
 
 def send(client: Client, port: int) -> tuple[int, int]:
-    """Work for another process: which process, and what came of it."""
+    """Work for another process: returns the id of that process, and the status of the downlink."""
     return os.getpid(), client.send_downlink("0059AC0000181EB6", b"\x01", port=port).status
 
 

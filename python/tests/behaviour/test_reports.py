@@ -1,4 +1,4 @@
-"""A plain listing reports what it noticed of its own completeness, and a strict one raises it."""
+"""A plain listing reports signs that it is incomplete, and a strict one raises an exception for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTICES = pytest.mark.parametrize(
         pytest.param({"changes": ["2=remove:3"]}, MOVED, id="moved"),
     ],
 )
-"""Simulators of 45 devices whose pages of ten do not fit together, and what is noticed."""
+"""Simulators of 45 devices in pages of ten that do not fit together, and the expected report."""
 
 
 def plain(client: Any) -> Any:
@@ -109,7 +109,7 @@ def test_a_strict_listing_raises_what_does_not_fit_together(
     assert type(read.error) is ListingError
     assert read.report is not None and not read.report.is_clean
     assert str(read.report) in str(read.error)
-    # The error says it already.
+    # The error reports it already.
     assert warnings(caplog) == []
 
 
@@ -159,7 +159,7 @@ def test_a_listing_that_was_closed_has_ended_and_keeps_its_report() -> None:
 
 
 def test_a_listing_that_two_threads_read_is_not_cut_off(service: Service) -> None:
-    """The second is refused again and again, and the first goes on."""
+    """`next` raises repeatedly in one thread while the other waits for its page. The listing still continues."""
     release = threading.Event()
     service.pages = 3
     service.on_request = lambda request: release.wait(PATIENCE) if request.page == 1 else None

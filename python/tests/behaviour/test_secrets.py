@@ -1,4 +1,4 @@
-"""A secret reaches the identity service, and shows nowhere else: not even in the frames of our own Python code."""
+"""A secret reaches only the identity service. It shows nowhere else, not even in the frames of the package's Python code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _awaited(answer: Any) -> None:
 
 
 class Holder:
-    """Shows the environment in a frame of its own, not in ours."""
+    """Reads the environment in a frame of the user's code, not of the package."""
 
     def get(self, name: str) -> str | None:
         return {"KPN_THINGS_KEY_SECRET": "canary-secret", "KPN_THINGS_BASE_URL": "http://x.example"}.get(name)

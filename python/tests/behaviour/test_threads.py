@@ -1,4 +1,4 @@
-"""One client for many threads: listings that are shared, and clients that are closed. `faults` has the rest."""
+"""One client in many threads: listings that are shared, and clients that are closed. `faults` tests the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing by `verified` proves that it is complete, or says where devices may be missing."""
+"""A `verified` listing proves that it is complete, or reports where devices may be missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .program import Program
 Make = Callable[[Any], Lister]
 
 HIDDEN: dict[str, Any] = {"devices": 45, "quirks": ["empty-page:1"]}
-"""The second page lists no devices, whatever its size: after ten devices there is a gap that cannot be closed."""
+"""The second page is empty for every page size, so a gap remains after ten devices."""
 
 
 def verified(client: Any) -> Any:
@@ -31,7 +31,7 @@ def verified(client: Any) -> Any:
 
 @contextmanager
 def lists(make: Make, **options: Any) -> Iterator[tuple[Simulator, Lister]]:
-    """A simulator with these options, and a client that lists its devices."""
+    """A simulator with these options, and a client for its devices."""
     with Simulator(**options) as simulator:
         yield simulator, make(simulator.environment())
 
@@ -225,6 +225,6 @@ def test_devices_that_were_handed_out_are_not_held(asynchronous: bool) -> None:
             [line] = program.finish(patience=60)
     listed, collected, one_by_one, all_at_once = map(int, line.split())
     assert listed == collected == 2_000
-    # The fleet has 57 MiB, and a page 0.6.
+    # The fleet takes 57 MiB, and a page 0.6 MiB.
     assert all_at_once >= 50
     assert one_by_one <= 30

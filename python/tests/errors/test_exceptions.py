@@ -1,4 +1,4 @@
-"""Exceptions: what each failure raises, what it tells, and that it can be copied and sent elsewhere."""
+"""Exceptions: what each failure raises, the fields of the exception, and how it is copied and pickled."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def client(simulator: Simulator) -> Iterator[Client]:
 
 
 def send(client: Client) -> KpnThingsError:
-    """What comes of a downlink that fails."""
+    """The exception of a downlink that fails."""
     with pytest.raises(KpnThingsError) as caught:
         client.send_downlink(DEV_EUI, b"\x01", port=1, external_reference="valve-42")
     return caught.value
@@ -298,7 +298,7 @@ def test_what_a_user_sets_on_an_exception_goes_with_it() -> None:
 
 
 class Mine(ServerError):
-    """An exception of a user's own."""
+    """A user's own exception."""
 
 
 def test_an_exception_of_ones_own_class_can_be_pickled() -> None:

@@ -1,4 +1,4 @@
-"""Hints are notes of exceptions where Python has notes, and otherwise the end of the text."""
+"""A hint is a note of the exception. Before Python 3.11, which has no notes, it ends the text."""
 
 from __future__ import annotations
 

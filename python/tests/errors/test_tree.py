@@ -1,4 +1,4 @@
-"""The tree of exceptions: it is the documented one, and each kind of error of the core has its place in it."""
+"""The tree of exceptions matches its documentation, and each error kind of the core has a place in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kpn_things.errors import _CLASSES, ApiError, DownlinkOutcomeUnknown, KpnThi
 
 
 def walk(kind: type[KpnThingsError] = KpnThingsError) -> Iterator[type[KpnThingsError]]:
-    """A class, and all of this package below it."""
+    """Yields a class, and all its subclasses in this package."""
     yield kind
     for below in kind.__subclasses__():
         if below.__module__ == errors.__name__:
@@ -26,17 +26,17 @@ LEAVES = [kind for kind in ALL if not set(walk(kind)) - {kind}]
 
 
 def parent(kind: type[KpnThingsError]) -> str | None:
-    """The class above it in the tree."""
+    """The parent class in the tree."""
     return next((base.__name__ for base in kind.__bases__ if issubclass(base, KpnThingsError)), None)
 
 
 def foreign(kind: type[KpnThingsError]) -> str | None:
-    """The builtin class that it is, too."""
+    """The builtin base class, if there is one."""
     return next((base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"), None)
 
 
 def documented() -> dict[str, tuple[str | None, str | None]]:
-    """The tree in the module's documentation: for each class the one above it, and the builtin one."""
+    """The documented tree: for each class, its parent class and its builtin base class."""
     tree: dict[str, tuple[str | None, str | None]] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():

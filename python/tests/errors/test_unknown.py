@@ -1,4 +1,4 @@
-"""A downlink whose outcome is unknown has an exception of its own, which no generic retry catches."""
+"""A downlink with an unknown outcome raises `DownlinkOutcomeUnknown`, which no generic retry catches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def send(client: Client) -> None:
 
 
 def unknown(client: Client) -> DownlinkOutcomeUnknown:
-    """The exception of a downlink whose outcome is unknown."""
+    """The exception of a downlink with an unknown outcome."""
     with pytest.raises(DownlinkOutcomeUnknown) as caught:
         send(client)
     return caught.value

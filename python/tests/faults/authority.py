@@ -1,4 +1,4 @@
-"""Certificates, made for each test."""
+"""Certificates that are created for each test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 class Authority:
-    """Who signs certificates. Two of the same name are two."""
+    """A certificate authority. Two with the same name have different keys."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -31,18 +31,18 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """Its own certificate, for those who trust it."""
+        """The authority's own certificate, for clients to trust."""
         return self._certificate.public_bytes(Encoding.PEM)
 
     def server(self, host: str = HOST, ends: datetime = NOW + DAY) -> ssl.SSLContext:
-        """A server for this host, with a certificate that is good until then."""
+        """The TLS context of a server for this host. Its certificate is valid until `ends`."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_no_name(), self._name, key, ends).add_extension(_of(host), critical=False)
         return _server(builder.sign(self._key, SHA256()), key)
 
 
 def self_signed(host: str = HOST) -> ssl.SSLContext:
-    """A server whose certificate nobody else signed."""
+    """The TLS context of a server with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(_no_name(), _no_name(), key, NOW + DAY).add_extension(_of(host), critical=False)
     return _server(builder.sign(key, SHA256()), key)
@@ -73,7 +73,7 @@ def _builder(
 
 def _server(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # Python reads certificates from files alone.
+    # `ssl` loads certificates from files only.
     with tempfile.TemporaryDirectory() as folder:
         chain = Path(folder) / "chain.pem"
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

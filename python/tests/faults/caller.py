@@ -1,4 +1,4 @@
-"""Either client, called by many at once."""
+"""Either client, with many concurrent calls."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Work: TypeAlias = Callable[[Any], Any]
 
 
 class Caller(ABC):
-    """A client that makes calls. What a call comes to is its result, or what it raised."""
+    """A client that makes calls. The result of a call is its return value, or the exception that it raised."""
 
     name: ClassVar[str]
     many: ClassVar[int]
-    """How many callers at once the promises speak of."""
+    """The number of concurrent callers for which the promises hold."""
 
     kind: ClassVar[type[Client | AsyncClient]]
 
     def __init__(self, environment: Mapping[str, str], *, clock: TestClock | None = None, **options: Any) -> None:
-        """Of `KPN_THINGS_*` variables and options of the client, on a clock of its own."""
+        """A client from `KPN_THINGS_*` variables and options, with the given clock."""
         mask(options)
         self.client: Any = self.kind._of(Config(options, Masked(environment), clock=clock))
 
     @classmethod
     def of(cls, client: Client | AsyncClient) -> Caller:
-        """Calls this client."""
+        """A caller that uses this client."""
         caller = cls.__new__(cls)
         caller.client = client
         return caller
@@ -46,16 +46,16 @@ class Caller(ABC):
         """Makes a call."""
 
     def each(self, works: Iterable[Work], at_once: int = 64) -> list[Any]:
-        """Makes these calls, so many at a time, and gives what they came to, in order."""
+        """Makes these calls, `at_once` at a time, and returns their results in order."""
         return [result for result, _ in self.timed(works, at_once)]
 
     @abstractmethod
     def timed(self, works: Iterable[Work], at_once: int = 64) -> list[tuple[Any, float]]:
-        """The same, with the seconds that each took."""
+        """The same, with the seconds that each call took."""
 
     @abstractmethod
     def together(self, work: Work, callers: int | None = None) -> list[Any]:
-        """Makes the same call so many times at one moment."""
+        """Makes the same call `callers` times concurrently."""
 
     @abstractmethod
     def close(self) -> None:
@@ -71,7 +71,7 @@ class Caller(ABC):
 
 
 class Threads(Caller):
-    """Calls `Client`, by as many threads as there are calls at once."""
+    """Calls `Client`, with one thread per concurrent call."""
 
     name = "python sync"
     many = 64
@@ -80,7 +80,7 @@ class Threads(Caller):
     def call(self, work: Work) -> Any:
         try:
             return work(self.client)
-        except BaseException as error:  # A panic of the native part is one.
+        except BaseException as error:  # a panic of the native part is a `BaseException`
             return _told(error)
 
     def timed(self, works: Iterable[Work], at_once: int = 64) -> list[tuple[Any, float]]:
@@ -107,7 +107,7 @@ class Threads(Caller):
 
 
 class Tasks(Caller):
-    """Calls `AsyncClient`, by as many tasks as there are calls at once."""
+    """Calls `AsyncClient`, with one task per concurrent call."""
 
     name = "python async"
     many = 1_000
@@ -157,16 +157,16 @@ def _told(error: BaseException) -> BaseException:
 CALLERS: tuple[type[Caller], ...] = (Threads, Tasks)
 
 either = pytest.mark.parametrize("caller", CALLERS, ids=["sync", "async"])
-"""Runs a test with either client."""
+"""Runs a test with each client."""
 
 
 def failure(result: object) -> object:
-    """The failure of a call: the cause of an unknown outcome, or else the result itself."""
+    """The error of a call: the cause of an unknown outcome, or else the result itself."""
     return result.__cause__ if isinstance(result, DownlinkOutcomeUnknown) else result
 
 
 def told(outcome: Any) -> str:
-    """What a call came to, in words."""
+    """The result of a call as text."""
     if isinstance(outcome, KpnThingsError):
         return f"{type(outcome).__name__} ({outcome.outcome}, {outcome.gave_up_because}): {outcome}"
     return repr(outcome)

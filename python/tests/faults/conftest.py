@@ -11,7 +11,7 @@ from .caller import Tasks
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    # Some rows have trials in Rust alone.
+    # Some rows have only trials in Rust.
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
 
@@ -24,7 +24,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def many_descriptors() -> Iterator[None]:
-    """A thousand connections have two thousand ends, and all of them are in this process."""
+    """Raises the limit on descriptors: a thousand connections have two thousand ends, all in this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = 4 * Tasks.many
     if hard != resource.RLIM_INFINITY and hard < enough:

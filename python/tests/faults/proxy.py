@@ -1,4 +1,4 @@
-"""A proxy, which makes tunnels or does not."""
+"""A proxy that opens tunnels or refuses them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import TypeAlias
 
 Manner: TypeAlias = "bytes | None"
-"""How a proxy answers who asks for a tunnel: with these bytes, or not at all."""
+"""The response of a proxy to a request for a tunnel, or `None` to close the connection without one."""
 
 TUNNEL = b"HTTP/1.1 200 OK\r\n\r\n"
-"""With this answer there is one."""
+"""The response that accepts a tunnel."""
 
 
 class Proxy:
-    """Answers as it is told, and remembers the heads of what it was asked."""
+    """A proxy that responds in the given manner, and records the heads of its requests."""
 
     def __init__(self, manner: Manner = TUNNEL, tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[bytes] = []
@@ -66,7 +66,7 @@ class Proxy:
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Hands on what comes, until nothing more does."""
+    """Forwards bytes until the source closes."""
     with suppress(OSError):
         while part := source.recv(1 << 16):
             sink.sendall(part)

@@ -1,4 +1,4 @@
-"""Answers that are not what the documentation shows: a valid reading, or a typed error that gives nothing away."""
+"""Responses that differ from the documentation: the result is valid, or a typed error without secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .test_downlinks import downlink
 from .trial import Trial, share
 
 LONGEST = 1_000
-"""Characters of what an error says."""
+"""The maximum length of an error message, in characters."""
 
 PAGE = {
     "content": [
@@ -41,18 +41,18 @@ RECEIPT = {"state": {"name": "Pending"}, "echo": [TOKEN, SECRET], "id": 7}
 REFUSAL = {"error": "invalid_request", "error_description": f"{SECRET} {TOKEN}", "details": {"secret": SECRET}}
 
 VALUES: list[Any] = [None, True, 0, -1, 1.5, 2**64, 1e300, "", "x", [], [[]], {}, {"a": 1}]
-"""Of every type, to stand where another is expected."""
+"""Values of every type, to replace a value of another type."""
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where there are values in plain data."""
+    """Yields the paths of all values in plain data."""
     yield path
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield from places(inner, (*path, key))
 
 
 def put(whole: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """The same, with another value in one place."""
+    """A copy with another value at this path."""
     if not path:
         return value
     changed = copy.copy(whole)
@@ -61,7 +61,7 @@ def put(whole: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def without(whole: Any, path: tuple[Any, ...]) -> Any:
-    """The same, without what is in one place."""
+    """A copy without the value at this path."""
     changed = copy.copy(whole)
     if len(path) == 1:
         del changed[path[0]]
@@ -71,7 +71,7 @@ def without(whole: Any, path: tuple[Any, ...]) -> Any:
 
 
 def bodies(valid: Any, random: Random, mutations: int) -> Iterator[tuple[str, bytes]]:
-    """What may come instead of this, each with its name."""
+    """Yields bodies to send instead of the valid one, each with a name."""
     text = json.dumps(valid, ensure_ascii=False)
     data = text.encode()
     yield "as it should be", data
@@ -108,7 +108,7 @@ def bodies(valid: Any, random: Random, mutations: int) -> Iterator[tuple[str, by
 
 
 def mutated(data: bytes, random: Random) -> bytes:
-    """Some bytes changed, taken out, doubled or put in."""
+    """A copy with some bytes changed, removed, doubled or inserted."""
     changed = bytearray(data)
     for _ in range(random.choice([1, 1, 2, 4, 16])):
         start = random.randrange(len(changed) + 1)
@@ -128,7 +128,7 @@ CALLS: Calls = {
     "refusal": (REFUSAL, 400, lambda number: lambda client: client.request("GET", f"/case/{number}")),
     "refused downlink": (REFUSAL, 403, downlink),
 }
-"""What is answered to a call that names its case, with which status, and the call."""
+"""The valid body, its status, and a call whose request names its case."""
 
 CASE = re.compile(r"search=(\d+)|externalReference=(\d+)|clients/(\d+)/|/case/(\d+)|/token/(\d+)")
 
@@ -140,9 +140,9 @@ def case(request: Request) -> int | None:
 
 
 def judge(result: Any) -> str | None:
-    """What is wrong with what came of a call."""
+    """Describes what is wrong with a result, if anything."""
     if isinstance(result, KpnThingsError):
-        # As bytes: how Python shows them would hide what is there, and show what is not.
+        # This compares bytes, because `repr` would hide some characters and escape others.
         body = result.body if isinstance(result.body, bytes) else json.dumps(result.body, ensure_ascii=False).encode()
         rest = {name: value for name, value in result.__dict__.items() if name != "body"}
         shown = f"{result}{result!r}{rest}{body.decode(errors='replace')}"
@@ -161,7 +161,7 @@ def judge(result: Any) -> str | None:
 
 
 def read(result: Any) -> None:
-    """Looks at all there is: much of it is only read when it is asked for."""
+    """Reads every part of a result, because many parts are only parsed on access."""
     repr(result)
     if isinstance(result, Response):
         repr((result.text, result.to_dict()))
@@ -198,7 +198,7 @@ def test_r17_answer_of_any_bytes_is_read_or_a_typed_error(caller: type[Caller]) 
 @either
 def test_r17_token_answer_of_any_bytes_is_read_or_a_typed_error(caller: type[Caller]) -> None:
     with Trial("R17", caller.name) as trial:
-        # A token that is refused is nobody's, and only GRIP knows whether it is one.
+        # The 400 repeats no token, because a client cannot recognize a token that it never received.
         for status, valid in ((200, GRANT), (400, {"error": "invalid_client", "error_description": SECRET})):
             cases = list(bodies(valid, trial.random(), share(100, 20_000)))
 

@@ -1,4 +1,4 @@
-"""Answers that are too much: a typed error, and little memory."""
+"""Excessive responses raise a typed error, and use little memory."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def long_reason() -> Iterable[bytes]:
 
 
 def hints() -> Iterable[bytes]:
-    """Interim answers, and no other."""
+    """Informational responses, and no final response."""
     return chain(repeat(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1_000, 100), [b"\0"])
 
 
@@ -109,7 +109,7 @@ def trailers() -> Iterable[bytes]:
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
-"""JSON 100,000 deep."""
+"""JSON 100,000 levels deep."""
 
 NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
@@ -128,11 +128,11 @@ BIG = "/big"
 class Case:
     name: str
     path: str
-    """What is answered so."""
+    """The path that gets the excessive response."""
     answer: Callable[[], Iterable[bytes]]
     call: str
     expected: str
-    """The class of the error, or one above it; or the result."""
+    """The class of the expected error or one of its base classes, or the expected result."""
     read: bool = False
     """Whether the result is read as JSON."""
 
@@ -172,17 +172,17 @@ def test_r16_answer_without_bounds_is_an_error_and_costs_little_memory(caller: t
     with Trial("R16", caller.name) as trial:
         grown = 0
         for case, (told, growth) in zip(CASES, play(caller), strict=True):
-            # The peak of a process that has met all cases before this one.
+            # The baseline is the peak of the process before this case. Earlier cases have raised it.
             trial.holds(
                 case.expected in told and growth <= max(GROWTH, grown),
-                lambda: f"{case}: {growth / MIB:.1f} MiB more, told: {told[0]} instead of {case.expected}",
+                lambda: f"{case}: {growth / MIB:.1f} MiB more, result: {told[0]} instead of {case.expected}",
             )
             grown = growth
         trial.measured(f"{grown / MIB:.1f} MiB more")
 
 
 def play(caller: type[Caller]) -> list[tuple[list[str], int]]:
-    """What a process of its own is told in each case, and how much it has grown by then."""
+    """Plays all cases in a separate process. Returns the result of each, and the growth of that process by then."""
 
     def answer(request: Request) -> Answer:
         _, kind, number, path = request.path.split("/", 3)
@@ -190,11 +190,11 @@ def play(caller: type[Caller]) -> list[tuple[list[str], int]]:
         if kind == "warm" or (path == "token" and service.asked(request.path) == 1):
             return answer
         if case.path == "/token" and f"/{path}" == BIG:
-            # Its token is taken anew.
+            # The refused token makes the client fetch a new one.
             return 401, b""
         return case.answer() if f"/{path}" == case.path else answer
 
-    bomb()  # It takes longer to make than to answer.
+    bomb()  # building it takes longer than sending it
     works = ", ".join(f"(lambda client: {case.call}, {case.read})" for case in CASES)
     source = PROGRAM.format(client=caller.kind.__name__, works=works)
     with Service(answers=answer) as service:

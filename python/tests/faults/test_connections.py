@@ -1,4 +1,4 @@
-"""Connections that the server closes while they are idle, or seem to be."""
+"""Connections that the server closes while they are idle, or appear to be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORKERS = 8
 
 
 def leaves(random: Random, linger: float, every: int) -> Callable[[Request], bool]:
-    """Closes after one answer in so many, at once or some moments later: the next request may be under way by then."""
+    """Closes after one response in `every`, at random, at once or when the next request may be in flight."""
     lock = threading.Lock()
 
     def leave(request: Request) -> bool:
@@ -41,7 +41,7 @@ LINGER = {"at once": 0.0, "within a millisecond": 0.001, "within ten millisecond
 @either
 @pytest.mark.parametrize("linger", LINGER.values(), ids=LINGER)
 def test_r20_idle_connection_closed_by_the_server_is_not_seen_by_reads(caller: type[Caller], linger: float) -> None:
-    # A read is tried three times: more closes than this, and one might meet three.
+    # A read has three attempts. With more closes than this, one call could meet three.
     with Trial("R20", caller.name) as trial, Service(leaves=leaves(trial.random(), linger, 100)) as service:
         with caller(service.environment()) as client:
             reads = [lambda client: client.request("GET", "/devices")] * share(1_000, 10_000)
@@ -62,7 +62,7 @@ def test_r20_downlink_on_a_connection_closed_by_the_server_is_sent_once(caller: 
                 kept = arrived == 1
             else:
                 kept = isinstance(result, KpnThingsError) and arrived <= (result.outcome == "unknown")
-            trial.holds(kept, lambda: f"downlink {case} arrived {arrived} times, told: {told(result)}")
+            trial.holds(kept, lambda: f"downlink {case} arrived {arrived} times, result: {told(result)}")
         lost = sum(not isinstance(result, Receipt) for result in results)
         trial.measured(f"{lost} of {len(results)} downlinks not accepted, and told so")
 

@@ -1,4 +1,4 @@
-"""The time of a call, from 1 to 100 ms: it holds wherever the call may be when it is over."""
+"""Timeouts of a call from 1 to 100 ms. They hold wherever the call is when the time runs out."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .test_downlinks import DEV_EUI
 from .trial import Trial, whole
 
 OVERSHOOT = 0.1
-"""Seconds that a call may take beyond its time."""
+"""Seconds that a call may take beyond its timeout."""
 
 EARLY = 0.005
-"""Seconds that it may take less: a library may count in whole milliseconds."""
+"""Seconds that a call may end too early, because a library may round to whole milliseconds."""
 
 AGAIN = 9
-"""Times that a call which was late is made again, alone."""
+"""Number of times that a late call is retried alone."""
 
 Call: TypeAlias = Callable[..., Any]
-"""Makes a call of either client that has this `timeout`."""
+"""Makes a call with either client and this `timeout`."""
 
 CALLS: dict[str, Call] = {
     "request": lambda client, timeout: client.request("GET", "/devices", timeout=timeout),
@@ -46,7 +46,7 @@ def is_token(request: Request) -> bool:
 
 
 def late(head: bytes, byte: bytes) -> Iterator[bytes]:
-    """An answer of which another byte comes now and then, for ever."""
+    """A response that sends another byte now and then, without end."""
     yield head
     for part in repeat(byte):
         time.sleep(0.02)
@@ -78,7 +78,7 @@ def busy(request: Request) -> Answer:
 
 
 def endless(request: Request) -> Answer:
-    """A listing that never ends."""
+    """An endless listing."""
     page = {"content": [{"uuid": f"device-{request.page}"}], "number": request.page, "last": False}
     return (200, json.dumps(page).encode()) if request.path == "/api/devices" else None
 
@@ -101,7 +101,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def situation(name: str) -> Iterator[str]:
-    """The base URL of a service in which something never ends."""
+    """Yields the base URL of a service in which something never ends."""
     if name == "no connection can be made":
         with full_backlog() as service:
             yield service.url
@@ -116,21 +116,21 @@ def situation(name: str) -> Iterator[str]:
 ELSEWHERE = ["no connection can be made", "the TLS handshake stalls"]
 
 ENDED = ["every attempt fails", "every attempt is refused"]
-"""Where a call may end before its time: when the next attempt would come too late."""
+"""Situations where a call may end before its timeout, because the next attempt would come too late."""
 
 SHARED = ["token", "context_switch"]
-"""Stages at which a call may end before its time: with the failure of a fetch that it shares with other calls."""
+"""Stages at which a call may end before its timeout, with the error of a fetch that it shares with other calls."""
 
 AFFECTED = {
     "the context switch stalls": ["context_switch", "for_customer"],
     "a later page stalls": ["devices", "devices, one page at a time"],
     "the listing has no end": ["devices", "devices, one page at a time"],
 }
-"""The calls that something happens to, where it is not all of them."""
+"""The affected calls, where not all are affected."""
 
 
 def judge(trial: Trial, caller: type[Caller], name: str, deadlines: Iterable[int]) -> float:
-    """Makes each call with each of these times, judges how long it took, and gives the worst overshoot."""
+    """Makes each call with each timeout, judges how long it took, and returns the worst overshoot."""
     worst = 0.0
     with situation(name) as url, Service() as none:
         environment = {**none.environment(), "KPN_THINGS_BASE_URL": url, "KPN_THINGS_GRIP_BASE_URL": url}
@@ -138,7 +138,7 @@ def judge(trial: Trial, caller: type[Caller], name: str, deadlines: Iterable[int
             calls = [(call, deadline / 1000) for call in AFFECTED.get(name, CALLS) for deadline in deadlines]
             works = [partial(CALLS[call], timeout=deadline) for call, deadline in calls]
             for (call, deadline), work, (result, took) in zip(calls, works, client.timed(works, 8), strict=True):
-                # The machine may be busy with other things: what is late each time is late.
+                # The machine may be busy. Only a call that is late each time counts as late.
                 for _ in range(AGAIN):
                     if took <= deadline + OVERSHOOT:
                         break
@@ -148,7 +148,7 @@ def judge(trial: Trial, caller: type[Caller], name: str, deadlines: Iterable[int
                 ended = name in ENDED or (in_time and isinstance(failure(result), (RequestTimeoutError, ConnectError)))
                 trial.holds(
                     took <= deadline + OVERSHOOT and isinstance(result, KpnThingsError) and ended,
-                    lambda: f"{name}, {call}: {took:.3f} s instead of {deadline} s, told: {told(result)}",
+                    lambda: f"{name}, {call}: {took:.3f} s instead of {deadline} s, result: {told(result)}",
                 )
     return worst
 

@@ -1,4 +1,4 @@
-"""Downlinks: sent at most once, and accounted for."""
+"""Downlinks are sent at most once, and their outcomes are reported correctly."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ DEV_EUI = "0059AC0000181EB6"
 
 
 def downlink(reference: object) -> Work:
-    """Sends one of this reference."""
+    """Sends a downlink with this reference."""
     return lambda client: client.send_downlink(DEV_EUI, b"\x01\x02", port=1, external_reference=str(reference))
 
 
 def accepted(simulator: Simulator) -> Counter[str]:
-    """How often each of the downlinks was accepted, by its reference."""
+    """The number of times that each downlink was accepted, by reference."""
     return Counter(str(downlink.external_reference) for downlink in simulator.downlinks)
 
 
 def one_of(faults: Sequence[str], share: float = 100.0) -> Iterable[str]:
-    """Each of them with the same chance, `share` percent together: a rule is asked if those before it did not hit."""
+    """Rules that apply these faults with equal chances, `share` percent in total.
+
+    The percentage of each rule is relative, because a rule only applies if the previous ones did not match.
+    """
     each = share / len(faults)
     for place, fault in enumerate(faults):
         yield f"downlinks@{100 * each / (100 - each * place)}%={fault}"
@@ -57,14 +60,14 @@ def test_r1_downlink_that_may_have_arrived_is_never_repeated(caller: type[Caller
             with caller(simulator.environment(), attempt_timeout=0.5) as client:
                 results = client.each(map(downlink, range(cases)))
             times, calls = accepted(simulator), simulator.calls("downlinks")
-        # On a slow machine an attempt may end before its request arrives.
+        # On a slow machine, an attempt may end before its request arrives.
         assert len(times) > cases * 9 / 10, f"only {len(times)} arrived"
         for case, result in enumerate(results):
             arrived, unknown = times[str(case)], getattr(result, "outcome", None) == "unknown"
             trial.holds(
                 ((arrived == 1 and unknown) or (arrived == 0 and (unknown or not_sent(result))))
                 and getattr(result, "external_reference", None) == str(case),
-                lambda: f"downlink {case} was accepted {arrived} times, and told was: {told(result)}",
+                lambda: f"downlink {case} was accepted {arrived} times, result: {told(result)}",
             )
         trial.holds(calls <= cases, lambda: f"{calls} requests for {cases} downlinks")
 
@@ -95,22 +98,22 @@ def test_r2_downlink_that_was_refused_is_not_sent_and_may_be_repeated(caller: ty
                 and after[name] == 1
                 and isinstance(results[-1], Receipt),
                 lambda: f"downlink {case} was accepted {before[name]} times, {after[name]} in the end; "
-                f"told: {', '.join(map(told, results))}",
+                f"result: {', '.join(map(told, results))}",
             )
 
 
 def not_sent(result: Any) -> bool:
-    """Whether a caller was told that the downlink was not sent."""
+    """Whether the error reports that the downlink was not sent."""
     return isinstance(result, KpnThingsError) and result.outcome == "not_sent"
 
 
 @contextmanager
 def unreachable(kind: str) -> Iterator[str]:
-    """A base URL at which no connection can be made."""
+    """Yields a base URL that no client can connect to."""
     if kind == "closed port":
         yield "http://127.0.0.1:1"
     elif kind == "unknown name":
-        # Longer than a name may be: nobody is asked for it.
+        # The label exceeds the maximum length, so no name server is queried.
         yield f"https://{'a' * 64}.invalid"
     elif kind == "full backlog":
         with full_backlog() as service:
@@ -247,5 +250,5 @@ def test_r27_bad_input_costs_no_request(caller: type[Caller]) -> None:
             requests = len(service.requests) - before
             trial.holds(
                 not requests and isinstance(result, (ValueError, TypeError)),
-                lambda: f"{name}: {requests} requests, told: {told(result)}",
+                lambda: f"{name}: {requests} requests, result: {told(result)}",
             )

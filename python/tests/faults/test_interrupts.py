@@ -1,4 +1,4 @@
-"""Calls that are ended from outside: by Ctrl-C, by asyncio, by the end of the interpreter."""
+"""Calls that are ended from outside: by Ctrl-C, by asyncio, or by the end of the interpreter."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .test_deadlines import AGAIN
 from .trial import Trial, share
 
 CTRL_C = 0.25
-"""Seconds from Ctrl-C until the program goes on."""
+"""Maximum seconds from Ctrl-C until the program continues."""
 
 CANCELLED = 0.05
-"""Seconds from the cancelling of a task until it is over, and its connection closed."""
+"""Maximum seconds from cancelling a task until it has ended and its connection is closed."""
 
 PROGRAM = """
 import asyncio
@@ -51,7 +51,7 @@ CALLS = {
     "devices": ("client.devices().collect()", "/api/devices"),
     "devices, one page at a time": ("client.devices(window=1).collect()", "/api/devices"),
 }
-"""A call, and the path that is never answered."""
+"""A call, and the path that gets no response."""
 
 
 @either
@@ -72,7 +72,7 @@ def test_r22_ctrl_c_ends_a_call_within_250_ms(caller: type[Caller]) -> None:
 
 
 def interrupt(program: Program, service: Service, path: str) -> float:
-    """Has the program make its call, interrupts it, and tells the seconds until it knew."""
+    """Makes the program call, interrupts it, and returns the seconds until it reacted."""
     before = service.asked(path)
     program.write("go on")
     service.wait_until_asked(path, before + 1)
@@ -84,7 +84,7 @@ def interrupt(program: Program, service: Service, path: str) -> float:
 
 
 def min_of(measure: Callable[[], float], limit: float) -> float:
-    """The seconds of something. What takes too long is done again: the machine may be busy."""
+    """The measured seconds. A slow result is measured again, because the machine may be busy."""
     took = measure()
     for _ in range(AGAIN):
         if took <= limit:
@@ -119,7 +119,7 @@ def test_r22_cancelled_task_is_over_within_50_ms() -> None:
 
 
 async def cancel(call: Callable[[Any], Any], stalled: Callable[[Request], bool]) -> float:
-    """Cancels a call that is never answered, and tells the seconds until it was over and its connection closed."""
+    """Cancels a call without a response. Returns the seconds until it has ended and its connection is closed."""
     with Service(stalled=stalled) as service:
         async with AsyncClient(**service.settings()) as client:
             task = asyncio.ensure_future(call(client))

@@ -1,4 +1,4 @@
-"""Listings of a server that lies: read to the end, or an error; never a silent cut, and never without end."""
+"""Listings from a server that lies: complete, or an error. A listing is never cut silently and never endless."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Page = dict[str, Any]
 
 
 def page(number: int) -> Page:
-    """The page of an honest server; without devices after the last."""
+    """The page of an honest server. It is empty after the last device."""
     places = range(number * SIZE, min((number + 1) * SIZE, DEVICES))
     content = [{"uuid": f"device-{place}", "name": f"Device {place}"} for place in places]
     return {"content": content, "number": number, "size": SIZE, "numberOfElements": len(content), "first": number == 0,
@@ -29,7 +29,7 @@ def page(number: int) -> Page:
 
 
 def others(number: int) -> Page:
-    """A page of a fleet without end."""
+    """A page of an endless fleet."""
     content = [{"uuid": f"device-{number}-{place}"} for place in range(SIZE)]
     return {"content": content, "number": number, "size": SIZE, "last": False}
 
@@ -48,7 +48,7 @@ def at(place: int, lie: Callable[[int], Page]) -> Callable[[int], Page]:
 
 
 def from_(place: int, lie: Callable[[int], Page]) -> Callable[[int], Page]:
-    """Lies on one page, and on all after it."""
+    """Lies on one page, and on all later ones."""
     return lambda number: lie(number) if number >= place else page(number)
 
 
@@ -72,7 +72,7 @@ WHOLE: dict[str, Callable[[int], Page]] = {
     "no number": without("number"),
     "a negative number": at(4, but(number=-1)),
 }
-"""Lies after which the whole fleet can be had all the same."""
+"""Lies that still allow a complete listing."""
 
 CUT: dict[str, Callable[[int], Page]] = {
     "the same page again": lambda number: {**page(0), "number": number},
@@ -82,13 +82,13 @@ CUT: dict[str, Callable[[int], Page]] = {
     "another size": from_(4, but(size=5)),
     "no devices for ever": lambda number: {**others(number), "content": [], "totalPages": 1_000_000},
 }
-"""Lies after which nobody knows the fleet: an error."""
+"""Lies that hide the size of the fleet, so that the listing raises an error."""
 
 EMPTY: dict[str, Callable[[int], Page]] = {
     "an empty page in the middle": at(4, but(content=[])),
     "empty pages in the middle": lambda number: {**page(number), **({"content": []} if 2 <= number < 6 else {})},
 }
-"""Pages without devices among others: what is on the others is had."""
+"""Empty pages between others. The listing contains the devices of the others."""
 
 
 def serve(lie: Callable[[int], Page]) -> Callable[[Request], Answer]:
@@ -108,9 +108,9 @@ NUMBERS = count()
 
 
 def listed(client: Caller, service: Service, **options: Any) -> tuple[object, int]:
-    """What came of a listing, and how many pages it requested.
+    """The result of a listing, and the number of pages that it requested.
 
-    A listing that failed can have requests in flight that arrive during the next one, so each has its own search text.
+    Each listing has its own search text, because a failed one can have requests in flight that arrive during the next.
     """
     search = str(next(NUMBERS))
     result = client.call(lambda client: client.devices(search=search, **options).collect())
@@ -129,7 +129,7 @@ def test_r12_lie_that_can_be_seen_through_cuts_nothing_off(caller: type[Caller])
                 trial.holds(
                     found == expected and asked <= PAGES + 2 * window + 1,
                     lambda: f"{name}, window {window}: {len(found)} of {len(expected)} devices after {asked} requests, "
-                    f"told: {told(result)}",
+                    f"result: {told(result)}",
                 )
 
 
@@ -142,7 +142,7 @@ def test_r12_lie_that_hides_the_fleet_is_an_error(caller: type[Caller]) -> None:
                 result, asked = listed(client, service, window=window, deadline=20)
                 trial.holds(
                     isinstance(result, (ListingError, DecodeError)) and asked <= 70 + 2 * window,
-                    lambda: f"{name}, window {window}: {asked} requests, told: {told(result)}",
+                    lambda: f"{name}, window {window}: {asked} requests, result: {told(result)}",
                 )
 
 
@@ -154,7 +154,7 @@ def test_r12_listing_without_end_is_an_error(caller: type[Caller]) -> None:
                 result, asked = listed(client, service, window=window)
             trial.holds(
                 isinstance(result, TooManyPagesError) and asked <= most + 2 * window,
-                lambda: f"window {window}, {most} pages: {asked} requests, told: {told(result)}",
+                lambda: f"window {window}, {most} pages: {asked} requests, result: {told(result)}",
             )
 
 
@@ -164,4 +164,4 @@ def test_r12_listing_without_end_ends_with_its_time(caller: type[Caller]) -> Non
         with caller(service.environment()) as client:
             for window in WINDOWS:
                 result = client.call(lambda client: client.devices(window=window, deadline=0.2).collect())
-                trial.holds(isinstance(result, DeadlineError), lambda: f"window {window}, told: {told(result)}")
+                trial.holds(isinstance(result, DeadlineError), lambda: f"window {window}, result: {told(result)}")

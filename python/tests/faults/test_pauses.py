@@ -1,4 +1,4 @@
-"""`Retry-After`, in every form: nobody comes back too early, and who cannot wait so long is told how long."""
+"""`Retry-After` in every form: no retry comes too early, and an error reports a wait that exceeds the timeout."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .test_downlinks import downlink
 from .trial import Trial, whole
 
 PATIENCE = 1_000.0
-"""Seconds for a call: more than anybody waits for."""
+"""Timeout of a call in seconds, longer than every wait."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What an answer says of when to come back."""
+    """A form of `Retry-After`."""
 
     headers: Callable[[], list[str]]
     wait: float | None
-    """Seconds that it asks for; `None` if it asks for nothing that can be read."""
+    """Seconds that it requests, or `None` if its value cannot be read."""
     timeout: float = PATIENCE
 
 
@@ -36,7 +36,7 @@ def seconds(text: str, wait: float | None = None, timeout: float = PATIENCE) -> 
 
 
 def date(wait: float, told: bool = True) -> Form:
-    """As a date, measured from the `Date` that the answer has or has not."""
+    """A date, relative to the `Date` header of the response or, without one, to now."""
 
     def headers() -> list[str]:
         now = ceil(time.time())
@@ -76,12 +76,12 @@ CALLS: dict[str, tuple[str, Work]] = {
     "downlink": ("/api/actuator/downlinks", downlink("valve-42")),
     "context switch": ("/api/v1/lifecycle/clients/a/context-switch", lambda client: client.context_switch("a")),
 }
-"""What is answered so, by its path, and a call that asks for it."""
+"""The path that gets the response, and a call that requests it."""
 
 
 @dataclass
 class Case:
-    """One answer with `Retry-After`, to the first request for a path."""
+    """The first request for a path gets a response with `Retry-After`."""
 
     name: str
     path: str
@@ -89,7 +89,7 @@ class Case:
     form: Form
     status: int
     asked: list[float] = field(default_factory=list)
-    """When requests for the path came."""
+    """The times of the requests for the path."""
     result: object = None
 
     def answer(self, request: Request, path: str) -> Answer:
@@ -103,11 +103,11 @@ class Case:
         return self.asked[1] - self.asked[0] if len(self.asked) > 1 else -1.0
 
     def __str__(self) -> str:
-        return f"{self.name}: {len(self.asked)} requests, {self.gap:.3f} s apart, told: {told(self.result)}"
+        return f"{self.name}: {len(self.asked)} requests, {self.gap:.3f} s apart, result: {told(self.result)}"
 
 
 def play(caller: type[Caller], forms: dict[str, Form]) -> list[Case]:
-    """Meets each form in each call, many at once, each with a client of its own."""
+    """Tries each form in each call, many concurrently, each with its own client."""
     cases = [
         Case(f"{asked}, {status}, {name!r}", path, work, form, status)
         for (asked, (path, work)), status, (name, form) in product(CALLS.items(), (429, 503), forms.items())
@@ -134,7 +134,7 @@ def play(caller: type[Caller], forms: dict[str, Form]) -> list[Case]:
 @either
 def test_r13_retry_after_is_waited_for(caller: type[Caller]) -> None:
     with Trial("R13", caller.name) as trial:
-        # Two minutes are for a whole run.
+        # A wait of two minutes is only for a whole run.
         longest = {"120": seconds("120", 120)} if whole() else {}
         for case in play(caller, WAITED | longest):
             wait = case.form.wait or 0
@@ -148,7 +148,7 @@ def test_r13_retry_after_is_waited_for(caller: type[Caller]) -> None:
 def test_r13_retry_after_that_cannot_be_read_is_none(caller: type[Caller]) -> None:
     with Trial("R13", caller.name) as trial:
         for case in play(caller, GARBAGE):
-            # Without it a 503 leaves open what became of a downlink.
+            # Without a `Retry-After`, a 503 leaves the outcome of a downlink unknown.
             unknown = "downlink" in case.name and case.status == 503
             if unknown:
                 kept = len(case.asked) == 1 and getattr(case.result, "outcome", None) == "unknown"

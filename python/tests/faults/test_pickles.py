@@ -1,4 +1,4 @@
-"""Clients, models and exceptions go through pickle and copy, and neither secret nor token goes with them."""
+"""Clients, models and exceptions are pickled and copied without secrets and tokens."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ MODELS: dict[type, Callable[[], Any]] = {
 
 
 def pickled(value: Any, protocol: int) -> Any:
-    """What a pickle makes of it."""
+    """The value after a round trip through pickle."""
     return pickle.loads(pickle.dumps(value, protocol))
 
 
@@ -147,7 +147,7 @@ FIELDS = {
 
 
 def made(kind: type[KpnThingsError]) -> KpnThingsError:
-    """An exception with all that it can hold."""
+    """An exception with all its fields."""
     error = kind("what happened")
     error.__dict__.update(FIELDS)
     if hasattr(error, "add_note"):
@@ -156,7 +156,7 @@ def made(kind: type[KpnThingsError]) -> KpnThingsError:
 
 
 def exception(kind: str) -> KpnThingsError:
-    """An exception as the native part makes it."""
+    """An exception as the native part creates it."""
     return errors._from_core(kind, "what happened", "it broke", dict(FIELDS))
 
 
@@ -192,7 +192,7 @@ def test_a_copied_exception_has_notes_of_its_own() -> None:
 
 
 def holds(data: bytes, canary: str) -> bool:
-    """Whether the bytes hold a text, plain or in a usual disguise."""
+    """Whether the bytes contain the text, plain or in a common encoding."""
     plain = canary.encode()
     disguises = [plain, plain.hex().encode(), canary.encode("utf-16-le"), base64.b64encode(plain).rstrip(b"=")[:-1]]
     return any(disguise in data for disguise in disguises)
@@ -231,7 +231,7 @@ def test_r24_pickled_client_holds_no_secret_and_works_where_there_is_one(
                         and after.__reduce__() == before.__reduce__()
                         and isinstance(result, Response)
                         and switches == (before is not used.client),
-                        lambda: f"{name}, protocol {protocol}: {before!r} became {after!r}, told: {result!r}",
+                        lambda: f"{name}, protocol {protocol}: {before!r} became {after!r}, result: {result!r}",
                     )
 
 

@@ -1,4 +1,4 @@
-"""Processes: a child forked after use works on, and one that is spawned gets a client by its pickle."""
+"""Processes: a forked child can use the client of its parent, and a spawned one unpickles a client."""
 
 from __future__ import annotations
 
@@ -82,15 +82,15 @@ def test_r21_child_forked_beside_a_busy_thread_works(caller: type[Caller]) -> No
         forks = share(150, 1_000)
         source = MANY.format(client=caller.kind.__name__, certificate=CERTIFICATE, forks=forks)
         with Program(source, simulator.environment()) as program:
-            # A child that hangs is told of one by one; this is for a machine that is busy.
+            # The result of each child reports whether it hangs. This timeout allows for a busy machine.
             children = [json.loads(line) for line in program.finish(60 * PATIENCE)]
         for number, told in enumerate(children):
             trial.holds(told == "200", lambda: f"child {number}: {told}")
-        trial.holds(len(children) == forks, lambda: f"{len(children)} of {forks} children told something")
+        trial.holds(len(children) == forks, lambda: f"{len(children)} of {forks} children reported a result")
 
 
 def work(client: Any, port: int) -> tuple[int, int, int]:
-    """Work for another process: which process, and what came of a downlink and a listing."""
+    """Work for another process: returns its id, the status of a downlink, and the length of a listing."""
     if isinstance(client, Client):
         receipt = client.send_downlink("0059AC0000181EB6", b"\x01", port=port)
         return os.getpid(), receipt.status, len(client.devices(page_size=7).collect())
@@ -110,7 +110,7 @@ def test_r21_processes_started_in_any_way_share_the_work(
     method: str, caller: type[Caller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = range(1, share(20, 200) + 1)
-    # The server of `forkserver` has the environment of its first use, so all simulators have the same API key.
+    # The `forkserver` process keeps the environment of its first use, so all simulators have the same API key.
     with Trial("R21", caller.name) as trial, Simulator() as simulator:
         settings = simulator.environment()
         monkeypatch.setenv("KPN_THINGS_KEY_SECRET", settings["KPN_THINGS_KEY_SECRET"])

@@ -1,4 +1,4 @@
-"""Proxies, as the environment names them: the same for both clients, and the password is for the proxy alone."""
+"""Proxies from the environment: they work the same for both clients, and only the proxy gets its password."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ REFUSALS: dict[str, bytes | None] = {
     "no HTTP": b"SSH-2.0-OpenSSH_9.9\r\n",
     "dropped": None,
 }
-"""How a proxy makes no tunnel."""
+"""Ways in which a proxy refuses a tunnel."""
 
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy the tests' own environment names."""
+    """Removes the proxies of the environment that the tests run in."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -79,12 +79,12 @@ def test_r19_proxy_of_the_environment_is_used_for_https(caller: type[Caller]) ->
                     isinstance(result, Response)
                     and len(heads) == len(through.heads if through else []) == (through is not None)
                     and all(head.startswith(connect) and b"uthorization" not in head for head in heads),
-                    lambda: f"{variables}: the proxies were asked {heads}, told: {told(result)}",
+                    lambda: f"{variables}: the proxies got {heads}, result: {told(result)}",
                 )
 
 
 def call(caller: type[Caller], service: Service, ours: Authority, variables: dict[str, str], work: Any = read) -> Any:
-    """What a call comes to under these variables."""
+    """The result of a call with these variables."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
@@ -120,7 +120,7 @@ def test_r19_user_and_password_are_for_the_proxy_and_never_shown(
             else:
                 kept = isinstance(result, ConnectError) and result.outcome == "not_sent" and not service.requests
             trial.holds(
-                kept and bool(given) and all(given), lambda: f"{name}: {proxy.heads}, told: {told(result)}"
+                kept and bool(given) and all(given), lambda: f"{name}: {proxy.heads}, result: {told(result)}"
             )
             everywhere = shown.encode() + pickled + heads
             leaks = [word for word in (b"pa55", CREDENTIALS) if word in everywhere]
@@ -137,16 +137,16 @@ def test_r19_proxy_that_makes_no_tunnel_is_no_connection(caller: type[Caller]) -
                     result = call(caller, service, ours, {"HTTPS_PROXY": proxy.url}, work)
                 trial.holds(
                     isinstance(result, ConnectError) and result.outcome == outcome and not service.requests,
-                    lambda: f"{name}: told: {told(result)}",
+                    lambda: f"{name}: {told(result)}",
                 )
         for name, url in {"closed port": NOWHERE, "a name that cannot be": f"http://{'a' * 64}.invalid:1"}.items():
             result = call(caller, service, ours, {"HTTPS_PROXY": url}, downlink("valve-42"))
             kept = isinstance(result, ConnectError) and result.outcome == "not_sent"
-            trial.holds(kept and not service.requests, lambda: f"{name}: told: {told(result)}")
+            trial.holds(kept and not service.requests, lambda: f"{name}: {told(result)}")
     with Trial("R19", caller.name) as trial, Service(tls=theirs.server()) as service, Proxy() as proxy:
         result = call(caller, service, ours, {"HTTPS_PROXY": proxy.url}, downlink("valve-42"))
         kept = isinstance(result, ConnectError) and result.outcome == "not_sent"
-        trial.holds(kept and not service.requests, lambda: f"a tunnel to somebody else: told: {told(result)}")
+        trial.holds(kept and not service.requests, lambda: f"a tunnel to another host: {told(result)}")
 
 
 @either
@@ -160,7 +160,7 @@ def test_r19_proxy_of_another_kind_is_refused_and_not_passed_by(caller: type[Cal
                     isinstance(result, ConfigError)
                     and name in str(result)
                     and "pa55" not in f"{result}{result.__dict__}",
-                    lambda: f"{name}={url}: told: {told(result)}",
+                    lambda: f"{name}={url}: {told(result)}",
                 )
         trial.holds(not service.requests, lambda: f"{len(service.requests)} requests")
 
@@ -172,5 +172,5 @@ def test_r19_plain_http_never_goes_through_a_proxy(caller: type[Caller]) -> None
         for url in (proxy.url, NOWHERE, "socks5://127.0.0.1:1", "no address"):
             result = call(caller, service, ours, {name: url for name in VARIABLES if name != "NO_PROXY"})
             trial.holds(
-                isinstance(result, Response) and not proxy.heads, lambda: f"{url}: {proxy.heads}, told: {told(result)}"
+                isinstance(result, Response) and not proxy.heads, lambda: f"{url}: {proxy.heads}, result: {told(result)}"
             )

@@ -1,4 +1,4 @@
-"""Redirects, from either host: nothing is ever sent where they point."""
+"""Redirects from either host: the client never sends anything to their target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CALLS: dict[str, tuple[str, Work]] = {
         lambda client: client.for_customer("a").request("GET", "/devices"),
     ),
 }
-"""What is redirected, by its path, and a call that asks for it."""
+"""The path that is redirected, and a call that requests it."""
 
 PLACES: dict[str, Callable[[Service, Service], str]] = {
     "another port": lambda here, elsewhere: f"{elsewhere.url}/caught",
@@ -52,7 +52,7 @@ def test_r10_redirect_is_never_followed(caller: type[Caller]) -> None:
             trial.holds(
                 caught == (0, 0) and isinstance(failure(result), ApiError) and result.status == status,
                 lambda: f"{asked}, {status} to {name}: {caught[0]} connections elsewhere, {caught[1]} requests here, "
-                f"told: {told(result)}",
+                f"result: {told(result)}",
             )
 
 

@@ -1,4 +1,4 @@
-"""What is shown, logged, raised or pickled, and what `/proc` tells, holds neither secret nor token nor payload."""
+"""Output, logs, errors, pickles and `/proc` show no secret, token or payload."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ KINDS: dict[str, type[Client] | type[AsyncClient]] = {"python sync": Client, "py
 
 
 def forms(text: str) -> Iterator[str]:
-    """Every form in which a canary could come out."""
+    """Yields every form in which a canary could appear."""
     data = text.encode()
     yield from (text, repr(text)[1:-1], json.dumps(text)[1:-1], quote(text, safe=""), quote(text, safe="").lower())
     yield from (data.hex(), data.hex().upper(), " ".join(map(str, data)), ", ".join(map(str, data)))
-    # In base64 a text looks otherwise after one, two or three others; what depends on those is cut off.
+    # The base64 of a text depends on its offset modulo three. Characters that depend on its neighbours are cut off.
     for before, cut in ((b"", 0), (b"-", 2), (b"--", 3)):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(before + data).decode()[cut : len(before + data) * 4 // 3]
 
 
 def seen(text: str) -> list[str]:
-    """Which canaries a text shows, by their numbers: no test prints them."""
+    """The numbers of the canaries in a text. Their values must not appear in the output of a test."""
     return [f"canary {place}" for place, canary in enumerate(CANARIES) if any(form in text for form in forms(canary))]
 
 
@@ -61,7 +61,7 @@ def test_a_planted_canary_is_found_in_every_form(before: bytes) -> None:
 
 
 def tell_all(request: Request) -> tuple[int, bytes] | None:
-    """Answers with every status, and repeats what it should not."""
+    """Responds with each status, and repeats what a service should not repeat."""
     told = f'{{"message": "{SECRET} {TOKEN}"}}'.encode()
     if request.path.startswith("/status-"):
         return int(request.path[-3:]), told
@@ -154,7 +154,7 @@ def test_r25_a_success_shows_nothing_secret(
 
 
 def echoed(status: int) -> Callable[[Request], Iterator[bytes] | None]:
-    """A response that repeats secret, token and context in its headers and its body."""
+    """A response that repeats the secret, token and context in its headers and body."""
     data = f"{SECRET} {TOKEN} {CONTEXT}"
     basic = base64.b64encode(f"id:{SECRET}".encode()).decode()
     body = json.dumps({"context": CONTEXT, "authorization": f"Bearer {TOKEN}", "basic": basic})
@@ -176,11 +176,11 @@ def test_r25_a_service_that_repeats_what_it_was_sent(status: int, kind: str, ser
             shown = repr((error, error.args, error.__dict__))
         else:
             assert status == 201
-            # The content of a raw call is the caller's data, and comes byte for byte.
+            # The content of a raw response is the caller's data, and is passed on byte for byte.
             shown = repr(result) + repr(getattr(result, "headers", None) or result.to_dict())
         with Trial("R25", kind) as trial:
             trial.holds("[redacted]" in shown or "Response" in shown, lambda: "nothing was repeated")
-            clean(trial, "what came of it", shown)
+            clean(trial, "the result", shown)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,7 +209,7 @@ def test_r25_settings_that_are_refused_are_not_shown(kind: str, service: Service
 
 
 def spawned(client: Any, asked: Any) -> None:
-    """In another process: waits to be looked at."""
+    """Runs in another process, and waits while this one inspects it."""
     asked.recv()
 
 

@@ -1,4 +1,4 @@
-"""One client for many threads: each gets what it asked for."""
+"""One client for many threads: each call gets the response to its own request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_r23_64_threads_on_one_client_do_not_disturb_each_other(caller: type[Cal
         begin = threading.Barrier(THREADS)
 
         def work(thread: int) -> list[tuple[str, bool, str]]:
-            """Makes calls, each of another kind, and judges what they came to."""
+            """Makes calls of random kinds, and judges their results."""
             random = Random(trial.seed * THREADS + thread)
             begin.wait()
             return [one(client, thread * calls + number, random) for number in range(calls)]

@@ -1,4 +1,4 @@
-"""Whom the clients trust with a secret: who proves to be the host, and nobody else."""
+"""The clients send a secret only to a server that proves to be the requested host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CALLS: dict[str, tuple[Work, type]] = {
 
 
 def refused(trial: Trial, caller: type[Caller], case: str, server: ssl.SSLContext, **options: Any) -> None:
-    """Whoever answers at the host's address gets nothing, neither secret nor downlink."""
+    """Fails if a server with this TLS context gets a secret or a downlink."""
     for asked, (work, _) in CALLS.items():
         with Service(tls=server) as service, Service() as grip:
             environments = {
@@ -36,7 +36,7 @@ def refused(trial: Trial, caller: type[Caller], case: str, server: ssl.SSLContex
                 outcome = "not_sent" if asked == "downlink" else None
                 trial.holds(
                     isinstance(result, ConnectError) and result.outcome == outcome and not service.requests,
-                    lambda: f"{case}, {where}, {asked}: {len(service.requests)} requests, told: {told(result)}",
+                    lambda: f"{case}, {where}, {asked}: {len(service.requests)} requests, result: {told(result)}",
                 )
 
 
@@ -45,7 +45,7 @@ def accepted(trial: Trial, caller: type[Caller], case: str, server: ssl.SSLConte
         for asked, (work, result_type) in CALLS.items():
             with caller(service.environment(), **options) as client:
                 result = client.call(work)
-            trial.holds(isinstance(result, result_type), lambda: f"{case}, {asked}: told: {told(result)}")
+            trial.holds(isinstance(result, result_type), lambda: f"{case}, {asked}: {told(result)}")
 
 
 @either
@@ -86,7 +86,7 @@ def test_r18_own_authority_is_trusted(
 @either
 def test_r18_secret_goes_over_plain_http_to_this_machine_alone(caller: type[Caller]) -> None:
     with Trial("R18", caller.name) as trial, Service() as service:
-        # The addresses are nobody's.
+        # None of these hosts is this machine.
         for host in ("192.0.2.1", "[2001:db8::1]", "kpnthings.com", "localhost.kpnthings.com", "127.0.0.1.kpnthings.com"):
             for name in ("KPN_THINGS_BASE_URL", "KPN_THINGS_GRIP_BASE_URL", "KPN_THINGS_TOKEN_URL"):
                 try:

@@ -1,4 +1,4 @@
-"""Access tokens: one request for all who need one, whatever becomes of it."""
+"""Access tokens: concurrent callers share one request for a token, and its result."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from .caller import Caller, either, told
 from .trial import Trial, share
 
 SECOND, HOUR = 1_000, 3_600_000
-"""In the milliseconds of a clock."""
+"""Milliseconds, the unit of the test clock."""
 
 ATTEMPTS = 3
-"""At a fetch, by default."""
+"""Attempts at a fetch, by default."""
 
 PAUSE = 1 * SECOND
-"""So long callers share the failure of a fetch."""
+"""Milliseconds for which callers share the error of a fetch."""
 
 
 def read(client: Any) -> Any:
-    """A call that takes a token."""
+    """A call that needs a token."""
     accept = {"Accept": "application/vnd.kpnthings.device.v1.response+json"}
     return client.request("GET", "/api/devices", params={"pageSize": 1}, headers=accept)
 
 
 def clock(off: int = 0) -> _native.TestClock:
-    """One that can go forward, and whose wall clock is off by so many seconds."""
+    """A clock that can be advanced. Its wall clock is `off` seconds fast."""
     return _native.TestClock(int(time.time()) + off)
 
 
 def failures(results: list[Any]) -> list[str]:
-    """What those came to that did not succeed."""
+    """The results that are errors, as text."""
     return [told(result) for result in results if not isinstance(result, Response)]
 
 
@@ -66,7 +66,7 @@ UNAVAILABLE = ["status:500", "status:503,Retry-After:0", "status:429", "drop-bef
 
 
 def patience(fault: str) -> float | None:
-    """Seconds for an attempt: few where nothing would come."""
+    """Timeout of an attempt in seconds: short where the response never comes."""
     return 0.25 if fault == "stall" else None
 
 
@@ -79,7 +79,7 @@ def test_r6_callers_share_the_failure_of_the_identity_service(caller: type[Calle
                 with Simulator(seed=trial.seed + number, faults=[f"token={fault}"]) as simulator:
                     with caller(simulator.environment(), clock=time, attempt_timeout=patience(fault)) as client:
                         results = client.together(read) + client.together(read)
-                        # On a slow machine some begin after the pause.
+                        # On a slow machine, some calls start after the pause.
                         fetches, most = simulator.calls("token"), ATTEMPTS * (1 + time.elapsed() // PAUSE)
                         wrong = [result for result in results if getattr(result, "stage", None) != "token"]
                         simulator.clear_faults()
@@ -111,7 +111,7 @@ def test_r7_refresh_that_fails_is_not_noticed_while_the_token_lives(caller: type
                         failed = failures(client.together(read, 16) + client.together(read, 16))
                         fetches = simulator.calls("token") - 1
                 trial.holds(not failed, lambda: f"{fault}: failed: {failed[:3]}")
-                trial.holds(fetches > 0, lambda: f"{fault}: nobody tried to refresh")
+                trial.holds(fetches > 0, lambda: f"{fault}: no caller tried to refresh")
 
 
 @either
@@ -150,7 +150,7 @@ def test_r8_token_that_is_always_rejected_is_no_loop(caller: type[Caller]) -> No
                             all(isinstance(result, AuthError) for result in results)
                             and fetches <= 2
                             and reads <= 2 * len(results),
-                            lambda: f"{fetches} fetches, {reads} requests, told: {told(results[0])}",
+                            lambda: f"{fetches} fetches, {reads} requests, result: {told(results[0])}",
                         )
 
 
@@ -173,7 +173,7 @@ LIVES: dict[str, tuple[str | None, int]] = {
     "an object": ("{}", 3600),
     "true": ("true", 3600),
 }
-"""What `expires_in` may be, and the seconds of life that a client makes of it."""
+"""Values of `expires_in`, and the lifetime in seconds that the client derives."""
 
 DAY = 86_400
 
@@ -192,12 +192,12 @@ def test_r9_expires_in_of_any_form_is_a_sane_life(caller: type[Caller], off: int
 
             with Service(answers=answer) as service, caller(service.environment(), clock=time) as client:
                 results, fetches = [], []
-                # At once, while it lives, and after it has expired.
+                # The waits are: none, within the lifetime, and past it.
                 for wait in (0, life * SECOND * 6 // 10, life * SECOND * 5 // 10):
                     time.advance(wait)
                     results += client.together(read, 2)
                     fetches.append(service.asked("/token"))
-                # A busy client for half a minute.
+                # A client that is busy for half a minute.
                 begun = time.elapsed()
                 for _ in range(60):
                     time.advance(SECOND // 2)

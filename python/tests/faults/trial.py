@@ -1,12 +1,12 @@
-"""What a test of the fault matrix has found: how many cases, and which of them broke the promise.
+"""The result of a test of the fault matrix: the number of cases, and those that broke the promise.
 
-The clients for Rust report in the same way, in `tests/tests/faults/trial.rs`, and are told apart by the same variables:
+The Rust clients report in the same way, in `tests/tests/faults/trial.rs`, and the same variables control them:
 
     pytest python/tests/faults -k r1_                              the cases that CI runs
-    THINGS_FAULTS=whole pytest python/tests/faults -k r1_          all of them
-    THINGS_FAULTS_SEED=123 pytest python/tests/faults -k r1_       other ones
+    THINGS_FAULTS=whole pytest python/tests/faults -k r1_          all cases
+    THINGS_FAULTS_SEED=123 pytest python/tests/faults -k r1_       other random cases
 
-`THINGS_FAULTS_REPORT` names a file that gets a line of JSON for each trial.
+`THINGS_FAULTS_REPORT` names a file that each trial appends a line of JSON to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import TracebackType
 import pytest
 
 SHOWN = 10
-"""Violations that a report holds."""
+"""The maximum number of violations in a report."""
 
 
 class Trial:
@@ -39,17 +39,17 @@ class Trial:
         self._measured: str | None = None
 
     def random(self) -> Random:
-        """What the chance of this trial begins with. The same for every client."""
+        """The random numbers of this trial. They are the same for every client."""
         return Random(self.seed)
 
     def holds(self, kept: bool, violation: Callable[[], str]) -> None:
-        """Counts a case that keeps the promise if this holds; `violation` tells what happened if it does not."""
+        """Counts a case. If `kept` is false, `violation` describes how the case broke the promise."""
         self.cases += 1
         if not kept:
             self.violations.append(violation())
 
     def measured(self, text: str) -> None:
-        """Says what was measured, for the reader of a whole run: machines differ in it."""
+        """Adds a measurement to the report. Measurements depend on the machine, so they have no limit here."""
         self._measured = text
 
     def __enter__(self) -> Trial:
@@ -87,10 +87,10 @@ class Trial:
 
 
 def share(of_ci: int, of_all: int) -> int:
-    """How many cases: the share that CI runs, or the whole."""
+    """The number of cases: `of_ci` in CI, `of_all` in a whole run."""
     return of_all if whole() else of_ci
 
 
 def whole() -> bool:
-    """Whether all cases are run."""
+    """Whether this is a whole run."""
     return os.environ.get("THINGS_FAULTS") == "whole"
