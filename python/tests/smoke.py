@@ -1,4 +1,4 @@
-"""Run by `cargo xtask test` on every interpreter there is: the wheel works where nothing else is installed."""
+"""Checks that the wheel works without other packages. `cargo xtask test` runs it on every available interpreter."""
 
 from __future__ import annotations
 

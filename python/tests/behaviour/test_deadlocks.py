@@ -15,7 +15,7 @@ from kpn_things._native import Simulator
 from .program import Program
 from .service import Service
 
-FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
 def test_threads_that_make_their_first_async_call_together_do_not_wait_for_each_other(simulator: Simulator) -> None:

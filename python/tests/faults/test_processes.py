@@ -74,7 +74,7 @@ for number in range({forks}):
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.slow
 @either
 def test_r21_child_forked_beside_a_busy_thread_works(caller: type[Caller]) -> None:

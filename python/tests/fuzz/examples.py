@@ -1,4 +1,4 @@
-"""Which examples are tried, and what may come of them."""
+"""Strategies for generated examples, and the results that are allowed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ examples = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-"""The same examples each time; `THINGS_EXAMPLES=10000` tries more of them."""
+"""Runs the same examples each time. `THINGS_EXAMPLES=10000` runs more of them."""
 
 LEAVES = (
     st.none()
@@ -36,7 +36,7 @@ JSON = st.recursive(
     lambda some: st.lists(some, max_size=4) | st.dictionaries(st.text(max_size=8), some, max_size=4),
     max_leaves=8,
 )
-"""What JSON can say."""
+"""Any JSON value."""
 
 ANYTHING = (
     JSON
@@ -50,15 +50,15 @@ ANYTHING = (
     | st.just(float("nan"))
     | st.just(10**400)
 )
-"""What Python can say."""
+"""Any Python value that JSON can hold, and some that it cannot."""
 
 PIECES = st.sampled_from([SECRET, TOKEN, "invalid", " ", '"', "\\", "\x00"]) | st.text(max_size=5)
 REPEATED = st.lists(PIECES, max_size=5).map("".join)
-"""What a server says that repeats what it was sent."""
+"""The text of a service that repeats what it received."""
 
 
 def attempt(call: Callable[[], Any], hidden: tuple[str, ...] = (SECRET, TOKEN)) -> Any:
-    """What a call comes to, an exception that may come included. A panic is none of them."""
+    """The result of a call, or the exception that it is allowed to raise. A panic is not allowed."""
     try:
         came = call()
         return asyncio.run(came) if inspect.iscoroutine(came) else came

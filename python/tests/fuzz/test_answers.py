@@ -1,4 +1,4 @@
-"""Any answer at all of GRIP and of KPN Things: something comes of it, and no panic."""
+"""Any response from GRIP and from KPN Things leads to a result or an exception, and never to a panic."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def service() -> Iterator[Service]:
 
 
 def calls(client: Any) -> list[Callable[[], Any]]:
-    """One of each kind."""
+    """One call of each kind."""
     return [
         lambda: client.devices().collect(),
         lambda: client.send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="a"),
@@ -83,7 +83,7 @@ def ask(
     hidden: tuple[str, ...] = (SECRET, TOKEN),
     leaves: bool = False,
 ) -> list[Any]:
-    """What comes of one call of each kind, by a client of its own that tries everything once."""
+    """The results of one call of each kind, made by a new client that never retries."""
     service.answers = answers
     service.leaves = lambda request: leaves and not is_token(request)
     came = []
@@ -99,7 +99,7 @@ def is_token(request: Request) -> bool:
 
 
 def whole(status: int, body: bytes, headers: list[str]) -> list[bytes]:
-    """An answer; those that have no body have none."""
+    """A response. Statuses that allow no body get none."""
     return [plain(status, b"" if status in (204, 304) else body, *headers)]
 
 
@@ -134,7 +134,8 @@ def test_any_answer_of_the_service_is_a_result_or_an_error(
 def test_any_answer_of_the_identity_service_is_a_token_or_an_error(
     cls: type[Client], service: Service, status: int, body: bytes, headers: list[str]
 ) -> None:
-    # What it says is no token of ours before it gave one, and may be shown. But all that is shown is searched for the
+    # Before GRIP issues a token, its responses contain none, and errors may show them. The check for shown tokens looks
+    # for the token of the tests, so it must not be in the body.
     # token of the tests.
     answer = whole(status, body.replace(TOKEN.encode(), b"some-other-token"), headers)
     came = ask(cls, service, lambda request: answer if is_token(request) else None, hidden=(SECRET,))

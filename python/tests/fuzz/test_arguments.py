@@ -1,4 +1,4 @@
-"""Anything as an argument of a call: it is sent, or refused before anything is."""
+"""A call with any argument sends its request, or raises before anything is sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def client(simulator: Simulator) -> Iterator[Client]:
 
 
 def sent_or_refused(simulator: Simulator, came: Any, before: int, *results: type) -> None:
-    """What is refused for what it is was not sent."""
+    """Fails if a request was sent although its arguments were refused."""
     assert isinstance(came, (*results, KpnThingsError, TypeError, ValueError)), repr(came)
     refused = isinstance(came, InputError) or not isinstance(came, (*results, KpnThingsError))
     assert not refused or simulator.calls() == before, repr(came)

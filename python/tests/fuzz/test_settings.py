@@ -1,4 +1,4 @@
-"""Any settings, from wherever they come: a client, or an exception that says what is wrong."""
+"""Any settings from any source lead to a client, or to an exception that reports what is wrong."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_any_texts_are_a_client_or_refused(cls: type[Client], options: dict[str,
 @example({"max_attempts": 2**32})
 @example({"ca_bundle": "\x00"})
 def test_any_values_are_a_client_or_refused(cls: type[Client], options: dict[str, Any]) -> None:
-    # A text is the path of a CA bundle, and there may be no such file.
+    # A string is the path of a CA bundle, and that file may not exist.
     try:
         came = attempt(lambda: cls(**{**REQUIRED, **options}))
     except OSError:

@@ -1,4 +1,4 @@
-"""A device: its fields, those we do not know, and its JSON."""
+"""A device: its known fields, its unknown ones, and its JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all models have in common: they are frozen values."""
+"""Behaviour that all models share: they are frozen values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of models for any JSON."""
+"""Properties of models for any JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNT = st.none() | st.integers(0, 2**64 - 1)
 
 
 def records(known: dict[str, st.SearchStrategy[Any]], required: set[str], ignored: set[str]) -> st.SearchStrategy[Any]:
-    """Objects with known fields, of which some must be there, and unknown ones between them."""
+    """Objects with the required known fields, any of the other known fields, and unknown fields between them."""
     known_fields = st.fixed_dictionaries(
         {name: value for name, value in known.items() if name in required},
         optional={name: value for name, value in known.items() if name not in required},
@@ -63,7 +63,7 @@ PAGES = records(
 
 
 def is_all_in(part: dict[str, Any], whole: dict[str, Any]) -> bool:
-    """Whether all that the service sent is there; null counts as absent."""
+    """Whether everything that the service sent is present. A null counts as absent."""
     return all(value is None or whole[name] == value for name, value in part.items())
 
 

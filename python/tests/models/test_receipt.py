@@ -1,4 +1,4 @@
-"""What a sent downlink leaves behind."""
+"""The receipt of a downlink."""
 
 from __future__ import annotations
 

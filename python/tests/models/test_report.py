@@ -1,4 +1,4 @@
-"""What a listing knows of its own completeness: a report, and perhaps a proof."""
+"""Completeness of a listing: its report and, for a verified one, its proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to a call that is not modelled."""
+"""The response to a raw request."""
 
 from __future__ import annotations
 

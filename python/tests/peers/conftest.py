@@ -20,7 +20,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module", params=[Client, AsyncClient])
 def client(request: pytest.FixtureRequest, service: Service) -> Iterator[Either]:
-    """Either client, of the service."""
+    """Each client, connected to the service."""
     client = request.param(**service.settings())
     yield client
     close(client)

@@ -1,4 +1,4 @@
-"""Either client in the same test."""
+"""Both clients in the same test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def result(came: T | Coroutine[Any, Any, T]) -> T:
-    """What a method of either client comes to."""
+    """The result of a method of either client."""
     return asyncio.run(came) if inspect.iscoroutine(came) else came  # type: ignore[return-value]
 
 

@@ -1,4 +1,4 @@
-"""GRIP and KPN Things in the hands of the standard library's HTTP server, which shows what it received."""
+"""GRIP and KPN Things on the HTTP server of the standard library, which records what it received."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DEVICES = (
     b'"totalElements":2,"sort":[{"direction":"ASC","property":"name","ignoreCase":false,"nullHandling":"NATIVE",'
     b'"ascending":true,"descending":false}],"first":true,"numberOfElements":2,"size":20,"number":0}'
 )
-"""The page of KPN's documentation of the beta API, "List devices"."""
+"""The page in KPN's documentation of the beta API, "List devices"."""
 
 
 class Received(NamedTuple):
-    """A request as it came."""
+    """A request as it was received."""
 
     line: str
     headers: list[tuple[str, str]]
@@ -32,7 +32,7 @@ class Received(NamedTuple):
 
 
 class Service:
-    """Answers any API key with a token, and what the documentation shows with what it shows."""
+    """Returns a token for any API key, and the documented response to each documented request."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -43,7 +43,7 @@ class Service:
         self._thread.start()
 
     def settings(self) -> dict[str, str]:
-        """The arguments of a client."""
+        """The arguments for a client."""
         return {
             "tenant_id": "rjsfm52t",
             "key_id": "the-key-id",
@@ -53,7 +53,7 @@ class Service:
         }
 
     def close(self) -> None:
-        """Stops."""
+        """Stops the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201, b"{}")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
     def _answer(self, status: int, body: bytes) -> None:
         length = int(self.headers.get("Content-Length", "0"))

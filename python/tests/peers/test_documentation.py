@@ -1,4 +1,4 @@
-"""What the clients send is what KPN's documentation of the beta API shows, byte for byte.
+"""The clients send exactly the bytes that KPN's documentation of the beta API shows.
 
 Request lines, headers and bodies are copied from its examples. The service is Python's own HTTP server.
 """

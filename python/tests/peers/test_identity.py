@@ -1,6 +1,6 @@
-"""The simulator's token endpoint and API, used by an OAuth 2.0 library that others wrote.
+"""An independent OAuth 2.0 library uses the simulator's token endpoint and API.
 
-authlib does the grant, over two HTTP libraries. Only its form becomes the JSON that GRIP asks for.
+authlib performs the grant with two HTTP libraries. Only its form is changed, to the JSON that GRIP expects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ACCEPT = "application/vnd.kpnthings.device.v1.response+json"
 
 
 def as_json(client: Any, method: str, uri: str, headers: Any, form: str | bytes) -> tuple[str, Any, bytes]:
-    """The form and the API key, as JSON."""
+    """Converts the form and the API key to JSON."""
     text = form if isinstance(form, str) else form.decode()
     fields = {**dict(parse_qsl(text)), "client_id": client.client_id, "client_secret": client.client_secret}
     headers["Content-Type"] = "application/json"
@@ -29,7 +29,7 @@ def as_json(client: Any, method: str, uri: str, headers: Any, form: str | bytes)
 
 
 def fetch_token(session: Any, environment: dict[str, str]) -> dict[str, Any]:
-    """Has the session ask for the token that it needs, as a program of its user would."""
+    """Makes the session request its token, as a user's program would."""
     session.register_client_auth_method(("json", as_json))
     grip, tenant = environment["KPN_THINGS_GRIP_BASE_URL"], environment["KPN_THINGS_TENANT_ID"]
     token: dict[str, Any] = session.fetch_token(

@@ -1,7 +1,7 @@
-"""What is sent to a device is read back by a SenML library that others wrote.
+"""An independent SenML library reads the payloads that the clients send to a device.
 
-It is micropython-senml: KPN's own library, which MicroPython keeps alive. Of the other two in the registry, kpn-senml
-is as KPN left it, with Python 2 where it reads texts, and senml was last released in 2016.
+It is micropython-senml, KPN's own library as MicroPython maintains it. The registry has two others. kpn-senml is as KPN
+left it, with Python 2 code for strings, and the last release of senml was in 2016.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ values = st.one_of(
 
 
 class Actuation(NamedTuple):
-    """What a device is told."""
+    """A value that a device receives."""
 
     device: str
     name: str
@@ -35,7 +35,7 @@ class Actuation(NamedTuple):
 
 
 def actuations(pack: bytes) -> list[Actuation]:
-    """What the library makes of a pack."""
+    """The actuations that the library reads from a pack."""
     told: list[Actuation] = []
     reader = SenmlPack("", lambda record, device: told.append(Actuation(device.name, record.name, record.value)))
     reader.from_json(pack.decode())

@@ -1,4 +1,4 @@
-"""The README and the cookbook, split into their blocks of code."""
+"""The code blocks of the README and the cookbook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Block(NamedTuple):
     text: str
 
     def compiled(self) -> CodeType:
-        """The code, with the line numbers of the file, so that a traceback points to it."""
+        """The code with the line numbers of the file, so that a traceback points to it."""
         return compile("\n" * self.line + self.text, str(self.path), "exec")
 
 
@@ -40,13 +40,13 @@ def blocks(language: str, path: Path = PATH) -> list[Block]:
 
 
 def commands() -> list[str]:
-    """All commands that are typed on a console."""
+    """All commands after a console prompt."""
     lines = [line for block in blocks("console") for line in block.text.splitlines()]
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
 def passed(block: Block, folder: Path) -> int:
-    """The number of tests in a block that pass, where none fails."""
+    """Runs the tests in a block, and returns their number. Fails if one of them fails."""
     file = folder / "test_my_program.py"
     file.write_text(block.text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "--strict-markers", str(file)]
@@ -56,6 +56,6 @@ def passed(block: Block, folder: Path) -> int:
 
 
 def _heading(before: str) -> str:
-    """The heading of the section that a text ends in; empty before the first section."""
+    """The heading of the section at the end of a text, or an empty string before the first section."""
     headings: list[str] = re.findall(r"^## (.+)$", before, re.MULTILINE)
     return headings[-1] if headings else ""

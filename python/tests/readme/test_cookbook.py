@@ -1,4 +1,4 @@
-"""Each recipe of the cookbook is run against a simulator, and does what its heading says."""
+"""Each recipe of the cookbook runs against a simulator, and does what its heading says."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits of a recipe, which end at once."""
+    """Records the waits of a recipe. They end at once."""
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     return waits
 
 
 def run(heading: str) -> dict[str, Any]:
-    """Runs a recipe, and returns its names."""
+    """Runs a recipe, and returns its variables."""
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(RECIPES[heading].compiled(), names)
     return names
@@ -97,7 +97,7 @@ def test_json(simulator: Simulator) -> None:
 
 
 def test_outcomes_of_downlinks(simulator: Simulator, waits: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    # The first is refused at first, and then accepted. The second arrives, although its connection breaks.
+    # The first downlink is refused three times, and accepted later. The second arrives, although its connection breaks.
     simulator.add_fault(f"downlinks@1-3={TOO_MANY}")
     simulator.add_fault("downlinks@4=drop-after")
     names = run("Send downlinks and account for each outcome")
@@ -236,7 +236,7 @@ def test_metrics(simulator: Simulator) -> None:
 
 @pytest.fixture
 def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What is written to stderr, while the logger can be changed."""
+    """Captures stderr, and restores the logger afterwards."""
     logger = logging.getLogger("kpn_things")
     handlers, level = list(logger.handlers), logger.level
     yield capsys

@@ -1,4 +1,4 @@
-"""What a package index shows of the installed wheel: its links, and the Pythons and systems that it was tried on."""
+"""Metadata that a package index shows for the wheel: its links, and the supported Pythons and systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGE: PackageMetadata = metadata("kpn-things")
 
 
 def repository() -> str:
-    """The URL of the repository, as the crates have it."""
+    """The URL of the repository, as in `Cargo.toml`."""
     [url] = re.findall(r'^repository = "(.+)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
     return str(url)
 

@@ -1,4 +1,4 @@
-"""What the README shows works: its programs and its tests are run, and its commands are there."""
+"""The programs, tests and commands in the README work."""
 
 from __future__ import annotations
 

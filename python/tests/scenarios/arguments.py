@@ -1,4 +1,4 @@
-"""What a scenario asks, as Python's clients take it. What is not given is not set."""
+"""The arguments of the Python clients for each call of a scenario. Fields that are not given are omitted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .outcome import SECRET
 from .scenario import Call, Scenario
 
 CLOSED = "http://127.0.0.1:1"
-"""A port of this machine at which nothing listens."""
+"""A local port without a listener."""
 
 
 def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
@@ -44,7 +44,7 @@ def config(scenario: Scenario, origin: str, clock: TestClock) -> Config:
 
 
 def listing(call: Call) -> dict[str, Any]:
-    """Of `devices`."""
+    """Arguments of `devices`."""
     if call.timeout_ms is not None:
         raise NotImplementedError("a listing has no timeout of its pages, but one of its client")
     return _given(
@@ -60,12 +60,12 @@ def listing(call: Call) -> dict[str, Any]:
 
 
 def downlink(call: Call) -> dict[str, Any]:
-    """Of `send_downlink`."""
+    """Arguments of `send_downlink`."""
     return _given(dev_eui=call.dev_eui, payload=payload(call), **_delivery(call))
 
 
 def payload(call: Call) -> bytes | str:
-    """The bytes; or the text as it is, if it is not hexadecimal, for the client to refuse."""
+    """The bytes. A text that is not hexadecimal is returned as it is, for the client to refuse."""
     hexadecimal = call.payload or ""
     try:
         return bytes.fromhex(hexadecimal)
@@ -74,12 +74,12 @@ def payload(call: Call) -> bytes | str:
 
 
 def senml(call: Call) -> dict[str, Any]:
-    """Of `send_senml`."""
+    """Arguments of `send_senml`."""
     return _given(records=call.senml, device=call.device, **_delivery(call))
 
 
 def request(call: Call) -> dict[str, Any]:
-    """Of `request`."""
+    """Arguments of `request`."""
     return _given(
         method=call.method,
         path=call.path,
@@ -91,7 +91,7 @@ def request(call: Call) -> dict[str, Any]:
 
 
 def context_switch(call: Call) -> dict[str, Any]:
-    """Of `context_switch`."""
+    """Arguments of `context_switch`."""
     return _given(customer_id=call.customer, timeout=_seconds(call.timeout_ms))
 
 

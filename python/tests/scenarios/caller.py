@@ -1,4 +1,4 @@
-"""The two clients, as a scenario calls them."""
+"""The two clients as callers of a scenario."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .script import Script
 
 
 class Caller(Protocol):
-    """A client that makes calls, each when the server has seen as many requests as it says."""
+    """A client that makes each call once the server has received the number of requests that the call waits for."""
 
     def __init__(self, config: Config, script: Script, clock: TestClock) -> None: ...
 
@@ -27,7 +27,7 @@ class Caller(Protocol):
         ...
 
     def make_at_once(self, calls: list[Call]) -> list[Outcome]:
-        """Makes calls at the same time."""
+        """Makes concurrent calls."""
         ...
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class Caller(Protocol):
 
 
 class BlockingCaller:
-    """Calls `Client`; at the same time, from as many threads."""
+    """Calls `Client`. Each concurrent call has its own thread."""
 
     def __init__(self, config: Config, script: Script, clock: TestClock) -> None:
         self._client = Client._of(config)
@@ -101,7 +101,7 @@ class BlockingCaller:
 
 
 class AsyncCaller:
-    """Calls `AsyncClient`; at the same time, from as many tasks."""
+    """Calls `AsyncClient`. Each concurrent call has its own task."""
 
     def __init__(self, config: Config, script: Script, clock: TestClock) -> None:
         self._client = AsyncClient._of(config)

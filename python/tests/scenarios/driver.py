@@ -1,4 +1,4 @@
-"""Plays a scenario with a client and a server on loopback."""
+"""Runs a scenario with a client and a local server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .server import Port
 from .verdict import Verdict
 
 START = 1_767_225_600
-"""The wall clock of every scenario starts at 2026-01-01T00:00:00Z."""
+"""The start of every scenario's wall clock: 2026-01-01T00:00:00Z."""
 
 
 def run(scenario: Scenario, kind: type[Caller]) -> None:
-    """Fails if anything is not as the scenario says."""
+    """Fails if anything differs from the scenario."""
     port, elsewhere = Port(), Port()
     script = Script(scenario.server, port.origin, elsewhere.origin)
     clock = TestClock(START)

@@ -1,4 +1,4 @@
-"""What came of a call, as data that a scenario can be compared with."""
+"""The outcome of a call, as data to compare with a scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kpn_things import Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, K
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
-"""The secret of every scenario's API key, with what encodings stumble over."""
+"""The secret of every scenario's API key. It contains characters that encodings change."""
 
 _KINDS: dict[type[BaseException], str] = {
     error: re.sub("(?<!^)(?=[A-Z])", "_", kind).lower() for kind, error in _CLASSES.items()
@@ -22,7 +22,7 @@ _KINDS: dict[type[BaseException], str] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fields of a result or of an error, and how long it took by the client's clock."""
+    """The fields of a result or an error, and the milliseconds that the call took on the client's clock."""
 
     fields: dict[str, Any]
     failed: bool = False
@@ -30,12 +30,12 @@ class Outcome:
 
 
 def devices(devices: Sequence[Device]) -> Outcome:
-    """Devices that came one by one."""
+    """Devices from an iterator."""
     return Outcome(_devices(devices))
 
 
 def pages(pages: Sequence[Page]) -> Outcome:
-    """Pages that came in order."""
+    """Pages, in order."""
     return Outcome({"pages": [_page(page) for page in pages]})
 
 
@@ -54,13 +54,13 @@ def fleet(fleet: Fleet) -> Outcome:
 
 
 def receipt(receipt: Receipt) -> Outcome:
-    """A downlink that was taken."""
+    """An accepted downlink."""
     fields = receipt.to_dict()
     return Outcome({**fields, **_body(fields["body"])})
 
 
 def answer(response: Response) -> Outcome:
-    """The answer to a raw call."""
+    """The response to a raw request."""
     try:
         body = response.json()
     except ValueError:
@@ -70,12 +70,12 @@ def answer(response: Response) -> Outcome:
 
 
 def context_switch(body: Any) -> Outcome:
-    """A context switch on its own."""
+    """A separate context switch."""
     return Outcome(_body(body))
 
 
 def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
-    """Everything that an error tells, with the names of the devices that came before it."""
+    """All fields of an error, with the names of the devices that were read before it."""
     incomplete = error if isinstance(error, IncompleteError) else None
     cause = (isinstance(error, DownlinkOutcomeUnknown) and error.__cause__) or error
     fields = {
@@ -99,13 +99,13 @@ def failure(error: KpnThingsError, before: Sequence[Device] = ()) -> Outcome:
 
 
 def refusal(error: TypeError) -> Outcome:
-    """A text in place of bytes: what Python calls a wrong type is a wrong input of the scenarios."""
+    """A string instead of bytes. Python calls it a wrong type, and the scenarios call it a wrong input."""
     fields = {"kind": "input", "stage": "prepare", "attempts": 0, "text": str(error), "leaks": False}
     return Outcome(fields, failed=True)
 
 
 def _leaks(error: KpnThingsError) -> bool:
-    """Whether an error shows the secret, or an access token, of which all scenarios start with `token-`."""
+    """Whether an error shows the secret or an access token. The access tokens of all scenarios start with `token-`."""
     body = str(_body(error.body)["body_text"])
     shown = [*format_exception(error), repr(error), repr(vars(error)), body]
     return any(hidden in text for hidden in (SECRET, "token-") for text in shown)
@@ -139,5 +139,5 @@ def _body(body: Any) -> dict[str, Any]:
 
 
 def _compact(value: Any) -> str:
-    """JSON as a service writes it: what was read is written again."""
+    """JSON in the compact form that a service writes."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

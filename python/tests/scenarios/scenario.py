@@ -1,6 +1,6 @@
-"""A scenario as it is written; `README.md` in the corpus says what every field means.
+"""A scenario as it is written. `README.md` in the corpus documents every field.
 
-A field that is not known is refused, for the classes take no other arguments.
+An unknown field is refused, because the classes accept no other arguments.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer, or what comes in its place."""
+    """A response, or a failure instead of one."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Rule:
-    """The answers to one kind of request."""
+    """The replies to one kind of request."""
 
     on: str
     replies: list[Reply]
@@ -77,7 +77,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Server:
-    """What the server answers."""
+    """The behaviour of the server."""
 
     rules: list[Rule]
     refuse: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Call:
-    """One thing that the client is asked."""
+    """A call that the client makes."""
 
     do: str
     times: int = 1
@@ -121,7 +121,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is expected, and how often."""
+    """An expected request, and how often it is expected."""
 
     request: str
     headers: dict[str, str | None] = field(default_factory=dict)
@@ -131,14 +131,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Unordered:
-    """Requests that may come in any order."""
+    """Expected requests in any order."""
 
     unordered: list[Request]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A behaviour: what the server answers, what the client is asked, and what is expected to come of it."""
+    """A behaviour: the server's replies, the client's calls, and the expected outcome."""
 
     name: str
     what: str
@@ -150,12 +150,12 @@ class Scenario:
 
     @classmethod
     def load(cls, name: str) -> Scenario:
-        """Reads the scenario of this name."""
+        """Loads the scenario with this name."""
         return cls.parse(name, (CORPUS / f"{name}.json").read_text(encoding="utf-8"))
 
     @classmethod
     def parse(cls, name: str, text: str) -> Scenario:
-        """Reads a scenario."""
+        """Parses a scenario."""
         fields = json.loads(text)
         parts = {
             "client": Client(**fields.get("client", {})),
@@ -167,7 +167,7 @@ class Scenario:
 
 
 def repeated(calls: Iterable[Call]) -> list[Call]:
-    """Each call as often as it says."""
+    """Repeats each call `times` times."""
     return list(chain.from_iterable(repeat(call, call.times) for call in calls))
 
 

@@ -1,4 +1,4 @@
-"""The server's side of a scenario: which reply a request gets, and which requests came."""
+"""The server's side of a scenario: it matches requests with replies, and records the requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from .scenario import Reply, Rule, Server
 
 PATIENCE = 10.0
-"""Seconds that a reply is held, at most."""
+"""Maximum seconds to wait for requests."""
 
 
 @dataclass
 class Seen:
-    """A request as the server saw it. Names of headers are in lower case."""
+    """A request as the server received it. Header names are in lower case."""
 
     method: str
     target: str
@@ -32,7 +32,7 @@ class Seen:
 
 
 class Script:
-    """A script that is being played by a server at `origin`, which may point at another one, `elsewhere`."""
+    """A script for a server at `origin`. Its replies can refer to another server at `elsewhere`."""
 
     def __init__(self, server: Server, origin: str, elsewhere: str) -> None:
         self._parts = [_Part(rule) for rule in server.rules]
@@ -41,9 +41,9 @@ class Script:
         self._changed = threading.Condition()
 
     def receive(self, request: Seen) -> Reply:
-        """Notes a request and finds its reply: the next one of the first rule that fits and has one left.
+        """Records a request and returns its reply: the next reply of the first matching rule that has one left.
 
-        Its JSON, if there is any, is its text then.
+        If the reply has JSON, its text is that JSON.
         """
         with self._changed:
             replies = (part.next_reply() for part in self._parts if part.fits(request))
@@ -60,12 +60,12 @@ class Script:
             return list(self._seen)
 
     def wait_for(self, requests: int) -> bool:
-        """Blocks until as many requests were seen, and says whether they came in time."""
+        """Blocks until this number of requests was received. Returns whether they arrived in time."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._seen) >= requests, PATIENCE)
 
     def unused(self) -> list[str]:
-        """The rules that have replies left over."""
+        """The rules with unused replies."""
         with self._changed:
             return [str(part) for part in self._parts if part.left and not part.rule.optional]
 
@@ -85,7 +85,7 @@ class Script:
 
 
 class _Part:
-    """A rule, and how many of its replies were given."""
+    """A rule, and the number of its replies that were used."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -102,7 +102,7 @@ class _Part:
         return self.rule.replies[min(self._given, len(self.rule.replies)) - 1]
 
     def fits(self, request: Seen) -> bool:
-        """Whether method and path are the rule's, and all of its query parameters and headers are there."""
+        """Whether the method and path match the rule, and all its query parameters and headers are present."""
         path, _, query = request.target.partition("?")
         wanted_path, _, wanted_query = self.rule.on.partition("?")
         parameters = query.split("&")

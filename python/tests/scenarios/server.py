@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server over raw sockets that plays a script. Its faults are acts on the socket."""
+"""A small HTTP/1.1 server over raw sockets that plays a script. It injects faults on the socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .script import Script, Seen
 
 
 class Port:
-    """A free port of this machine, which does not serve yet."""
+    """A free local port that does not serve yet."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -24,7 +24,7 @@ class Port:
 
     @contextmanager
     def serve(self, script: Script, clock: TestClock, prefix: str = "") -> Iterator[None]:
-        """Serves meanwhile. Requests are noted with `prefix` before their target."""
+        """Serves until the end of `with`. Requests are recorded with `prefix` before their target."""
         stopped = threading.Event()
 
         def accept() -> None:
@@ -41,16 +41,16 @@ class Port:
             yield
         finally:
             stopped.set()
-            # Wakes the listener, which then sees that it is over.
+            # This connection wakes the listener, which then sees that it is stopped.
             socket.create_connection(self._listener.getsockname()).close()
             thread.join()
             self._listener.close()
 
 
 def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: str) -> None:
-    """One request after the other, until either side closes."""
+    """Serves one request after another, until either side closes."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A connection ends when its client closes it, however that goes.
+    # Any error of the socket means that the client closed the connection.
     with connection, connection.makefile("rb") as reader, suppress(OSError):
         while request := _read(reader, prefix):
             reply = script.receive(request)
@@ -62,7 +62,7 @@ def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: 
                 case None:
                     connection.sendall(head + body)
                 case "stall":
-                    # Silent until the client gives up.
+                    # The server stays silent until the client gives up.
                     reader.read(1)
                     break
                 case "drop":
@@ -71,7 +71,7 @@ def _serve(connection: socket.socket, script: Script, clock: TestClock, prefix: 
                     connection.sendall(head + body[: len(body) // 2])
                     break
                 case "close":
-                    # Goes out with the end of the connection. A client must not find a gap to send into.
+                    # The bytes leave together with the close, so that the client cannot send another request before it.
                     connection.sendall(head + body, getattr(socket, "MSG_MORE", 0))
                     break
                 case unknown:
@@ -88,7 +88,7 @@ def _read(reader: BinaryIO, prefix: str) -> Seen | None:
     headers: dict[str, str] = {}
     while header := reader.readline().decode().strip():
         name, _, value = header.partition(":")
-        # One that comes twice is to be noticed.
+        # Repeated headers are joined, so that a comparison notices them.
         before = f"{headers[name.lower()]}, " if name.lower() in headers else ""
         headers[name.lower()] = before + value.strip()
     return Seen(method, prefix + target, headers, reader.read(int(headers.get("content-length", "0"))))

@@ -1,4 +1,4 @@
-"""The documentation of the format, which both runners read."""
+"""The documentation of the scenario format, which both runners implement."""
 
 from __future__ import annotations
 

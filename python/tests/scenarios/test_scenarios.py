@@ -1,4 +1,4 @@
-"""The corpus of scenarios, with `Client` and with `AsyncClient`."""
+"""All scenarios of the corpus, with `Client` and with `AsyncClient`."""
 
 from __future__ import annotations
 

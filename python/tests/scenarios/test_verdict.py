@@ -1,4 +1,4 @@
-"""A runner that sees no difference proves nothing: what does not hold must fail."""
+"""The verdict reports every kind of difference. A runner that notices none proves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares what came with what was expected."""
+"""Compares the outcomes and requests of a scenario with the expected ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _UUID7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 class Verdict:
-    """Collects what differs, and at the end says all of it."""
+    """Collects the differences, and reports all of them at the end."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._differences: list[str] = []
 
     def client(self, error: Outcome | None) -> None:
-        """Compares the error of making the client."""
+        """Compares the error from creating the client."""
         expected = self._scenario.client_error
         if error and expected:
             self._failure("client", expected, error.fields)
@@ -31,7 +31,7 @@ class Verdict:
             self._add("client: an error was expected")
 
     def call(self, call: Call, outcome: Outcome) -> None:
-        """Compares what came of a call."""
+        """Compares the outcome of a call."""
         if outcome.took_ms < call.at_least_ms:
             self._add(f"{call.do}: took {outcome.took_ms} ms, less than {call.at_least_ms}")
         if (call.ok is None) == (call.error is None):
@@ -75,7 +75,7 @@ class Verdict:
         self._compare(at, {name: value for name, value in expected.items() if name != "contains"}, fields)
 
     def _compare(self, at: str, expected: Any, found: Any) -> None:
-        """Every field that is named must be there and equal; a list must have the same length."""
+        """Compares all expected fields. Additional fields are ignored, but a list must have the same length."""
         match expected, found:
             case dict(), dict():
                 for name, value in expected.items():
@@ -96,7 +96,7 @@ class Verdict:
             self._add(f"not expected: {_asked(request)}")
 
     def _take(self, items: list[Request], left: list[Seen]) -> None:
-        """Takes expected requests out of the first of those left, as many as there are, in any order."""
+        """Removes the expected requests from the start of the list. They may be in any order."""
         expected = [item for item in items for _ in range(item.times)]
         block = left[: len(expected)]
         del left[: len(expected)]
@@ -112,7 +112,7 @@ class Verdict:
 
 
 def _mismatch(expected: Request, request: Seen) -> str | None:
-    """Why a request is not the expected one."""
+    """Describes how a request differs from the expected one."""
     if not _fits(expected.request, _asked(request)):
         return f"{_asked(request)} came"
     for name, value in expected.headers.items():
@@ -129,7 +129,7 @@ def _mismatch(expected: Request, request: Seen) -> str | None:
 
 
 def _fits(expected: str, found: str) -> bool:
-    """Whether a text is the expected one, in which `{uuid7}` stands for any UUID of version 7."""
+    """Whether a text matches the expected one, where `{uuid7}` stands for any UUID of version 7."""
     before, placeholder, after = expected.partition("{uuid7}")
     uuid = _UUID7 if placeholder else ""
     return re.fullmatch(re.escape(before) + uuid + re.escape(after), found) is not None
@@ -140,5 +140,5 @@ def _asked(request: Seen) -> str:
 
 
 def _text(value: Any) -> str:
-    """JSON that is the same for equal values, and another for 1, 1.0 and true."""
+    """JSON that is the same for equal values, and different for 1, 1.0 and true."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""While a test with the marker runs, every client of the process reaches a simulator or raises."""
+"""While a marked test runs, every client in the process reaches a simulator or raises."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ async def send_async(client):
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """The account of the environment, which no test with the marker must reach. It runs in this process, so the process of the
-    tests does not know it as a simulator."""
+    """The account in the environment, which no marked test must reach.
+
+    It is a simulator in this process. The tests run in another process, which does not know it as a simulator.
+    """
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins take a second each
     with Simulator(devices=0) as account:
         for name, value in account.environment().items():
@@ -45,7 +47,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 
 
 def run(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
-    """Runs a test file of a user, in a process of its own."""
+    """Runs a user's test file in a separate process."""
     pytester.makepyfile(PROGRAM + source)
     return pytester.runpytest_subprocess("--strict-markers", "-p", "kpn_things.pytest_plugin")
 

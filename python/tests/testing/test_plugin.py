@@ -1,4 +1,4 @@
-"""The pytest plugin, as a user's own tests load it."""
+"""The pytest plugin in a user's tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytest_plugins = ["pytester"]
 
 PLUGIN = "kpn_things.pytest_plugin"
 
-# Installed, it is there by itself.
+# An installed plugin is loaded automatically.
 LOAD = () if any(point.value == PLUGIN for point in entry_points(group="pytest11")) else ("-p", PLUGIN)
 
 PROGRAM = """
@@ -26,14 +26,14 @@ def count():
 
 
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Runs a test file of a user."""
+    """Runs a user's test file."""
     pytester.makepyfile(PROGRAM + source)
     return pytester.runpytest_inprocess("--strict-markers", "-W", "error", *LOAD, *arguments)
 
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's machine, with an account that no test must use."""
+    """A developer's environment, with an account that no test must use."""
     monkeypatch.setenv("KPN_THINGS_TENANT_ID", "production")
     monkeypatch.setenv("KPN_THINGS_TOKEN_URL", "https://localhost:1/production")
     monkeypatch.setenv("KPN_THINGS_CUSTOMER_ID", "production")

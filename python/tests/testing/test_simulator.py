@@ -1,4 +1,4 @@
-"""The simulator as users have it in their own tests."""
+"""The simulator in a user's tests."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_every_quirk_of_the_documentation_is_one() -> None:
 
 
 def documented(start: str, end: str) -> list[str]:
-    """The first text in backquotes of each line of a table, and others on it that stand before its explanation."""
+    """The terms in backquotes that each line of a table starts with, before its explanation."""
     table = (testing.__doc__ or "").partition(start)[2]
     table = table.partition(end)[0] if end else table
     terms = [line[:45].strip() for line in table.splitlines()]

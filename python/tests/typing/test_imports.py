@@ -1,4 +1,4 @@
-"""What a program pays for `import kpn_things`: nothing that only tests or rare calls need."""
+"""Modules that `import kpn_things` loads. Modules for tests or for rare calls are loaded later."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NEVER = {"logging", "inspect", "dataclasses", "decimal", "json", "asyncio", "ssl
 @pytest.mark.parametrize("cls", ["Client", "AsyncClient"])
 def test_a_client_is_made_with_few_modules(cls: str) -> None:
     package = str(Path(kpn_things.__file__).parents[1])
-    # `-S` leaves out what `site` imports, of which some installations have much and others little.
+    # `-S` excludes the modules that `site` imports, because they differ between installations.
     command = [sys.executable, "-S", "-c", PROGRAM.format(package=package, cls=cls)]
     output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     imported = set(output.split())

@@ -1,4 +1,4 @@
-"""What a docstring lists under `Raises:` is what the method raises, in both clients."""
+"""The methods of both clients raise the exceptions that their docstrings list under `Raises:`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from kpn_things.testing import Simulator
 
 DEV_EUI = "0059AC0000181EB6"
 NEVER = {"close", "aclose", "without_customer", "verified"}
-"""The methods that raise nothing for an argument of the right type."""
+"""The methods that raise nothing if their arguments have the right types."""
 
 PAIRS = [(Client, AsyncClient), (Devices, AsyncDevices), (VerifiedDevices, AsyncVerifiedDevices)]
 METHODS = [
@@ -84,7 +84,7 @@ def client(request: pytest.FixtureRequest, simulator: Simulator) -> Any:
 
 
 def error_of(client: Any, call: Call) -> BaseException:
-    """What a call of either client raises."""
+    """The exception that a call of either client raises."""
 
     async def main() -> Any:
         result = call(client)
@@ -98,7 +98,7 @@ def error_of(client: Any, call: Call) -> BaseException:
 
 
 def _drain(result: Any) -> NoReturn:
-    """Iterates over a listing, which raises its exception. Other calls have raised theirs."""
+    """Iterates over a listing until it raises. Calls without a listing have raised before."""
     pytest.fail(f"no exception: {list(result)}")
 
 
@@ -114,7 +114,7 @@ def post(client: Any) -> Any:
     return client.request("POST", "/api/actuator/downlinks", json=[])
 
 
-# The method, the call, a fault of the simulator, and the class of the exception.
+# Each row has the method, the call, a fault of the simulator, and the class of the exception.
 FAILURES: list[tuple[str, Call, str | None, type[Exception]]] = [
     ("Client.devices", lambda client: client.devices(timeout=-1), None, InputError),
     ("Client.send_downlink", lambda client: send(client, timeout=0), None, InputError),
@@ -160,7 +160,7 @@ def test_a_listed_exception_is_raised(
 
 
 def of(client: Any) -> dict[str, Any]:
-    """The listings of a client whose service cannot be trusted."""
+    """The listings of a client whose service returns inconsistent pages."""
     plain, verified = client.devices(page_size=10, window=1, strict=True), client.devices(page_size=10).verified()
     return {
         "Devices.collect": plain.collect,

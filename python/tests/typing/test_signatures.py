@@ -1,4 +1,4 @@
-"""Both clients have the same methods and options, and their documentation names each of them."""
+"""Both clients have the same methods and options, and their docstrings document each argument."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PAIRS = pytest.mark.parametrize(
 
 
 def methods(cls: type) -> dict[str, Any]:
-    """The public methods of a class, and those of its protocols."""
+    """The public methods of a class, including those of its protocols."""
     names = [name for name in dir(cls) if not name.startswith("_") or name in {*ASYNC_NAMES, *ASYNC_NAMES.values()}]
     return {name: getattr(cls, name) for name in names if callable(getattr(cls, name))}
 
@@ -150,7 +150,7 @@ def test_everything_public_is_documented_and_known_by_its_public_name(name: str)
     thing = getattr(kpn_things, name)
     if name != "__version__":
         assert thing.__doc__
-        # These need the names of their own module, for their type hints.
+        # The type hints of the classes in `TYPED` are resolved in the module that defines them.
         assert thing.__module__ in ("kpn_things", "kpn_things.errors") or thing in TYPED
         assert thing.__qualname__ == name
 

@@ -1,4 +1,4 @@
-"""The stubs say of the native part what it says of itself. Names and signatures are compared by mypy.stubtest."""
+"""The stubs match the native part. This file compares the documentation, and mypy.stubtest the names and signatures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STUBS = Path(kpn_things.__file__).with_name("_native.pyi")
 
 
 def documented(node: ast.Module | ast.ClassDef, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str | None]]:
-    """The names in the stubs, and their documentation."""
+    """The names in the stubs, with their documentation."""
     for child in node.body:
         if isinstance(child, (ast.ClassDef, ast.FunctionDef)) and not child.name.startswith("__"):
             yield ".".join([*path, child.name]), ast.get_docstring(child)

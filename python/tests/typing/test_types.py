@@ -1,4 +1,4 @@
-"""What a type checker makes of the package. Mypy reads this file, and it runs, so that types and values are compared."""
+"""Types of the public API. Mypy checks this file, and the file also runs, so types and values are both compared."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_what_holds_bytes_is_a_payload(simulator: Simulator) -> None:
 
 
 if TYPE_CHECKING:
-    # Each line is a mistake that a type checker finds: without it, the ignore is unused, which is an error.
+    # Each line has a mistake. If a type checker misses it, the unused `ignore` is an error.
 
     def mistakes(client: Client, simulator: Simulator, device: Device) -> None:
         Client("rjsfm52t")  # type: ignore[call-arg]

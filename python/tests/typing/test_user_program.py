@@ -1,4 +1,4 @@
-"""Type checkers accept a program of a user, and find each mistake that is planted in it. The program also runs."""
+"""Type checkers accept a user's program, and find each mistake that is planted in it. The program also runs."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ MISTAKES = [
     ("await client.send_senml", "client.send_senml"),
     ("for_customer(one)", "for_customer(None)"),
 ]
-"""A part of the program, and the mistake that takes its place on the same line."""
+"""A part of the program, and a mistake that replaces it on the same line."""
 
 
 def with_mistakes() -> tuple[str, list[int]]:
-    """The program with all mistakes, and their lines."""
+    """The program with all mistakes, and the lines of the mistakes."""
     program, lines = PROGRAM, []
     for right, wrong in MISTAKES:
         assert program.count(right) == 1, right
@@ -50,14 +50,14 @@ def with_mistakes() -> tuple[str, list[int]]:
 
 
 def mypy(folder: Path) -> dict[str, set[int]]:
-    """The lines of each file where mypy finds an error."""
+    """The lines of each file in which mypy finds an error."""
     command = [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.10", "--cache-dir", "cache", "."]
     output = subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout
     return found((file, int(line)) for file, line in re.findall(r"^(.+?):(\d+): error:", output, re.MULTILINE))
 
 
 def basedpyright(folder: Path) -> dict[str, set[int]]:
-    """The lines of each file where basedpyright finds an error."""
+    """The lines of each file in which basedpyright finds an error."""
     settings = {"typeCheckingMode": "strict", "pythonVersion": "3.10"}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]

@@ -1,4 +1,4 @@
-"""A program as a user writes it: it waters gardens, and reports on the fleet. Type checkers read it, and a test runs it."""
+"""A user's program: it waters gardens, and reports on the fleet. Type checkers check it, and a test runs it."""
 
 from __future__ import annotations
 
