@@ -10,7 +10,7 @@ from ._native import cli
 
 def main() -> int:
     """Runs the tool with the arguments of this process."""
-    # The tool waits outside of Python, which would not get to its own handler.
+    # The tool waits outside Python, so Python's own handler would not run.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return cli(["things", *sys.argv[1:]])
 

@@ -53,12 +53,12 @@ def payload_bytes(payload: Payload, name: str = "payload") -> bytes:
 
 
 def whole(name: str, number: Number, refusal: type[KpnThingsError] = InputError) -> Number:
-    """Returns a number of things or `None`. The core checks its range."""
+    """Returns a count or `None`. The core checks its range."""
     return number if number is None else count(name, number, refusal)
 
 
 def count(name: str, number: Number, refusal: type[KpnThingsError] = InputError) -> Number:
-    """Returns a number of things. The core checks its range."""
+    """Returns a count. The core checks its range."""
     if number is None or isinstance(number, bool) or not hasattr(number, "__index__"):
         like = isinstance(number, (str, float)) and not isinstance(number, bool)
         raise TypeError(f"{_type(name, number)}: pass an int" + (f", such as int({name})" if like else ""))
@@ -70,7 +70,7 @@ def count(name: str, number: Number, refusal: type[KpnThingsError] = InputError)
 
 
 def number(name: str, value: Any) -> float:
-    """Returns a number of seconds. A number that no float can hold is longer than any time."""
+    """Returns seconds. An integer too large for a float counts as infinite."""
     if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
         like = f", such as {name}.total_seconds()" if hasattr(value, "total_seconds") else ""
         raise TypeError(f"{_type(name, value)}: pass a number of seconds{like}")
@@ -171,7 +171,7 @@ def _type(name: str, value: object) -> str:
 
 
 def _instead_of_text(name: str, value: object) -> str:
-    """Guesses how the caller gets from the value to a text."""
+    """Suggests how to convert the value to a text."""
     is_device = name in ("dev_eui", "device")
     match value:
         case None:
@@ -194,7 +194,7 @@ def _instead_of_text(name: str, value: object) -> str:
 
 
 def _instead_of_bytes(name: str, value: object) -> str:
-    """Guesses how the caller gets from the value to bytes."""
+    """Suggests how to convert the value to bytes."""
     match value:
         case str() if _is_hex(value):
             return f"pass bytes, such as bytes.fromhex({name}) for hex digits"
@@ -219,7 +219,7 @@ def _is_hex(text: str) -> bool:
 
 
 def _instead_of_records(name: str, value: object) -> str:
-    """Guesses how the caller gets from the value to SenML records."""
+    """Suggests how to convert the value to SenML records."""
     if isinstance(value, (str, bytes)):
         return f"pass a list of dict, such as json.loads({name}); send_downlink sends bytes"
     if hasattr(value, "__fspath__"):

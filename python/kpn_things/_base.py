@@ -1,4 +1,4 @@
-"""What both clients are made of."""
+"""The shared base of both clients."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class BaseClient:
     _caller_type: ClassVar[Any]
     _options_type: ClassVar[Any]
 
-    # `repr` shows them even of a client whose constructor failed.
+    # `repr` reads these even if the constructor failed.
     _config: Config | None = None
     _customer: str | None = None
     _caller: Any
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        # First of all: tools that report errors show local variables.
+        # This comes first, because tools that report errors show local variables.
         mask(options)
         given: dict[str, Any] = dict(options)
         source = given.pop("_source", {})
@@ -156,7 +156,7 @@ class BaseClient:
         return f"{type(self).__name__}(base_url={base_url!r}{customer})"
 
     def __copy__(self) -> Self:
-        """Returns the client itself: it can be shared, and has nothing that a copy could change."""
+        """Returns the client itself. It can be shared, and it has no state that a copy could change."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -164,7 +164,7 @@ class BaseClient:
         return self
 
     def __dask_tokenize__(self) -> str:
-        # Dask would unpickle a client to see whether it is always the same, and that takes the secret.
+        # By default, Dask unpickles a client to check that its token is stable, but unpickling requires the secret.
         return repr(self.__reduce__()[1])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ class BaseClient:
 
 
 class _Locked:
-    """The caller of a client that was unpickled where its secret is not: each call says what to do."""
+    """The caller of a client that was unpickled without its secret. Each call raises an error that says what to do."""
 
     def __init__(self, pickled: tuple[dict[str, Any], bool], why: str) -> None:
         self.pickled = pickled
@@ -232,12 +232,12 @@ def _guess(name: str, known: Iterable[str]) -> str:
 
 
 def _read(name: str, path: Any) -> bytes:
-    """The content of a file that an argument names."""
-    # A PEM text is a path that is far too long, and its message would not say what to do.
+    """Returns the content of the file that an argument names."""
+    # As a path, a PEM text is far too long, and the message of the system would not say what to do.
     if isinstance(path, str) and "-----BEGIN" in path:
         raise ConfigError(f"{name} is a text with certificates: pass it as bytes, or pass the path of a file")
     try:
-        # Not everything that `open` takes: a number would be a file of somebody else, and be closed.
+        # `open` also accepts the number of an open file, but would then close a file that belongs to other code.
         with open(path_text(name, path), "rb") as file:
             return file.read()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The calls of both clients, made of the arguments of their methods."""
+"""Creates the calls of both clients from the arguments of their methods."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def request(
 
 
 def seconds(name: str, value: float | None) -> float | None:
-    """A number of seconds, if it is given."""
+    """Returns a number of seconds or `None`."""
     return None if value is None else number(name, value)
 
 
 def optional_text(name: str, value: str | None) -> str | None:
-    """A text, if it is given."""
+    """Returns a text or `None`."""
     return None if value is None else text(name, value)

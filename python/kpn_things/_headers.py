@@ -74,7 +74,7 @@ class Headers(Mapping[str, str]):
 
 
 def _key(name: Any) -> Any:
-    """A name in lower case; another object is no name of a header, and is left as it is."""
+    """Returns a name in lower case. An object that is not a text is returned unchanged."""
     return name.lower() if isinstance(name, str) else name
 
 

@@ -15,7 +15,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class _Reader(Generic[_T_co]):
-    """What both kinds of iterators know of their listing."""
+    """The shared base of both kinds of iterators."""
 
     __slots__ = ("_feed", "_known", "_of", "_ready")
 
@@ -26,7 +26,7 @@ class _Reader(Generic[_T_co]):
 
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed about its own completeness, in the pages read so far."""
+        """The report on the completeness of the listing, for the pages read so far."""
         return self._known.report  # type: ignore[no-any-return]
 
     @property
@@ -41,7 +41,7 @@ class _Reader(Generic[_T_co]):
 
 
 class Listing(_Reader[_T_co]):
-    """The devices of a listing, its pages or its batches, one after the other.
+    """The devices of a listing, its pages or its batches, one at a time.
 
     A listing that was interrupted in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
@@ -80,7 +80,7 @@ class Listing(_Reader[_T_co]):
 
 
 class AsyncListing(_Reader[_T_co]):
-    """The devices of a listing, its pages or its batches, one after the other.
+    """The devices of a listing, its pages or its batches, one at a time.
 
     A listing that was cancelled in the middle raises `RuntimeError` from then on, so that it does not look complete.
     """
@@ -130,7 +130,7 @@ class AsyncListing(_Reader[_T_co]):
 
 
 class Known:
-    """What was known of a listing when it ended. Its feed can be dropped, which ends threads and tasks."""
+    """The report and the proof of a listing that has ended. Its feed can then be dropped, which ends threads and tasks."""
 
     __slots__ = ("proof", "report")
 

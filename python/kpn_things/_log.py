@@ -25,21 +25,21 @@ def report(on_event: Callable[[Event], object] | None, fields: tuple[Any, ...]) 
 
 
 def warn(text: str, outcome: str | None, external_reference: str | None) -> None:
-    """Logs what the user has to know."""
+    """Logs a warning."""
     extra = _extra({"outcome": outcome, "external_reference": external_reference})
     if outcome is not None:
-        # To find the downlink in the portal, whatever the format of the log.
+        # The time helps to find the downlink in the portal, and not every log format shows it.
         text = f"{text} ({time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())})"
     logger.warning("%s", text, extra=extra)
 
 
 def _extra(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields as attributes of a log record, under names of their own."""
+    """The fields as attributes of a log record, with the prefix `kpn_`."""
     return {f"kpn_{name}": value for name, value in fields.items()}
 
 
 def log_to_stderr(level: str) -> None:
-    """Writes log records to stderr, as `KPN_THINGS_LOG` says."""
+    """Writes log records to stderr, at the level that `KPN_THINGS_LOG` names."""
     number = logging.getLevelName(level.strip().upper())
     if not isinstance(number, int):
         logger.addHandler(logging.StreamHandler())

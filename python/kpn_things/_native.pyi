@@ -1,4 +1,4 @@
-"""The native part of `kpn_things`: its models, and what `Client` and `AsyncClient` are made of.
+"""The native part of `kpn_things`: its models, and the parts of `Client` and `AsyncClient`.
 
 The models are public under `kpn_things`. All else may change with any version.
 """
@@ -443,7 +443,7 @@ def mask(options: Mapping[str, Any]) -> None:
     """
 
 def before_fork() -> None:
-    """Ends the idle worker before a fork, so that Python does not warn of threads that a forked child would lack."""
+    """Ends the idle worker before a fork, so that Python does not warn about threads that a forked child would lack."""
 
 @final
 class Config:
@@ -482,7 +482,7 @@ class Call(Generic[_T_co]):
 
     @staticmethod
     def senml(records: str, device: str | None, port: int | None, external_reference: str | None) -> Call[Receipt]:
-        """A downlink of SenML records, a JSON array. They name their device, unless it is given."""
+        """A downlink of SenML records, a JSON array. Without `device`, the records must name the device."""
 
     @staticmethod
     def switch(customer_id: str) -> Call[Any]:
@@ -529,15 +529,15 @@ class Caller:
 
     def __new__(cls, config: Config) -> Self: ...
     def for_customer(self, id: str) -> Caller:
-        """The same, acting for a sub-customer."""
+        """Returns a caller that acts for a sub-customer."""
 
     def without_customer(self) -> Caller:
-        """The same, acting for no sub-customer."""
+        """Returns a caller that acts for no sub-customer."""
 
     def with_options(
         self, timeout: float | None, retry: RetryPolicy | None, on_event: Callable[[Any], object] | None
     ) -> Caller:
-        """The same with other options, where they are given."""
+        """Returns a caller with the given options changed."""
 
     def call(self, call: Call[_T], timeout: float | None) -> _T:
         """Makes the call."""
@@ -546,18 +546,18 @@ class Caller:
         """Lists devices."""
 
     def close(self) -> None:
-        """Closes the connections, for all callers made of this one, too."""
+        """Closes the connections, also for all callers derived from this one."""
 
 @final
 class Feed(Generic[_T_co]):
-    """The items of a listing, one after the other."""
+    """The items of a listing, one at a time."""
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> _T_co: ...
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed so far."""
+        """The report of the listing so far."""
 
     @property
     def proof(self) -> Proof | None:
@@ -572,15 +572,15 @@ class AsyncCaller:
 
     def __new__(cls, config: Config) -> Self: ...
     def for_customer(self, id: str) -> AsyncCaller:
-        """The same, acting for a sub-customer."""
+        """Returns a caller that acts for a sub-customer."""
 
     def without_customer(self) -> AsyncCaller:
-        """The same, acting for no sub-customer."""
+        """Returns a caller that acts for no sub-customer."""
 
     def with_options(
         self, timeout: float | None, retry: RetryPolicy | None, on_event: Callable[[Any], object] | None
     ) -> AsyncCaller:
-        """The same with other options, where they are given."""
+        """Returns a caller with the given options changed."""
 
     def call(self, call: Call[_T], timeout: float | None) -> Future[_T]:
         """Makes the call."""
@@ -589,19 +589,19 @@ class AsyncCaller:
         """Lists devices."""
 
     def close(self) -> None:
-        """Closes the connections, for all callers made of this one, too."""
+        """Closes the connections, also for all callers derived from this one."""
 
 @final
 class AsyncFeed(Generic[_T_co]):
-    """The items of a listing, as many at once as are there."""
+    """The items of a listing, in batches of all available items."""
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def next_batch(self) -> Future[list[_T_co] | None]:
-        """A future of the items that are there, in order: a list of at least one, or `None` at the end."""
+        """Returns a future of the available items, in order: a list of at least one, or `None` at the end."""
 
     @property
     def report(self) -> ListingReport:
-        """What the listing noticed so far."""
+        """The report of the listing so far."""
 
     @property
     def proof(self) -> Proof | None:
@@ -685,17 +685,17 @@ class Simulator:
 
 @final
 class TestClock:
-    """Shows the time since it was made, and what was added to it."""
+    """Shows the time since it was created, plus the time that was added."""
 
     def __new__(cls, wall: int) -> Self: ...
     def advance(self, milliseconds: int) -> None:
-        """Lets time go forward."""
+        """Advances the time."""
 
     def elapsed(self) -> int:
         """Milliseconds since the start."""
 
 def only_simulators(on: bool) -> None:
-    """Turns the guard on, or off again. It is off once it was turned off as often as on."""
+    """Turns the guard on or off. Calls are counted: it is off once it was turned off as often as on."""
 
 def cli(arguments: Sequence[str]) -> int:
-    """Runs the command line tool on the streams of this process, and gives its exit status."""
+    """Runs the command line tool on the streams of this process, and returns its exit status."""

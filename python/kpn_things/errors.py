@@ -96,7 +96,7 @@ class KpnThingsError(Exception):
     """The body of the response that refused the request: plain data if it was JSON, else `bytes`, or `None`."""
 
     retry_after: float | None = None
-    """How long the service asks to wait, in seconds."""
+    """Seconds to wait, if the service requested a wait."""
 
     external_reference: str | None = None
     """The external reference of the downlink that failed, if it has one."""
@@ -141,7 +141,7 @@ class DownlinkOutcomeUnknown(KpnThingsError):
 
     The `__cause__` is the failure itself, such as a `ConnectionLostError`. This class is not a `ConnectionError`, a
     `TimeoutError` or an `ApiError`, so that code that retries on those cannot send a downlink twice. A call by `request`
-    whose method must not be repeated, such as POST, raises this class as well.
+    whose method must not be retried, such as POST, raises this class as well.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -210,7 +210,7 @@ class ServerError(ApiError):
 
 
 class UnexpectedStatusError(ApiError):
-    """A status outside 2xx that has no class of its own."""
+    """A status outside 2xx without a separate class."""
 
 
 class DecodeError(KpnThingsError, ValueError):

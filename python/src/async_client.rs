@@ -45,23 +45,23 @@ pub(crate) struct AsyncCaller(Scope<Client>);
 
 #[pymethods]
 impl AsyncCaller {
-    /// Calls with this configuration. Nothing is connected yet.
+    /// Creates a caller with this configuration. Does not connect yet.
     #[new]
     fn new(config: &Bound<'_, Config>) -> Self {
         Self(Scope::new(config))
     }
 
-    /// The same, acting for a sub-customer.
+    /// Returns a caller that acts for a sub-customer.
     fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
         self.0.for_customer(py, id).map(Self)
     }
 
-    /// The same, acting for no sub-customer.
+    /// Returns a caller that acts for no sub-customer.
     fn without_customer(&self) -> Self {
         Self(self.0.without_customer())
     }
 
-    /// The same with other options, where they are given.
+    /// Returns a caller with the given options changed.
     fn with_options(
         &self,
         timeout: Option<f64>,
@@ -125,7 +125,7 @@ impl AsyncCaller {
         })
     }
 
-    /// Closes the connections, for all callers made of this one, too.
+    /// Closes the connections, also for all callers derived from this one.
     fn close(&self) {
         self.0.connection.close();
     }
@@ -139,7 +139,7 @@ fn feed<F: Source>(items: FeedStream<F>, events: Events) -> AsyncFeed {
     AsyncFeed { known, reader: Box::new(reader) }
 }
 
-/// The items of a listing, as many at once as are there.
+/// The items of a listing, in batches of all available items.
 #[pyclass(frozen, generic, module = "kpn_things._native")]
 pub(crate) struct AsyncFeed {
     known: Known,
@@ -148,12 +148,12 @@ pub(crate) struct AsyncFeed {
 
 #[pymethods]
 impl AsyncFeed {
-    /// A future of the items that are there, in order: a list of at least one, or `None` at the end.
+    /// Returns a future of the available items, in order: a list of at least one, or `None` at the end.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.reader.next_batch(py)
     }
 
-    /// What the listing noticed so far.
+    /// The report of the listing so far.
     #[getter]
     fn report(&self) -> ListingReport {
         self.known.report()
@@ -173,20 +173,20 @@ impl AsyncFeed {
 
 /// Reads a feed of any kind.
 trait Read: Send + Sync {
-    /// A future of the next items.
+    /// Returns a future of the next items.
     fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 struct Reader<F: Source> {
     known: Known,
     events: Events,
-    /// `None` while items are fetched, and for ever if that was cancelled: then the whole listing ends.
+    /// `None` while items are fetched. It stays `None` if the fetch is cancelled, which ends the listing.
     reading: OfProcess<Arc<Mutex<Option<Reading<F>>>>>,
 }
 
 struct Reading<F: Source> {
     items: ReadyChunks<FeedStream<F>>,
-    /// An error that came behind items, for the next time.
+    /// An error that followed the last batch. The next call returns it.
     error: Option<Error>,
 }
 
@@ -210,7 +210,7 @@ impl Queue {
 }
 
 impl<F: Source> Reading<F> {
-    /// The items that are there, in order: at least one, or `None` at the end.
+    /// Returns the available items, in order: at least one, or `None` at the end.
     async fn next(&mut self) -> Result<Option<Vec<F::Item>>, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);

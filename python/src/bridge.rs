@@ -21,10 +21,10 @@ use crate::callback::{call, call_method};
 use crate::event::{Event, Reporter, Sink};
 use crate::process::OfProcess;
 
-/// Threads of the runtime. They wait for IO, and decode pages.
+/// The number of runtime threads. They wait for IO, and decode pages.
 const MOST_THREADS: usize = 4;
 
-/// The caller of some work: an `asyncio.Future`, its event loop, and the context it began in.
+/// The caller of some work: an `asyncio.Future`, its event loop, and its context when the work started.
 struct Waiting {
     future: Py<PyAny>,
     call_soon: Py<PyAny>,
@@ -32,11 +32,11 @@ struct Waiting {
     reporter: Option<Reporter>,
 }
 
-/// Begins work, and returns the `asyncio.Future` of its result. Cancelling the future drops the work where it stands, and
+/// Starts work, and returns the `asyncio.Future` of its result. Cancelling the future drops the work at once, and
 /// calls `stopped`.
 ///
 /// `convert` and `stopped` run as callbacks of asyncio do: on the thread of the event loop, and in the context of the
-/// caller. Both log, and handlers of logs look at both. They hold no Python object.
+/// caller. Both log, and log handlers can depend on that thread and context. They hold no Python object.
 pub(crate) fn begin<'py, T, W>(
     py: Python<'py>,
     reporter: Option<Reporter>,
@@ -98,9 +98,9 @@ fn settle(py: Python<'_>, parcel: Arc<Parcel<Waiting>>, outcome: Outcome) {
         reporter: waiting.reporter.clone(),
         outcome: Mutex::new(Some(outcome)),
     };
-    // A loop that was closed meanwhile takes no calls, and nobody waits.
+    // A loop that has been closed accepts no calls, and nothing waits for the outcome.
     drop(call(waiting.call_soon.bind(py), (waiting.run_in_context.bind(py), settle)));
-    // Here the objects can be dropped without another message.
+    // This thread is attached, so it drops the objects without another message.
     drop(Arc::into_inner(parcel).map(Parcel::open));
 }
 
@@ -168,7 +168,7 @@ impl Abort {
     }
 }
 
-/// Python objects that a thread holds that is not attached. It cannot use them, and the messenger drops them.
+/// Python objects held by a thread that is not attached. It cannot use them, and the messenger drops them.
 struct Parcel<T: Send + 'static> {
     content: Option<T>,
     news: Sender<News>,
@@ -189,10 +189,10 @@ impl<T: Send + 'static> Drop for Parcel<T> {
     }
 }
 
-/// What the messenger does for tokio's threads.
+/// A job of the messenger for tokio's threads.
 type News = Box<dyn FnOnce(Python<'_>) + Send>;
 
-/// Gives the messenger something to do. It ends with the interpreter, before tokio's threads: then nothing is dropped.
+/// Sends a job to the messenger. It ends with the interpreter, before tokio's threads. After that nothing is dropped.
 fn send(messenger: &Sender<News>, news: News) {
     if let Err(SendError(news)) = messenger.send(news) {
         mem::forget(news);
@@ -235,7 +235,7 @@ impl Workers {
     }
 }
 
-/// Runs on the messenger, until nobody can send it more.
+/// Runs on the messenger until every sender is gone.
 fn deliver_all(mut inbox: Receiver<News>, ready: &Sender<()>) {
     Python::attach(|py| {
         if ready.send(()).is_err() {
@@ -249,9 +249,9 @@ fn deliver_all(mut inbox: Receiver<News>, ready: &Sender<()>) {
     });
 }
 
-/// The ways to the threads of this process. A fork leaves them behind, so a child gets others.
+/// The channels to the threads of this process. A forked child has no such threads, so it starts its own.
 ///
-/// Threads that come here at the same time may each start some. One of them wins, and the threads of the others end.
+/// Concurrent first callers may each start threads. The threads of one caller are kept, and the others end.
 fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
     static WORKERS: Mutex<Option<OfProcess<Workers>>> = Mutex::new(None);
     let ours = || lock(&WORKERS).as_ref().and_then(OfProcess::get).map(Workers::ways);

@@ -1,4 +1,4 @@
-//! A call that has not begun, for either client.
+//! A call that has not started, for either client.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Call {
-    /// The endpoint. A downlink that has no reference gets one of this client.
+    /// The endpoint. This client generates a reference for a downlink that has none.
     pub(crate) fn endpoint(&self, client: &impl Driver) -> Arc<Endpoint> {
         if let Endpoint::Downlink(downlink) = &*self.0
             && let Cow::Owned(referenced) = client.referenced(downlink)
@@ -62,7 +62,7 @@ impl Call {
         build().map_err(|error: InputError| raise(py, &error.into()))
     }
 
-    /// A downlink of SenML records, a JSON array. They name their device, unless it is given.
+    /// A downlink of SenML records, a JSON array. Without `device`, the records must name the device.
     #[staticmethod]
     fn senml(
         py: Python<'_>,
@@ -144,7 +144,7 @@ impl Endpoint {
         }
     }
 
-    /// What the call acts on, in words.
+    /// Describes what the call acts on.
     pub(crate) fn describe(&self) -> Cow<'static, str> {
         match self {
             Self::Downlink(downlink) => {
@@ -227,7 +227,7 @@ impl Operation for Endpoint {
     }
 }
 
-/// The outcome of a call, for events and logs. `None` for a call that may be repeated.
+/// The outcome of a call, for events and logs. `None` for a call that may be retried.
 pub(crate) fn outcome(endpoint: &Endpoint, result: &Result<Reply, Error>) -> Option<&'static str> {
     match result {
         Ok(Reply::Receipt(_)) => Some("accepted"),

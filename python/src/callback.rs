@@ -1,4 +1,4 @@
-//! Python code that is called from here.
+//! Calls from Rust to Python code.
 
 use std::{mem, thread};
 
@@ -6,7 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-/// Calls something that may be written in Python.
+/// Calls an object that may be written in Python.
 ///
 /// When the interpreter exits, up to Python 3.13, it ends a thread that is in the middle of Python code by unwinding its
 /// stack. Our part of the stack must not be unwound: it would drop objects without holding the interpreter, and crash. So
@@ -24,7 +24,7 @@ where
     unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
 }
 
-/// The same for a method.
+/// Calls a method in the same way.
 pub(crate) fn call_method<'py, A>(
     object: &Bound<'py, PyAny>,
     name: &str,
@@ -46,7 +46,7 @@ impl Drop for Stay {
     }
 }
 
-// `pyo3::ffi` has it as a function that never unwinds.
+// `pyo3::ffi` declares it as a function that never unwinds.
 #[cfg_attr(windows, link(name = "python3", kind = "raw-dylib"))]
 unsafe extern "C-unwind" {
     fn PyObject_CallObject(callable: *mut ffi::PyObject, arguments: *mut ffi::PyObject)

@@ -1,4 +1,4 @@
-//! What both callers are made of: a connection, and the scope of their calls.
+//! The shared parts of both callers: a connection, and the scope of their calls.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ macro_rules! driver {
 
 pub(crate) use driver;
 
-/// A connection, and for whom and how calls are made by it. Scopes of one client share the connection.
+/// A connection, with the sub-customer and the options of its calls. Scopes of one client share the connection.
 #[derive(Clone)]
 pub(crate) struct Scope<C> {
     pub(crate) connection: Arc<Connection<C>>,
@@ -108,7 +108,7 @@ impl<C: Driver> Scope<C> {
         Ok(scope)
     }
 
-    /// The client of this process, with all of this scope.
+    /// Returns the client of this process, with the settings of this scope.
     pub(crate) fn client(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<C> {
         let mut client = self.connection.client(py)?;
         client = match &self.customer {
@@ -125,7 +125,7 @@ impl<C: Driver> Scope<C> {
         Ok(client)
     }
 
-    /// Reports events, if anybody wants to know of them.
+    /// Returns a reporter of events, if the user's function or the log needs one.
     pub(crate) fn reporter(&self, py: Python<'_>) -> PyResult<Option<Reporter>> {
         Reporter::new(py, self.on_event.as_ref())
     }

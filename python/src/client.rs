@@ -41,23 +41,23 @@ pub(crate) struct Caller(Scope<Client>);
 
 #[pymethods]
 impl Caller {
-    /// Calls with this configuration. Nothing is connected yet.
+    /// Creates a caller with this configuration. Does not connect yet.
     #[new]
     fn new(config: &Bound<'_, Config>) -> Self {
         Self(Scope::new(config))
     }
 
-    /// The same, acting for a sub-customer.
+    /// Returns a caller that acts for a sub-customer.
     fn for_customer(&self, py: Python<'_>, id: &str) -> PyResult<Self> {
         self.0.for_customer(py, id).map(Self)
     }
 
-    /// The same, acting for no sub-customer.
+    /// Returns a caller that acts for no sub-customer.
     fn without_customer(&self) -> Self {
         Self(self.0.without_customer())
     }
 
-    /// The same with other options, where they are given.
+    /// Returns a caller with the given options changed.
     fn with_options(
         &self,
         timeout: Option<f64>,
@@ -111,7 +111,7 @@ impl Caller {
         })
     }
 
-    /// Closes the connections, for all callers made of this one, too.
+    /// Closes the connections, also for all callers derived from this one.
     fn close(&self) {
         self.0.connection.close();
     }
@@ -131,7 +131,7 @@ impl Caller {
     }
 }
 
-/// Warns of a call that was interrupted too late, and says the same on the exception.
+/// Warns about a call that was interrupted too late, and adds the warning to the exception as a note.
 fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
     let told = warn_of_stop(py, endpoint, outcome).and_then(|text| {
         // Python 3.10 has no notes.
@@ -143,7 +143,7 @@ fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
     }
 }
 
-/// The items of a listing, one after the other.
+/// The items of a listing, one at a time.
 #[pyclass(frozen, generic, module = "kpn_things._native")]
 pub(crate) struct Feed {
     known: Known,
@@ -160,7 +160,7 @@ impl Feed {
         self.reader.next(py)
     }
 
-    /// What the listing noticed so far.
+    /// The report of the listing so far.
     #[getter]
     fn report(&self) -> ListingReport {
         self.known.report()
@@ -180,7 +180,7 @@ impl Feed {
 
 /// Reads a feed of any kind.
 trait Read: Send + Sync {
-    /// The next item. `None` is the end.
+    /// Returns the next item, or `None` at the end.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
 }
 
@@ -189,13 +189,13 @@ struct Reader<F: Source> {
     stopper: OfProcess<Stopper>,
     known: Known,
     events: Mutex<Events>,
-    /// `None` while an item is fetched, and for ever if that was interrupted.
+    /// `None` while an item is fetched. It stays `None` if the fetch is interrupted.
     reading: Mutex<Option<OfProcess<Reading<F>>>>,
 }
 
 struct Reading<F: Source> {
     items: FeedIter<F>,
-    /// What came together with the item before: it needs no other thread.
+    /// Items that arrived with the previous one. Taking them needs no other thread.
     ready: VecDeque<Result<F::Item, Error>>,
 }
 
@@ -233,7 +233,7 @@ impl<F: Source> Read for Reader<F> {
                 (item, reading)
             });
             let stop = |_: &PyErr| {
-                // A signal handler may have forked: the listing goes on where it began.
+                // A signal handler may have forked. Only the process that started the listing may stop it.
                 if let Some(stopper) = self.stopper.get() {
                     stopper.stop();
                 }
@@ -243,7 +243,7 @@ impl<F: Source> Read for Reader<F> {
         }
         let item = item.transpose();
         let news = News::of(reading.items.feed(), matches!(item, Ok(None)));
-        // If logging fails an item is lost, and no other may come in its place.
+        // If logging fails, this item is lost, so the listing must not go on with the next one.
         self.report_events(py);
         news.log(py)?;
         self.known.update(news);

@@ -1,4 +1,4 @@
-//! A clock for tests, which lets an hour pass at once.
+//! A clock for tests, which can skip an hour.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pyo3::prelude::*;
 use things_core::{Clock, Moment};
 
-/// Shows the time since it was made, and what was added to it.
+/// Shows the time since it was created, plus the time that was added.
 #[pyclass(frozen, module = "kpn_things._native")]
 pub(crate) struct TestClock(Arc<Ticks>);
 
@@ -39,7 +39,7 @@ impl TestClock {
         Self(Arc::new(Ticks { start: Instant::now(), wall, added: AtomicU64::new(0) }))
     }
 
-    /// Lets time go forward.
+    /// Advances the time.
     fn advance(&self, milliseconds: u64) {
         self.0.added.fetch_add(milliseconds, Ordering::SeqCst);
     }

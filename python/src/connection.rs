@@ -12,7 +12,7 @@ use crate::error::raise;
 use crate::guard;
 use crate::process::OfProcess;
 
-/// A client that is made when it is first needed, and again after a fork: parent and child must not share connections.
+/// A client that is created on first use, and again after a fork: parent and child must not share connections.
 pub(crate) struct Connection<C> {
     config: Py<Config>,
     /// Only attached threads lock it, and no Python code runs meanwhile.
@@ -39,7 +39,7 @@ impl<C: Driver> Connection<C> {
         })
     }
 
-    /// The client; `None` if it was closed.
+    /// Returns the client, or `None` if it was closed.
     fn open(&self) -> Result<Option<C>, Error> {
         let mut state = self.lock();
         match &*state {
@@ -52,8 +52,8 @@ impl<C: Driver> Connection<C> {
         Ok(Some(client))
     }
 
-    /// Begins the next call with a new client, after one was interrupted: that one goes on until it has a response, and
-    /// what it fetches for others, such as the token, may take long.
+    /// Starts the next call with a new client, after a call was interrupted. The interrupted call goes on until it has
+    /// a response. With the same client, the next call might wait for what it fetches, such as the token.
     pub(crate) fn renew(&self) {
         let mut state = self.lock();
         if let State::Open(_) = *state {

@@ -50,7 +50,7 @@ fn what_happened(error: &Error) -> String {
     hint.and_then(|hint| text.strip_suffix(&hint)).unwrap_or(&text).to_owned()
 }
 
-/// The name that Python has for an outcome.
+/// Returns Python's name for an outcome.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::NotSent => "not_sent",
@@ -58,7 +58,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `MayHaveArrived` as `may_have_arrived`.
+/// Converts `MayHaveArrived` to `may_have_arrived`.
 pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for char in name.chars() {

@@ -11,7 +11,7 @@ use crate::options::Hook;
 
 const INFO: u8 = 20;
 
-/// One thing that happened in a call. `kpn_things._events.Event` documents the fields.
+/// An event of a call. `kpn_things._events.Event` documents the fields.
 pub(crate) struct Event {
     pub(crate) kind: &'static str,
     pub(crate) operation: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Event {
     pub(crate) external_reference: Option<String>,
 }
 
-/// Takes the events of one call from whichever thread makes it.
+/// Receives the events of one call, on any thread.
 pub(crate) type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
 /// Logs events, and passes them to the user's function.
@@ -35,13 +35,13 @@ pub(crate) type Sink = Box<dyn Fn(Event) + Send + Sync>;
 pub(crate) struct Reporter(Option<Hook>);
 
 impl Reporter {
-    /// A reporter, if anybody wants to know of events.
+    /// Returns a reporter, if the user's function or the log needs one.
     pub(crate) fn new(py: Python<'_>, hook: Option<&Hook>) -> PyResult<Option<Self>> {
         let wanted = hook.is_some() || call_method(logger(py)?, "isEnabledFor", (INFO,))?.is_truthy()?;
         Ok(wanted.then(|| Self(hook.cloned())))
     }
 
-    /// Reports an event. An exception of a handler or of the user's function is printed, because the call goes on.
+    /// Reports an event. An exception of a handler or of the user's function is printed, because the call continues.
     pub(crate) fn report(&self, py: Python<'_>, event: Event) {
         if let Err(error) = self.try_report(py, event) {
             error.write_unraisable(py, None);

@@ -1,4 +1,4 @@
-//! What is known of a call while other threads make it.
+//! The progress of a call while other threads make it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,8 +13,8 @@ use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
 use crate::event::{self, Event, Reporter, Sink};
 
-/// How far a call that must not be made twice has come. The thread that makes the call and the one that stops it agree on
-/// it: a request is sent either before the call was stopped, or not at all.
+/// The progress of a call that must not be made twice. The thread that makes the call and the one that stops it agree
+/// on it: a request is sent either before the call is stopped, or not at all.
 #[derive(Clone, Default)]
 pub(crate) struct Fate(Arc<AtomicU8>);
 
@@ -39,12 +39,12 @@ impl Fate {
         }
     }
 
-    /// Notes that the caller has the result.
+    /// Records that the caller has the result.
     pub(crate) fn delivered(&self) {
         self.0.store(DELIVERED, Ordering::SeqCst);
     }
 
-    /// Notes how far the call has come, unless it was stopped.
+    /// Records the progress of the call, unless it was stopped.
     fn reach(&self, state: u8) -> bool {
         let reached = |before| (before != STOPPED).then_some(state);
         self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, reached).is_ok()
@@ -54,7 +54,7 @@ impl Fate {
         self.0.load(Ordering::SeqCst) == STOPPED
     }
 
-    /// Notes the result of the call, before it is on its way to the caller.
+    /// Records the result of the call, before it is sent to the caller.
     pub(crate) fn ended(&self, result: &Result<Reply, things_core::Error>) {
         self.reach(match result {
             Ok(Reply::Receipt(_)) => ACCEPTED,
@@ -135,7 +135,7 @@ impl Watch for Following {
     }
 }
 
-/// Reports the end of a call, and makes its result or its exception of Python.
+/// Reports the end of a call, and creates its Python result or exception.
 pub(crate) fn settle(
     py: Python<'_>,
     endpoint: &Endpoint,
@@ -176,7 +176,7 @@ pub(crate) fn settle(
     result.map_err(|error| raise(py, &error))?.into_python(py)
 }
 
-/// Warns of a call that its caller stopped too late. Returns the warning.
+/// Warns about a call that its caller stopped too late. Returns the warning.
 pub(crate) fn warn_of_stop(py: Python<'_>, endpoint: &Endpoint, outcome: &str) -> PyResult<String> {
     let reference = endpoint.external_reference();
     let named = reference.map(|reference| format!(", reference {reference:?}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Keeps tests away from real accounts: while it is on, clients of this process reach simulators alone.
+//! Keeps tests away from real accounts: while it is on, clients of this process reach only simulators.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,14 +10,14 @@ use things_core::Config;
 
 use crate::arguments::refuse;
 
-/// How many tests want the guard. A forked child inherits the count.
+/// The number of tests that need the guard. A forked child inherits the count.
 static TESTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Host and port of each simulator that this process ever started. A client of a simulator that was stopped still gets the
-/// error of the connection. Only attached threads lock it, and no Python code runs meanwhile.
+/// Host and port of each simulator that this process ever started, including stopped ones, so that their clients get a
+/// connection error. Only attached threads lock it, and no Python code runs meanwhile.
 static SIMULATORS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Turns the guard on, or off again. It is off once it was turned off as often as on.
+/// Turns the guard on or off. Calls are counted: it is off once it was turned off as often as on.
 #[pyfunction]
 pub(crate) fn only_simulators(on: bool) {
     if on {

@@ -1,4 +1,4 @@
-//! Headers of a response, as the `kpn_things.Headers` that is written in Python.
+//! Headers of a response, as the Python class `kpn_things.Headers`.
 
 use http::HeaderMap;
 use pyo3::IntoPyObjectExt;
@@ -15,7 +15,7 @@ pub(crate) fn headers_to_python<'py>(py: Python<'py>, headers: &HeaderMap) -> Py
     make(py, pairs)
 }
 
-/// Makes `Headers` of a mapping or of pairs, which a user gave.
+/// Creates `Headers` from a user's mapping or pairs.
 pub(crate) fn headers_from_python<'py>(
     py: Python<'py>,
     headers: Option<&Bound<'py, PyAny>>,

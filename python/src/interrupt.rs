@@ -1,7 +1,7 @@
 //! Blocking calls that Ctrl-C can end.
 //!
-//! Python runs signal handlers on the main thread alone, and only between its own instructions. So a call made there is
-//! done by a thread of ours, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
+//! Python runs signal handlers only on the main thread, and only between its own instructions. So a worker thread makes
+//! the call, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
 
 use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that does jobs for the main thread, and ends once nobody can send it more.
+/// A thread that does jobs for the main thread, and ends once its sender is gone.
 struct Worker {
     jobs: Sender<Job>,
     thread: JoinHandle<()>,
@@ -33,9 +33,9 @@ enum Message<T> {
     Done(T),
 }
 
-/// Does a blocking job without holding the interpreter. The job reports its events by the sink, if anybody wants them.
+/// Does a blocking job without holding the interpreter. If there is a reporter, the job gets a sink for its events.
 ///
-/// A signal's exception ends the wait. The job is then no longer wanted, and what it returns is dropped.
+/// An exception from a signal handler ends the wait. The job goes on, and its result is dropped.
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     reporter: Option<&Reporter>,
@@ -52,7 +52,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     let events = sender.clone();
     let sink = reporter.map(|_| -> Sink { Box::new(move |event| drop(events.send(Message::Event(event)))) });
     let job = Box::new(move || {
-        // Nobody waits any more after an interrupt.
+        // After an interrupt, nothing waits for the result.
         let _ = sender.send(Message::Done(job(sink)));
     });
     let (worker, began) = (give(job)?, process::id());
@@ -68,7 +68,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
                     reporter.report(py, event);
                 }
             }
-            // A signal handler may make calls of its own; they get another worker.
+            // A signal handler may make calls. They get another worker.
             Err(RecvTimeoutError::Timeout) => {
                 py.check_signals()?;
                 if process::id() != began {
@@ -84,7 +84,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     }
 }
 
-/// Ends the idle worker before a fork, so that Python does not warn of threads that a forked child would lack.
+/// Ends the idle worker before a fork, so that Python does not warn about threads that a forked child would lack.
 #[pyfunction]
 pub(crate) fn before_fork() {
     let worker = idle().take().and_then(OfProcess::take);
@@ -95,7 +95,7 @@ pub(crate) fn before_fork() {
     }
 }
 
-/// Gives the job to the worker that is idle, or to a new one.
+/// Sends the job to the idle worker, or to a new one.
 fn give(job: Job) -> PyResult<OfProcess<Worker>> {
     let idle = idle().take().and_then(OfProcess::take);
     let worker = idle.map_or_else(hire, Ok)?;
@@ -104,7 +104,7 @@ fn give(job: Job) -> PyResult<OfProcess<Worker>> {
     Ok(OfProcess::new(worker))
 }
 
-/// Keeps a worker whose job is done for the next call.
+/// Keeps a worker for the next call when its job is done.
 fn keep(worker: OfProcess<Worker>) {
     let before = idle().replace(worker);
     drop(before);

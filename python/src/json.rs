@@ -22,7 +22,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, json: Json<'_>) -> PyResult<Bound<
     text_to_python(py, &json.without_half_surrogates())
 }
 
-/// Reads a text that is JSON.
+/// Reads JSON.
 pub(crate) fn text_to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LOADS.import(py, "json", "loads")?.call1((json,)).map_err(|error| {

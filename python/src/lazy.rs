@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// Data of the core, or the Python object that a user gave in its place.
+/// Data of the core, or a Python object from the user instead.
 pub(crate) enum Lazy<T> {
     Core(T, PyOnceLock<Py<PyAny>>),
     Given(Py<PyAny>),

@@ -12,7 +12,7 @@
 //!    threads run meanwhile.
 //! 2. **Static locks, and locks in a `#[pyclass]`, are taken by attached threads only, for an instant.** A fork happens on
 //!    an attached thread, so a forked child never finds them locked.
-//! 3. **Only threads of Python's and the messenger attach.** The messenger is a thread of ours that attaches once, for life
+//! 3. **Only Python's threads and the messenger attach.** The messenger is a Rust thread that attaches once, for life
 //!    (`bridge.rs`). Attaching takes locks of the interpreter, and a fork in that instant would leave them locked.
 //! 4. **Python objects are dropped on attached threads only.** Elsewhere pyo3 puts them into a pool behind a lock. Work on
 //!    other threads holds them in a `Parcel`, and the messenger drops them.
@@ -20,7 +20,7 @@
 //! 6. **Code that may be written in Python is called through `callback.rs`,** because the interpreter can end such a thread
 //!    in the middle of it.
 //!
-//! `python/tests/behaviour/test_deadlocks.py` breaks if a rule is broken.
+//! `python/tests/behaviour/test_deadlocks.py` fails if a rule is broken.
 
 mod arguments;
 mod async_client;
@@ -102,7 +102,7 @@ mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-    /// The names of all kinds of errors that the core has.
+    /// Returns the names of all error kinds of the core.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let kinds: Vec<String> = ErrorKind::ALL.iter().map(|kind| format!("{kind:?}")).collect();
@@ -110,7 +110,7 @@ mod _native {
     }
 }
 
-/// Runs the command line tool on the streams of this process, and gives its exit status.
+/// Runs the command line tool on the streams of this process, and returns its exit status.
 #[pyfunction]
 fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| things_cli::main(arguments) as u8)

@@ -1,4 +1,4 @@
-//! What the listings of both clients have in common.
+//! The shared parts of the listings of both clients.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,12 +28,12 @@ impl Source for Verified {
     }
 }
 
-/// What is known of a listing so far. It can be read while the next items are fetched.
+/// The state of a listing so far. It can be read while the next items are fetched.
 #[derive(Clone, Default)]
 pub(crate) struct Known(Arc<Mutex<CoreFleet>>);
 
 impl Known {
-    /// Takes in what the feed knows.
+    /// Takes over the state of the feed.
     pub(crate) fn update(&self, news: News) {
         *self.lock() = news.fleet;
     }
@@ -57,11 +57,11 @@ impl Known {
     }
 }
 
-/// What a feed knows after items were taken.
+/// The state of a feed after items were taken.
 pub(crate) struct News {
-    /// All but its devices.
+    /// The fleet without its devices.
     fleet: CoreFleet,
-    /// What the user should know at the end.
+    /// A warning for the user, at the end of the listing.
     warning: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl News {
         Self { fleet: feed.fleet(Vec::new()), warning }
     }
 
-    /// Logs what the user should know.
+    /// Logs the warning, if there is one.
     pub(crate) fn log(&self, py: Python<'_>) -> PyResult<()> {
         self.warning.as_ref().map_or(Ok(()), |warning| event::warn(py, warning, None, None))
     }

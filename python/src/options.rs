@@ -18,7 +18,7 @@ pub(crate) struct Options {
     pub(crate) tenant_id: Option<String>,
     #[pyo3(default)]
     pub(crate) key_id: Option<String>,
-    /// `mask` makes sure that it is there, because a struct of defaults alone is not allowed.
+    /// `mask` always sets it, because pyo3 rejects a struct in which every field has a default.
     #[pyo3(from_py_with = secret, into_py_with = nothing)]
     pub(crate) key_secret: Option<Secret>,
     #[pyo3(default)]
@@ -53,7 +53,7 @@ pub(crate) struct Options {
     pub(crate) pool_timeout: Option<f64>,
     #[pyo3(default)]
     pub(crate) ca_bundle: Option<Vec<u8>>,
-    /// Empty for none, whatever the environment says.
+    /// An empty string means no proxy, whatever the environment contains.
     #[pyo3(default, from_py_with = secret, into_py_with = address)]
     pub(crate) proxy: Option<Secret>,
     #[pyo3(default)]
@@ -113,7 +113,7 @@ impl Masked {
     }
 }
 
-/// A function of the user's that is called with events. Clones share it; the last one is dropped on an attached thread.
+/// A user's function that is called with events. Clones share it; the last one is dropped on an attached thread.
 #[derive(Clone)]
 pub(crate) struct Hook(Arc<Py<PyAny>>);
 
@@ -149,12 +149,12 @@ fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<Secret>> {
     Ok(Some(Secret::from(masked.get().get(value.py()).extract::<String>()?)))
 }
 
-/// A secret leaves the options for no purpose.
+/// Converts a secret to `None`, because no secret may leave the options.
 fn nothing<'py>(_secret: Cow<'_, Option<Secret>>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     Ok(py.None().into_bound(py))
 }
 
-/// The address of a proxy, unless it holds a password.
+/// Converts a proxy to its address, or to `None` if it holds a password.
 fn address<'py>(proxy: Cow<'_, Option<Secret>>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     let address = proxy.as_ref().as_ref().map(Secret::expose).filter(|proxy| !proxy.contains('@'));
     Ok(address.into_pyobject(py)?)

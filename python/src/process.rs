@@ -1,11 +1,12 @@
-//! What a fork does not hand on.
+//! Values that a forked child must not use.
 
 use std::{mem, process};
 
-/// A value of the process that made it.
+/// A value that belongs to the process that created it.
 ///
-/// A forked child has a copy of its memory, without its threads. It must not use the copy, for a lock that another thread
-/// held is held for ever, nor drop it, for that may take such a lock, or say goodbye on the parent's connections.
+/// A forked child has a copy of the memory, without the other threads. It must not use the copy, because a lock that
+/// another thread held stays locked for ever. It must not drop the copy either, because that may take such a lock, or
+/// close TLS sessions on the parent's connections.
 pub(crate) struct OfProcess<T> {
     process: u32,
     value: Option<T>,
@@ -16,12 +17,12 @@ impl<T> OfProcess<T> {
         Self { process: process::id(), value: Some(value) }
     }
 
-    /// The value, in the process that made it.
+    /// The value, in the process that created it.
     pub(crate) fn get(&self) -> Option<&T> {
         self.value.as_ref().filter(|_| self.is_ours())
     }
 
-    /// The value itself, in the process that made it.
+    /// Takes the value, in the process that created it.
     pub(crate) fn take(mut self) -> Option<T> {
         if self.is_ours() { self.value.take() } else { None }
     }

@@ -1,4 +1,4 @@
-//! A listing that has not begun, for either client.
+//! A listing that has not started, for either client.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When a client retries.
+//! The retry policy of a client.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ impl RetryPolicy {
         Ok((slf.get_type().getattr("_of")?, slf.get().numbers().into_pyobject(slf.py())?))
     }
 
-    /// Creates a policy of a pickle.
+    /// Creates a policy from a pickle.
     #[staticmethod]
     fn _of(max_attempts: u32, base_delay: f64, max_delay: f64, max_retry_after: f64) -> PyResult<Self> {
         Self::new(max_attempts, base_delay, max_delay, max_retry_after)

@@ -36,7 +36,7 @@ impl Simulator {
 
 #[pymethods]
 impl Simulator {
-    /// Starts it on the port, or on any free one.
+    /// Starts the simulator on the given port, or on any free one.
     #[new]
     #[pyo3(signature = (
         *, devices=100, seed=0, port=0, access=true, customers=None, token_life=3600.0, page_size_cap=None,
