@@ -246,7 +246,7 @@ def plain(status: int, body: bytes, *headers: str) -> bytes:
 def full_backlog() -> Iterator[Service]:
     """A service that leaves each attempt to connect waiting until it starts to accept."""
     if not Path("/proc/net/tcp").exists():
-        pytest.skip("whether a socket waits is read from /proc")
+        pytest.skip("the states of sockets are read from /proc")
     with Service(backlog=0, accepting=False) as service:
         fillers: list[socket.socket] = []
         while not service.connecting():

@@ -185,7 +185,7 @@ def test_a_child_that_ends_as_python_does_ends_well(service: Service) -> None:
     loop.run_until_complete(anext(later_pages))
     child = os.fork()
     if not child:
-        # The copies of what the parent has in hand are dropped.
+        # Drops the copies of the objects that the parent uses.
         del client, later, pages, later_pages
         gc.collect()
         with Client.from_env() as client:
@@ -207,7 +207,7 @@ WITH_A_SIMULATOR = """
 import os, warnings
 from kpn_things.testing import Simulator
 
-# Python 3.12 and later warn of a fork beside threads.
+# Python 3.12 and later warn about a fork in a process with several threads.
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 with Simulator(devices=3) as simulator:
     child = os.fork()

@@ -69,7 +69,7 @@ def test_ctrl_c_between_two_pages_ends_a_listing(service: Service) -> None:
             if page.number == 2:
                 print("reading", flush=True)
 
-    # Python 3.13 does not catch what a signal raises at the end of a loop that is in the block itself.
+    # The loop is in a function, because Python 3.13 does not catch a signal's exception at the end of a loop in the block.
     try:
         read()
     except KeyboardInterrupt:

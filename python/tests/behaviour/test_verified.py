@@ -217,7 +217,7 @@ print(listed, len(fleet), one_by_one, peak() - before)
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_devices_that_were_handed_out_are_not_held(asynchronous: bool) -> None:
     if not Path("/proc/self/status").exists():
-        pytest.skip("the most memory that a program took is read from /proc")
+        pytest.skip("the peak memory of a program is read from /proc")
     with Simulator(devices=0) as simulator:
         for number in range(2_000):
             simulator.add_device(f"Device {number}", metadata="x" * 30_000)

@@ -147,12 +147,12 @@ def judge(result: Any) -> str | None:
         rest = {name: value for name, value in result.__dict__.items() if name != "body"}
         shown = f"{result}{result!r}{rest}{body.decode(errors='replace')}"
         if len(str(result)) > LONGEST:
-            return f"{len(str(result))} characters are no excerpt: {str(result)[:200]}"
+            return f"{len(str(result))} characters are too long for an error: {str(result)[:200]}"
         if SECRET in shown or TOKEN in shown:
-            return f"it gives a secret away: {shown[:500]}"
-        return None if pickle.loads(pickle.dumps(result)).args == result.args else "its pickle is not the same"
+            return f"it shows a secret: {shown[:500]}"
+        return None if pickle.loads(pickle.dumps(result)).args == result.args else "its pickle differs"
     if isinstance(result, BaseException):
-        return f"it is no error of ours: {told(result)}"
+        return f"it is not an exception of this package: {told(result)}"
     try:
         read(result)
     except BaseException as error:

@@ -50,7 +50,7 @@ def keep_busy():
 
 call()
 threading.Thread(target=keep_busy, daemon=True).start()
-# How long the kernel takes to end a process is its own affair.
+# The time that the kernel takes to end a process does not count.
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for number in range({forks}):
     reader, writer = os.pipe()

@@ -56,7 +56,7 @@ def test_a_planted_canary_is_found_in_every_form(before: bytes) -> None:
     data = before + TOKEN.encode() + before
     planted = (TOKEN, repr(TOKEN), json.dumps({"a": TOKEN}), quote(TOKEN), data.hex(), repr(list(data)))
     for text in (*planted, base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()):
-        assert seen(f"some {text} text") == ["canary 1"], "not found"
+        assert seen(f"some {text} text") == ["canary 1"], "the canary was not found"
     assert not seen("client, token, secret, canary")
 
 
@@ -145,9 +145,9 @@ def test_r25_a_success_shows_nothing_secret(
     results = call_by(kind, client, downlink), call_by(kind, client, collect)
     logged = [record.getMessage() for record in caplog.records if record.name == "kpn_things"]
     assert logged
-    assert any(TOKEN.encode() in connection.head for connection in service.connections), "the canaries are in use"
+    assert any(TOKEN.encode() in connection.head for connection in service.connections), "no request carried the token"
     with Trial("R25", kind) as trial:
-        clean(trial, "what was given", repr(results))
+        clean(trial, "the results", repr(results))
         clean(trial, "the log", "\n".join(record.getMessage() for record in caplog.records))
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             clean(trial, "a pickle", pickle.dumps((client, results), protocol).decode("latin-1"))
@@ -179,7 +179,7 @@ def test_r25_a_service_that_repeats_what_it_was_sent(status: int, kind: str, ser
             # The content of a raw response is the caller's data, and is passed on byte for byte.
             shown = repr(result) + repr(getattr(result, "headers", None) or result.to_dict())
         with Trial("R25", kind) as trial:
-            trial.holds("[redacted]" in shown or "Response" in shown, lambda: "nothing was repeated")
+            trial.holds("[redacted]" in shown or "Response" in shown, lambda: "the response repeated nothing")
             clean(trial, "the result", shown)
 
 
@@ -191,7 +191,7 @@ def test_r25_no_attribute_of_a_client_gives_a_secret_away(kind: str, service: Se
             attributes = [(name, getattr(thing, name)) for name in dir(thing)]
             clean(trial, f"an attribute of {type(thing).__name__}", repr(attributes))
         assert client._config
-        clean(trial, "what a pickle has", repr(client._config.public()))
+        clean(trial, "the content of a pickle", repr(client._config.public()))
 
 
 BROKEN = [{"key_secret": SECRET + "\n"}, {"tenant_id": ""}, {"base_url": "http://example.com"}, {"token_url": "no"}]

@@ -135,8 +135,7 @@ def test_any_answer_of_the_identity_service_is_a_token_or_an_error(
     cls: type[Client], service: Service, status: int, body: bytes, headers: list[str]
 ) -> None:
     # Before GRIP issues a token, its responses contain none, and errors may show them. The check for shown tokens looks
-    # for the token of the tests, so it must not be in the body.
-    # token of the tests.
+    # for the token of the tests, so the body must not contain it.
     answer = whole(status, body.replace(TOKEN.encode(), b"some-other-token"), headers)
     came = ask(cls, service, lambda request: answer if is_token(request) else None, hidden=(SECRET,))
     for one in came:

@@ -41,7 +41,7 @@ class Verdict:
         elif outcome.failed:
             self._add(f"{call.do}: failed: {_text(outcome.fields)}")
         elif call.error is not None:
-            self._add(f"{call.do}: an error was expected and this came: {_text(outcome.fields)}")
+            self._add(f"{call.do}: an error was expected, but the call returned: {_text(outcome.fields)}")
         else:
             self._compare(call.do, call.ok, outcome.fields)
 

@@ -139,7 +139,7 @@ def test_thread():
     assert refusals == [None]
 
 @pytest.mark.kpn_things
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_fork(kpn_things_simulator):
     child = os.fork()
     if child == 0:

@@ -11,7 +11,7 @@ import pytest
 import kpn_things
 
 PROGRAM = """
-import os, sys  # of which every interpreter has one, and nearly every one the other
+import os, sys  # `sys` is always loaded, and `os` nearly always
 sys.path.append({package!r})
 before = set(sys.modules)
 import kpn_things

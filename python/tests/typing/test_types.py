@@ -173,9 +173,9 @@ def test_errors() -> None:
     assert_type(error.gave_up_because, "str | None")
     assert_type(error.outcome, 'Literal["not_sent", "unknown"] | None')
     if error.outcome == "unknown":
-        pytest.fail("nothing was sent")
+        pytest.fail("unknown, although nothing was sent")
     elif error.outcome == "not_sent":
-        pytest.fail("nothing was to be sent")
+        pytest.fail("not_sent, although this is not a downlink")
     elif error.outcome is not None:
         assert_never(error.outcome)
     refused: PermissionError = AuthError("what happened")
