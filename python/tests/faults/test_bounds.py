@@ -18,7 +18,7 @@ from behaviour.service import Answer, Request, Service, plain
 from .caller import Caller, either
 from .trial import Trial
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 
 MIB = 1 << 20
 GROWTH = 32 * MIB
