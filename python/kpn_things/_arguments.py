@@ -93,6 +93,8 @@ def to_json(value: object, name: str = "records") -> str:
         raise TypeError(f"{name} cannot be written as JSON: {error}") from error
     except ValueError as error:
         raise InputError(f"{name} cannot be written as JSON: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{name} cannot be written as JSON: it is nested too deeply") from error
     return text
 
 

@@ -212,6 +212,15 @@ def test_any_text_is_a_method_or_refused(client: Client, simulator: Simulator, m
     assert "method" in refused(client, simulator, InputError, method, "/nowhere")
 
 
+def test_plain_data_that_is_nested_too_deeply_is_refused_by_its_name(client: Client, simulator: Simulator) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert refused(client, simulator, InputError, "POST", "/nowhere", json=deep).startswith("json cannot be written")
+    with pytest.raises(InputError, match="records cannot be written as JSON: it is nested too deeply"):
+        client.send_senml(deep)
+
+
 def test_a_body_is_json_or_bytes_and_not_both(client: Client, simulator: Simulator) -> None:
     request = sent(client, simulator, "POST", json={"a": [1, None, "é"]})
     assert request.header("content-type") == "application/json"
