@@ -41,6 +41,9 @@ class BaseClient:
     # `repr` reads these even if the constructor failed.
     _config: Config | None = None
     _customer: str | None = None
+    _scope: Mapping[str, Any] = {}
+    """The options of `with_options`."""
+
     _caller: Any
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -141,7 +144,10 @@ class BaseClient:
             InputError: A value is out of range.
         """
         options = _checked(type(self), {"timeout": timeout, "retry": retry, "on_event": on_event})
-        return self._scoped(self._caller.with_options(**options), self._customer)
+        client = self._scoped(self._caller.with_options(**options), self._customer)
+        given = {name: value for name, value in options.items() if value is not None}
+        client._scope = {**self._scope, **given}
+        return client
 
     def _scoped(self, caller: Any, customer: str | None) -> Self:
         client = self.__class__.__new__(self.__class__)
@@ -172,9 +178,9 @@ class BaseClient:
             settings, has_security_context = self._caller.pickled
         else:
             settings, has_security_context = self._config.public(), self._config.has_security_context
-        ours = ("_caller", "_config", "_customer")
+        ours = ("_caller", "_config", "_customer", "_scope")
         state = {name: value for name, value in self.__dict__.items() if name not in ours}
-        return _again, (type(self), settings, has_security_context, self._customer), state or None
+        return _again, (type(self), settings, has_security_context, self._customer, self._scope), state or None
 
 
 class _Locked:
@@ -244,7 +250,13 @@ def _read(name: str, path: Any) -> bytes:
         raise ConfigError(f"{name}: cannot read {os.fspath(path)}: {error.strerror or error}") from error
 
 
-def _again(cls: type[BaseClient], settings: dict[str, Any], has_security_context: bool, customer: str | None) -> BaseClient:
+def _again(
+    cls: type[BaseClient],
+    settings: dict[str, Any],
+    has_security_context: bool,
+    customer: str | None,
+    scope: Mapping[str, Any],
+) -> BaseClient:
     """Creates a client from a pickle. Its secrets are looked up in the environment of this process."""
     secrets = ("KPN_THINGS_KEY_SECRET", "KPN_THINGS_SECURITY_CONTEXT", "KPN_THINGS_POSTMAN_ENVIRONMENT")
     why = None
@@ -264,8 +276,11 @@ def _again(cls: type[BaseClient], settings: dict[str, Any], has_security_context
     if why is not None:
         client = cls.__new__(cls)
         client._caller, client._customer = _Locked((settings, has_security_context), why), customer
+        client._scope = scope
         return client
     client = cls._of(config)
+    if scope:
+        client = client.with_options(**scope)
     if customer == client._customer:
         return client
     return client.without_customer() if customer is None else client.for_customer(customer)

@@ -164,6 +164,20 @@ def test_other_options_hold_for_one_scope_and_share_the_token(simulator: Simulat
         patient.request("GET", "/x")
 
 
+def test_a_pickled_scope_keeps_its_options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = RetryPolicy(max_attempts=1)
+    with Client.from_env(simulator.environment()) as client:
+        pickled = pickle.dumps(client.with_options(timeout=60, on_event=print).for_customer("c-1").with_options(retry=once))
+    locked = pickle.loads(pickled)
+    monkeypatch.setenv("KPN_THINGS_KEY_SECRET", simulator.environment()["KPN_THINGS_KEY_SECRET"])
+    for again in pickle.loads(pickled), pickle.loads(pickle.dumps(locked)):
+        assert again._scope == {"timeout": 60.0, "on_event": print, "retry": once}
+        simulator.add_fault("other=status:503")
+        with again, pytest.raises(KpnThingsError) as caught:
+            again.request("GET", "/x")
+        assert caught.value.attempts == 1
+
+
 def test_a_retry_policy_is_a_value() -> None:
     policy = RetryPolicy(max_attempts=5, base_delay=0.5, max_delay=2, max_retry_after=60)
     assert pickle.loads(pickle.dumps(policy)) == policy != RetryPolicy()
