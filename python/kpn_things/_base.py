@@ -63,6 +63,7 @@ class BaseClient:
 
         Raises:
             ConfigError: A setting is missing or wrong. The message names all of them.
+            TypeError: An option is unknown or of a wrong type.
         """
         mask(options)
         if environ is not None and not hasattr(environ, "get"):
@@ -83,6 +84,7 @@ class BaseClient:
 
         Raises:
             ConfigError: The file cannot be read, or a setting is missing or wrong. The message names all of them.
+            TypeError: An option is unknown or of a wrong type.
         """
         mask(options)
         source = {"postman": (path_text("path", path), _read("path", path))}

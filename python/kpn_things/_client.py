@@ -30,6 +30,7 @@ class Client(BaseClient):
 
     Raises:
         ConfigError: A setting is missing or wrong. The message names all of them.
+        TypeError: An option is unknown or of a wrong type.
     """
 
     __module__ = "kpn_things"

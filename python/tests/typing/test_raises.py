@@ -57,6 +57,15 @@ def test_every_method_lists_its_exceptions(cls: type, method: Any) -> None:
     assert all(issubclass(kind, Exception) for kind in listed(method))
 
 
+@pytest.mark.parametrize("cls", [Client, AsyncClient])
+def test_every_way_to_make_a_client_lists_what_an_unknown_option_raises(cls: Any) -> None:
+    for make in (cls, cls.from_env, lambda **options: cls.from_postman_environment(__file__, **options)):
+        with pytest.raises(TypeError, match="unexpected keyword argument"):
+            make(tenent_id="x") if make is not cls.from_env else make({}, tenent_id="x")
+    for method in (cls, Client.from_env, Client.from_postman_environment):
+        assert TypeError in listed(method)
+
+
 @pytest.mark.parametrize(("cls", "method"), METHODS)
 def test_exceptions_come_after_the_arguments(cls: type, method: Any) -> None:
     text = inspect.getdoc(method) or ""
