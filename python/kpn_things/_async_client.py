@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
 from ._listing import AsyncListing, collect_async, devices_of, itself
-from ._native import AsyncCaller, AsyncFeed, Device, Fleet, Page, Query, Receipt, Response
+from ._native import AsyncCaller, AsyncFeed, Call, Device, Fleet, Page, Query, Receipt, Response
 from ._options import AsyncOptions, Pairs, Params, Payload, Records
 from ._typing import Self, Unpack
+
+_T = TypeVar("_T")
 
 
 class AsyncClient(BaseClient):
@@ -32,6 +34,7 @@ class AsyncClient(BaseClient):
 
     Raises:
         ConfigError: A setting is missing or wrong. The message names all of them.
+        TypeError: An option is unknown or of a wrong type.
     """
 
     __module__ = "kpn_things"
@@ -118,7 +121,7 @@ class AsyncClient(BaseClient):
             RuntimeError: The client is closed.
         """
         call = _calls.downlink(dev_eui, payload, port, external_reference)
-        return await self._caller.call(call, seconds("timeout", timeout))
+        return await self._result(call, timeout)
 
     async def send_senml(
         self,
@@ -147,7 +150,7 @@ class AsyncClient(BaseClient):
             RuntimeError: The client is closed.
         """
         call = _calls.senml(records, device, port, external_reference)
-        return await self._caller.call(call, seconds("timeout", timeout))
+        return await self._result(call, timeout)
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer, and returns the body of the response. `for_customer` does this automatically.
@@ -162,7 +165,7 @@ class AsyncClient(BaseClient):
             KpnThingsError: The call failed for another reason.
             RuntimeError: The client is closed.
         """
-        return await self._caller.call(_calls.context_switch(customer_id), seconds("timeout", timeout))
+        return await self._result(_calls.context_switch(customer_id), timeout)
 
     async def request(
         self,
@@ -197,7 +200,17 @@ class AsyncClient(BaseClient):
             TypeError: Both `json` and `content` are passed, or `json` cannot be written as JSON.
         """
         call = _calls.request(method, path, params, headers, json, content)
-        return await self._caller.call(call, seconds("timeout", timeout))
+        return await self._result(call, timeout)
+
+    async def _result(self, call: Call[_T], timeout: float | None) -> _T:
+        future = self._caller.call(call, seconds("timeout", timeout))
+        try:
+            return await future
+        except BaseException:
+            # A task that is cancelled in the same turn of the event loop as the result comes does not get the result.
+            if future.done() and not future.cancelled() and future.exception() is None:
+                call.missed(future.result())
+            raise
 
     async def aclose(self) -> None:
         """Closes the connections. Later calls raise `RuntimeError`."""

@@ -498,6 +498,9 @@ class Call(Generic[_T_co]):
     ) -> Call[Response]:
         """A call with any method and path."""
 
+    def missed(self, result: object) -> None:
+        """Warns about a result that came when its caller had just stopped waiting for it."""
+
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
 @final

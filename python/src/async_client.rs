@@ -86,7 +86,7 @@ impl AsyncCaller {
             move |sink| async move {
                 let following = Following::new(endpoint.name(), fate.clone(), sink);
                 let result = Driver::with_watch(&client, following).call(&*endpoint).await;
-                fate.ended(&result);
+                fate.ended(&endpoint, &result);
                 result
             }
         };
@@ -98,7 +98,7 @@ impl AsyncCaller {
             }
         };
         let stopped = move |py: Python<'_>| match fate.stop() {
-            Some(outcome) => warn_of_stop(py, &endpoint, outcome).map(drop),
+            Some(outcome) => warn_of_stop(py, &endpoint, endpoint.external_reference(), outcome).map(drop),
             None => Ok(()),
         };
         bridge::begin(py, self.0.reporter(py)?, work, convert, stopped)
@@ -116,7 +116,7 @@ impl AsyncCaller {
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let query = query.get();
         let devices = query.listing(client.devices());
-        let events = Events { reporter, queue };
+        let events = Events { reporter, queue: OfProcess::new(queue) };
         Ok(match query.kind() {
             Kind::Pages { strict: false } => feed(devices.pages(), events),
             Kind::Pages { strict: true } => feed(devices.strict().pages(), events),
@@ -193,7 +193,7 @@ struct Reading<F: Source> {
 /// The events of a listing. Its tasks send them, and its reader reports them.
 struct Events {
     reporter: Option<Reporter>,
-    queue: Arc<Queue>,
+    queue: OfProcess<Arc<Queue>>,
 }
 
 #[derive(Default)]
@@ -246,11 +246,11 @@ impl<F: Source> Read for Reader<F> {
             *lock(&place) = Some(reading);
             (batch, news)
         };
-        let (known, queue) = (self.known.clone(), Arc::clone(&self.events.queue));
+        let (known, queue) = (self.known.clone(), self.events.queue.get().cloned());
         let convert =
             move |py: Python<'_>, (batch, news): (Result<_, Error>, News), reporter: Option<&Reporter>| {
-                if let Some(reporter) = reporter {
-                    queue.take().into_iter().for_each(|event| reporter.report(py, event));
+                if let (Some(reporter), Some(queue)) = (reporter, queue) {
+                    queue.take().into_iter().try_for_each(|event| reporter.report(py, event))?;
                 }
                 news.log(py)?;
                 known.update(news);

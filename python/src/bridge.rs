@@ -144,11 +144,9 @@ struct Report {
 
 #[pymethods]
 impl Report {
-    fn __call__(&self, py: Python<'_>) {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let event = lock(&self.event).take();
-        if let Some(event) = event {
-            self.reporter.report(py, event);
-        }
+        event.map_or(Ok(()), |event| self.reporter.report(py, event))
     }
 }
 

@@ -13,6 +13,7 @@ use things_core::{
 use crate::arguments::refuse;
 use crate::caller::Driver;
 use crate::error::raise;
+use crate::following::warn_of_stop;
 use crate::json::body_to_python;
 use crate::receipt::Receipt;
 use crate::response::Response;
@@ -123,6 +124,15 @@ impl Call {
             (Some(content), None) => call.body("application/json", content),
             (None, _) => call,
         })))
+    }
+
+    /// Warns about a result that came when its caller had just stopped waiting for it.
+    fn missed(&self, py: Python<'_>, result: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !self.0.at_most_once() {
+            return Ok(());
+        }
+        let reference = result.cast::<Receipt>().ok().and_then(|receipt| receipt.get().external_reference());
+        warn_of_stop(py, &self.0, reference, "accepted").map(drop)
     }
 }
 

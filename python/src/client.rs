@@ -11,14 +11,14 @@ use pyo3::prelude::*;
 use things_core::Error;
 use things_ureq::{Client, FeedIter, Stopper};
 
-use crate::call::{Call, Endpoint};
+use crate::call::Call;
 use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
 use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::following::{Fate, Following, settle, warn_of_stop};
+use crate::following::{Fate, Following, settle, tell};
 use crate::interrupt::interruptible;
 use crate::listing::{Known, News, Source};
 use crate::options::Hook;
@@ -78,7 +78,7 @@ impl Caller {
             move |sink| {
                 let following = Following::new(endpoint.name(), fate.clone(), sink);
                 let result = client.with_watch(following).call(&*endpoint);
-                fate.ended(&result);
+                fate.ended(&endpoint, &result);
                 result
             }
         });
@@ -100,7 +100,7 @@ impl Caller {
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let query = query.get();
         let devices = query.listing(client.devices());
-        let events = Events { reporter, events };
+        let events = Events { reporter, events: OfProcess::new(events) };
         Ok(match query.kind() {
             Kind::Pages { strict: false } => self.reader(devices.pages(), events),
             Kind::Pages { strict: true } => self.reader(devices.strict().pages(), events),
@@ -128,18 +128,6 @@ impl Caller {
             reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new() }))),
         };
         Feed { known, reader: Box::new(reader) }
-    }
-}
-
-/// Warns about a call that was interrupted too late, and adds the warning to the exception as a note.
-fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
-    let told = warn_of_stop(py, endpoint, outcome).and_then(|text| {
-        // Python 3.10 has no notes.
-        let add_note = interrupt.value(py).getattr_opt("add_note")?;
-        add_note.map_or(Ok(()), |add_note| add_note.call1((text,)).map(drop))
-    });
-    if let Err(error) = told {
-        error.write_unraisable(py, None);
     }
 }
 
@@ -202,17 +190,19 @@ struct Reading<F: Source> {
 /// The events of a listing. Its threads send them, and its reader reports them.
 struct Events {
     reporter: Option<Reporter>,
-    events: Receiver<Event>,
+    events: OfProcess<Receiver<Event>>,
 }
 
 impl<F: Source> Reader<F> {
-    fn report_events(&self, py: Python<'_>) {
+    fn report_events(&self, py: Python<'_>) -> PyResult<()> {
         let (reporter, events) = {
             let held = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(reporter) = held.reporter.clone() else { return };
-            (reporter, held.events.try_iter().collect::<Vec<_>>())
+            let (Some(reporter), Some(events)) = (held.reporter.clone(), held.events.get()) else {
+                return Ok(());
+            };
+            (reporter, events.try_iter().collect::<Vec<_>>())
         };
-        events.into_iter().for_each(|event| reporter.report(py, event));
+        events.into_iter().try_for_each(|event| reporter.report(py, event))
     }
 }
 
@@ -243,8 +233,8 @@ impl<F: Source> Read for Reader<F> {
         }
         let item = item.transpose();
         let news = News::of(reading.items.feed(), matches!(item, Ok(None)));
-        // If logging fails, this item is lost, so the listing must not go on with the next one.
-        self.report_events(py);
+        // After an interrupt here, this item is lost, so the listing must not go on with the next one.
+        self.report_events(py)?;
         news.log(py)?;
         self.known.update(news);
         *place() = Some(OfProcess::new(reading));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
@@ -41,11 +42,9 @@ impl Reporter {
         Ok(wanted.then(|| Self(hook.cloned())))
     }
 
-    /// Reports an event. An exception of a handler or of the user's function is printed, because the call continues.
-    pub(crate) fn report(&self, py: Python<'_>, event: Event) {
-        if let Err(error) = self.try_report(py, event) {
-            error.write_unraisable(py, None);
-        }
+    /// Reports an event. Returns an error only for an interrupt, such as `KeyboardInterrupt`.
+    pub(crate) fn report(&self, py: Python<'_>, event: Event) -> PyResult<()> {
+        self.try_report(py, event).or_else(|error| print(py, error))
     }
 
     fn try_report(&self, py: Python<'_>, event: Event) -> PyResult<()> {
@@ -72,7 +71,7 @@ impl Reporter {
     }
 }
 
-/// Logs a warning.
+/// Logs a warning. Returns an error only for an interrupt, such as `KeyboardInterrupt`.
 pub(crate) fn warn(
     py: Python<'_>,
     text: &str,
@@ -80,7 +79,19 @@ pub(crate) fn warn(
     external_reference: Option<&str>,
 ) -> PyResult<()> {
     static WARN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    call(WARN.import(py, "kpn_things._log", "warn")?, (text, outcome, external_reference)).map(drop)
+    call(WARN.import(py, "kpn_things._log", "warn")?, (text, outcome, external_reference))
+        .map(drop)
+        .or_else(|error| print(py, error))
+}
+
+/// Prints an exception of a handler or of the user's function, because it must not replace the result of the call. An
+/// interrupt is not an `Exception`. It is returned, because it must end the call.
+fn print(py: Python<'_>, error: PyErr) -> PyResult<()> {
+    if !error.is_instance_of::<PyException>(py) {
+        return Err(error);
+    }
+    error.write_unraisable(py, None);
+    Ok(())
 }
 
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {

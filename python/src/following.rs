@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use pyo3::prelude::*;
-use things_core::{Exchange, Outcome, Pause, Stage, TransportError, Watch};
+use things_core::{Exchange, Pause, Stage, TransportError, Watch};
 
 use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
@@ -55,10 +55,10 @@ impl Fate {
     }
 
     /// Records the result of the call, before it is sent to the caller.
-    pub(crate) fn ended(&self, result: &Result<Reply, things_core::Error>) {
-        self.reach(match result {
-            Ok(Reply::Receipt(_)) => ACCEPTED,
-            Err(error) if error.outcome() == Some(Outcome::Unknown) => IN_FLIGHT,
+    pub(crate) fn ended(&self, endpoint: &Endpoint, result: &Result<Reply, things_core::Error>) {
+        self.reach(match outcome(endpoint, result) {
+            Some("accepted") => ACCEPTED,
+            Some("unknown") => IN_FLIGHT,
             _ => UNSENT,
         });
     }
@@ -144,6 +144,24 @@ pub(crate) fn settle(
     reporter: Option<&Reporter>,
 ) -> PyResult<Py<PyAny>> {
     let outcome = outcome(endpoint, &result);
+    if let Err(interrupt) = report(py, endpoint, &result, elapsed, reporter) {
+        if let Some(outcome @ ("accepted" | "unknown")) = outcome {
+            tell(py, endpoint, outcome, &interrupt);
+        }
+        return Err(interrupt);
+    }
+    result.map_err(|error| raise(py, &error))?.into_python(py)
+}
+
+/// Reports the end of a call, and warns if its outcome is unknown.
+fn report(
+    py: Python<'_>,
+    endpoint: &Endpoint,
+    result: &Result<Reply, things_core::Error>,
+    elapsed: Duration,
+    reporter: Option<&Reporter>,
+) -> PyResult<()> {
+    let outcome = outcome(endpoint, result);
     if let Some(reporter) = reporter {
         let error = result.as_ref().err();
         reporter.report(
@@ -154,12 +172,12 @@ pub(crate) fn settle(
                 stage: "call",
                 method: error.and_then(|error| Some(error.method()?.as_str().to_owned())),
                 url: error.and_then(|error| Some(error.url()?.to_owned())),
-                status: match &result {
+                status: match result {
                     Ok(reply) => reply.status(),
                     Err(error) => error.status().map(|status| status.as_u16()),
                 },
                 error: error.map(things_core::Error::to_string),
-                attempt: match &result {
+                attempt: match result {
                     Ok(reply) => reply.attempts(),
                     Err(error) => error.attempts(),
                 },
@@ -168,17 +186,35 @@ pub(crate) fn settle(
                 outcome,
                 external_reference: endpoint.external_reference().map(str::to_owned),
             },
-        );
+        )?;
     }
-    if let (Err(error), Some("unknown")) = (&result, outcome) {
-        event::warn(py, &error.to_string(), outcome, error.external_reference())?;
+    match (result, outcome) {
+        (Err(error), Some("unknown")) => {
+            event::warn(py, &error.to_string(), outcome, error.external_reference())
+        }
+        _ => Ok(()),
     }
-    result.map_err(|error| raise(py, &error))?.into_python(py)
+}
+
+/// Warns about a call that was interrupted too late, and adds the warning to the exception as a note.
+pub(crate) fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
+    let told = warn_of_stop(py, endpoint, endpoint.external_reference(), outcome).and_then(|text| {
+        // Python 3.10 has no notes.
+        let add_note = interrupt.value(py).getattr_opt("add_note")?;
+        add_note.map_or(Ok(()), |add_note| add_note.call1((text,)).map(drop))
+    });
+    if let Err(error) = told {
+        error.write_unraisable(py, None);
+    }
 }
 
 /// Warns about a call that its caller stopped too late. Returns the warning.
-pub(crate) fn warn_of_stop(py: Python<'_>, endpoint: &Endpoint, outcome: &str) -> PyResult<String> {
-    let reference = endpoint.external_reference();
+pub(crate) fn warn_of_stop(
+    py: Python<'_>,
+    endpoint: &Endpoint,
+    reference: Option<&str>,
+    outcome: &str,
+) -> PyResult<String> {
     let named = reference.map(|reference| format!(", reference {reference:?}")).unwrap_or_default();
     let what = endpoint.describe();
     let text = match outcome {

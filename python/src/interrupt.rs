@@ -3,7 +3,6 @@
 //! Python runs signal handlers only on the main thread, and only between its own instructions. So a worker thread makes
 //! the call, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
 
-use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -44,39 +43,44 @@ pub(crate) fn interruptible<T: Send + 'static>(
     if !on_main_thread(py)? {
         let sink = reporter.cloned().map(|reporter| -> Sink {
             // This thread was attached before. The caller keeps the user's function until it is attached again.
-            Box::new(move |event| Python::attach(|py| reporter.report(py, event)))
+            Box::new(move |event| {
+                Python::attach(|py| {
+                    // The call of another thread cannot end here.
+                    if let Err(interrupt) = reporter.report(py, event) {
+                        interrupt.write_unraisable(py, None);
+                    }
+                });
+            })
         });
         return Ok(py.detach(move || job(sink)));
     }
-    let (sender, mut messages) = channel();
+    let (sender, messages) = channel();
     let events = sender.clone();
     let sink = reporter.map(|_| -> Sink { Box::new(move |event| drop(events.send(Message::Event(event)))) });
     let job = Box::new(move || {
         // After an interrupt, nothing waits for the result.
         let _ = sender.send(Message::Done(job(sink)));
     });
-    let (worker, began) = (give(job)?, process::id());
+    let (worker, mut messages) = (give(job)?, OfProcess::new(messages));
     loop {
-        let waiting = &mut messages;
+        // A signal handler or the user's function may have forked.
+        let waiting = messages.get_mut().ok_or_else(|| {
+            PyRuntimeError::new_err("the call goes on in the process that made it, not in its fork")
+        })?;
         match py.detach(move || waiting.recv_timeout(LOOK)) {
             Ok(Message::Done(value)) => {
                 keep(worker);
+                // A signal may have come just before the result. Python would raise its exception where the result is lost.
+                py.check_signals()?;
                 return Ok(value);
             }
             Ok(Message::Event(event)) => {
                 if let Some(reporter) = reporter {
-                    reporter.report(py, event);
+                    reporter.report(py, event)?;
                 }
             }
             // A signal handler may make calls. They get another worker.
-            Err(RecvTimeoutError::Timeout) => {
-                py.check_signals()?;
-                if process::id() != began {
-                    return Err(PyRuntimeError::new_err(
-                        "the call goes on in the process that made it, not in its fork",
-                    ));
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the call panicked: please report this as a bug"));
             }

@@ -22,6 +22,12 @@ impl<T> OfProcess<T> {
         self.value.as_ref().filter(|_| self.is_ours())
     }
 
+    /// Borrows the value mutably, in the process that created it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        let ours = self.is_ours();
+        self.value.as_mut().filter(|_| ours)
+    }
+
     /// Takes the value, in the process that created it.
     pub(crate) fn take(mut self) -> Option<T> {
         if self.is_ours() { self.value.take() } else { None }

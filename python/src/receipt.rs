@@ -35,6 +35,10 @@ impl Receipt {
         self.headers.get(py, headers_to_python)
     }
 
+    pub(crate) fn external_reference(&self) -> Option<&str> {
+        self.external_reference.as_deref()
+    }
+
     pub(crate) fn from_core(receipt: CoreReceipt) -> Self {
         Self {
             status: receipt.status.as_u16(),

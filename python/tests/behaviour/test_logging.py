@@ -6,13 +6,14 @@ import asyncio
 import contextvars
 import logging
 import re
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, Client, KpnThingsError
+from kpn_things import AsyncClient, Client, DownlinkOutcomeUnknown, KpnThingsError
 from kpn_things._native import Simulator
 
 from .program import Program
@@ -89,6 +90,22 @@ def test_a_downlink_that_may_have_arrived_is_a_warning(
     assert len(simulator.downlinks()) == 1
 
 
+def test_an_exception_of_a_handler_does_not_replace_the_exception_of_the_call(
+    send: Callable[[dict[str, str]], Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise ConnectionError("the log server is full")
+
+    printed: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: printed.append(str(raised.exc_value)))
+    monkeypatch.setattr(logging.getLogger("kpn_things"), "handlers", [Full()])
+    simulator.add_fault("downlinks=drop-after")
+    with pytest.raises(DownlinkOutcomeUnknown):
+        send(simulator.environment())
+    assert printed == ["the log server is full"]
+
+
 def test_a_downlink_that_was_not_sent_is_no_warning(
     send: Callable[[dict[str, str]], Any], simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -147,7 +164,7 @@ def test_handlers_run_on_the_thread_and_in_the_context_of_the_caller(service: Se
 def test_without_any_set_up_of_logging_nothing_is_printed(simulator: Simulator) -> None:
     source = """
     import asyncio
-    from kpn_things import AsyncClient, Client, KpnThingsError
+    from kpn_things import AsyncClient, Client, DownlinkOutcomeUnknown, KpnThingsError
 
     def send():
         with Client.from_env() as client:

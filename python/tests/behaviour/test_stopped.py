@@ -7,12 +7,13 @@ import logging
 import re
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, Client
+from kpn_things import AsyncClient, Client, Event
 
 from .service import PATIENCE, Service
 
@@ -129,3 +130,95 @@ def test_an_interrupted_downlink_is_a_warning_and_a_note_of_the_interrupt(
     notes: list[str] = getattr(caught.value, "__notes__", [])
     assert len(notes) == hasattr(caught.value, "add_note")
     assert all(record.getMessage().startswith(note) for note in notes)
+
+
+@contextmanager
+def default_sigint() -> Iterator[None]:
+    """What was started in the background of a shell ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_comes_just_before_the_response_does_not_hide_the_result(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client looks for signals every 50 ms, and the response comes earlier than that."""
+
+    def interrupt(request: Any) -> None:
+        if request.path.endswith("/downlinks"):
+            signal.raise_signal(signal.SIGINT)
+
+    service.on_request = interrupt
+    with default_sigint(), Client(**service.settings()) as client, pytest.raises(KeyboardInterrupt):
+        client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
+    [record] = warnings(caplog)
+    assert vars(record)["kpn_outcome"] in ("accepted", "unknown")
+    assert vars(record)["kpn_external_reference"] == "valve-42"
+
+
+@pytest.mark.parametrize("kind", ["request", "call"])
+def test_an_interrupt_during_the_users_function_ends_the_call_and_does_not_hide_the_result(
+    kind: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(event: Event) -> None:
+        if (event.kind, event.stage) == (kind, "call"):
+            raise KeyboardInterrupt
+
+    with Client(**service.settings(), on_event=interrupt) as client, pytest.raises(KeyboardInterrupt):
+        client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
+    [record] = warnings(caplog)
+    assert vars(record)["kpn_outcome"] == "accepted"
+    assert "was accepted by the service" in record.getMessage()
+
+
+def test_an_interrupt_during_the_users_function_ends_a_listing(service: Service) -> None:
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with Client(**service.settings(), on_event=interrupt) as client:
+        listing = iter(client.devices())
+        with pytest.raises(KeyboardInterrupt):
+            next(listing)
+        with pytest.raises(RuntimeError, match="was interrupted"):
+            next(listing)
+
+
+async def send(client: AsyncClient) -> Any:
+    return await client.send_downlink(DEV_EUI, b"\x01", port=7)
+
+
+async def post(client: AsyncClient) -> Any:
+    return await client.request("POST", "/actuator/downlinks", json=[])
+
+
+@pytest.mark.parametrize("call", [send, post])
+@pytest.mark.parametrize("first", ["result", "cancel"])
+def test_a_call_that_is_cancelled_as_its_result_comes_is_a_warning(
+    call: Callable[[AsyncClient], Awaitable[Any]], first: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A loop that was busy finds both the result and the end of a timeout, and does both in one turn."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        soon = loop.call_soon_threadsafe
+
+        def both(settle: Callable[..., object], *arguments: Any) -> asyncio.Handle:
+            steps: list[Callable[[], object]] = [lambda: settle(*arguments), task.cancel]
+            return soon(lambda: [step() for step in (steps if first == "result" else steps[::-1])])
+
+        async with AsyncClient(**service.settings()) as client:
+            task = asyncio.ensure_future(call(client))
+            loop.call_soon_threadsafe = both  # type: ignore[method-assign, assignment]
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            loop.call_soon_threadsafe = soon  # type: ignore[method-assign]
+
+    asyncio.run(main())
+    [record] = warnings(caplog)
+    assert "was accepted by the service, but its caller had stopped waiting for it" in record.getMessage()
+    assert vars(record)["kpn_outcome"] == "accepted"
+    [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
+    assert call is post or f"externalReference={vars(record)['kpn_external_reference']}" in request.target
