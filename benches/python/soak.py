@@ -174,7 +174,7 @@ class Sync:
     def made_and_dropped(self, clients):
         for _ in range(clients):
             try:
-                self.make().send_downlink("0059AC0000181EB6", b"\x01", port=1)
+                self.make().send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="")
             except KpnThingsError:
                 pass
 
@@ -227,7 +227,7 @@ class Async:
         async def main():
             for _ in range(clients):
                 try:
-                    await self.make().send_downlink("0059AC0000181EB6", b"\x01", port=1)
+                    await self.make().send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="")
                 except KpnThingsError:
                     pass
 

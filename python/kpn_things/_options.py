@@ -43,7 +43,8 @@ class Options(TypedDict, total=False):
     proxy: The HTTP proxy for https, such as `http://user:password@proxy.example:3128`, with user and password
         percent-encoded. `""` means no proxy. Default: `HTTPS_PROXY` or `ALL_PROXY`, except for the hosts of `NO_PROXY`. A
         pickled client does not hold a proxy with a password.
-    user_agent: The name of your program in the `User-Agent` header, in front of this library, such as `my-app/1.2`.
+    user_agent: The name of your program, such as `my-app/1.2`. The `User-Agent` header names it in front of this package and
+        of Python.
     allow_http: Hosts other than this machine that plain http may go to, named exactly, without a port.
     on_event: A function that is called with each `Event`: every request, every retry, and the end of every call.
     """

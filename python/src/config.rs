@@ -74,7 +74,7 @@ impl Config {
                 .and_then(|text| Settings::from_postman(text.expose()));
             settings = settings.or(file.map_err(|error| raise(py, &error))?);
         }
-        let core = options.resolve(settings.clone()).map_err(|error| raise(py, &error))?;
+        let core = options.resolve(py, settings.clone()).map_err(|error| raise(py, &error))?;
         let pool_timeout = options.pool_timeout().map_err(|error| raise(py, &error))?;
         let clock = clock.map(|clock| clock.get().share());
         Ok(Self { core, settings, options, pool_timeout, clock })
@@ -169,7 +169,7 @@ impl Options {
     }
 
     /// The proxy of this process's environment applies unless another one, or none, is given.
-    fn resolve(&self, settings: Settings) -> Result<CoreConfig, Error> {
+    fn resolve(&self, py: Python<'_>, settings: Settings) -> Result<CoreConfig, Error> {
         let mut builder = Builder::new(settings, Ok)
             .machine(|name| env::var_os(name), |path| fs::read(path))
             .limits(self.limits()?);
@@ -178,14 +178,24 @@ impl Options {
             Some("") => builder.no_proxy(),
             Some(url) => builder.proxy(url),
         };
-        if let Some(product) = &self.user_agent {
-            builder = builder.user_agent(product);
-        }
+        builder = builder.user_agent(match self.user_agent.as_deref() {
+            None => products(py),
+            Some("") => String::new(),
+            Some(product) => format!("{product} {}", products(py)),
+        });
         match &self.ca_bundle {
             Some(pem) => builder.ca_bundle(Bytes::copy_from_slice(pem)).build(),
             None => builder.build(),
         }
     }
+}
+
+/// This package and the interpreter, for the `User-Agent` header.
+fn products(py: Python<'_>) -> String {
+    let version = py.version_info();
+    let (major, minor, patch) = (version.major, version.minor, version.patch);
+    concat!("kpn-things-python/", env!("CARGO_PKG_VERSION")).to_owned()
+        + &format!(" Python/{major}.{minor}.{patch}")
 }
 
 fn from_environment(py: Python<'_>, environ: &Bound<'_, PyAny>) -> PyResult<Settings> {

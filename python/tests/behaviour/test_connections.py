@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import resource
+import platform
 import sys
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from kpn_things import AsyncClient, ConfigError, ConnectError, KpnThingsError
+import kpn_things
+from kpn_things import AsyncClient, Client, ConfigError, ConnectError
 from kpn_things._native import Simulator
 
 from .program import Program
@@ -97,3 +97,19 @@ def test_a_bound_that_cannot_be_right_is_refused(options: dict[str, Any], servic
     [name] = options
     with pytest.raises(ConfigError, match=name):
         AsyncClient(**service.settings(), **options)
+
+
+@pytest.mark.parametrize(("options", "program"), [({}, ""), ({"user_agent": "my-app/1.2"}, "my-app/1.2 ")])
+def test_every_request_names_the_program_the_package_and_python(
+    options: dict[str, Any], program: str, service: Service
+) -> None:
+    async def main() -> None:
+        async with AsyncClient(**service.settings(), **options) as client:
+            await client.request("GET", "/devices")
+
+    asyncio.run(main())
+    with Client(**service.settings(), **options) as client:
+        client.request("GET", "/devices")
+    ours = f"kpn-things-python/{kpn_things.__version__} Python/{platform.python_version()} kpn-things-sdk/"
+    heads = [connection.head.decode().lower() for connection in service.connections]
+    assert heads and all(f"user-agent: {program}{ours}".lower() in head for head in heads)
