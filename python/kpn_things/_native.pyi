@@ -470,7 +470,7 @@ class Config:
         """Whether a security context is set. It is a secret, too."""
 
     def public(self) -> dict[str, Any]:
-        """The options that make the same again, except for the secrets."""
+        """The options that recreate this configuration, without the secrets."""
 
 @final
 class Call(Generic[_T_co]):

@@ -1,4 +1,4 @@
-"""The types of what clients and their methods take."""
+"""The types of the options and arguments of both clients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Options(TypedDict, total=False):
     key_secret: The secret of the API key.
     application_id: The id of the requested service, if it is not the documented one.
     grip_base_url: The URL of the identity service. Default: `https://auth.grip-on-it.com`.
-    token_url: The token endpoint, instead of the one made of `grip_base_url` and `tenant_id`; or `grip-v3`.
+    token_url: The token endpoint, instead of the one from `grip_base_url` and `tenant_id`; or `grip-v3`.
     base_url: The URL of the API. Default: `https://api.kpnthings.com`.
     customer_id: The sub-customer that all calls are made for.
     security_context: Sent unchanged as `KPN-Things-Security-Context`.
@@ -45,7 +45,7 @@ class Options(TypedDict, total=False):
         pickled client does not hold a proxy with a password.
     user_agent: The name of your program, such as `my-app/1.2`. The `User-Agent` header names it in front of this package and
         of Python.
-    allow_http: Hosts other than this machine that plain http may go to, named exactly, without a port.
+    allow_http: Hosts other than this machine that the client may call by plain http: exact names without a port.
     on_event: A function that is called with each `Event`: every request, every retry, and the end of every call.
     """
 
@@ -75,8 +75,8 @@ class Options(TypedDict, total=False):
 class AsyncOptions(Options, total=False):
     """The options of `AsyncClient`: those of `Client`, and two more.
 
-    max_connections: Maximum number of connections at a time. Default: 100. A call beyond it waits for a free connection
-        before its own time begins to run.
+    max_connections: Maximum number of connections at a time. Default: 100. A further call waits for a free connection
+        before its timeout starts.
     pool_timeout: Seconds that a call waits for a free connection. A call that waits longer raises `ConnectError`, and nothing
         was sent. Default: no limit.
     """

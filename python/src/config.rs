@@ -1,4 +1,4 @@
-//! What a client is made of: settings by their precedence, and limits.
+//! The configuration of a client: its settings, resolved by precedence, and its limits.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ impl Config {
 
 #[pymethods]
 impl Config {
-    /// Resolves the options. They override `environ`, and that overrides a Postman environment file.
+    /// Resolves the options. They override `environ`, which overrides a Postman environment file.
     ///
     /// The secrets among the options are masked, and so is `environ`, a mapping such as `os.environ`. `postman` holds the
     /// path and the bytes of a Postman environment file.
@@ -98,7 +98,7 @@ impl Config {
         self.settings.security_context.is_some()
     }
 
-    /// The options that make the same again, except for the secrets.
+    /// The options that recreate this configuration, without the secrets.
     fn public<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = (&self.options).into_pyobject(py)?;
         let settings = &self.settings;
@@ -168,7 +168,7 @@ impl Options {
         pool_timeout.transpose().map_err(Error::config)
     }
 
-    /// The proxy of this process's environment applies unless another one, or none, is given.
+    /// The proxy of this process's environment applies, unless an option sets another one or none.
     fn resolve(&self, py: Python<'_>, settings: Settings) -> Result<CoreConfig, Error> {
         let mut builder = Builder::new(settings, Ok)
             .machine(|name| env::var_os(name), |path| fs::read(path))

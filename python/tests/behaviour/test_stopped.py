@@ -134,7 +134,7 @@ def test_an_interrupted_downlink_is_a_warning_and_a_note_of_the_interrupt(
 
 @contextmanager
 def default_sigint() -> Iterator[None]:
-    """What was started in the background of a shell ignores Ctrl-C."""
+    """A process in the background of a shell ignores Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -145,7 +145,7 @@ def default_sigint() -> Iterator[None]:
 def test_a_signal_that_comes_just_before_the_response_does_not_hide_the_result(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client looks for signals every 50 ms, and the response comes earlier than that."""
+    """The client checks for signals every 50 ms, and the response arrives before the next check."""
 
     def interrupt(request: Any) -> None:
         if request.path.endswith("/downlinks"):
@@ -199,7 +199,7 @@ async def post(client: AsyncClient) -> Any:
 def test_a_call_that_is_cancelled_as_its_result_comes_is_a_warning(
     call: Callable[[AsyncClient], Awaitable[Any]], first: str, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A loop that was busy finds both the result and the end of a timeout, and does both in one turn."""
+    """A busy event loop finds both the result and the end of a timeout, and handles both in one turn."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
