@@ -87,7 +87,7 @@ class BaseClient:
             TypeError: An option is unknown or of a wrong type.
         """
         mask(options)
-        source = {"postman": (path_text("path", path), _read("path", path))}
+        source = {"postman": (path_text("path", path), Masked(_read("path", path)))}
         return cls(**options, _source=source)  # type: ignore[call-arg]
 
     @classmethod

@@ -454,7 +454,7 @@ class Config:
         cls,
         options: dict[str, Any],
         environ: Masked | None = None,
-        postman: tuple[str, bytes] | None = None,
+        postman: tuple[str, Masked] | None = None,
         clock: TestClock | None = None,
     ) -> Self: ...
     @property

@@ -53,15 +53,15 @@ impl Config {
 impl Config {
     /// Resolves the options. They override `environ`, which overrides a Postman environment file.
     ///
-    /// The secrets among the options are masked, and so is `environ`, a mapping such as `os.environ`. `postman` holds the
-    /// path and the bytes of a Postman environment file.
+    /// The secrets among the options are masked, and so are `environ`, a mapping such as `os.environ`, and the bytes of a
+    /// Postman environment file in `postman`, next to its path.
     #[new]
     #[pyo3(signature = (options, environ=None, postman=None, clock=None))]
     fn new(
         py: Python<'_>,
         options: Options,
         environ: Option<&Bound<'_, Masked>>,
-        postman: Option<(String, Vec<u8>)>,
+        postman: Option<(String, Bound<'_, Masked>)>,
         clock: Option<&Bound<'_, TestClock>>,
     ) -> PyResult<Self> {
         let mut settings = options.settings();
@@ -70,6 +70,7 @@ impl Config {
         }
         settings = settings.or_postman_file(|path| fs::read(path)).map_err(|error| raise(py, &error))?;
         if let Some((path, bytes)) = postman {
+            let bytes = bytes.get().get(py).extract()?;
             let file = file_text(&format!("the Postman environment file {path}"), bytes)
                 .and_then(|text| Settings::from_postman(text.expose()));
             settings = settings.or(file.map_err(|error| raise(py, &error))?);

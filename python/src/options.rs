@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use things_core::Secret;
 
+use crate::arguments::refuse;
 use crate::retry::RetryPolicy;
 
 /// The options of a client. `kpn_things._options` documents them, and checks their types.
@@ -81,11 +82,16 @@ pub(crate) fn mask(options: &Bound<'_, PyDict>) -> PyResult<()> {
         if value.is_instance_of::<Masked>() {
             continue;
         }
-        let text = value.is_instance_of::<PyString>();
+        let text = value.cast::<PyString>().ok().map(|text| text.to_str().is_ok());
         let kind = value.get_type().name()?;
         options.set_item(name, Masked(value.unbind()))?;
-        if !text {
-            wrong = Some(PyTypeError::new_err(format!("{name} is of type {kind}: pass a str")));
+        match text {
+            None => wrong = Some(PyTypeError::new_err(format!("{name} is of type {kind}: pass a str"))),
+            // Python's own error would hold the secret.
+            Some(false) => {
+                wrong = Some(refuse(format!("{name} is not Unicode: it has half of a surrogate pair")))
+            }
+            Some(true) => {}
         }
     }
     wrong.map_or(Ok(()), Err)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import kpn_things
-from kpn_things import AsyncClient, Client, ConfigError
+from kpn_things import AsyncClient, Client, ConfigError, InputError
 
 from .service import Service
 
@@ -62,11 +62,15 @@ class Holder:
 
 
 @CLIENTS
-def test_no_frame_of_ours_shows_a_secret_where_a_setting_is_wrong(cls: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_frame_of_ours_shows_a_secret_where_a_setting_is_wrong(
+    cls: type[Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name, value in {**ENVIRONMENT, "KPN_THINGS_BASE_URL": "http://x.example"}.items():
         monkeypatch.setenv(name, value)
     secrets: dict[str, Any] = {"key_secret": "canary-secret", "security_context": "canary", "proxy": "http://u:canary@p"}
     holder: Any = Holder()
+    file = tmp_path / "kpn.json"
+    file.write_text(json.dumps({"values": [{"key": "keySecret", "value": "canary-secret"}]}))
     make: Callable[[], object]
     for make in (
         partial(cls, **{**secrets, "tenant_id": "../x"}),
@@ -77,10 +81,14 @@ def test_no_frame_of_ours_shows_a_secret_where_a_setting_is_wrong(cls: type[Clie
         partial(cls, **{**secrets, "ca_bundle": "absent.pem"}),
         partial(cls.from_env, **secrets),
         partial(cls.from_env, holder),
+        partial(cls, **{**secrets, "key_secret": "canary\udc80"}),
         partial(cls.from_postman_environment, "absent.json", **secrets),
+        partial(cls.from_postman_environment, file),
     ):
-        with pytest.raises((ConfigError, TypeError)) as caught:
+        with pytest.raises((ConfigError, InputError, TypeError)) as caught:
             make()
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert "canary" not in "".join(repr(error) for error in chain)
         stack = TracebackException.from_exception(caught.value, capture_locals=True).stack
         ours = [frame for frame in stack if Path(frame.filename).parent == PACKAGE]
         assert ours
