@@ -65,7 +65,7 @@ def test_downlink(service: Service, client: Either) -> None:
 
 def test_downlink_of_ones_own_records(service: Service, client: Either) -> None:
     records = [{"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", "n": "payloadHex", "vs": "0102"}]
-    result(client.send_senml(records))
+    result(client.send_senml(records, external_reference=""))
     request = service.received[-1]
     assert request.line == "POST /api/actuator/downlinks HTTP/1.1"
     assert request.body == DOWNLINK

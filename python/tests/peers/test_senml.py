@@ -47,7 +47,7 @@ def actuations(pack: bytes) -> list[Actuation]:
 def test_bytes_arrive_as_they_were_sent(
     service: Service, client: Either, dev_eui: str, payload: bytes, port: int
 ) -> None:
-    result(client.send_downlink(dev_eui, payload, port=port))
+    result(client.send_downlink(dev_eui, payload, port=port, external_reference=""))
     request = service.received[-1]
     assert request.path == f"/api/actuator/downlinks?port={port}"
     assert actuations(request.body) == [(f"urn:dev:DEVEUI:{dev_eui.upper()}:", "payloadHex", payload.hex())]
