@@ -40,7 +40,9 @@ pub(crate) fn child() {
     let ureq = builder.base_url(&url).grip_base_url(&url).build().unwrap();
     let (async_by_hand, by_hand) = (by_hand::client(), agent());
     let device: DevEui = "0059AC0000181EB6".parse().unwrap();
-    let downlink = |number: u8| Downlink::raw(device, FPort::new(1).unwrap(), [number, 2, 3]).unwrap().without_reference();
+    let downlink = |number: u8| {
+        Downlink::raw(device, FPort::new(1).unwrap(), [number, 2, 3]).unwrap().without_reference()
+    };
     let mut ratios = [const { Vec::new() }; 2];
     for round in 0..=ROUNDS {
         let numbers = || (0..DOWNLINKS).map(|number| number as u8);
