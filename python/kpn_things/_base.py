@@ -265,11 +265,13 @@ def _again(
     try:
         environ = Masked({name: os.environ[name] for name in secrets if name in os.environ})
         config = cls._configure(dict(settings), {"environ": environ})
-    except ConfigError:
+    except ConfigError as error:
         why = (
             f"a pickled client does not hold the secret of its API key {settings['key_id']}: set KPN_THINGS_KEY_SECRET "
             "in this process, or KPN_THINGS_POSTMAN_ENVIRONMENT"
         )
+        if "KPN_THINGS_KEY_SECRET" in os.environ or "KPN_THINGS_POSTMAN_ENVIRONMENT" in os.environ:
+            why = f"a pickled client cannot be opened in this process: {error}"
     else:
         if has_security_context and not config.has_security_context:
             why = (

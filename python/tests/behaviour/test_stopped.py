@@ -76,15 +76,17 @@ def test_the_generated_reference_of_a_cancelled_downlink_is_the_one_that_was_sen
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.stalled = lambda request: request.path.endswith("/downlinks")
+    events: list[Event] = []
 
     async def main() -> None:
-        async with AsyncClient(**service.settings()) as client:
+        async with AsyncClient(**service.settings(), on_event=events.append) as client:
             await cancelled(client.send_downlink(DEV_EUI, b"\x01", port=7), service)
 
     asyncio.run(main())
     [record] = warnings(caplog)
     [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
     assert f"externalReference={vars(record)['kpn_external_reference']}" in request.target
+    assert [(event.kind, event.stage) for event in events] == [("request", "token")]
 
 
 @pytest.mark.parametrize("path", ["/token", "/api/devices"])

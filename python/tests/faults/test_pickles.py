@@ -248,6 +248,16 @@ def test_without_the_secret_in_the_environment_the_error_says_what_to_set(
         locked.devices().collect() if isinstance(locked, Client) else locked.devices().pages()
 
 
+def test_a_wrong_setting_where_a_client_is_unpickled_is_in_the_error(
+    client: Client | AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KPN_THINGS_KEY_SECRET", raising=False)
+    monkeypatch.setenv("KPN_THINGS_POSTMAN_ENVIRONMENT", "absent.json")
+    locked = pickle.loads(pickle.dumps(client))
+    with pytest.raises(ConfigError, match="cannot be opened in this process: .*absent.json"):
+        locked.for_customer("customer")
+
+
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy])
 def test_a_copy_of_a_client_needs_no_environment(way: Callable[[Any], Any], client: Client | AsyncClient) -> None:
     theirs = client.for_customer("customer")
