@@ -233,11 +233,13 @@ impl<F: Source> Read for Reader<F> {
         }
         let item = item.transpose();
         let news = News::of(reading.items.feed(), matches!(item, Ok(None)));
+        // The user's function may fork.
+        let reading = OfProcess::new(reading);
         // After an interrupt here, this item is lost, so the listing must not go on with the next one.
         self.report_events(py)?;
         news.log(py)?;
         self.known.update(news);
-        *place() = Some(OfProcess::new(reading));
+        *place() = Some(reading);
         match item.map_err(|error| raise(py, &error))? {
             Some(item) => F::to_python(py, item).map(Some),
             None => Ok(None),

@@ -64,15 +64,14 @@ pub(crate) fn interruptible<T: Send + 'static>(
     let (worker, mut messages) = (give(job)?, OfProcess::new(messages));
     loop {
         // A signal handler or the user's function may have forked.
-        let waiting = messages.get_mut().ok_or_else(|| {
-            PyRuntimeError::new_err("the call goes on in the process that made it, not in its fork")
-        })?;
+        let waiting = messages.get_mut().ok_or_else(forked)?;
         match py.detach(move || waiting.recv_timeout(LOOK)) {
             Ok(Message::Done(value)) => {
                 keep(worker);
                 // A signal may have come just before the result. Python would raise its exception where the result is lost.
+                let value = OfProcess::new(value);
                 py.check_signals()?;
-                return Ok(value);
+                return value.take().ok_or_else(forked);
             }
             Ok(Message::Event(event)) => {
                 if let Some(reporter) = reporter {
@@ -86,6 +85,10 @@ pub(crate) fn interruptible<T: Send + 'static>(
             }
         }
     }
+}
+
+fn forked() -> PyErr {
+    PyRuntimeError::new_err("the call goes on in the process that made it, not in its fork")
 }
 
 /// Ends the idle worker before a fork, so that Python does not warn about threads that a forked child would lack.

@@ -178,3 +178,29 @@ def test_objects_of_a_cancelled_call_are_dropped_soon(simulator: Simulator) -> N
     """
     with Program(source, simulator.environment()) as program:
         assert program.finish() == ["True"]
+
+
+@FORKS
+def test_a_fork_in_the_users_function_leaves_no_child_that_reads_the_listing_of_its_parent(simulator: Simulator) -> None:
+    source = """
+    import os, warnings
+    from kpn_things import Client
+
+    warnings.filterwarnings("ignore", ".*multi-threaded.*fork.*", DeprecationWarning)
+    parent, children = os.getpid(), []
+
+    def fork(event):
+        if os.getpid() == parent:
+            children.append(os.fork())
+
+    with Client.from_env(on_event=fork) as client:
+        try:
+            devices = list(client.devices(page_size=10))
+        except RuntimeError:
+            os._exit(7)
+        if os.getpid() != parent:
+            os._exit(8)
+    print(len(devices), len(children) > 10, {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children})
+    """
+    with Program(source, simulator.environment()) as program:
+        assert program.finish() == ["100 True {7}"]
