@@ -15,6 +15,9 @@ from ._native import AsyncCaller, AsyncFeed, Call, Device, Fleet, Page, Query, R
 from ._options import AsyncOptions, Pairs, Params, Payload, Records
 from ._typing import Self, Unpack
 
+if TYPE_CHECKING:
+    from asyncio import Future
+
 _T = TypeVar("_T")
 
 
@@ -207,8 +210,10 @@ class AsyncClient(BaseClient):
         try:
             return await future
         except BaseException:
-            # A task that is cancelled in the same turn of the event loop as the result comes does not get the result.
-            if future.done() and not future.cancelled() and future.exception() is None:
+            if not future.done():
+                _drop(future)
+            elif not future.cancelled() and future.exception() is None:
+                # A task that is cancelled in the same turn of the event loop as the result comes does not get the result.
                 call.missed(future.result())
             raise
 
@@ -223,6 +228,15 @@ class AsyncClient(BaseClient):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _drop(future: Future[Any]) -> None:
+    """Ends the call of a coroutine that was closed."""
+    try:
+        future.cancel()
+    except RuntimeError:
+        # The event loop is closed too, so nothing can end the request.
+        pass
 
 
 class AsyncDevices:

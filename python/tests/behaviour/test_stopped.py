@@ -134,6 +134,31 @@ def test_an_interrupted_downlink_is_a_warning_and_a_note_of_the_interrupt(
     assert all(record.getMessage().startswith(note) for note in notes)
 
 
+def test_a_coroutine_that_is_closed_ends_its_call(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    service.stalled = lambda request: request.path.endswith("/downlinks")
+
+    async def main() -> None:
+        async with AsyncClient(**service.settings()) as client:
+            call = client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
+            call.send(None)
+            await asyncio.to_thread(service.wait_for, in_flight(service))
+            call.close()
+
+    asyncio.run(main())
+    [record] = warnings(caplog)
+    assert WARNING.fullmatch(record.getMessage())
+
+
+def test_a_coroutine_that_is_closed_after_its_loop_is_silent(service: Service) -> None:
+    async def main() -> Any:
+        call = AsyncClient(**service.settings()).send_downlink(DEV_EUI, b"\x01", port=7)
+        call.send(None)
+        return call
+
+    call = asyncio.run(main())
+    assert call.close() is None
+
+
 @contextmanager
 def default_sigint() -> Iterator[None]:
     """A process in the background of a shell ignores Ctrl-C."""
