@@ -1,7 +1,8 @@
 //! Blocking calls that Ctrl-C can end.
 //!
 //! Python runs signal handlers only on the main thread, and only between its own instructions. So a worker thread makes
-//! the call, while the main thread looks for signals every 50 ms. On other threads a call just blocks.
+//! the call, while the main thread looks for signals every 50 ms. On other threads a call just blocks,
+//! unless it has events to report.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,19 +41,9 @@ pub(crate) fn interruptible<T: Send + 'static>(
     reporter: Option<&Reporter>,
     job: impl FnOnce(Option<Sink>) -> T + Send + 'static,
 ) -> PyResult<T> {
-    if !on_main_thread(py)? {
-        let sink = reporter.cloned().map(|reporter| -> Sink {
-            // This thread was attached before. The caller keeps the user's function until it is attached again.
-            Box::new(move |event| {
-                Python::attach(|py| {
-                    // The call of another thread cannot end here.
-                    if let Err(interrupt) = reporter.report(py, event) {
-                        interrupt.write_unraisable(py, None);
-                    }
-                });
-            })
-        });
-        return Ok(py.detach(move || job(sink)));
+    // A call may hold a lead that others wait for, such as that of the token, so Python code must not run inside it.
+    if reporter.is_none() && !on_main_thread(py)? {
+        return Ok(py.detach(move || job(None)));
     }
     let (sender, messages) = channel();
     let events = sender.clone();

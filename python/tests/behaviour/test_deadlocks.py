@@ -204,3 +204,23 @@ def test_a_fork_in_the_users_function_leaves_no_child_that_reads_the_listing_of_
     """
     with Program(source, simulator.environment()) as program:
         assert program.finish() == ["100 True {7}"]
+
+
+def test_a_call_in_the_users_function_does_not_wait_for_the_token_that_its_own_thread_fetches(simulator: Simulator) -> None:
+    source = """
+    import threading
+    from kpn_things import Client
+
+    def see(event):
+        if event.stage == "token" and not found:
+            found.append(None)
+            found.append(len(client.with_options(timeout=10).devices().collect()))
+
+    found, client = [], Client.from_env(on_event=see)
+    thread = threading.Thread(target=client.send_downlink, args=("0059AC0000181EB6", b"1"), kwargs={"port": 1})
+    thread.start()
+    thread.join()
+    print(found)
+    """
+    with Program(source, simulator.environment()) as program:
+        assert program.finish() == ["[None, 100]"]
