@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
         of Python.
     allow_http: Hosts other than this machine that the client may call by plain http: exact names without a port.
     on_event: A function that is called with each `Event`: every request, every retry, and the end of every call.
+        An exception of the function goes to `sys.unraisablehook`, and the call continues. `KeyboardInterrupt` ends the call.
     """
 
     tenant_id: str | None
