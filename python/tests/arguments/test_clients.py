@@ -200,6 +200,15 @@ def test_a_ca_bundle_is_a_path_or_its_content(cls: type[Client], tmp_path: Path)
 
 
 @CLIENTS
+def test_what_was_pasted_in_place_of_something_else_is_named(cls: type[Client]) -> None:
+    path: Any = "kpn.postman_environment.json"
+    with pytest.raises(TypeError, match="environ is of type str: pass a mapping .* use from_postman_environment for a file"):
+        cls.from_env(path)
+    with pytest.raises(ConfigError, match="ca_bundle is a text with certificates: pass it as bytes"):
+        cls(**REQUIRED, ca_bundle="-----BEGIN CERTIFICATE-----\nMDEy\n-----END CERTIFICATE-----\n")
+
+
+@CLIENTS
 def test_a_number_is_neither_a_ca_bundle_nor_a_file_and_stays_open(cls: type[Client]) -> None:
     reader, writer = os.pipe()
     make: Callable[[], object]
