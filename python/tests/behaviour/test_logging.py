@@ -51,15 +51,16 @@ def test_a_call_is_told_at_debug(
     debug, info = logging.DEBUG, logging.INFO
     # These are the token, the refused request, the wait, the accepted request, and the end of the call.
     assert levels(caplog) == [debug, debug, info, debug, debug]
-    told = [record.getMessage() for record in caplog.records]
+    records = [record for record in caplog.records if record.name == "kpn_things"]
+    told = [record.getMessage() for record in records]
     assert re.search(r"^POST http://\S+/token: 200 in \d+\.\d ms \(attempt 1\)$", told[0])
     assert re.search(r"^POST http://\S+/downlinks: 503 in .* \(attempt 1\)$", told[1])
     assert re.search(r"^POST http://\S+/downlinks: retries in \S+ s, after attempt 1$", told[2])
     assert re.search(r"^send_downlink: accepted \(\d+\.\d ms\)$", told[4])
-    assert vars(caplog.records[3])["kpn_status"] == 201
-    assert vars(caplog.records[3])["kpn_attempt"] == 2
-    assert vars(caplog.records[4])["kpn_outcome"] == "accepted"
-    assert vars(caplog.records[4])["kpn_external_reference"]
+    assert vars(records[3])["kpn_status"] == 201
+    assert vars(records[3])["kpn_attempt"] == 2
+    assert vars(records[4])["kpn_outcome"] == "accepted"
+    assert vars(records[4])["kpn_external_reference"]
 
 
 def test_at_the_usual_level_nothing_is_told(
@@ -91,13 +92,17 @@ def test_a_downlink_that_may_have_arrived_is_a_warning(
 
 
 def test_an_exception_of_a_handler_does_not_replace_the_exception_of_the_call(
-    send: Callable[[dict[str, str]], Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    send: Callable[[dict[str, str]], Any],
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Full(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             raise ConnectionError("the log server is full")
 
     printed: list[str] = []
+    caplog.set_level(logging.WARNING, "kpn_things")
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: printed.append(str(raised.exc_value)))
     monkeypatch.setattr(logging.getLogger("kpn_things"), "handlers", [Full()])
     simulator.add_fault("downlinks=drop-after")
