@@ -66,10 +66,11 @@ class Listing(_Reader[_T_co]):
         self._end()
 
     def _next(self) -> Any:
-        if self._feed is None:
+        feed = self._feed
+        if feed is None:
             raise StopIteration
         try:
-            item = next(self._feed)
+            item = next(feed)
         except (StopIteration, KpnThingsError):
             self._end()
             raise
@@ -111,11 +112,12 @@ class AsyncListing(_Reader[_T_co]):
     async def _next_batch(self) -> list[Any] | None:
         if self._cut:
             raise RuntimeError("the listing is read by another task, or was cancelled: list again")
-        if self._feed is None:
+        feed = self._feed
+        if feed is None:
             return None
         self._cut = True
         try:
-            batch: list[Any] | None = await self._feed.next_batch()
+            batch: list[Any] | None = await feed.next_batch()
         except KpnThingsError:
             self._cut = False
             self._end()

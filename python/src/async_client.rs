@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::raise;
 use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::following::{Fate, Following, settle, warn_of_stop};
+use crate::following::{Fate, Following, report_stop, settle};
 use crate::listing::{Known, News, Source};
 use crate::options::Hook;
 use crate::process::OfProcess;
@@ -97,11 +97,17 @@ impl AsyncCaller {
                 settle(py, &endpoint, result, begun.elapsed(), reporter)
             }
         };
-        let stopped = move |py: Python<'_>| match fate.stop() {
-            Some(outcome) => warn_of_stop(py, &endpoint, endpoint.external_reference(), outcome).map(drop),
-            None => Ok(()),
+        let reporter = self.0.reporter(py)?;
+        let stopped = {
+            let reporter = reporter.clone();
+            move |py: Python<'_>| match fate.stop() {
+                Some(stopped) => {
+                    report_stop(py, &endpoint, stopped, begun.elapsed(), reporter.as_ref(), None)
+                }
+                None => Ok(()),
+            }
         };
-        bridge::begin(py, self.0.reporter(py)?, work, convert, stopped)
+        bridge::begin(py, reporter, work, convert, stopped)
     }
 
     /// Lists devices.

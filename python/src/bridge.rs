@@ -36,7 +36,8 @@ struct Waiting {
 /// calls `stopped`.
 ///
 /// `convert` and `stopped` run as callbacks of asyncio do: on the thread of the event loop, and in the context of the
-/// caller. Both log, and log handlers can depend on that thread and context. They hold no Python object.
+/// caller. Both log, and log handlers can depend on that thread and context. `convert` holds no Python object, because
+/// tokio's threads can drop it.
 pub(crate) fn begin<'py, T, W>(
     py: Python<'py>,
     reporter: Option<Reporter>,

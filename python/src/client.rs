@@ -18,7 +18,7 @@ use crate::connection::Connection;
 use crate::error::raise;
 use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::following::{Fate, Following, settle, tell};
+use crate::following::{Fate, Following, report_stop, settle};
 use crate::interrupt::interruptible;
 use crate::listing::{Known, News, Source};
 use crate::options::Hook;
@@ -83,8 +83,14 @@ impl Caller {
             }
         });
         let result = result.inspect_err(|interrupt| {
-            if let Some(outcome) = fate.stop() {
-                tell(py, &endpoint, outcome, interrupt);
+            if let Some(stopped) = fate.stop() {
+                let elapsed = begun.elapsed();
+                let reported =
+                    report_stop(py, &endpoint, stopped, elapsed, reporter.as_ref(), Some(interrupt));
+                // The first interrupt ends the call, whatever a handler raises after it.
+                if let Err(error) = reported {
+                    error.write_unraisable(py, None);
+                }
             }
             self.0.connection.renew();
         })?;

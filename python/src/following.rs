@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use pyo3::prelude::*;
-use things_core::{Exchange, Pause, Stage, TransportError, Watch};
+use things_core::{Exchange, Operation, Pause, Stage, TransportError, Watch};
 
 use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
@@ -30,12 +30,13 @@ const STOPPED: u8 = 3;
 const DELIVERED: u8 = 4;
 
 impl Fate {
-    /// Stops the call. Returns `accepted` or `unknown` if that was too late for a call that must not be made twice.
-    pub(crate) fn stop(&self) -> Option<&'static str> {
+    /// Stops the call. Returns how far it had come, or `None` if its caller has the result.
+    pub(crate) fn stop(&self) -> Option<Stopped> {
         match self.0.swap(STOPPED, Ordering::SeqCst) {
-            IN_FLIGHT => Some("unknown"),
-            ACCEPTED => Some("accepted"),
-            _ => None,
+            DELIVERED => None,
+            IN_FLIGHT => Some(Stopped::InFlight),
+            ACCEPTED => Some(Stopped::Accepted),
+            _ => Some(Stopped::Unsent),
         }
     }
 
@@ -61,6 +62,24 @@ impl Fate {
             Some("unknown") => IN_FLIGHT,
             _ => UNSENT,
         });
+    }
+}
+
+/// How far a call had come when its caller stopped it. Only a call that must not be made twice is ever in flight.
+#[derive(Clone, Copy)]
+pub(crate) enum Stopped {
+    Unsent,
+    InFlight,
+    Accepted,
+}
+
+impl Stopped {
+    fn outcome(self, endpoint: &Endpoint) -> Option<&'static str> {
+        match self {
+            Self::Unsent => endpoint.at_most_once().then_some("not_sent"),
+            Self::InFlight => Some("unknown"),
+            Self::Accepted => Some("accepted"),
+        }
     }
 }
 
@@ -196,8 +215,47 @@ fn report(
     }
 }
 
+/// Reports a call that its caller stopped: warns if it was too late, and ends the call's events.
+pub(crate) fn report_stop(
+    py: Python<'_>,
+    endpoint: &Endpoint,
+    stopped: Stopped,
+    elapsed: Duration,
+    reporter: Option<&Reporter>,
+    interrupt: Option<&PyErr>,
+) -> PyResult<()> {
+    let outcome = stopped.outcome(endpoint);
+    let reference = endpoint.external_reference();
+    let warned = match (outcome, interrupt) {
+        (Some(outcome @ ("accepted" | "unknown")), Some(interrupt)) => {
+            tell(py, endpoint, outcome, interrupt);
+            Ok(())
+        }
+        (Some(outcome @ ("accepted" | "unknown")), None) => {
+            warn_of_stop(py, endpoint, reference, outcome).map(drop)
+        }
+        _ => Ok(()),
+    };
+    let Some(reporter) = reporter else { return warned };
+    let event = Event {
+        kind: "call",
+        operation: endpoint.name(),
+        stage: "call",
+        method: None,
+        url: None,
+        status: None,
+        error: Some("the caller stopped it".to_owned()),
+        attempt: 0,
+        elapsed,
+        wait: None,
+        outcome,
+        external_reference: reference.map(str::to_owned),
+    };
+    warned.and(reporter.report(py, event))
+}
+
 /// Warns about a call that was interrupted too late, and adds the warning to the exception as a note.
-pub(crate) fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
+fn tell(py: Python<'_>, endpoint: &Endpoint, outcome: &str, interrupt: &PyErr) {
     let told = warn_of_stop(py, endpoint, endpoint.external_reference(), outcome).and_then(|text| {
         // Python 3.10 has no notes.
         let add_note = interrupt.value(py).getattr_opt("add_note")?;

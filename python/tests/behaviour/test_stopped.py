@@ -29,6 +29,32 @@ def in_flight(service: Service, path: str = "/downlinks") -> Callable[[], bool]:
     return lambda: service.asked(path) == 1
 
 
+def interrupting(service: Service, path: str, work: Callable[[], Any]) -> Any:
+    """Does some work, and interrupts it once there is a request for this path."""
+
+    def interrupt() -> None:
+        service.wait_for(in_flight(service, path))
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    with default_sigint():
+        thread.start()
+        try:
+            return work()
+        finally:
+            thread.join(PATIENCE)
+
+
+@contextmanager
+def default_sigint() -> Iterator[None]:
+    """A process in the background of a shell ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno == logging.WARNING and record.name == "kpn_things"]
 
@@ -86,7 +112,7 @@ def test_the_generated_reference_of_a_cancelled_downlink_is_the_one_that_was_sen
     [record] = warnings(caplog)
     [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
     assert f"externalReference={vars(record)['kpn_external_reference']}" in request.target
-    assert [(event.kind, event.stage) for event in events] == [("request", "token")]
+    assert [(event.kind, event.stage) for event in events] == [("request", "token"), ("call", "call")]
 
 
 @pytest.mark.parametrize("path", ["/token", "/api/devices"])
@@ -114,23 +140,16 @@ def test_an_interrupted_downlink_is_a_warning_and_a_note_of_the_interrupt(
 ) -> None:
     service.stalled = lambda request: request.path.endswith("/downlinks")
 
-    def interrupt() -> None:
-        service.wait_for(in_flight(service))
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
+    def send() -> KeyboardInterrupt:
         with Client(**service.settings()) as client, pytest.raises(KeyboardInterrupt) as caught:
             client.send_downlink(DEV_EUI, b"\x01", port=7, external_reference="valve-42")
-    finally:
-        signal.signal(signal.SIGINT, before)
-        thread.join(PATIENCE)
+        return caught.value
+
+    raised = interrupting(service, "/downlinks", send)
     [record] = warnings(caplog)
     assert WARNING.fullmatch(record.getMessage())
-    notes: list[str] = getattr(caught.value, "__notes__", [])
-    assert len(notes) == hasattr(caught.value, "add_note")
+    notes: list[str] = getattr(raised, "__notes__", [])
+    assert len(notes) == hasattr(raised, "add_note")
     assert all(record.getMessage().startswith(note) for note in notes)
 
 
@@ -157,16 +176,6 @@ def test_a_coroutine_that_is_closed_after_its_loop_is_silent(service: Service) -
 
     call = asyncio.run(main())
     assert call.close() is None
-
-
-@contextmanager
-def default_sigint() -> Iterator[None]:
-    """A process in the background of a shell ignores Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_a_signal_that_comes_just_before_the_response_does_not_hide_the_result(
@@ -251,3 +260,38 @@ def test_a_call_that_is_cancelled_as_its_result_comes_is_a_warning(
     assert vars(record)["kpn_outcome"] == "accepted"
     [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
     assert call is post or f"externalReference={vars(record)['kpn_external_reference']}" in request.target
+
+
+@pytest.mark.parametrize(("path", "outcome"), [("/token", "not_sent"), ("/downlinks", "unknown"), ("/devices", None)])
+@pytest.mark.parametrize("way", ["cancel", "interrupt"])
+def test_a_call_that_is_stopped_has_an_event_at_its_end(
+    way: str, path: str, outcome: str | None, service: Service
+) -> None:
+    service.stalled = lambda request: request.path.endswith(path)
+    events: list[Event] = []
+
+    async def cancelled() -> None:
+        async with AsyncClient(**service.settings(), on_event=events.append) as client:
+            call: Any = client.request("GET", "/devices") if path == "/devices" else send(client)
+            task = asyncio.ensure_future(call)
+            await asyncio.to_thread(service.wait_for, in_flight(service, path))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    def interrupted() -> None:
+        with Client(**service.settings(), on_event=events.append) as client, pytest.raises(KeyboardInterrupt):
+            if path == "/devices":
+                client.request("GET", "/devices")
+            else:
+                client.send_downlink(DEV_EUI, b"\x01", port=7)
+
+    if way == "cancel":
+        asyncio.run(cancelled())
+    else:
+        interrupting(service, path, interrupted)
+    last = events[-1]
+    assert (last.kind, last.error, last.outcome) == ("call", "the caller stopped it", outcome)
+    assert last.elapsed > 0
+    assert [event.kind for event in events].count("call") == 1
+    assert bool(last.external_reference) == (path != "/devices")
