@@ -9,7 +9,8 @@ class Event(NamedTuple):
     """A step of a call: one HTTP request, one retry, or the end of the call. It holds no secret, no query and no payload.
 
     A `request` event follows each request. A `retry` event precedes each wait for another attempt. A `call` event follows
-    each call, also if its caller cancels or interrupts it. A listing has no `call` event.
+    each call, also if its caller cancels or interrupts it: then the event of a request that ended just before can come
+    after it. A listing has no `call` event.
     """
 
     kind: Literal["request", "retry", "call"]

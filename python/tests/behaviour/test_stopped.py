@@ -112,7 +112,7 @@ def test_the_generated_reference_of_a_cancelled_downlink_is_the_one_that_was_sen
     [record] = warnings(caplog)
     [request] = [request for request in service.requests if request.path.endswith("/downlinks")]
     assert f"externalReference={vars(record)['kpn_external_reference']}" in request.target
-    assert [(event.kind, event.stage) for event in events] == [("request", "token"), ("call", "call")]
+    assert {(event.kind, event.stage) for event in events} == {("request", "token"), ("call", "call")}
 
 
 @pytest.mark.parametrize("path", ["/token", "/api/devices"])
@@ -290,8 +290,8 @@ def test_a_call_that_is_stopped_has_an_event_at_its_end(
         asyncio.run(cancelled())
     else:
         interrupting(service, path, interrupted)
-    last = events[-1]
-    assert (last.kind, last.error, last.outcome) == ("call", "the caller stopped it", outcome)
+    # The event of a request that ended just before can come after it.
+    [last] = [event for event in events if event.kind == "call"]
+    assert (last.error, last.outcome) == ("the caller stopped it", outcome)
     assert last.elapsed > 0
-    assert [event.kind for event in events].count("call") == 1
     assert bool(last.external_reference) == (path != "/devices")
