@@ -68,8 +68,10 @@ async def cancelled(call: Awaitable[Any], service: Service) -> None:
 
 
 async def timed_out(call: Awaitable[Any], service: Service) -> None:
+    task = asyncio.ensure_future(call)
+    await asyncio.to_thread(service.wait_for, in_flight(service))
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(call, 0.2)
+        await asyncio.wait_for(task, 0.01)
 
 
 @pytest.mark.parametrize("stop", [cancelled, timed_out])
