@@ -8,6 +8,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// The places of calls that may have a connection. Clones share them.
+///
+/// A call keeps its place while it pauses before a retry. If it queued again, calls whose time has not begun would be
+/// in front of it, and its own time would run out.
 #[derive(Clone)]
 pub(crate) struct Places {
     free: Arc<Semaphore>,
