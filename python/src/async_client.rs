@@ -1,6 +1,6 @@
 //! The calls behind `kpn_things.AsyncClient`, on things-reqwest. Each returns an `asyncio.Future`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures_util::stream::{ReadyChunks, StreamExt};
@@ -19,9 +19,10 @@ use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
 use crate::following::{Fate, Following, report_stop, settle};
 use crate::listing::{Known, News, Source};
+use crate::lock::lock;
 use crate::options::Hook;
 use crate::process::OfProcess;
-use crate::query::{Kind, Query};
+use crate::query::{Listing, Query};
 use crate::report::{ListingReport, Proof};
 use crate::retry::RetryPolicy;
 
@@ -120,14 +121,10 @@ impl AsyncCaller {
         });
         let following = Following::new("devices", Fate::default(), sink);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
-        let query = query.get();
-        let devices = query.listing(client.devices());
         let events = Events { reporter, queue: OfProcess::new(queue) };
-        Ok(match query.kind() {
-            Kind::Pages { strict: false } => feed(devices.pages(), events),
-            Kind::Pages { strict: true } => feed(devices.strict().pages(), events),
-            Kind::Verified { vouched: false } => feed(devices.verified().batches(), events),
-            Kind::Verified { vouched: true } => feed(devices.verified().vouch_for_order().batches(), events),
+        Ok(match query.get().start(client.devices()) {
+            Listing::Pages(items) => feed(items, events),
+            Listing::Verified(items) => feed(items, events),
         })
     }
 
@@ -270,8 +267,4 @@ impl<F: Source> Read for Reader<F> {
             };
         bridge::begin(py, self.events.reporter.clone(), |_| work, convert, |_| Ok(()))
     }
-}
-
-fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

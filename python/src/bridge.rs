@@ -8,7 +8,7 @@ use std::future::Future;
 use std::iter;
 use std::mem;
 use std::sync::mpsc::{self, Receiver, SendError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 
 use crate::callback::{call, call_method};
 use crate::event::{Event, Reporter, Sink};
+use crate::lock::lock;
 use crate::process::OfProcess;
 
 /// The number of runtime threads. They wait for IO, and decode pages.
@@ -269,8 +270,4 @@ fn workers(py: Python<'_>) -> PyResult<(Handle, Sender<News>)> {
     drop(held);
     drop(of_parent);
     Ok(ways)
-}
-
-fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::iter;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -21,9 +21,10 @@ use crate::fleet::Fleet;
 use crate::following::{Fate, Following, report_stop, settle};
 use crate::interrupt::interruptible;
 use crate::listing::{Known, News, Source};
+use crate::lock::lock;
 use crate::options::Hook;
 use crate::process::OfProcess;
-use crate::query::{Kind, Query};
+use crate::query::{Listing, Query};
 use crate::report::{ListingReport, Proof};
 use crate::retry::RetryPolicy;
 
@@ -104,16 +105,10 @@ impl Caller {
         let sink = reporter.as_ref().map(|_| -> Sink { Box::new(move |event| drop(sender.send(event))) });
         let following = Following::new("devices", Fate::default(), sink);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
-        let query = query.get();
-        let devices = query.listing(client.devices());
         let events = Events { reporter, events: OfProcess::new(events) };
-        Ok(match query.kind() {
-            Kind::Pages { strict: false } => self.reader(devices.pages(), events),
-            Kind::Pages { strict: true } => self.reader(devices.strict().pages(), events),
-            Kind::Verified { vouched: false } => self.reader(devices.verified().batches(), events),
-            Kind::Verified { vouched: true } => {
-                self.reader(devices.verified().vouch_for_order().batches(), events)
-            }
+        Ok(match query.get().start(client.devices()) {
+            Listing::Pages(items) => self.reader(items, events),
+            Listing::Verified(items) => self.reader(items, events),
         })
     }
 
@@ -202,7 +197,7 @@ struct Events {
 impl<F: Source> Reader<F> {
     fn report_events(&self, py: Python<'_>) -> PyResult<()> {
         let (reporter, events) = {
-            let held = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = lock(&self.events);
             let (Some(reporter), Some(events)) = (held.reporter.clone(), held.events.get()) else {
                 return Ok(());
             };
@@ -214,7 +209,7 @@ impl<F: Source> Reader<F> {
 
 impl<F: Source> Read for Reader<F> {
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let place = || self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = || lock(&self.reading);
         let taken = place().take();
         let mut reading = taken.and_then(OfProcess::take).ok_or_else(|| {
             PyRuntimeError::new_err(

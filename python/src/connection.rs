@@ -1,6 +1,6 @@
 //! The client of a transport, one per process.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -10,6 +10,7 @@ use crate::caller::Driver;
 use crate::config::Config;
 use crate::error::raise;
 use crate::guard;
+use crate::lock::lock;
 use crate::process::OfProcess;
 
 /// A client that is created on first use, and again after a fork: parent and child must not share connections.
@@ -67,6 +68,6 @@ impl<C: Driver> Connection<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

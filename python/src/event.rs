@@ -13,6 +13,7 @@ use crate::options::Hook;
 const INFO: u8 = 20;
 
 /// An event of a call. `kpn_things._events.Event` documents the fields.
+#[derive(Default)]
 pub(crate) struct Event {
     pub(crate) kind: &'static str,
     pub(crate) operation: &'static str,

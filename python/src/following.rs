@@ -106,13 +106,7 @@ impl Following {
             },
             method: Some(method.as_str().to_owned()),
             url: Some(url),
-            status: None,
-            error: None,
-            attempt: 0,
-            elapsed: Duration::ZERO,
-            wait: None,
-            outcome: None,
-            external_reference: None,
+            ..Event::default()
         }
     }
 }
@@ -201,9 +195,9 @@ fn report(
                     Err(error) => error.attempts(),
                 },
                 elapsed,
-                wait: None,
                 outcome,
                 external_reference: endpoint.external_reference().map(str::to_owned),
+                ..Event::default()
             },
         )?;
     }
@@ -241,15 +235,11 @@ pub(crate) fn report_stop(
         kind: "call",
         operation: endpoint.name(),
         stage: "call",
-        method: None,
-        url: None,
-        status: None,
         error: Some("the caller stopped it".to_owned()),
-        attempt: 0,
         elapsed,
-        wait: None,
         outcome,
         external_reference: reference.map(str::to_owned),
+        ..Event::default()
     };
     warned.and(reporter.report(py, event))
 }

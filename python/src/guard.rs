@@ -1,14 +1,15 @@
 //! Keeps tests away from real accounts: while it is on, clients of this process reach only simulators.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use http::Uri;
 use pyo3::prelude::*;
 use things_core::Config;
 
 use crate::arguments::refuse;
+use crate::lock::lock;
 
 /// The number of tests that need the guard. A forked child inherits the count.
 static TESTS: AtomicUsize = AtomicUsize::new(0);
@@ -30,7 +31,7 @@ pub(crate) fn only_simulators(on: bool) {
 /// Lets clients reach a simulator while the guard is on.
 pub(crate) fn allow(simulator: &str) {
     if let Some(host) = simulator.parse().ok().as_ref().and_then(host) {
-        lock(|simulators| simulators.insert(host));
+        lock(&SIMULATORS).insert(host);
     }
 }
 
@@ -42,7 +43,11 @@ pub(crate) fn check(config: &Config) -> PyResult<()> {
     let base_url = config.base_url().parse().ok();
     let urls = [base_url.as_ref(), Some(config.token_url())];
     let hosts = urls.into_iter().map(|url| url.and_then(host).unwrap_or_default());
-    match lock(|simulators| hosts.into_iter().find(|host| !simulators.contains(host))) {
+    let stranger = {
+        let simulators = lock(&SIMULATORS);
+        hosts.into_iter().find(|host| !simulators.contains(host))
+    };
+    match stranger {
         None => Ok(()),
         Some(host) => Err(refuse(format!(
             "this client is for {host}, but a test with the marker kpn_things reaches simulators only, so nothing was \
@@ -54,8 +59,4 @@ pub(crate) fn check(config: &Config) -> PyResult<()> {
 /// Host and port of a URL.
 fn host(url: &Uri) -> Option<String> {
     Some(url.authority()?.as_str().to_ascii_lowercase())
-}
-
-fn lock<T>(work: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
-    work(&mut SIMULATORS.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -5,7 +5,7 @@
 //! unless it has events to report.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use pyo3::sync::PyOnceLock;
 
 use crate::callback::call;
 use crate::event::{Event, Reporter, Sink};
+use crate::lock::lock;
 use crate::process::OfProcess;
 
 const LOOK: Duration = Duration::from_millis(50);
@@ -120,7 +121,7 @@ fn hire() -> PyResult<Worker> {
 /// The worker that waits for the next call. Only attached threads lock it, and only for an instant.
 fn idle() -> MutexGuard<'static, Option<OfProcess<Worker>>> {
     static IDLE: Mutex<Option<OfProcess<Worker>>> = Mutex::new(None);
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&IDLE)
 }
 
 fn on_main_thread(py: Python<'_>) -> PyResult<bool> {

@@ -43,6 +43,7 @@ mod interrupt;
 mod json;
 mod lazy;
 mod listing;
+mod lock;
 mod options;
 mod page;
 mod process;

@@ -1,6 +1,6 @@
 //! The shared parts of the listings of both clients.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use things_core::{DeviceFeed, Fleet as CoreFleet, Pages, Verified};
@@ -8,6 +8,7 @@ use things_core::{DeviceFeed, Fleet as CoreFleet, Pages, Verified};
 use crate::device::Device;
 use crate::event;
 use crate::fleet::Fleet;
+use crate::lock::lock;
 use crate::page::Page;
 use crate::report::{ListingReport, Proof};
 
@@ -53,7 +54,7 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, CoreFleet> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

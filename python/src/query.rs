@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use things_core::{Devices, FeedClient, ListDevices, SortOrder};
+use things_core::{Devices, FeedClient, ListDevices, Pages, SortOrder, Verified};
 
 use crate::arguments::{duration, seconds};
 
@@ -11,7 +11,6 @@ use crate::arguments::{duration, seconds};
 #[pyclass(frozen, generic, module = "kpn_things._native")]
 pub(crate) struct Query {
     list: ListDevices,
-    first_page: u64,
     window: usize,
     timeout: Option<Duration>,
     deadline: Option<Duration>,
@@ -19,8 +18,7 @@ pub(crate) struct Query {
 }
 
 /// The kind of a listing.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
+enum Kind {
     /// Pages as the service returns them. A strict listing refuses pages that do not fit together.
     Pages { strict: bool },
     /// Devices in batches, proven complete.
@@ -43,7 +41,7 @@ impl Query {
         #[pyo3(from_py_with = seconds)] deadline: Option<f64>,
         strict: bool,
     ) -> PyResult<Self> {
-        let mut list = ListDevices::new();
+        let mut list = ListDevices::new().page(first_page);
         if let Some(text) = search {
             list = list.search(text);
         }
@@ -58,7 +56,6 @@ impl Query {
         }
         Ok(Self {
             list,
-            first_page,
             window,
             timeout: timeout.map(|seconds| duration("timeout", seconds)).transpose()?,
             deadline: deadline.map(|seconds| duration("deadline", seconds)).transpose()?,
@@ -70,7 +67,6 @@ impl Query {
     fn verified(&self, vouched: bool) -> Self {
         Self {
             list: self.list.clone(),
-            first_page: self.first_page,
             window: self.window,
             timeout: self.timeout,
             deadline: self.deadline,
@@ -87,20 +83,29 @@ impl Query {
     }
 }
 
-impl Query {
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
+/// A listing that a client has started.
+pub(crate) enum Listing<C: FeedClient> {
+    Pages(C::Items<Pages>),
+    Verified(C::Items<Verified>),
+}
 
-    /// The listing of this client.
-    pub(crate) fn listing<C: FeedClient>(&self, devices: Devices<C>) -> Devices<C> {
-        let mut devices = devices.query(self.list.clone()).first_page(self.first_page).window(self.window);
+impl Query {
+    /// Starts the listing with the devices of a client.
+    pub(crate) fn start<C: FeedClient>(&self, devices: Devices<C>) -> Listing<C> {
+        let mut devices = devices.query(self.list.clone()).window(self.window);
         if let Some(timeout) = self.timeout {
             devices = devices.timeout(timeout);
         }
         if let Some(deadline) = self.deadline {
             devices = devices.deadline(deadline);
         }
-        devices
+        match self.kind {
+            Kind::Pages { strict: false } => Listing::Pages(devices.pages()),
+            Kind::Pages { strict: true } => Listing::Pages(devices.strict().pages()),
+            Kind::Verified { vouched: false } => Listing::Verified(devices.verified().batches()),
+            Kind::Verified { vouched: true } => {
+                Listing::Verified(devices.verified().vouch_for_order().batches())
+            }
+        }
     }
 }
