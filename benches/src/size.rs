@@ -10,7 +10,7 @@ use crate::report::Report;
 pub(crate) fn measure(report: &mut Report) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "-p", "things-cli"])
+        .args(["build", "--quiet", "--release", "-p", "kpn-things-cli"])
         .current_dir(&root)
         .status();
     let target = std::env::current_exe().unwrap().parent().unwrap().join("things");

@@ -198,7 +198,7 @@ pub(crate) const ROWS: [Row; 33] = [
         "A canary secret and a canary token, through every output there is",
         "In none of them, in any encoding, and in no memory that this library frees; but in what ureq itself logs of the wire at TRACE, as `SECURITY.md` says",
         Proof::Tests(&[
-            Suite { clients: &["tool"], package: "things-cli", target: "cli", names: "secrets::" },
+            Suite { clients: &["tool"], package: "kpn-things-cli", target: "cli", names: "secrets::" },
             Suite { clients: &["freed memory"], package: "things-memory", target: "secrets", names: "" },
         ]),
     ),

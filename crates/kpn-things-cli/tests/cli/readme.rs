@@ -29,7 +29,7 @@ fn every_command_that_a_readme_shows_runs() {
     let search = env::join_paths([tool].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
     let folder = path("readme");
     fs::create_dir_all(&folder).unwrap();
-    for file in ["README.md", "crates/things-cli/README.md"] {
+    for file in ["README.md", "crates/kpn-things-cli/README.md"] {
         for block in blocks(file, "sh") {
             for line in block.lines().filter(|line| !line.is_empty()) {
                 let mut shell = Command::new("sh");
