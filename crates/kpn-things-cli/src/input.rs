@@ -8,12 +8,16 @@ use std::sync::OnceLock;
 use things_core::{Secret, file_text};
 
 use crate::failure::Failure;
+use crate::prompt;
 
 /// Reads the bytes of a file; `-` is standard input.
 pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     let bytes = match path {
         "-" => {
             claim(what)?;
+            if prompt::is_possible() {
+                prompt::say_how_to_end(what);
+            }
             let mut bytes = Vec::new();
             io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
         }
@@ -68,8 +72,12 @@ pub(crate) fn json(what: &str, given: String) -> Result<Secret, Failure> {
     content(what, given)
 }
 
-/// The secret in a file, without the line end that editors put after it.
+/// The secret in a file, without the line end that editors put after it. For `-` at a terminal, asks for it.
 pub(crate) fn secret(what: &str, path: &str) -> Result<Secret, Failure> {
+    if path == "-" && prompt::is_possible() {
+        claim(what)?;
+        return prompt::secret(what);
+    }
     let text = text(what, path)?;
     let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     Ok(Secret::from(line.strip_suffix('\r').unwrap_or(line)))

@@ -10,6 +10,7 @@ mod devices;
 mod downlink;
 mod failure;
 mod input;
+mod prompt;
 mod settings;
 mod sheet;
 mod shell;
