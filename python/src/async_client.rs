@@ -7,7 +7,7 @@ use futures_util::stream::{ReadyChunks, StreamExt};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyNone};
-use things_core::Error;
+use things_core::{Error, Fate};
 use things_reqwest::{Client, FeedStream};
 
 use crate::bridge;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::raise;
 use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::following::{Fate, Following, report_stop, settle};
+use crate::following::{Following, report_stop, settle};
 use crate::listing::{Known, News, Source};
 use crate::lock::lock;
 use crate::options::Hook;
@@ -87,7 +87,7 @@ impl AsyncCaller {
             move |sink| async move {
                 let following = Following::new(endpoint.name(), fate.clone(), sink);
                 let result = Driver::with_watch(&client, following).call(&*endpoint).await;
-                fate.ended(&endpoint, &result);
+                fate.ended(&result);
                 result
             }
         };

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::Error;
+use things_core::{Error, Fate};
 use things_ureq::{Client, FeedIter, Stopper};
 
 use crate::call::Call;
@@ -18,7 +18,7 @@ use crate::connection::Connection;
 use crate::error::raise;
 use crate::event::{Event, Reporter, Sink};
 use crate::fleet::Fleet;
-use crate::following::{Fate, Following, report_stop, settle};
+use crate::following::{Following, report_stop, settle};
 use crate::interrupt::interruptible;
 use crate::listing::{Known, News, Source};
 use crate::lock::lock;
@@ -79,7 +79,7 @@ impl Caller {
             move |sink| {
                 let following = Following::new(endpoint.name(), fate.clone(), sink);
                 let result = client.with_watch(following).call(&*endpoint);
-                fate.ended(&endpoint, &result);
+                fate.ended(&result);
                 result
             }
         });

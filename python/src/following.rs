@@ -1,86 +1,24 @@
 //! The progress of a call while other threads make it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use pyo3::prelude::*;
-use things_core::{Exchange, Operation, Pause, Stage, TransportError, Watch};
+use things_core::{Exchange, Fate, Operation, Pause, Stage, Stopped, TransportError, Watch};
 
 use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
 use crate::event::{self, Event, Reporter, Sink};
 
-/// The progress of a call that must not be made twice. The thread that makes the call and the one that stops it agree
-/// on it: a request is sent either before the call is stopped, or not at all.
-#[derive(Clone, Default)]
-pub(crate) struct Fate(Arc<AtomicU8>);
-
-/// Nothing was sent, or the service provably did not act on it.
-const UNSENT: u8 = 0;
-/// The request may have arrived.
-const IN_FLIGHT: u8 = 1;
-/// The service accepted it.
-const ACCEPTED: u8 = 2;
-/// The caller stopped the call before it was sent.
-const STOPPED: u8 = 3;
-/// The caller has the result, or knows that it gets none.
-const DELIVERED: u8 = 4;
-
-impl Fate {
-    /// Stops the call. Returns how far it had come, or `None` if its caller has the result.
-    pub(crate) fn stop(&self) -> Option<Stopped> {
-        match self.0.swap(STOPPED, Ordering::SeqCst) {
-            DELIVERED => None,
-            IN_FLIGHT => Some(Stopped::InFlight),
-            ACCEPTED => Some(Stopped::Accepted),
-            _ => Some(Stopped::Unsent),
-        }
-    }
-
-    /// Records that the caller has the result.
-    pub(crate) fn delivered(&self) {
-        self.0.store(DELIVERED, Ordering::SeqCst);
-    }
-
-    /// Records the progress of the call, unless it was stopped.
-    fn reach(&self, state: u8) -> bool {
-        let reached = |before| (before != STOPPED).then_some(state);
-        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, reached).is_ok()
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == STOPPED
-    }
-
-    /// Records the result of the call, before it is sent to the caller.
-    pub(crate) fn ended(&self, endpoint: &Endpoint, result: &Result<Reply, things_core::Error>) {
-        self.reach(match outcome(endpoint, result) {
-            Some("accepted") => ACCEPTED,
-            Some("unknown") => IN_FLIGHT,
-            _ => UNSENT,
-        });
-    }
-}
-
-/// How far a call had come when its caller stopped it. Only a call that must not be made twice is ever in flight.
-#[derive(Clone, Copy)]
-pub(crate) enum Stopped {
-    Unsent,
-    InFlight,
-    Accepted,
-}
-
-impl Stopped {
-    fn outcome(self, endpoint: &Endpoint) -> Option<&'static str> {
-        match self {
-            Self::Unsent => endpoint.at_most_once().then_some("not_sent"),
-            Self::InFlight => Some("unknown"),
-            Self::Accepted => Some("accepted"),
-        }
-    }
+/// The outcome of a call that its caller stopped. A call that can be made twice has none.
+fn outcome_of(stopped: Stopped, endpoint: &Endpoint) -> Option<&'static str> {
+    endpoint.at_most_once().then_some(match stopped {
+        Stopped::Unsent => "not_sent",
+        Stopped::InFlight => "unknown",
+        Stopped::Accepted => "accepted",
+    })
 }
 
 /// Follows the requests of a call, or of a listing.
@@ -113,18 +51,15 @@ impl Following {
 
 impl Watch for Following {
     fn is_wanted(&self) -> bool {
-        !self.fate.is_stopped()
+        self.fate.is_wanted()
     }
 
     fn sending(&self, exchange: &Exchange) -> bool {
-        // After an attempt, another request proves that the service did not act on the first one.
-        self.fate.reach(if exchange.acts() { IN_FLIGHT } else { UNSENT })
+        self.fate.sending(exchange)
     }
 
     fn replied(&self, exchange: &Exchange, reply: &Result<Response<Bytes>, TransportError>, took: Duration) {
-        if exchange.acts() && reply.as_ref().is_ok_and(|response| response.status().is_success()) {
-            self.fate.reach(ACCEPTED);
-        }
+        self.fate.replied(exchange, reply, took);
         if let Some(sink) = &self.sink {
             sink(Event {
                 status: reply.as_ref().ok().map(|response| response.status().as_u16()),
@@ -137,7 +72,7 @@ impl Watch for Following {
     }
 
     fn pausing(&self, pause: &Pause, wait: Duration) {
-        self.fate.reach(UNSENT);
+        self.fate.pausing(pause, wait);
         if let Some(sink) = &self.sink {
             sink(Event {
                 attempt: pause.attempts(),
@@ -218,7 +153,7 @@ pub(crate) fn report_stop(
     reporter: Option<&Reporter>,
     interrupt: Option<&PyErr>,
 ) -> PyResult<()> {
-    let outcome = stopped.outcome(endpoint);
+    let outcome = outcome_of(stopped, endpoint);
     let reference = endpoint.external_reference();
     let warned = match (outcome, interrupt) {
         (Some(outcome @ ("accepted" | "unknown")), Some(interrupt)) => {

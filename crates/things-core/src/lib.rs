@@ -39,7 +39,7 @@ pub use devices::{
 };
 pub use downlinks::{DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Payload, Receipt};
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
-pub use flow::{Exchange, Pause, Step, Turn, Watch};
+pub use flow::{Exchange, Fate, Pause, Step, Stopped, Turn, Watch};
 pub use input::InputError;
 pub use json::Json;
 pub use listing::{DeviceFeed, Feed, Pages, Ticket, Verified, Want};

@@ -1,5 +1,6 @@
 //! What a driver reports of the calls that it makes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,3 +39,42 @@ pub trait Watch: Send + Sync {
 
 /// Observes nothing.
 impl Watch for () {}
+
+/// Both observe the call. Either can end it.
+impl<A: Watch, B: Watch> Watch for (A, B) {
+    fn is_wanted(&self) -> bool {
+        self.0.is_wanted() && self.1.is_wanted()
+    }
+
+    fn sending(&self, exchange: &Exchange) -> bool {
+        self.0.sending(exchange) && self.1.sending(exchange)
+    }
+
+    fn replied(&self, exchange: &Exchange, reply: &Result<Response<Bytes>, TransportError>, took: Duration) {
+        self.0.replied(exchange, reply, took);
+        self.1.replied(exchange, reply, took);
+    }
+
+    fn pausing(&self, pause: &Pause, wait: Duration) {
+        self.0.pausing(pause, wait);
+        self.1.pausing(pause, wait);
+    }
+}
+
+impl<W: Watch + ?Sized> Watch for Arc<W> {
+    fn is_wanted(&self) -> bool {
+        (**self).is_wanted()
+    }
+
+    fn sending(&self, exchange: &Exchange) -> bool {
+        (**self).sending(exchange)
+    }
+
+    fn replied(&self, exchange: &Exchange, reply: &Result<Response<Bytes>, TransportError>, took: Duration) {
+        (**self).replied(exchange, reply, took);
+    }
+
+    fn pausing(&self, pause: &Pause, wait: Duration) {
+        (**self).pausing(pause, wait);
+    }
+}
