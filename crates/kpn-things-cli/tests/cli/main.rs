@@ -14,8 +14,12 @@ mod help;
 mod independent;
 mod library;
 mod readme;
+#[cfg(unix)]
+mod screen;
 mod secrets;
 mod settings;
 mod sim;
 mod stream;
+#[cfg(unix)]
+mod terminal;
 mod tool;
