@@ -1,6 +1,7 @@
 //! `things sim`: runs the simulator of GRIP and KPN Things until it is interrupted.
 
 use std::fs;
+use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -88,6 +89,9 @@ pub(crate) struct Simulator {
     /// Remove the API key's access to KPN Things: every call gets a 302
     #[arg(long)]
     without_access: bool,
+    /// Print one line per request on stderr (default on a terminal)
+    #[arg(long)]
+    log: bool,
     /// Print the settings as one JSON object
     #[arg(long)]
     json: bool,
@@ -183,6 +187,10 @@ impl Simulator {
         }
         if self.without_access {
             sim = sim.without_access();
+        }
+        if self.log || io::stderr().is_terminal() {
+            // Nobody reads a log that cannot be written, and the simulator goes on without it.
+            sim = sim.on_exchange(|exchange| _ = writeln!(io::stderr(), "{exchange}"));
         }
         sim.start()
     }

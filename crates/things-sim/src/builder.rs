@@ -5,8 +5,10 @@ use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
 use crate::device_list::DeviceList;
+use crate::exchange::Exchange;
 use crate::faults::Faults;
 use crate::fleet::Fleet;
+use crate::observer::Observer;
 use crate::quirk::Quirk;
 use crate::random::{Random, seed_for};
 use crate::record::{Downlinks, Requests};
@@ -43,6 +45,7 @@ pub struct SimBuilder {
     keep_requests: usize,
     keep_downlinks: usize,
     behaviour: Behaviour,
+    observer: Option<Observer>,
 }
 
 impl Default for SimBuilder {
@@ -60,6 +63,7 @@ impl Default for SimBuilder {
             keep_requests: 1000,
             keep_downlinks: 1_000_000,
             behaviour: Behaviour::default(),
+            observer: None,
         }
     }
 }
@@ -199,6 +203,14 @@ impl SimBuilder {
         self
     }
 
+    /// Calls a function with each handled request and its response, for a request log. It is called on the thread of
+    /// the connection, after the response was sent.
+    #[must_use]
+    pub fn on_exchange(mut self, observe: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Observer::new(observe));
+        self
+    }
+
     /// Returns the account's devices without a server: pages come from calls instead of requests.
     ///
     /// Devices, changes and quirks are those of a [`Sim`] with the same settings. Faults and sub-customers have no effect.
@@ -237,7 +249,7 @@ impl SimBuilder {
             requests: Requests::new(self.keep_requests),
             downlinks: Downlinks::new(self.keep_downlinks),
         };
-        Ok(Sim::new(Server::start(listener, addr, world)?))
+        Ok(Sim::new(Server::start(listener, addr, world, self.observer)?))
     }
 
     /// The account's devices and their changes.

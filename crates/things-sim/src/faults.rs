@@ -20,6 +20,8 @@ pub(crate) struct Verdict {
     pub(crate) codings: Vec<Coding>,
     /// Whether headers of the response contain the secrets.
     pub(crate) echo: bool,
+    /// The faults that have an effect, in the order in which they were added.
+    pub(crate) applied: Vec<Fault>,
 }
 
 /// The rules in force.
@@ -84,14 +86,16 @@ impl Faults {
                 Fault::RevokeToken => verdict.revoke = true,
                 Fault::Coding(coding) => verdict.codings.push(coding.clone()),
                 Fault::EchoHeader => verdict.echo = true,
-                Fault::RateLimit(limit) => {
-                    if let Err(wait) = active.bucket.take(*limit, now) {
-                        verdict.fault.get_or_insert_with(|| too_many_requests(*limit, wait));
+                Fault::RateLimit(limit) => match active.bucket.take(*limit, now) {
+                    Err(wait) if verdict.fault.is_none() => {
+                        verdict.fault = Some(too_many_requests(*limit, wait));
                     }
-                }
+                    _ => continue,
+                },
                 fault if verdict.fault.is_none() => verdict.fault = Some(fault.clone()),
-                _ => {}
+                _ => continue,
             }
+            verdict.applied.push(active.rule.fault.clone());
         }
         verdict.codings.sort_unstable();
         verdict
@@ -144,6 +148,12 @@ mod tests {
             latency: Duration::from_millis(3),
             revoke: true,
             fault: Some(Fault::Stall),
+            applied: vec![
+                Fault::Latency(Duration::from_millis(1)),
+                Fault::Stall,
+                Fault::RevokeToken,
+                Fault::Latency(Duration::from_millis(2)),
+            ],
             ..Verdict::default()
         };
         assert_eq!(faults.judge(Route::Other, now), expected);
@@ -178,7 +188,9 @@ mod tests {
         let start = Instant::now();
         let retry_after = |route, seconds| {
             let now = start + Duration::from_secs(seconds);
-            faults.judge(route, now).fault.map(|fault| match fault {
+            let verdict = faults.judge(route, now);
+            assert_eq!(verdict.applied.len(), usize::from(verdict.fault.is_some()));
+            verdict.fault.map(|fault| match fault {
                 Fault::Status { status: 429, headers, processed: false, .. } => headers[0].1.clone(),
                 other => panic!("{other:?}"),
             })

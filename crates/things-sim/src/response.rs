@@ -58,6 +58,11 @@ impl Response {
         }
     }
 
+    /// The status; `None` if nothing was written since the last [`begin`](Self::begin) with status 0.
+    pub(crate) fn status(&self) -> Option<u16> {
+        Some(self.status).filter(|status| *status != 0)
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
         self.buffer.get(HEAD_ROOM..).unwrap_or_default()
     }

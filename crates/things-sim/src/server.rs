@@ -1,13 +1,12 @@
 //! The listener and its connections, with one thread per connection.
 
-use crate::echo;
-use crate::fault::Fault;
-use crate::faults::Verdict;
+use crate::call::{self, Delivery, Outcome};
+use crate::exchange::Exchange;
 use crate::inbox::{Broken, Frame, Inbox};
+use crate::observer::Observer;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Endpoint;
-use crate::service;
 use crate::world::World;
 use httparse::EMPTY_HEADER;
 use std::collections::HashMap;
@@ -33,6 +32,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Server {
     pub(crate) world: World,
     pub(crate) addr: SocketAddr,
+    observer: Option<Observer>,
     state: Mutex<State>,
     stopped: Condvar,
 }
@@ -46,8 +46,14 @@ struct State {
 }
 
 impl Server {
-    pub(crate) fn start(listener: TcpListener, addr: SocketAddr, world: World) -> io::Result<Arc<Self>> {
-        let server = Arc::new(Self { world, addr, state: Mutex::default(), stopped: Condvar::new() });
+    pub(crate) fn start(
+        listener: TcpListener,
+        addr: SocketAddr,
+        world: World,
+        observer: Option<Observer>,
+    ) -> io::Result<Arc<Self>> {
+        let server = Self { world, addr, observer, state: Mutex::default(), stopped: Condvar::new() };
+        let server = Arc::new(server);
         let accepting = Arc::clone(&server);
         let acceptor = thread::Builder::new()
             .name("things-sim".to_owned())
@@ -152,49 +158,35 @@ impl Server {
         let route = endpoint.route();
         self.world.calls.count(route);
         self.world.requests.keep(request.head, request.body.len());
-        let Verdict { latency, revoke, fault, codings, echo } =
-            self.world.faults.judge(route, Instant::now());
-        if !self.sleep(latency) {
+        let verdict = self.world.faults.judge(route, Instant::now());
+        if !self.sleep(verdict.latency) {
             return End::Close;
         }
-        if revoke {
-            self.world.tokens.revoke();
+        let outcome = call::process(&self.world, &endpoint, request, frame.keep_alive, &verdict, response);
+        let status = response.status();
+        let (end, body_length) = match outcome {
+            Outcome::Respond(delivery) => self.deliver(stream, delivery, response),
+            Outcome::Drop => (End::Close, None),
+            Outcome::Stall => (End::Stall, None),
+        };
+        if let Some(observer) = &self.observer {
+            let secret = &self.world.credentials.key_secret;
+            observer.observe(&Exchange::new(route, request, status, body_length, verdict.applied, secret));
         }
-        if fault.as_ref().is_none_or(Fault::takes_effect) {
-            service::answer(&self.world, &endpoint, request, response);
-        }
-        let mut body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
-        let mut keep_alive = frame.keep_alive;
-        let mut declares_close = !keep_alive;
-        match &fault {
-            Some(Fault::DropBefore | Fault::DropAfter) => return End::Close,
-            Some(Fault::Stall | Fault::StallAfter) => return End::Stall,
-            Some(Fault::Status { status, headers, body, .. }) => {
-                write_status(*status, headers, body.as_deref(), response);
-                if closes(headers) {
-                    keep_alive = false;
-                    declares_close = false;
-                }
-            }
-            Some(Fault::Refuse { shape, status }) => shape.write(*status, request.path(), response),
-            Some(Fault::EchoBody) => echo::write_body(request, &self.world.credentials.key_secret, response),
-            Some(Fault::Truncate(bytes)) => {
-                body_limit = *bytes;
-                keep_alive = false;
-            }
-            _ => {}
-        }
-        if echo {
-            echo::add_headers(request, &self.world.credentials.key_secret, response);
-        }
-        for coding in codings {
-            coding.apply(request, response);
-        }
-        let mut writer = stream;
-        match writer.write_all(response.bytes(declares_close, body_limit)) {
-            Ok(()) if keep_alive => End::KeepAlive,
-            _ => End::Close,
-        }
+        end
+    }
+
+    /// Sends a response. Returns the number of bytes of its body, or `None` if the client is gone.
+    fn deliver(
+        &self,
+        mut stream: &TcpStream,
+        delivery: Delivery,
+        response: &mut Response,
+    ) -> (End, Option<usize>) {
+        let Delivery { body_limit, keep_alive, declares_close } = delivery;
+        let sent = stream.write_all(response.bytes(declares_close, body_limit)).is_ok();
+        let end = if sent && keep_alive { End::KeepAlive } else { End::Close };
+        (end, sent.then(|| response.body().len()))
     }
 
     /// Sleeps for the latency. Returns false if the server stopped in the meantime.
@@ -232,24 +224,6 @@ enum End {
     KeepAlive,
     Close,
     Stall,
-}
-
-fn write_status(status: u16, headers: &[(String, String)], body: Option<&str>, response: &mut Response) {
-    response.begin(status, body.map(|_| "application/json"));
-    for (name, value) in headers {
-        if name.eq_ignore_ascii_case("content-type") {
-            response.set_content_type(value);
-        } else {
-            response.header(name.clone(), value.clone());
-        }
-    }
-    response.push(body.unwrap_or_default().as_bytes());
-}
-
-fn closes(headers: &[(String, String)]) -> bool {
-    headers
-        .iter()
-        .any(|(name, value)| name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close"))
 }
 
 fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, status: u16, why: &str) {

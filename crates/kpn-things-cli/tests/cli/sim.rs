@@ -102,6 +102,24 @@ fn every_option_arrives() {
 }
 
 #[test]
+fn the_log_has_one_line_per_request() {
+    let (mut process, json) = start(&["--json", "--log", "--fault", "devices@1=latency:1ms"], "}");
+    let variables: Value = serde_json::from_str(&json).unwrap();
+    with(&variables, &["devices", "list", "--search", "no such"]).exits(0);
+    let send =
+        ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01", "--reference", "valve-42"];
+    with(&variables, &send).exits(0);
+    process.0.kill().unwrap();
+    let mut log = String::new();
+    process.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
+    let listed = log.lines().find(|line| line.contains("GET /api/devices?")).unwrap();
+    assert!(listed.ends_with(" 200 [fault latency:1ms]"), "{log}");
+    let sent = "POST /api/actuator/downlinks 201 0059AC0000181EB6 port 1 01 ref=valve-42";
+    assert!(log.lines().any(|line| line == sent), "{log}");
+    assert!(!log.contains(variables["KPN_THINGS_KEY_SECRET"].as_str().unwrap()));
+}
+
+#[test]
 fn devices_change_and_are_listed_in_undocumented_ways() {
     let args = ["--json", "--devices", "30", "--quirk", "envelope:page-impl", "--quirk", "shared-names:3"];
     let (_process, json) = start(&[&args[..], &["--change", "2=remove:5"]].concat(), "}");

@@ -12,6 +12,7 @@ mod echo;
 mod faults;
 mod fleet;
 mod grip;
+mod log;
 mod quirks;
 mod record;
 mod refusals;
