@@ -9,7 +9,7 @@ use std::{env, fs};
 use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings, file_text};
+use things_core::{Builder, Clock, Config as CoreConfig, Error, Limits, Secret, Settings};
 
 use crate::arguments::positive;
 use crate::clock::TestClock;
@@ -71,9 +71,8 @@ impl Config {
         settings = settings.or_postman_file(|path| fs::read(path)).map_err(|error| raise(py, &error))?;
         if let Some((path, bytes)) = postman {
             let bytes = bytes.get().get(py).extract()?;
-            let file = file_text(&format!("the Postman environment file {path}"), bytes)
-                .and_then(|text| Settings::from_postman(text.expose()));
-            settings = settings.or(file.map_err(|error| raise(py, &error))?);
+            let file = Settings::from_postman_file(&path, bytes).map_err(|error| raise(py, &error))?;
+            settings = settings.or(file);
         }
         let core = options.resolve(py, settings.clone()).map_err(|error| raise(py, &error))?;
         let pool_timeout = options.pool_timeout().map_err(|error| raise(py, &error))?;
@@ -135,7 +134,7 @@ impl Options {
             customer_id: self.customer_id.clone(),
             security_context: self.security_context.clone(),
             allow_http: self.allow_http.clone().unwrap_or_default(),
-            postman_environment: None,
+            ..Settings::default()
         }
     }
 

@@ -77,7 +77,7 @@ impl Options {
             token_url: self.token_url,
             base_url: self.base_url,
             allow_http: self.allow_http,
-            postman_environment: None,
+            ..Settings::default()
         };
         let mut environment = Settings::from_environment(|name| env::var_os(name))?;
         let named_by_variable = environment.postman_environment.take();
@@ -118,8 +118,9 @@ impl Options {
 
 /// Reads a Postman environment file.
 fn postman_file(path: &str) -> Result<Settings, Failure> {
-    let text = input::text("the Postman environment file", path)?;
-    Ok(Settings::from_postman(text.expose())?)
+    let bytes = input::read("the Postman environment file", path)?;
+    let name = if path == "-" { "standard input" } else { path };
+    Ok(Settings::from_postman_file(name, bytes)?)
 }
 
 /// The settings of each place, in the order of precedence.

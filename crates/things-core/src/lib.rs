@@ -31,7 +31,9 @@ mod transport;
 
 pub use answer::Answer;
 pub use body::Body;
-pub use client::{Builder, Clock, DeviceIter, Devices, FeedClient, Settings, VerifiedDevices, file_text};
+pub use client::{
+    Builder, Clock, DeviceIter, Devices, FeedClient, PostmanGap, Settings, VerifiedDevices, file_text,
+};
 pub use config::{Config, Credentials, Limits, Proxy};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{

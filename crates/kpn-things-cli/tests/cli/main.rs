@@ -13,6 +13,7 @@ mod files;
 mod help;
 mod independent;
 mod library;
+mod postman;
 mod readme;
 #[cfg(unix)]
 mod screen;

@@ -84,7 +84,9 @@ fn a_postman_file_that_is_none_is_named() {
         .exits(2)
         .complains("/nowhere/kpn.json");
     let collection = file("collection.json", r#"{"info":{},"item":[]}"#);
-    bare(&[LIST, &["--postman-environment", &collection]].concat()).exits(2).complains("not a Postman");
+    bare(&[LIST, &["--postman-environment", &collection]].concat())
+        .exits(2)
+        .complains("collection.json is a collection of Postman, not an environment");
 }
 
 #[test]

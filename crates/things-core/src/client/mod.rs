@@ -14,4 +14,5 @@ pub use builder::Builder;
 pub use clock::Clock;
 pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
 pub use file::file_text;
+pub use postman::PostmanGap;
 pub use settings::Settings;

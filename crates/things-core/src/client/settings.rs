@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::file_text;
+use super::PostmanGap;
 use crate::config::{BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
 use crate::error::Error;
 use crate::input::{check_opaque, check_segment, header_value};
@@ -42,6 +42,9 @@ pub struct Settings {
     /// `KPN_THINGS_POSTMAN_ENVIRONMENT`: the path of a Postman environment file. It must be read before
     /// [`resolve`](Settings::resolve): see [`or_postman_file`](Settings::or_postman_file).
     pub postman_environment: Option<String>,
+    /// The required variables without a value in a Postman environment file that was read. The error for a missing
+    /// setting explains them.
+    pub postman_gaps: Vec<PostmanGap>,
 }
 
 const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
@@ -84,6 +87,7 @@ impl Settings {
                 .map(str::to_owned)
                 .collect(),
             postman_environment: read("KPN_THINGS_POSTMAN_ENVIRONMENT")?,
+            postman_gaps: Vec::new(),
         })
     }
 
@@ -112,6 +116,7 @@ impl Settings {
             security_context: self.security_context.or(lower.security_context),
             allow_http: if self.allow_http.is_empty() { lower.allow_http } else { self.allow_http },
             postman_environment: self.postman_environment.or(lower.postman_environment),
+            postman_gaps: [self.postman_gaps, lower.postman_gaps].concat(),
         }
     }
 
@@ -131,9 +136,10 @@ impl Settings {
         path: String,
         read: impl FnOnce(&str) -> io::Result<Vec<u8>>,
     ) -> Result<Self, Error> {
-        let what = format!("the Postman environment file {path}");
-        let bytes = read(&path).map_err(|error| Error::config(format!("{what} cannot be read: {error}")))?;
-        Self::from_postman(file_text(&what, bytes)?.expose())
+        let bytes = read(&path).map_err(|error| {
+            Error::config(format!("the Postman environment file {path} cannot be read: {error}"))
+        })?;
+        Self::from_postman_file(&path, bytes)
     }
 
     /// Checks all settings.
@@ -251,6 +257,8 @@ impl From<Credentials> for Settings {
 #[derive(Default)]
 struct Problems {
     missing: Vec<&'static str>,
+    /// Why a Postman environment file has no value for what is missing.
+    gaps: Vec<PostmanGap>,
     wrong: Vec<String>,
 }
 
@@ -258,14 +266,20 @@ impl Problems {
     fn find_missing(&mut self, settings: &Settings) {
         let absent = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
         if absent(&settings.tenant_id) && settings.token_url.is_none() {
-            self.missing.push("tenant id (KPN_THINGS_TENANT_ID)");
+            self.miss("tenant id (KPN_THINGS_TENANT_ID)", "tenantId", settings);
         }
         if absent(&settings.key_id) {
-            self.missing.push("key id (KPN_THINGS_KEY_ID)");
+            self.miss("key id (KPN_THINGS_KEY_ID)", "keyId", settings);
         }
         if settings.key_secret.as_ref().is_none_or(|secret| secret.expose().is_empty()) {
-            self.missing.push("key secret (KPN_THINGS_KEY_SECRET)");
+            self.miss("key secret (KPN_THINGS_KEY_SECRET)", "keySecret", settings);
         }
+    }
+
+    fn miss(&mut self, name: &'static str, variable: &str, settings: &Settings) {
+        self.missing.push(name);
+        let gaps = settings.postman_gaps.iter().filter(|gap| gap.variable() == variable);
+        self.gaps.extend(gaps.cloned());
     }
 
     fn add(&mut self, problem: impl Into<String>) {
@@ -281,14 +295,27 @@ impl Problems {
     }
 
     fn end(mut self) -> Result<(), Error> {
-        let hint = (!self.missing.is_empty()).then_some("set them in the environment, or point KPN_THINGS_POSTMAN_ENVIRONMENT at the Postman environment file of KPN's documentation");
+        let hint = (!self.missing.is_empty()).then(|| self.hint());
         if !self.missing.is_empty() {
             self.wrong.insert(0, format!("missing: {}", self.missing.join(", ")));
         }
         if self.wrong.is_empty() {
             return Ok(());
         }
-        Err(Error::config(self.wrong.join("; ")).with(|report| report.hint = hint.map(Into::into)))
+        Err(Error::config(self.wrong.join("; ")).with(|report| report.hint = hint))
+    }
+
+    /// Where to set what is missing.
+    fn hint(&self) -> String {
+        if self.gaps.is_empty() {
+            return "set them in the environment, or point KPN_THINGS_POSTMAN_ENVIRONMENT at the Postman environment file of KPN's documentation".into();
+        }
+        let files = self.gaps.chunk_by(|gap, next| gap.file() == next.file()).filter_map(|gaps| {
+            let reasons: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+            Some(format!("{} was read: {}", gaps.first()?.file(), reasons.join("; ")))
+        });
+        let files: Vec<String> = files.collect();
+        format!("{}. Change the file, or set what is missing in the environment", files.join(". "))
     }
 }
 
