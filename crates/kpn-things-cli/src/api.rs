@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use clap::Args;
 use http::{HeaderMap, Method, StatusCode};
-use things_core::{Error, RawCall};
+use things_core::{Error, Operation as _, RawCall};
 
 use crate::console::Console;
+use crate::dispatch::Dispatch;
 use crate::failure::Failure;
 use crate::{input, settings};
 
@@ -67,8 +68,18 @@ impl Api {
         for (name, value) in headers {
             call = call.header(name, value);
         }
-        match self.settings.client()?.request(&call) {
-            Ok(answer) => {
+        let client = self.settings.client()?;
+        let result = if call.at_most_once() {
+            let dispatch = Dispatch::call(self.method.as_str(), &self.path);
+            dispatch
+                .make(console, &client, |client| client.request(&call))
+                .map(|(answer, begun)| (answer, Some(begun)))
+        } else {
+            client.request(&call).map(|answer| (answer, None)).map_err(Failure::Call)
+        };
+        match result {
+            // `begun` lives until the response is printed.
+            Ok((answer, _begun)) => {
                 if self.include {
                     head(answer.status, &answer.headers, console.out())?;
                 }
@@ -76,10 +87,12 @@ impl Api {
                 console.out().write_all(&body)?;
                 end_line(&body, console)
             }
-            Err(error) => {
-                // The failure is told even if nobody reads the answer.
-                let _ = write_refusal(&error, self.include, console);
-                Err(error.into())
+            Err(failure) => {
+                // The failure is reported even if nobody reads the response.
+                if let Failure::Call(error) | Failure::Dispatch(error, _) = &failure {
+                    let _ = write_refusal(error, self.include, console);
+                }
+                Err(failure)
             }
         }
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use things_core::{Error, ErrorKind, Stage};
 
 use crate::console::Console;
-use crate::failure::{ExitStatus, Failure, asked, exit_status};
+use crate::failure::{ExitStatus, Failure, exit_status, request};
 use crate::settings;
 use crate::table::Table;
 
@@ -60,7 +60,8 @@ fn ok(console: &mut Console<'_>, what: &str, why: &str) -> io::Result<()> {
 
 fn failed(console: &mut Console<'_>, what: &str, error: &Error) -> io::Result<()> {
     writeln!(console.out(), "failed  {what}: {}", error.message())?;
-    let lines = asked(error).into_iter().chain(error.hint().map(|hint| format!("hint: {hint}")));
+    let request = request(error).map(|request| format!("request: {request}"));
+    let lines = request.into_iter().chain(error.hint().map(|hint| format!("hint: {hint}")));
     lines.into_iter().try_for_each(|line| writeln!(console.out(), "        {line}"))
 }
 

@@ -8,6 +8,7 @@ pub struct Console<'a> {
     out: BufWriter<&'a mut dyn Write>,
     words: Box<dyn Write + 'a>,
     columns: Option<usize>,
+    owns_process: bool,
     /// Data that cannot be written is given up.
     lost: bool,
 }
@@ -22,6 +23,7 @@ impl<'a> Console<'a> {
             out: BufWriter::with_capacity(BUFFER, out),
             words: Box::new(words),
             columns: None,
+            owns_process: false,
             lost: false,
         }
     }
@@ -29,6 +31,16 @@ impl<'a> Console<'a> {
     /// Says that the data goes to a terminal of this width: tables are cut to it.
     pub fn terminal(self, columns: usize) -> Self {
         Self { columns: Some(columns), ..self }
+    }
+
+    /// Says that this process runs nothing but the tool, so that the tool handles its signals.
+    pub(crate) fn with_process(self) -> Self {
+        Self { owns_process: true, ..self }
+    }
+
+    /// Whether this process runs nothing but the tool.
+    pub(crate) fn owns_process(&self) -> bool {
+        self.owns_process
     }
 
     /// The width of the terminal; `None` where data goes anywhere else.

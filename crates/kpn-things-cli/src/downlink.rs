@@ -5,6 +5,7 @@ use serde::Serialize;
 use things_core::{Body, DevEui, DeviceUrn, Downlink, FPort, Payload, Receipt};
 
 use crate::console::Console;
+use crate::dispatch::Dispatch;
 use crate::failure::Failure;
 use crate::{curl, input, settings};
 
@@ -81,9 +82,13 @@ impl Send {
             curl::write(&downlink, layers.shown()?, layers.ca_bundle_path(), console.out())?;
             return Ok(console.say("dry run: nothing was sent; secrets are those of the shell's variables")?);
         }
-        let receipt = self.settings.client()?.send_downlink(&downlink)?;
-        // First, and whatever becomes of the output: who takes this for a failure sends it again.
+        let client = self.settings.client()?;
+        let downlink = client.referenced(&downlink);
+        let dispatch = Dispatch::downlink(&downlink);
+        let (receipt, begun) = dispatch.make(console, &client, |client| client.send_downlink(&downlink))?;
+        // This comes first, whether or not the output can be written: a user who sees a failure would send it again.
         console.complain("accepted: it is queued; a class A device gets it after its next uplink");
+        begun.printed();
         serde_json::to_writer_pretty(console.out(), &Accepted::new(&receipt))
             .map_err(std::io::Error::from)?;
         writeln!(console.out())?;

@@ -1,11 +1,13 @@
-//! How a command fails: what is said, and with which exit status the tool ends.
+//! The failures of commands: their messages and exit statuses.
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use things_core::{Error, ErrorKind, InputError, Outcome};
 
 use crate::Console;
+use crate::dispatch::{Begun, Dispatch};
 
 /// What the tool tells the shell at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +42,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A call failed, or could not be made.
     Call(Error),
+    /// A call that must not be made twice failed.
+    Dispatch(Error, Box<Begun>),
     /// Something of this machine failed.
     Local(String),
     /// Data cannot be written.
@@ -67,17 +71,27 @@ impl Failure {
             }
             Self::Arguments(error) => (ExitStatus::Usage, error.render().to_string().trim_end().to_owned()),
             Self::Usage(message) => (ExitStatus::Usage, format!("error: {message}")),
-            Self::Call(error) => (exit_status(&error), in_lines(&error)),
+            Self::Call(error) => (exit_status(&error), in_lines(&error, None)),
+            Self::Dispatch(error, begun) => {
+                let lines = in_lines(&error, Some(&begun.dispatch));
+                let status = Self::print(console, exit_status(&error), &lines);
+                begun.printed();
+                return status;
+            }
             Self::Local(message) => (ExitStatus::Failed, format!("error: {message}")),
             Self::Check(status, message) => (status, format!("error: {message}")),
         };
-        // What became of the call is what counts, whether or not its output can be written.
+        Self::print(console, status, &words)
+    }
+
+    /// Prints a failure after the output. The status stays, whether or not the output can be written.
+    fn print(console: &mut Console<'_>, status: ExitStatus, message: &str) -> ExitStatus {
         if let Err(error) = console.flush()
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             console.complain(format_args!("error: the output cannot be written: {error}"));
         }
-        console.complain(words);
+        console.complain(message);
         status
     }
 }
@@ -111,8 +125,8 @@ pub(crate) fn exit_status(error: &Error) -> ExitStatus {
     }
 }
 
-/// A failed call in words, one matter a line.
-fn in_lines(error: &Error) -> String {
+/// The message of a failed call, one fact per line.
+fn in_lines(error: &Error, dispatch: Option<&Dispatch>) -> String {
     let mut lines = vec![format!("error: {}", error.message())];
     lines.extend(error.incomplete().into_iter().flat_map(|incomplete| &incomplete.gaps).take(10).map(
         |gap| {
@@ -121,24 +135,28 @@ fn in_lines(error: &Error) -> String {
             format!("gap: devices may be missing between {after} and {before}")
         },
     ));
-    lines.extend(asked(error).map(|asked| format!("asked: {asked}")));
-    lines.extend(error.reference().map(|reference| format!("reference: {reference}")));
-    lines.extend(error.outcome().map(|outcome| {
-        let outcome = match outcome {
-            Outcome::NotSent => "NotSent, the service did not act on it: sending it again is safe",
-            Outcome::Unknown => {
-                "Unknown, it may have arrived and was not repeated: look before you send it again"
-            }
-        };
-        format!("outcome: {outcome}")
-    }));
+    lines.extend(request(error).map(|request| format!("request: {request}")));
+    lines.extend(dispatch.map(Dispatch::line));
+    lines.extend(error.reference().map(|reference| format!("service reference: {reference}")));
     lines.extend(error.hint().map(|hint| format!("hint: {hint}")));
+    lines.extend(
+        dispatch.zip(error.outcome()).into_iter().flat_map(|(dispatch, outcome)| dispatch.outcome(outcome)),
+    );
     lines.join("\n")
 }
 
-/// What was asked of whom, how often and how long.
-pub(crate) fn asked(error: &Error) -> Option<String> {
+/// The request that failed, with the number of attempts and the time they took.
+pub(crate) fn request(error: &Error) -> Option<String> {
     let (method, url) = (error.method()?, error.url()?);
     let plural = if error.attempts() == 1 { "" } else { "s" };
-    Some(format!("{method} {url} ({} attempt{plural}, {:.1?})", error.attempts(), error.elapsed()))
+    Some(format!("{method} {url} ({} attempt{plural}, {})", error.attempts(), took(error.elapsed())))
+}
+
+/// A duration for people: `0.5 ms`, `20 ms`, `1.5 s`.
+fn took(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds < 0.01 => format!("{:.1} ms", seconds * 1e3),
+        seconds if seconds < 1.0 => format!("{:.0} ms", seconds * 1e3),
+        seconds => format!("{seconds:.1} s"),
+    }
 }

@@ -7,9 +7,11 @@ mod curl;
 mod customer;
 mod demo;
 mod devices;
+mod dispatch;
 mod downlink;
 mod failure;
 mod input;
+mod interrupt;
 mod prompt;
 mod settings;
 mod sheet;
@@ -31,7 +33,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let width = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
     let mut stdout = stdout.lock();
-    let mut console = Console::new(&mut stdout, stderr);
+    let mut console = Console::new(&mut stdout, stderr).with_process();
     if let Some((terminal_size::Width(columns), _)) = width {
         console = console.terminal(columns.into());
     }

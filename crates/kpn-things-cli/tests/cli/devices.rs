@@ -230,7 +230,7 @@ fn failures_have_their_own_exit_status_and_leave_no_whole_json() {
         .complains("error: 400");
     assert!(ran.out.starts_with('[') && !ran.out.contains(']'), "{ran:?}");
     let down = simulator().fault("token=status:503".parse().unwrap()).start().unwrap();
-    list(&down, &["--timeout", "0.1"]).exits(1).complains("asked: POST");
+    list(&down, &["--timeout", "0.1"]).exits(1).complains("request: POST");
 }
 
 #[test]

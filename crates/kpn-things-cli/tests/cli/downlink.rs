@@ -178,7 +178,7 @@ fn a_failure_says_whether_it_can_have_arrived() {
         let sim = simulator().fault(fault.parse().unwrap()).start().unwrap();
         let ran = sim.things(&[RAW, &["--timeout", "2"]].concat());
         assert_eq!((ran.status, &*ran.out), (status, ""), "{fault}: {ran:?}");
-        ran.complains("error: ").complains("\nasked: POST http://127.0.0.1").complains(outcome);
+        ran.complains("error: ").complains("\nrequest: POST http://127.0.0.1").complains(outcome);
         assert_eq!(sim.downlinks_received(), received, "{fault}");
         assert!(sim.calls(Route::Downlinks) <= 2, "{fault}");
     }
@@ -284,7 +284,10 @@ fn a_dry_run_can_be_pasted_into_a_shell() {
 #[test]
 fn an_unknown_outcome_is_not_told_to_try_again() {
     let sim = simulator().fault("downlinks=status-after:500,Retry-After:1".parse().unwrap()).start().unwrap();
-    let ran = sim.things(RAW).exits(4).complains("look before you send it again");
+    let ran = sim
+        .things(RAW)
+        .exits(4)
+        .complains("\nhint: before you send it again, look for it in the KPN Things portal");
     assert!(!ran.err.contains("try again") && !ran.err.contains("asks to wait"), "{ran:?}");
 }
 

@@ -12,6 +12,7 @@ mod downlink;
 mod files;
 mod help;
 mod independent;
+mod interrupt;
 mod library;
 mod postman;
 mod readme;

@@ -1,0 +1,99 @@
+//! The effect of Ctrl-C and of SIGTERM on the command in progress.
+
+use std::io::{self, Write};
+use std::process;
+use std::sync::{Mutex, Once, PoisonError};
+
+use crate::console::Console;
+use crate::failure::ExitStatus;
+
+/// What to do when the tool is interrupted.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Print a message and end with this status.
+    Exit(ExitStatus, String),
+    /// Print a message, if there is one, and end as programs do that handle no signals.
+    Die(Option<String>),
+    /// Go on: the command has its result and is about to end. The next signal ends the tool.
+    Finish,
+}
+
+type Report = Box<dyn Fn() -> Verdict + Send>;
+
+/// The report of the command in progress.
+static REPORT: Mutex<Option<Report>> = Mutex::new(None);
+
+fn report() -> std::sync::MutexGuard<'static, Option<Report>> {
+    REPORT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Answers signals for a command until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Interrupt(());
+
+impl Interrupt {
+    /// Calls `decide` on a thread of its own when the tool is interrupted. Does nothing where the tool runs inside
+    /// another program, because signals are that program's business.
+    pub(crate) fn handle(console: &Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
+        if console.owns_process() {
+            *report() = Some(Box::new(decide));
+            static LISTENING: Once = Once::new();
+            LISTENING.call_once(listen);
+        }
+        Self(())
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        *report() = None;
+    }
+}
+
+/// Carries out the verdict of the command in progress. `die` ends the process.
+fn interrupted(die: impl FnOnce()) {
+    let report = report().take();
+    let verdict = report.as_ref().map_or(Verdict::Die(None), |decide| decide());
+    match verdict {
+        Verdict::Exit(status, message) => {
+            say(&message);
+            process::exit(status as i32);
+        }
+        Verdict::Die(message) => {
+            if let Some(message) = message {
+                say(&message);
+            }
+            die();
+        }
+        Verdict::Finish => {}
+    }
+}
+
+/// Prints on a line of its own: the terminal shows `^C` where the cursor is.
+fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "\n{message}");
+}
+
+#[cfg(unix)]
+fn listen() {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    // Without the handler, a signal ends the tool without a message, as before.
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            interrupted(|| {
+                let _ = emulate_default_handler(signal);
+            });
+        }
+    });
+}
+
+#[cfg(not(unix))]
+fn listen() {
+    // What Windows reports for a program that Ctrl-C ended (STATUS_CONTROL_C_EXIT).
+    const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
+    let _ = ctrlc::set_handler(|| interrupted(|| process::exit(CONTROL_C_EXIT)));
+}
