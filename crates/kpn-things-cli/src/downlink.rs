@@ -2,12 +2,13 @@
 
 use clap::Args;
 use serde::Serialize;
-use things_core::{Body, DevEui, DeviceUrn, Downlink, FPort, Payload, Receipt};
+use things_core::{Body, DeviceUrn, Downlink, FPort, Receipt};
 
 use crate::console::Console;
+use crate::content::{Carried, Content};
 use crate::dispatch::Dispatch;
 use crate::failure::Failure;
-use crate::{curl, input, settings};
+use crate::{curl, recipient, settings};
 
 /// Send a downlink, at most once
 #[derive(Args)]
@@ -15,6 +16,7 @@ use crate::{curl, input, settings};
 Examples:
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102
   things downlink send 00-59-ac-00-00-18-1e-b6 --port 1 --hex 0102 --reference valve-42
+  things downlink send 0059AC0000181EB6 --port 1 --base64 AQI=
   things downlink send 0059AC0000181EB6 --senml '[{\"n\":\"setpoint\",\"v\":21.5}]'
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --dry-run", after_help = "\
 The downlink is repeated only where it is proven that the service did not act on the first try. Where it may have \
@@ -23,21 +25,20 @@ pub(crate) struct Send {
     /// DevEUI, 16 hex digits; with --senml also a base name such as urn:dev:IMEI:490154203237518:
     #[arg(value_name = "DEVEUI")]
     device: String,
+    /// Further arguments are a mistake, which gets an explanation.
+    #[arg(hide = true)]
+    more: Vec<String>,
     /// LoRa port, 1 to 223
     #[arg(long, value_name = "N", required_unless_present = "senml", allow_negative_numbers = true)]
     port: Option<String>,
-    /// Payload, 1 to 242 bytes in hex
-    #[arg(long, value_name = "HEX", required_unless_present = "senml", conflicts_with = "senml")]
-    hex: Option<String>,
+    #[command(flatten)]
+    content: Content,
     /// Your reference for this downlink (default: a generated UUID)
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
     /// Send no reference, not even a generated one
     #[arg(long, conflicts_with = "reference")]
     no_reference: bool,
-    /// SenML records instead of a payload, as a JSON array; @FILE reads a file, - standard input
-    #[arg(long, value_name = "JSON")]
-    senml: Option<String>,
     /// Print the requests as curl commands, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,25 +49,17 @@ pub(crate) struct Send {
 impl Send {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let port: Option<FPort> = self.port.as_deref().map(str::parse).transpose()?;
-        let mut downlink = match (self.senml, self.hex, port) {
-            (Some(records), ..) => {
-                let device: DeviceUrn = self.device.parse()?;
-                let json = input::json("the SenML", records)?;
-                Downlink::senml(device.pack(json.expose())?)?
-            }
-            (None, Some(hex), Some(port)) => {
-                let dev_eui: DevEui = self.device.parse()?;
-                let payload: Payload = hex.parse()?;
-                if !payload.always_fits() {
-                    console.complain(format_args!(
-                        "warning: {} bytes reach the device only at a good data rate: at the lowest, EU868 carries {}",
-                        payload.bytes().len(),
-                        Payload::ALWAYS_FITS
-                    ));
-                }
+        recipient::refuse_more(&self.more)?;
+        let device = recipient::device(&self.device)?;
+        let mut downlink = match (self.content.read(console)?, port) {
+            (Carried::Records(json), _) => Downlink::senml(device.pack(json.expose())?)?,
+            (Carried::Payload(payload), Some(port)) => {
+                let dev_eui = device.dev_eui().ok_or_else(|| {
+                    Failure::Usage(format!("{device} has no DevEUI, and only --senml goes to other devices"))
+                })?;
                 Downlink::raw(dev_eui, port, payload.bytes())?
             }
-            _ => return Err(Failure::Usage("give --port and --hex, or --senml".into())),
+            (Carried::Payload(_), None) => return Err(Failure::Usage("a payload needs --port".into())),
         };
         if let Some(port) = port {
             downlink = downlink.port(port);
@@ -89,7 +82,7 @@ impl Send {
         // This comes first, whether or not the output can be written: a user who sees a failure would send it again.
         console.complain("accepted: it is queued; a class A device gets it after its next uplink");
         begun.printed();
-        serde_json::to_writer_pretty(console.out(), &Accepted::new(&receipt))
+        serde_json::to_writer_pretty(console.out(), &Accepted::new(&downlink, &receipt))
             .map_err(std::io::Error::from)?;
         writeln!(console.out())?;
         console.flush_or_complain();
@@ -101,18 +94,28 @@ impl Send {
 #[derive(Serialize)]
 pub(crate) struct Accepted<'a> {
     outcome: &'static str,
-    status: u16,
+    /// The DevEUI, or the URN of a device that has none.
+    device: Option<String>,
+    port: Option<FPort>,
     external_reference: Option<&'a str>,
+    status: u16,
     body: &'a Body,
 }
 
 impl<'a> Accepted<'a> {
-    pub(crate) fn new(receipt: &'a Receipt) -> Self {
+    pub(crate) fn new(downlink: &Downlink, receipt: &'a Receipt) -> Self {
         Self {
             outcome: "accepted",
-            status: receipt.status.as_u16(),
+            device: downlink.device().as_ref().map(name),
+            port: downlink.lora_port(),
             external_reference: receipt.external_reference.as_deref(),
+            status: receipt.status.as_u16(),
             body: &receipt.body,
         }
     }
+}
+
+/// The DevEUI of a device, or its URN if it has none.
+fn name(device: &DeviceUrn) -> String {
+    device.dev_eui().map_or_else(|| device.to_string(), |dev_eui| dev_eui.to_string())
 }

@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod console;
+mod content;
 mod curl;
 mod customer;
 mod demo;
@@ -13,6 +14,7 @@ mod failure;
 mod input;
 mod interrupt;
 mod prompt;
+mod recipient;
 mod settings;
 mod sheet;
 mod shell;

@@ -44,6 +44,20 @@ impl Payload {
         self.0.len() <= Self::ALWAYS_FITS
     }
 
+    /// Reads the hex of a downlink's record, which is sent as it is: digits only, without `0x` and separators.
+    pub(super) fn from_record(hex: &str) -> Result<Self, InputError> {
+        if hex.starts_with("0x") || hex.starts_with("0X") {
+            return Err(not_hex("starts with 0x"));
+        }
+        check_digits(hex, 1)?;
+        Self::decode(hex)
+    }
+
+    /// Decodes digits that were checked.
+    fn decode(digits: &str) -> Result<Self, InputError> {
+        Self::new(hex::decode(digits).map_err(not_hex)?)
+    }
+
     /// Returns lower-case hex, as in a downlink's record.
     pub(crate) fn hex(&self) -> String {
         hex::encode(&self.0)
@@ -72,25 +86,65 @@ impl TryFrom<&[u8]> for Payload {
     }
 }
 
-/// Parses hex digits in either case, without `0x` and without blanks.
+/// Parses bytes in hex as people paste them: `0102ff`, `01 02 FF`, `01:02:ff`, `01-02-FF`, `0x0102ff`, `0x01, 0x02`.
+///
+/// Digits are in either case, two per byte. Bytes may be separated by blanks, line breaks, `:`, `-` or `,`. `0x` may be in
+/// front of the digits, also after each separator.
+///
+/// ```
+/// use things_core::Payload;
+///
+/// for text in ["0102ff", "01 02 FF", "01-02-FF", "0x01, 0x02, 0xff"] {
+///     assert_eq!(text.parse::<Payload>()?.bytes(), [1, 2, 255]);
+/// }
+/// # Ok::<(), things_core::InputError>(())
+/// ```
 impl FromStr for Payload {
     type Err = InputError;
 
     fn from_str(text: &str) -> Result<Self, InputError> {
-        let refuse = |why: String| {
-            InputError::new("payload", format!("{why}: give hex digits, two a byte, such as 0102ff"))
-        };
-        if text.starts_with("0x") || text.starts_with("0X") {
-            return Err(refuse("starts with 0x".into()));
+        let trimmed = text.trim();
+        if let Some(end) = [trimmed.chars().next(), trimmed.chars().next_back()]
+            .into_iter()
+            .flatten()
+            .find(|&char| is_separator(char))
+        {
+            return Err(not_hex(format!("starts or ends with {end:?}, so that a byte may be missing")));
         }
-        if let Some((place, char)) = text.chars().enumerate().find(|(_, char)| !char.is_ascii_hexdigit()) {
-            return Err(refuse(format!("has {char:?} at position {}", place + 1)));
+        let mut digits = String::with_capacity(text.len());
+        let mut place = 1;
+        for group in text.split(is_separator) {
+            let hex = group.strip_prefix("0x").or_else(|| group.strip_prefix("0X")).unwrap_or(group);
+            let prefix = group.len() - hex.len();
+            if prefix > 0 && hex.is_empty() {
+                return Err(not_hex(format!("has no digits after 0x at position {place}")));
+            }
+            check_digits(hex, place + prefix)?;
+            digits.push_str(hex);
+            place += group.chars().count() + 1;
         }
-        if text.len() % 2 == 1 {
-            return Err(refuse(format!("has {} hex digits, an odd number", text.len())));
-        }
-        Self::new(hex::decode(text).map_err(|error| refuse(error.to_string()))?)
+        Self::decode(&digits)
     }
+}
+
+fn is_separator(char: char) -> bool {
+    char.is_whitespace() || matches!(char, ':' | '-' | ',')
+}
+
+/// Checks that these are hex digits, two per byte. `place` is the position of the first in the whole text, from 1.
+fn check_digits(digits: &str, place: usize) -> Result<(), InputError> {
+    if let Some((index, char)) = digits.chars().enumerate().find(|(_, char)| !char.is_ascii_hexdigit()) {
+        return Err(not_hex(format!("has {char:?} at position {}", place + index)));
+    }
+    match digits.len() {
+        even if even % 2 == 0 => Ok(()),
+        1 => Err(not_hex(format!("has 1 hex digit, an odd number, at position {place}"))),
+        odd => Err(not_hex(format!("has {odd} hex digits, an odd number, from position {place}"))),
+    }
+}
+
+fn not_hex(why: impl fmt::Display) -> InputError {
+    InputError::new("payload", format!("{why}: give hex digits, two a byte, such as 0102ff"))
 }
 
 /// Shows the number of bytes, not the bytes.
@@ -182,20 +236,55 @@ mod tests {
     }
 
     #[test]
-    fn hex_is_read_or_refused_with_a_reason() {
-        assert_eq!("0102fF".parse::<Payload>().unwrap().bytes(), [1, 2, 255]);
+    fn hex_is_read_as_people_paste_it() {
+        for text in [
+            "0102fF",
+            "01 02 ff",
+            "01:02:FF",
+            "01-02-FF",
+            "0102-ff",
+            "0x0102ff",
+            "0X01 0X02 0Xff",
+            "0x01,0x02,0xFF",
+            "0x01, 0x02, 0xff",
+            " 01\t02\r\nff\n",
+        ] {
+            assert_eq!(text.parse::<Payload>().unwrap().bytes(), [1, 2, 255], "{text:?}");
+        }
         assert_eq!("01".parse::<Payload>().unwrap().bytes(), [1]);
+    }
+
+    #[test]
+    fn what_is_no_hex_is_refused_with_a_reason() {
         for (text, reason) in [
             ("", "is empty"),
-            ("0x0102", "starts with 0x"),
-            ("01 02", "has ' ' at position 3"),
-            ("012", "an odd number"),
-            ("01020", "an odd number"),
+            ("  \n", "is empty"),
+            ("012", "has 3 hex digits, an odd number, from position 1"),
+            ("01020", "has 5 hex digits, an odd number, from position 1"),
+            ("01 2 03", "has 1 hex digit, an odd number, at position 4"),
+            ("0x102", "has 3 hex digits, an odd number, from position 3"),
+            ("1, 2, 255", "has 1 hex digit, an odd number, at position 1"),
+            ("0x", "has no digits after 0x at position 1"),
+            ("01 0x", "has no digits after 0x at position 4"),
+            ("01-02-", "ends with '-'"),
+            (":01", "starts or ends with ':'"),
             ("0g", "has 'g' at position 2"),
+            ("0102h", "has 'h' at position 5"),
+            ("01 é2", "has 'é' at position 4"),
+            ("\\x01\\x02", "has '\\\\' at position 1"),
             ("０1", "has '０' at position 1"),
+            ("01\0", "has '\\0' at position 3"),
         ] {
             let error = text.parse::<Payload>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn hex_of_a_record_has_digits_only() {
+        assert_eq!(Payload::from_record("0102fF").unwrap().bytes(), [1, 2, 255]);
+        for text in ["0x0102", "01 02", "01:02", "01-02", "0102\n", "", "012"] {
+            assert!(Payload::from_record(text).is_err(), "{text:?}");
         }
     }
 
@@ -241,7 +330,11 @@ mod tests {
         fn every_payload_survives_hex(bytes in proptest::collection::vec(any::<u8>(), 1..=242)) {
             let payload = Payload::new(bytes).unwrap();
             prop_assert_eq!(payload.hex().parse::<Payload>(), Ok(payload.clone()));
-            prop_assert_eq!(payload.hex().to_uppercase().parse::<Payload>(), Ok(payload));
+            prop_assert_eq!(payload.hex().to_uppercase().parse::<Payload>(), Ok(payload.clone()));
+            for (prefix, separator) in [("", " "), ("", ":"), ("", "-"), ("0x", ", "), ("0X", "\n")] {
+                let bytes: Vec<_> = payload.bytes().iter().map(|byte| format!("{prefix}{byte:02x}")).collect();
+                prop_assert_eq!(bytes.join(separator).parse::<Payload>(), Ok(payload.clone()));
+            }
         }
 
         #[test]

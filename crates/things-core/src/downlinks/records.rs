@@ -58,7 +58,7 @@ fn check_payload(base_name: &str, record: &Record) -> Result<(), InputError> {
         return Ok(());
     }
     match record.value() {
-        Some(Value::String(hex)) => hex.parse::<Payload>().map(drop),
+        Some(Value::String(hex)) => Payload::from_record(hex).map(drop),
         _ => Err(InputError::new(
             "payload",
             r#"is not a text: give hex digits in "vs", two a byte, such as "vs":"0102ff""#,
@@ -102,7 +102,10 @@ mod tests {
         for (fields, why) in [
             (r#""vs":"""#, "is empty: give 1 to 242 bytes"),
             (r#""vs":"0x0102""#, "starts with 0x: give hex digits, two a byte, such as 0102ff"),
-            (r#""vs":"102""#, "has 3 hex digits, an odd number: give hex digits, two a byte, such as 0102ff"),
+            (
+                r#""vs":"102""#,
+                "has 3 hex digits, an odd number, from position 1: give hex digits, two a byte, such as 0102ff",
+            ),
             (r#""vs":"AQI=""#, "has 'Q' at position 2: give hex digits, two a byte, such as 0102ff"),
             (r#""vs":"01 02""#, "has ' ' at position 3: give hex digits, two a byte, such as 0102ff"),
             (&too_long, "has 300 bytes: LoRaWAN carries at most 242"),
