@@ -114,5 +114,5 @@ mod _native {
 /// Runs the command line tool on the streams of this process, and returns its exit status.
 #[pyfunction]
 fn cli(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-    py.detach(|| things_cli::main(arguments) as u8)
+    py.detach(|| things_cli::main(arguments).code())
 }

@@ -62,7 +62,8 @@ impl<'a> Console<'a> {
 
     /// Says something where data may be stuck. That nobody listens to the words is no reason to stop.
     pub(crate) fn complain(&mut self, words: impl fmt::Display) {
-        let _ = writeln!(self.words, "{words}").and_then(|()| self.words.flush());
+        // One write, so that the lines of two programs on one terminal are not mixed.
+        let _ = self.words.write_all(format!("{words}\n").as_bytes()).and_then(|()| self.words.flush());
     }
 
     /// Writes out what is buffered.

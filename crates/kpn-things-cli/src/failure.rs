@@ -11,25 +11,41 @@ use crate::dispatch::{Begun, Dispatch};
 
 /// What the tool tells the shell at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum ExitStatus {
     /// It is done.
-    Done = 0,
+    Done,
     /// It failed.
-    Failed = 1,
+    Failed,
     /// The arguments or settings cannot be right, and nothing was sent.
-    Usage = 2,
+    Usage,
     /// The access token was refused or rejected.
-    Authentication = 3,
+    Authentication,
     /// A downlink may have arrived, and may not.
-    Unknown = 4,
+    Unknown,
     /// A listing is not proven complete, and the proof was required.
-    NotProven = 5,
+    NotProven,
+    /// The status of the command that `things sim -- COMMAND` ran.
+    Command(u8),
+}
+
+impl ExitStatus {
+    /// The number that the shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Authentication => 3,
+            Self::Unknown => 4,
+            Self::NotProven => 5,
+            Self::Command(status) => status,
+        }
+    }
 }
 
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
-        Self::from(status as u8)
+        Self::from(status.code())
     }
 }
 
@@ -50,6 +66,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// A check did not succeed; its findings are written already.
     Check(ExitStatus, String),
+    /// A command that the tool ran ended with this status, and wrote its own messages.
+    Command(u8),
 }
 
 impl Failure {
@@ -65,6 +83,7 @@ impl Failure {
             }
             // Whoever read the data has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitStatus::Done,
+            Self::Command(status) => return ExitStatus::Command(status),
             Self::Output(error) => {
                 console.complain(format_args!("error: the output cannot be written: {error}"));
                 return ExitStatus::Failed;

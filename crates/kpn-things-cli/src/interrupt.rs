@@ -57,7 +57,7 @@ fn interrupted(die: impl FnOnce()) {
     match verdict {
         Verdict::Exit(status, message) => {
             say(&message);
-            process::exit(status as i32);
+            process::exit(status.code().into());
         }
         Verdict::Die(message) => {
             if let Some(message) = message {

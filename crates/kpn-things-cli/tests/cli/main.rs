@@ -22,6 +22,7 @@ mod screen;
 mod secrets;
 mod settings;
 mod sim;
+mod sim_command;
 mod stream;
 #[cfg(unix)]
 mod terminal;

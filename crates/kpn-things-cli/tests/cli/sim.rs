@@ -42,12 +42,17 @@ fn with(variables: &Value, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_shell_takes_its_settings() {
+fn a_shell_takes_its_settings_instead_of_those_of_an_account() {
     let (mut process, exports) = start(&["--devices", "7"], "export KPN_THINGS_BASE_URL");
     let script = format!("{exports}\"$THINGS\" devices list --ndjson");
     let shell = Command::new("/bin/sh")
         .args(["-e", "-u", "-c", &script])
         .env("THINGS", env!("CARGO_BIN_EXE_things"))
+        .env("KPN_THINGS_CUSTOMER_ID", "8c5f9e0e-0000-4000-8000-000000000000")
+        .env("KPN_THINGS_SECURITY_CONTEXT", "context")
+        .env("KPN_THINGS_TOKEN_URL", "https://grip.invalid/token")
+        .env("KPN_THINGS_POSTMAN_ENVIRONMENT", "/nowhere/postman.json")
+        .env("KPN_THINGS_PROFILE", "production")
         .output()
         .unwrap();
     assert!(shell.status.success(), "{shell:?}");
@@ -61,8 +66,9 @@ fn a_shell_takes_its_settings() {
 #[test]
 fn json_and_postman_files_are_for_programs() {
     let postman = path("sim.json");
-    let (_process, json) = start(&["--json", "--postman", postman.to_str().unwrap()], "}");
+    let (_process, json) = start(&["--format", "json", "--postman", postman.to_str().unwrap()], "}");
     let variables: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(variables["KPN_THINGS_CUSTOMER_ID"], "");
     with(&variables, &["auth", "check"]).exits(0);
     bare(&["auth", "check", "--postman-environment", postman.to_str().unwrap()]).exits(0);
     assert!(fs::read_to_string(&postman).unwrap().contains("gripBaseUrl"));

@@ -1,28 +1,34 @@
-//! `things sim`: runs the simulator of GRIP and KPN Things until it is interrupted.
+//! `things sim`: runs the simulator of GRIP and KPN Things for a command, or until it is interrupted.
 
+mod command;
+mod format;
+
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value};
 use things_sim::{ChangeRule, DownlinkAnswer, ExpiresIn, FaultRule, Quirk, Sim};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::settings::seconds;
-use crate::shell::quoted;
+use format::Format;
 
 /// Simulate GRIP and KPN Things on this machine
 #[derive(Args)]
 #[command(help_template = crate::HELP, before_help = "\
 Examples:
-  things sim --port 8080 --devices 100000
-  things sim > sim.env &                             Then: . ./sim.env && things devices list
+  things sim -- things devices list                  Run one command against a simulator
+  things sim --devices 100000 -- pytest              The account in the environment is never touched
+  things sim --port 8080                             Run until interrupted; use it from another shell
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503,Retry-After:1
   things sim --change every-10=remove:1 --quirk shuffled-ties --quirk shared-names:5", after_help = "\
-Prints the settings that point a client at the simulator, and runs until it is interrupted. Devices and API key come \
-from the seed, so they are the same every time.
+With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
+exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables are removed from its \
+environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
+interrupted. Devices and API key come from the seed, so they are the same every time.
 
 A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
   ROUTE   token, devices, downlinks, context-switch, other, any
@@ -89,15 +95,21 @@ pub(crate) struct Simulator {
     /// Remove the API key's access to KPN Things: every call gets a 302
     #[arg(long)]
     without_access: bool,
-    /// Print one line per request on stderr (default on a terminal)
+    /// Print one line per request on stderr (default on a terminal, if there is no COMMAND)
     #[arg(long)]
     log: bool,
-    /// Print the settings as one JSON object
-    #[arg(long)]
+    /// Format of the printed settings
+    #[arg(long, value_enum, default_value_t = Format::Posix)]
+    format: Format,
+    /// Print the settings as one JSON object: --format json
+    #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Also write the settings to a Postman environment file
     #[arg(long, value_name = "FILE")]
     postman: Option<String>,
+    /// Command to run, with its arguments
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["format", "json"])]
+    command: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -122,29 +134,29 @@ fn customer(text: &str) -> Result<(String, usize), String> {
 }
 
 impl Simulator {
-    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let postman = self.postman.clone();
-        let json = self.json;
+    pub(crate) fn run(mut self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let postman = self.postman.take();
+        let command = std::mem::take(&mut self.command);
+        let format = if self.json { Format::Json } else { self.format };
+        self.log |= command.is_empty() && io::stderr().is_terminal();
         let sim =
             self.start().map_err(|error| Failure::Local(format!("the simulator cannot start: {error}")))?;
         if let Some(path) = postman {
             fs::write(&path, sim.postman_environment())
-                .map_err(|error| Failure::Local(format!("{path} cannot be written: {error}")))?;
+                .map_err(|error| Failure::Local(format!("could not write {path}: {error}")))?;
         }
-        let environment = sim.environment();
-        if json {
-            let variables: Map<String, Value> =
-                environment.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-            writeln!(console.out(), "{:#}", Value::Object(variables))?;
-        } else {
-            for (name, value) in environment {
-                writeln!(console.out(), "export {name}={}", quoted(&value))?;
-            }
+        let settings = sim.environment();
+        if !command.is_empty() {
+            return match command::run(&command, &settings, console.owns_process())? {
+                0 => Ok(()),
+                status => Err(Failure::Command(status)),
+            };
         }
+        write!(console.out(), "{}", format.text(&settings))?;
         console.say(format_args!(
             "A simulator of KPN Things and GRIP runs at {} until it is interrupted.\n\
-             Its sub-customers: {}.\n\
-             Paste the settings into another shell; then try: things auth check",
+             Sub-customers: {}.\n\
+             Paste the settings into another shell, and run: things auth check",
             sim.url(),
             sim.customers().join(", ")
         ))?;
@@ -188,9 +200,10 @@ impl Simulator {
         if self.without_access {
             sim = sim.without_access();
         }
-        if self.log || io::stderr().is_terminal() {
-            // Nobody reads a log that cannot be written, and the simulator goes on without it.
-            sim = sim.on_exchange(|exchange| _ = writeln!(io::stderr(), "{exchange}"));
+        if self.log {
+            // Nobody reads a log that cannot be written, and the simulator goes on without it. One write per line keeps
+            // lines of several threads apart.
+            sim = sim.on_exchange(|exchange| _ = io::stderr().write_all(format!("{exchange}\n").as_bytes()));
         }
         sim.start()
     }
