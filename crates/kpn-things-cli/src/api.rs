@@ -68,7 +68,7 @@ impl Api {
         for (name, value) in headers {
             call = call.header(name, value);
         }
-        let client = self.settings.client()?;
+        let client = console.watched(self.settings.client()?);
         let result = if call.at_most_once() {
             let dispatch = Dispatch::call(self.method.as_str(), &self.path);
             dispatch

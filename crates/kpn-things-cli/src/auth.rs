@@ -29,7 +29,7 @@ impl Check {
         Table::new(["SETTING", "VALUE", "FROM"], None).write(&layers.described(), console.out())?;
         writeln!(console.out())?;
         let client = match layers.client() {
-            Ok(client) => client,
+            Ok(client) => console.watched(client),
             Err(error) => {
                 writeln!(console.out(), "failed  settings")?;
                 return Err(Failure::Call(error));

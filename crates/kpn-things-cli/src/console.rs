@@ -2,13 +2,25 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
-/// Where a command writes: data to one stream, words to another.
+use things_core::Watch;
+use things_ureq::Client;
+
+use crate::messages::{self, colored};
+use crate::progress::{self, Progress};
+use crate::trace::Trace;
+
+/// Where a command writes: data to one stream, messages to another.
 pub struct Console<'a> {
-    out: BufWriter<&'a mut dyn Write>,
-    words: Box<dyn Write + 'a>,
+    out: BufWriter<Data<'a>>,
+    messages: Box<dyn Write + 'a>,
     columns: Option<usize>,
     owns_process: bool,
+    is_attended: bool,
+    allows_colors: bool,
+    options: messages::Options,
+    progress: Option<Progress>,
     /// Data that cannot be written is given up.
     lost: bool,
 }
@@ -17,18 +29,22 @@ pub struct Console<'a> {
 const BUFFER: usize = 64 * 1024;
 
 impl<'a> Console<'a> {
-    /// A console of a stream for data, which is buffered, and one for words.
-    pub fn new(out: &'a mut dyn Write, words: impl Write + 'a) -> Self {
+    /// Creates a console of a stream for data, which is buffered, and one for messages.
+    pub fn new(out: &'a mut dyn Write, messages: impl Write + 'a) -> Self {
         Self {
-            out: BufWriter::with_capacity(BUFFER, out),
-            words: Box::new(words),
+            out: BufWriter::with_capacity(BUFFER, Data { out, line: None }),
+            messages: Box::new(messages),
             columns: None,
             owns_process: false,
+            is_attended: false,
+            allows_colors: false,
+            options: messages::Options::default(),
+            progress: None,
             lost: false,
         }
     }
 
-    /// Says that the data goes to a terminal of this width: tables are cut to it.
+    /// Declares that the data goes to a terminal of this width: tables are cut to it.
     pub fn terminal(self, columns: usize) -> Self {
         Self { columns: Some(columns), ..self }
     }
@@ -43,6 +59,21 @@ impl<'a> Console<'a> {
         self.owns_process
     }
 
+    /// Declares that the messages go to the stderr of this process, and that it is a terminal: progress is shown there.
+    pub fn attended(self) -> Self {
+        Self { is_attended: true, ..self }
+    }
+
+    /// Sets whether messages are colored. `--color always` and `--color never` override it. Default: no.
+    pub fn colors(self, allowed: bool) -> Self {
+        Self { allows_colors: allowed, ..self }
+    }
+
+    /// Takes over the options of the command line.
+    pub(crate) fn set_options(&mut self, options: messages::Options) {
+        self.options = options;
+    }
+
     /// The width of the terminal; `None` where data goes anywhere else.
     pub(crate) fn columns(&self) -> Option<usize> {
         self.columns
@@ -53,17 +84,73 @@ impl<'a> Console<'a> {
         &mut self.out
     }
 
-    /// Says something, after all data that was written before.
-    pub(crate) fn say(&mut self, words: impl fmt::Display) -> io::Result<()> {
+    /// Returns the client, with its requests shown as the options say.
+    pub(crate) fn watched(&mut self, client: Client) -> Client {
+        client.with_watch(self.watch())
+    }
+
+    /// What shows the requests of a client: each on a line of its own with `--verbose`, else the progress on a terminal.
+    pub(crate) fn watch(&mut self) -> Arc<dyn Watch> {
+        if self.options.verbose {
+            return Arc::new(Trace);
+        }
+        match self.progress() {
+            Some(state) => state,
+            None => Arc::new(()),
+        }
+    }
+
+    /// The progress of this command; `None` where nobody would see it.
+    pub(crate) fn progress(&mut self) -> Option<Arc<progress::State>> {
+        if !self.is_attended || self.options.quiet || self.options.verbose {
+            return None;
+        }
+        let state = self.progress.get_or_insert_with(Progress::start).state();
+        if self.columns.is_some() {
+            self.out.get_mut().line = Some(Arc::clone(&state));
+        }
+        Some(state)
+    }
+
+    /// Erases the progress: the command is done.
+    pub(crate) fn end_progress(&mut self) {
+        self.progress = None;
+        self.out.get_mut().line = None;
+    }
+
+    /// Writes a summary, after all data that was written before.
+    pub(crate) fn say(&mut self, summary: impl fmt::Display) -> io::Result<()> {
         self.flush()?;
-        self.complain(words);
+        self.note(summary);
         Ok(())
     }
 
-    /// Says something where data may be stuck. That nobody listens to the words is no reason to stop.
-    pub(crate) fn complain(&mut self, words: impl fmt::Display) {
-        // One write, so that the lines of two programs on one terminal are not mixed.
-        let _ = self.words.write_all(format!("{words}\n").as_bytes()).and_then(|()| self.words.flush());
+    /// Writes a summary where data may be stuck.
+    pub(crate) fn note(&mut self, summary: impl fmt::Display) {
+        if !self.options.quiet {
+            self.complain(summary);
+        }
+    }
+
+    /// Writes a warning. It needs no label.
+    pub(crate) fn warn(&mut self, warning: impl fmt::Display) {
+        self.note(format_args!("warning: {warning}"));
+    }
+
+    /// Writes a message that `--quiet` does not suppress. That it cannot be written is no reason to stop.
+    pub(crate) fn complain(&mut self, message: impl fmt::Display) {
+        let mut message = message.to_string();
+        if self.options.is_colored(self.allows_colors) {
+            message = colored(&message);
+        }
+        message.push('\n');
+        // One write, so that the messages of several processes do not mix.
+        let messages = &mut self.messages;
+        let mut write = || drop(messages.write_all(message.as_bytes()).and_then(|()| messages.flush()));
+        match &self.progress {
+            Some(progress) => progress.state().hidden(write),
+            None => write(),
+        }
     }
 
     /// Writes out what is buffered.
@@ -76,7 +163,7 @@ impl<'a> Console<'a> {
         if let Err(error) = self.flush() {
             self.lost = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
-                self.complain(format_args!("warning: the output cannot be written: {error}"));
+                self.warn(format_args!("the output cannot be written: {error}"));
             }
         }
     }
@@ -85,5 +172,24 @@ impl<'a> Console<'a> {
 impl fmt::Debug for Console<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+/// The stream for data. Where it is the terminal of the progress too, the progress is erased first.
+struct Data<'a> {
+    out: &'a mut dyn Write,
+    line: Option<Arc<progress::State>>,
+}
+
+impl Write for Data<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &self.line {
+            Some(line) => line.hidden(|| self.out.write(data)),
+            None => self.out.write(data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

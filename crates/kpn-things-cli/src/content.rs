@@ -50,8 +50,8 @@ impl Content {
                 let text = input::content("the payload", text)?;
                 let payload = from_base64(text.expose())?;
                 if text.expose().parse::<Payload>().is_ok() {
-                    console.complain(format_args!(
-                        "warning: the payload is read as base64, and it looks like hex: for hex, use --hex. It has {}",
+                    console.warn(format_args!(
+                        "the payload is read as base64, and it looks like hex: for hex, use --hex. It has {}",
                         count(&payload)
                     ));
                 }
@@ -64,8 +64,8 @@ impl Content {
             }
         };
         if !payload.always_fits() {
-            console.complain(format_args!(
-                "warning: {} reach the device only at a good data rate: at the lowest, EU868 carries {}",
+            console.warn(format_args!(
+                "{} reach the device only at a good data rate: at the lowest, EU868 carries {}",
                 count(&payload),
                 Payload::ALWAYS_FITS
             ));

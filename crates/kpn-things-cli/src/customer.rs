@@ -39,7 +39,7 @@ impl Switch {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let customer: CustomerId = self.customer_id.parse()?;
         self.settings.refuse_customer()?;
-        let client = self.settings.load()?.without_customer().client()?;
+        let client = console.watched(self.settings.load()?.without_customer().client()?);
         let (granted, body) = match client.call(&ContextSwitch::to(customer.clone())) {
             Ok(body) => (true, body),
             Err(error) if error.kind() == ErrorKind::Forbidden => (false, error.body().clone()),

@@ -8,7 +8,8 @@ use things_sim::{DEFAULT_CUSTOMER, Route, Sim};
 use things_ureq::Client;
 
 use crate::console::Console;
-use crate::devices::{Count, number};
+use crate::count::number;
+use crate::devices::Count;
 use crate::failure::Failure;
 use crate::sheet::{rows, table};
 

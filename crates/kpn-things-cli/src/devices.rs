@@ -1,13 +1,16 @@
 //! `things devices list`: all devices, and whether they are provably all.
 
+use std::sync::Arc;
+
 use clap::Args;
-use things_core::{Device, ErrorKind, Page, Proof, SortOrder};
+use things_core::{Device, DeviceFeed, ErrorKind, Page, Proof, SortOrder};
 use things_ureq::{Client, Devices};
 
 use crate::console::Console;
+use crate::count::number;
 use crate::failure::Failure;
-use crate::settings;
 use crate::sheet::{Format, Sheet};
+use crate::{progress, settings};
 
 /// List your devices
 #[derive(Args)]
@@ -77,12 +80,18 @@ impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let List { query, format, settings } = self;
         let plain = query.is_plain();
-        let devices = query.apply(settings.client()?.devices());
-        let columns = console.columns();
+        let devices = query.apply(console.watched(settings.client()?).devices());
+        let (columns, progress) = (console.columns(), console.progress());
         let sheet = format.sheet(console.out(), columns);
         let held = (!plain && format.is_table()).then(Vec::new);
-        let mut list =
-            Listing { sheet, held, on_screen: columns.is_some(), unsorted: false, count: Count::default() };
+        let mut list = Listing {
+            sheet,
+            held,
+            on_screen: columns.is_some(),
+            unsorted: false,
+            count: Count::default(),
+            progress,
+        };
         let result =
             if plain { list.plain(devices, query.limit) } else { list.proven(devices, query.verified) };
         // What was held back is written even if the listing failed.
@@ -140,6 +149,7 @@ struct Listing<'a> {
     /// There were too many devices to sort.
     unsorted: bool,
     count: Count,
+    progress: Option<Arc<progress::State>>,
 }
 
 impl Listing<'_> {
@@ -164,7 +174,11 @@ impl Listing<'_> {
         let mut batches = devices.clone().verified().batches();
         let why = loop {
             match batches.next() {
-                Some(Ok(batch)) => self.add(batch)?,
+                Some(Ok(batch)) => {
+                    let total = batches.feed().expected() as u64;
+                    self.count.told = Some(total).filter(|total| *total > 0);
+                    self.add(batch)?;
+                }
                 Some(Err(error)) if error.kind() == ErrorKind::Incomplete && !required => {
                     break error.incomplete().map(|incomplete| incomplete.why.clone()).unwrap_or_default();
                 }
@@ -190,6 +204,9 @@ impl Listing<'_> {
 
     fn add(&mut self, devices: Vec<Device>) -> Result<(), Failure> {
         self.count.devices += devices.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.devices(self.count.devices, self.count.told);
+        }
         if let Some(held) = &mut self.held {
             held.extend(devices);
             if held.len() > SORTED {
@@ -246,20 +263,6 @@ impl Count {
         }
         words
     }
-}
-
-/// A number with commas, and what it counts.
-pub(crate) fn number(count: u64, noun: &str) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{text} {noun}{plural}")
 }
 
 #[cfg(test)]

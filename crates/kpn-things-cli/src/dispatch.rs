@@ -47,14 +47,14 @@ impl Dispatch {
     /// Makes the call. Until its outcome is [printed](Begun::printed), an interrupt reports it.
     pub(crate) fn make<T>(
         self,
-        console: &Console<'_>,
+        console: &mut Console<'_>,
         client: &Client,
         call: impl FnOnce(Client) -> Result<T, Error>,
     ) -> Result<(T, Begun), Failure> {
         let fate = Fate::default();
         let (dispatch, seen) = (self.clone(), fate.clone());
         let interrupt = Interrupt::handle(console, move || dispatch.verdict(seen.stop()));
-        let result = call(client.with_watch(Arc::new(fate.clone())));
+        let result = call(client.with_watch(Arc::new((fate.clone(), console.watch()))));
         fate.ended(&result);
         let begun = Begun { dispatch: self, fate, _interrupt: interrupt };
         match result {

@@ -80,7 +80,7 @@ impl Send {
         let dispatch = Dispatch::downlink(&downlink);
         let (receipt, begun) = dispatch.make(console, &client, |client| client.send_downlink(&downlink))?;
         // This comes first, whether or not the output can be written: a user who sees a failure would send it again.
-        console.complain("accepted: it is queued; a class A device gets it after its next uplink");
+        console.note("accepted: it is queued; a class A device gets it after its next uplink");
         begun.printed();
         serde_json::to_writer_pretty(console.out(), &Accepted::new(&downlink, &receipt))
             .map_err(std::io::Error::from)?;

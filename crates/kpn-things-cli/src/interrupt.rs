@@ -34,9 +34,16 @@ pub(crate) struct Interrupt(());
 impl Interrupt {
     /// Calls `decide` on a thread of its own when the tool is interrupted. Does nothing where the tool runs inside
     /// another program, because signals are that program's business.
-    pub(crate) fn handle(console: &Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
+    pub(crate) fn handle(console: &mut Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
         if console.owns_process() {
-            *report() = Some(Box::new(decide));
+            let progress = console.progress();
+            *report() = Some(Box::new(move || {
+                let verdict = decide();
+                if let Some(progress) = &progress {
+                    progress.end();
+                }
+                verdict
+            }));
             static LISTENING: Once = Once::new();
             LISTENING.call_once(listen);
         }

@@ -2,8 +2,10 @@
 
 mod api;
 mod auth;
+mod cell;
 mod console;
 mod content;
+mod count;
 mod curl;
 mod customer;
 mod demo;
@@ -13,6 +15,8 @@ mod downlink;
 mod failure;
 mod input;
 mod interrupt;
+mod messages;
+mod progress;
 mod prompt;
 mod recipient;
 mod settings;
@@ -20,10 +24,13 @@ mod sheet;
 mod shell;
 mod sim;
 mod table;
+mod trace;
 
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
+use anstream::AutoStream;
 use clap::{Parser, Subcommand};
 
 pub use console::Console;
@@ -35,19 +42,34 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let width = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
     let mut stdout = stdout.lock();
-    let mut console = Console::new(&mut stdout, stderr).with_process();
+    let (is_attended, allows_colors) = (stderr.is_terminal(), messages::allows_colors(&stderr));
+    // On Windows this makes the terminal obey control sequences.
+    let mut console = Console::new(&mut stdout, AutoStream::always_ansi(stderr));
+    console = console.with_process().colors(allows_colors);
+    if is_attended && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb") {
+        console = console.attended();
+    }
     if let Some((terminal_size::Width(columns), _)) = width {
         console = console.terminal(columns.into());
     }
     run(args, &mut console)
 }
 
-/// Runs the tool: data goes to the console's output, words to its other stream.
+/// Runs the tool: data goes to the console's output, messages to its other stream. `--verbose` writes to the stderr of
+/// this process.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> ExitStatus {
-    let done = match Arguments::try_parse_from(args) {
-        Ok(arguments) => arguments.command.run(console).and_then(|()| Ok(console.flush()?)),
-        Err(error) => Err(Failure::Arguments(error)),
+    let args: Vec<OsString> = args.into_iter().collect();
+    let done = match Arguments::try_parse_from(&args) {
+        Ok(Arguments { command, messages }) => {
+            console.set_options(messages);
+            command.run(console).and_then(|()| Ok(console.flush()?))
+        }
+        Err(error) => {
+            console.set_options(messages::Options::of_broken_arguments(&args));
+            Err(Failure::Arguments(error))
+        }
     };
+    console.end_progress();
     match done {
         Ok(()) => ExitStatus::Done,
         Err(failure) => failure.report(console),
@@ -69,6 +91,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    messages: messages::Options,
 }
 
 const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";

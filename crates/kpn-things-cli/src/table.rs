@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use crate::cell::{cut, plain, width};
 
 /// A table under way.
 pub(crate) struct Table<const N: usize> {
@@ -40,10 +40,10 @@ impl<const N: usize> Table<N> {
     }
 
     fn measure(&self, rows: &[[String; N]]) -> [usize; N] {
-        let mut widths = self.headings.map(UnicodeWidthStr::width);
+        let mut widths = self.headings.map(width);
         for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width().min(WIDEST));
+            for (widest, cell) in widths.iter_mut().zip(row) {
+                *widest = (*widest).max(width(cell).min(WIDEST));
             }
         }
         widths
@@ -51,37 +51,17 @@ impl<const N: usize> Table<N> {
 
     fn line(&self, cells: [&str; N], widths: [usize; N], out: &mut dyn Write) -> io::Result<()> {
         let mut line = String::new();
-        for (cell, width) in cells.into_iter().zip(widths) {
+        for (cell, columns) in cells.into_iter().zip(widths) {
             line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width())));
+            line.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(cell))));
             line.push_str(GAP);
         }
         let line = line.trim_end();
         match self.columns {
-            Some(columns) if line.width() > columns => writeln!(out, "{}", cut(line, columns)),
+            Some(columns) if width(line) > columns => writeln!(out, "{}", cut(line, columns)),
             _ => writeln!(out, "{line}"),
         }
     }
-}
-
-/// The text in one line, without characters that would steer a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
-}
-
-/// The beginning of the line, so wide.
-fn cut(line: &str, columns: usize) -> String {
-    let mut left = columns.saturating_sub(1);
-    let fits = |char: &char| match left.checked_sub(char.width().unwrap_or(0)) {
-        Some(rest) => {
-            left = rest;
-            true
-        }
-        None => false,
-    };
-    let mut line: String = line.chars().take_while(fits).collect();
-    line.push('…');
-    line
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod help;
 mod independent;
 mod interrupt;
 mod library;
+mod messages;
 mod payload;
 mod postman;
 mod readme;

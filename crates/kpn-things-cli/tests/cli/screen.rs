@@ -5,7 +5,7 @@ use std::process::Command;
 use things_sim::{Route, Sim};
 
 use crate::terminal::Terminal;
-use crate::tool::{Tool, simulator};
+use crate::tool::{Tool, path, simulator};
 
 #[test]
 fn a_listing_is_shown_with_its_summary() {
@@ -35,4 +35,89 @@ fn signals_end_a_listing() {
     let terminal = waiting(&sim);
     Command::new("kill").arg(terminal.id().to_string()).status().unwrap();
     assert_ne!(terminal.finish().status, Some(0));
+}
+
+/// A listing of 60 devices, whose third page waits for two seconds before it is retried.
+fn slow() -> Sim {
+    let sim = simulator().devices(60).page_size_cap(20);
+    sim.fault("devices@3=status:503,Retry-After:2".parse().unwrap()).start().unwrap()
+}
+
+const SLOW: [&str; 6] = ["devices", "list", "--plain", "--window", "1", "--ndjson"];
+
+#[test]
+fn progress_is_shown_with_waits_and_erased_at_the_end() {
+    let sim = slow();
+    let file = std::fs::File::create(path("progress.ndjson")).unwrap();
+    let mut terminal = Terminal::start_with(sim.command(&SLOW), 120, 24, |command| command.stdout(file));
+    terminal.wait_for("40 of 60 devices, 2 pages, ");
+    terminal.wait_for("s after 503 Service Unavailable");
+    let left = terminal.finish();
+    assert_eq!((left.status, &*left.screen), (Some(0), "60 devices on 3 pages"), "{left:?}");
+    assert_eq!(std::fs::read_to_string(path("progress.ndjson")).unwrap().lines().count(), 60);
+}
+
+#[test]
+fn progress_and_data_share_a_terminal() {
+    let sim = slow();
+    let mut terminal = Terminal::start(sim.command(&SLOW), 400, 100);
+    terminal.wait_for("40 of 60 devices");
+    let left = terminal.finish();
+    let lines: Vec<_> = left.screen.lines().collect();
+    assert_eq!((left.status, lines.len()), (Some(0), 61), "{left:?}");
+    assert!(lines[..60].iter().all(|line| line.starts_with("{\"uuid\"")), "{left:?}");
+    assert_eq!(lines[60], "60 devices on 3 pages");
+}
+
+#[test]
+fn progress_fits_its_line_in_a_narrow_terminal() {
+    let sim = slow();
+    let file = std::fs::File::create(path("narrow.ndjson")).unwrap();
+    let mut terminal = Terminal::start_with(sim.command(&SLOW), 20, 24, |command| command.stdout(file));
+    terminal.wait_for("40 of 60 devices, …");
+    assert_eq!(terminal.screen().lines().count(), 1);
+    assert_eq!(terminal.finish().screen, "60 devices on 3 pages");
+}
+
+#[test]
+fn a_call_that_waits_shows_its_request() {
+    let sim = simulator().fault("downlinks@1=status:503,Retry-After:2".parse().unwrap()).start().unwrap();
+    let args = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"];
+    let mut terminal = Terminal::start(sim.command(&args), 120, 24);
+    terminal.wait_for("/api/actuator/downlinks, 1 s, waiting ");
+    let left = terminal.finish();
+    assert_eq!(left.status, Some(0));
+    assert!(left.screen.starts_with("accepted: "), "{left:?}");
+}
+
+#[test]
+fn nothing_is_drawn_where_nobody_looks() {
+    let drawn = |args: &[&str], variable: (&str, &str)| {
+        let mut command = slow().command(&[&SLOW[..], args].concat());
+        command.env(variable.0, variable.1);
+        let sim = slow();
+        command.envs(sim.environment());
+        Terminal::start(command, 400, 100).finish().written.contains("\x1b[K")
+    };
+    assert!(drawn(&[], ("TERM", "xterm")));
+    assert!(!drawn(&["--quiet"], ("TERM", "xterm")));
+    assert!(!drawn(&["--verbose"], ("TERM", "xterm")));
+    assert!(!drawn(&[], ("TERM", "dumb")));
+    assert!(!slow().things(&SLOW).exits(0).err.contains('\x1b'));
+}
+
+#[test]
+fn errors_are_colored_at_a_terminal() {
+    let colored = |args: &[&str], variable: (&str, &str)| {
+        let mut command = crate::tool::command(&[&["devices", "list"], args].concat());
+        command.env(variable.0, variable.1);
+        let left = Terminal::start(command, 80, 24).finish();
+        assert!(left.screen.starts_with("error: "), "{left:?}");
+        left.written.contains("\x1b[31merror:")
+    };
+    assert!(colored(&[], ("TERM", "xterm")));
+    assert!(!colored(&[], ("TERM", "dumb")));
+    assert!(!colored(&[], ("NO_COLOR", "1")));
+    assert!(!colored(&["--color", "never"], ("TERM", "xterm")));
+    assert!(colored(&["--color", "always"], ("NO_COLOR", "1")));
 }
