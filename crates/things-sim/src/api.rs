@@ -47,13 +47,8 @@ fn refuse<T>(status: u16, message: &'static str) -> Result<T, Refusal> {
 }
 
 fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
-    let (scheme, token) =
-        request.header("authorization").and_then(|value| value.split_once(' ')).unwrap_or_default();
-    if world.behaviour.access && scheme.eq_ignore_ascii_case("bearer") && world.tokens.accept(token.trim()) {
-        Ok(())
-    } else {
-        Err(Refusal::Token)
-    }
+    let accepted = request.bearer_token().is_some_and(|token| world.tokens.accept(token));
+    if world.behaviour.access && accepted { Ok(()) } else { Err(Refusal::Token) }
 }
 
 /// Returns the fleet that a call acts on: the account's, or that of the sub-customer that the call names.

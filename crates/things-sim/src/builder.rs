@@ -6,21 +6,17 @@ use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
 use crate::device_list::DeviceList;
 use crate::exchange::Exchange;
-use crate::faults::Faults;
 use crate::fleet::Fleet;
 use crate::observer::Observer;
 use crate::quirk::Quirk;
-use crate::random::{Random, seed_for};
-use crate::record::{Downlinks, Requests};
-use crate::route::Calls;
+use crate::random::seed_for;
+use crate::recipe::Recipe;
 use crate::rule::FaultRule;
 use crate::server::Server;
 use crate::sim::{DEFAULT_CUSTOMER, DEFAULT_CUSTOMER_DEVICES, Sim};
-use crate::tokens::Tokens;
-use crate::world::{Customer, World};
+use crate::worlds::Worlds;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 impl Sim {
@@ -46,6 +42,7 @@ pub struct SimBuilder {
     keep_downlinks: usize,
     behaviour: Behaviour,
     observer: Option<Observer>,
+    any_tenant: bool,
 }
 
 impl Default for SimBuilder {
@@ -64,6 +61,7 @@ impl Default for SimBuilder {
             keep_downlinks: 1_000_000,
             behaviour: Behaviour::default(),
             observer: None,
+            any_tenant: false,
         }
     }
 }
@@ -203,6 +201,16 @@ impl SimBuilder {
         self
     }
 
+    /// Accepts any tenant id with the same API key. Each tenant has its own devices, faults, tokens and records, made
+    /// from the same seed, so that independent tests can share one simulator. Default: only the tenant of the credentials.
+    ///
+    /// The methods of [`Sim`] act on the tenant of the credentials. `/__sim/` acts on the others.
+    #[must_use]
+    pub fn any_tenant(mut self) -> Self {
+        self.any_tenant = true;
+        self
+    }
+
     /// Calls a function with each handled request and its response, for a request log. It is called on the thread of
     /// the connection, after the response was sent.
     #[must_use]
@@ -226,30 +234,26 @@ impl SimBuilder {
     pub fn start(self) -> io::Result<Sim> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         let addr = listener.local_addr()?;
-        let fleet = |name: &str, count| {
-            Fleet::new(seed_for(self.seed, name), count, self.eui, &self.behaviour.listing)
-        };
         let account = self.account();
         let customer = |(id, count): (String, usize)| {
-            let customer = Customer { fleet: fleet(&id, count), switched: AtomicBool::new(false) };
-            (id, customer)
+            let fleet = Fleet::new(seed_for(self.seed, &id), count, self.eui, &self.behaviour.listing);
+            (id, fleet)
         };
-        let customers = self.customers.into_iter().map(customer).collect();
-        let world = World {
+        let recipe = Recipe {
             url: format!("http://{addr}"),
+            account,
+            customers: self.customers.into_iter().map(customer).collect(),
             credentials: self
                 .credentials
                 .unwrap_or_else(|| SimCredentials::from_seed(seed_for(self.seed, "credentials"))),
             behaviour: self.behaviour,
-            tokens: Tokens::new(),
-            fleet: account,
-            customers,
-            faults: Faults::new(self.faults, Random::new(seed_for(self.seed, "faults"))),
-            calls: Calls::default(),
-            requests: Requests::new(self.keep_requests),
-            downlinks: Downlinks::new(self.keep_downlinks),
+            seed: self.seed,
+            faults: self.faults,
+            keep_requests: self.keep_requests,
+            keep_downlinks: self.keep_downlinks,
         };
-        Ok(Sim::new(Server::start(listener, addr, world, self.observer)?))
+        let worlds = Worlds::new(recipe, self.any_tenant);
+        Ok(Sim::new(Server::start(listener, addr, worlds, self.observer)?))
     }
 
     /// The account's devices and their changes.

@@ -34,7 +34,7 @@ impl DeviceSpec {
 }
 
 /// Generates devices from a seed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Generator {
     random: Random,
     made: usize,

@@ -16,6 +16,8 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Exchange {
+    /// The tenant, if the simulator accepts any; see [`SimBuilder::any_tenant`](crate::SimBuilder::any_tenant).
+    pub tenant: Option<String>,
     /// The route.
     pub route: Route,
     /// The method.
@@ -58,10 +60,8 @@ impl Exchange {
         faults: Vec<Fault>,
         key_secret: &str,
     ) -> Self {
-        let authorization = request.header("authorization").unwrap_or_default();
-        let (_, token) = authorization.split_once(' ').unwrap_or_default();
         let masked = |text: String| {
-            let secrets = [key_secret, token.trim()];
+            let secrets = [key_secret, request.bearer_token().unwrap_or_default()];
             secrets
                 .iter()
                 .filter(|secret| !secret.is_empty())
@@ -72,6 +72,7 @@ impl Exchange {
             _ => request.path().to_owned(),
         };
         Self {
+            tenant: None,
             route,
             method: request.method.to_owned(),
             target: masked(target),
@@ -120,6 +121,9 @@ impl fmt::Display for Exchange {
         }
         if !self.sent {
             f.write_str(" no response")?;
+        }
+        if let Some(tenant) = &self.tenant {
+            write!(f, " [tenant {}]", printable(tenant))?;
         }
         let faults: Vec<String> = self.faults.iter().map(|fault| printable(&fault.to_string())).collect();
         match faults.as_slice() {

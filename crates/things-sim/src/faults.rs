@@ -66,8 +66,14 @@ impl Faults {
         place.map(|place| rules.remove(place)).is_some()
     }
 
-    pub(crate) fn clear(&self) {
-        self.state().rules.clear();
+    /// Removes every rule. Returns how many there were.
+    pub(crate) fn clear(&self) -> usize {
+        std::mem::take(&mut self.state().rules).len()
+    }
+
+    /// Returns each rule, and the number of calls that it counted.
+    pub(crate) fn list(&self) -> Vec<(FaultRule, u64)> {
+        self.state().rules.iter().map(|active| (active.rule.clone(), active.calls)).collect()
     }
 
     /// Counts a call, and decides which faults it gets.

@@ -18,6 +18,7 @@ pub(crate) struct Fleet {
 }
 
 /// The coming changes, and the random generator that decides about them.
+#[derive(Clone)]
 struct Schedule {
     rules: Vec<ActiveChange>,
     random: Random,
@@ -26,6 +27,7 @@ struct Schedule {
     totals: Random,
 }
 
+#[derive(Clone)]
 struct ActiveChange {
     rule: ChangeRule,
     requests: u64,
@@ -45,6 +47,12 @@ impl Fleet {
         Self { stock: RwLock::new(stock), schedule: Mutex::new(schedule) }
     }
 
+    /// Returns an independent fleet with the same devices and the same changes to come.
+    pub(crate) fn copy(&self) -> Self {
+        let schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { stock: RwLock::new(self.read().copy()), schedule: Mutex::new(schedule.clone()) }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.read().count()
     }
@@ -56,6 +64,16 @@ impl Fleet {
     /// Adds the device and returns its id. A device with the same id is replaced.
     pub(crate) fn add(&self, spec: DeviceSpec) -> String {
         self.write().add(spec)
+    }
+
+    /// Replaces all devices.
+    pub(crate) fn replace(&self, specs: Vec<DeviceSpec>) {
+        self.write().replace(specs);
+    }
+
+    /// Calls a function with each device as JSON, in the order of the names.
+    pub(crate) fn each_json(&self, mut see: impl FnMut(&str)) {
+        self.read().sorted(Property::Name, "").devices().iter().for_each(|device| see(device.json()));
     }
 
     pub(crate) fn remove(&self, uuid: &str) -> bool {

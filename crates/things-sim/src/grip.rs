@@ -4,6 +4,7 @@ use crate::behaviour::ExpiresIn;
 use crate::refusal::write_json;
 use crate::request::{Request, names_media_type};
 use crate::response::Response;
+use crate::tokens::TENANT;
 use crate::world::World;
 use serde_json::{Map, Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,6 +85,7 @@ fn grant(world: &World, response: &mut Response) {
     claims.insert("aud".to_owned(), json!(world.credentials.application_id));
     claims.insert("iat".to_owned(), json!(now));
     claims.insert("exp".to_owned(), json!(now.saturating_add(life.as_secs())));
+    claims.insert(TENANT.to_owned(), json!(world.credentials.tenant_id));
     let token = world.tokens.issue(&mut claims, life);
     let mut answer = Map::new();
     answer.insert("access_token".to_owned(), json!(token));

@@ -1,10 +1,11 @@
 //! The requests and downlinks that the simulator received, kept for tests to inspect.
 
+use crate::waiting::Until;
 use httparse::{EMPTY_HEADER, Header};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A downlink that was accepted. `Debug` shows no payload.
 #[derive(Clone, PartialEq)]
@@ -60,6 +61,7 @@ impl ReceivedRequest {
 pub(crate) struct Downlinks {
     keep: usize,
     log: Mutex<DownlinkLog>,
+    arrived: Condvar,
 }
 
 #[derive(Default)]
@@ -70,7 +72,7 @@ struct DownlinkLog {
 
 impl Downlinks {
     pub(crate) fn new(keep: usize) -> Self {
-        Self { keep, log: Mutex::default() }
+        Self { keep, log: Mutex::default(), arrived: Condvar::new() }
     }
 
     /// Numbers and keeps a downlink. Its records are parsed when they are read.
@@ -82,6 +84,17 @@ impl Downlinks {
         if log.newest.len() > self.keep {
             log.newest.pop_front();
         }
+        drop(log);
+        self.arrived.notify_all();
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.log() = DownlinkLog::default();
+    }
+
+    /// Waits until this many downlinks were received. Returns false if they were not received in time.
+    pub(crate) fn wait(&self, until: Until<'_>, count: u64) -> bool {
+        until.wait(&self.arrived, self.log(), |log| log.received >= count)
     }
 
     pub(crate) fn received(&self) -> u64 {
@@ -105,25 +118,38 @@ impl Downlinks {
 pub(crate) struct Requests {
     keep: usize,
     newest: Mutex<VecDeque<(Vec<u8>, usize)>>,
+    arrived: Condvar,
 }
 
 impl Requests {
     pub(crate) fn new(keep: usize) -> Self {
-        Self { keep, newest: Mutex::default() }
+        Self { keep, newest: Mutex::default(), arrived: Condvar::new() }
     }
 
     pub(crate) fn keep(&self, head: &[u8], body_length: usize) {
-        if self.keep == 0 {
-            return;
-        }
         let mut newest = self.lock();
-        let mut room = Vec::new();
-        if newest.len() >= self.keep {
-            room = newest.pop_front().map(|(oldest, _)| oldest).unwrap_or_default();
-            room.clear();
+        if self.keep > 0 {
+            let mut room = Vec::new();
+            if newest.len() >= self.keep {
+                room = newest.pop_front().map(|(oldest, _)| oldest).unwrap_or_default();
+                room.clear();
+            }
+            room.extend_from_slice(head);
+            newest.push_back((room, body_length));
         }
-        room.extend_from_slice(head);
-        newest.push_back((room, body_length));
+        drop(newest);
+        self.arrived.notify_all();
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Waits until enough requests were counted. Returns false if they were not counted in time.
+    ///
+    /// A request is counted before it is kept, so that the waiting thread cannot miss it.
+    pub(crate) fn wait(&self, until: Until<'_>, enough: impl Fn() -> bool) -> bool {
+        until.wait(&self.arrived, self.lock(), |_| enough())
     }
 
     pub(crate) fn newest(&self, secret: &str) -> Vec<ReceivedRequest> {

@@ -19,6 +19,12 @@ impl<'a> Request<'a> {
         std::str::from_utf8(header.value).ok()
     }
 
+    /// The token in `Authorization: Bearer`.
+    pub(crate) fn bearer_token(&self) -> Option<&'a str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
     /// Returns the path as received, without the query. The target may be in absolute form.
     pub(crate) fn path(&self) -> &'a str {
         self.split_target().0

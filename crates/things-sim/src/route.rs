@@ -135,6 +135,10 @@ impl Calls {
         self.counter(route).fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn clear(&self) {
+        Route::ALL.into_iter().for_each(|route| self.counter(route).store(0, Ordering::Relaxed));
+    }
+
     pub(crate) fn of(&self, route: Route) -> u64 {
         self.counter(route).load(Ordering::Relaxed)
     }

@@ -1,13 +1,15 @@
 //! The listener and its connections, with one thread per connection.
 
 use crate::call::{self, Delivery, Outcome};
+use crate::control;
+use crate::credentials::SimCredentials;
 use crate::exchange::Exchange;
 use crate::inbox::{Broken, Frame, Inbox};
 use crate::observer::Observer;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Endpoint;
-use crate::world::World;
+use crate::worlds::Worlds;
 use httparse::EMPTY_HEADER;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -30,7 +32,7 @@ const OVERSLEEP: Duration = Duration::from_micros(150);
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Server {
-    pub(crate) world: World,
+    pub(crate) worlds: Worlds,
     pub(crate) addr: SocketAddr,
     observer: Option<Observer>,
     state: Mutex<State>,
@@ -49,10 +51,10 @@ impl Server {
     pub(crate) fn start(
         listener: TcpListener,
         addr: SocketAddr,
-        world: World,
+        worlds: Worlds,
         observer: Option<Observer>,
     ) -> io::Result<Arc<Self>> {
-        let server = Self { world, addr, observer, state: Mutex::default(), stopped: Condvar::new() };
+        let server = Self { worlds, addr, observer, state: Mutex::default(), stopped: Condvar::new() };
         let server = Arc::new(server);
         let accepting = Arc::clone(&server);
         let acceptor = thread::Builder::new()
@@ -154,15 +156,24 @@ impl Server {
     }
 
     fn call(&self, stream: &TcpStream, frame: &Frame, request: &Request<'_>, response: &mut Response) -> End {
+        if let Some(resource) = control::resource(request.path()) {
+            let stopping = || self.state().stopping;
+            control::answer(&self.worlds, resource, request, &stopping, response);
+            let body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
+            let keep_alive = frame.keep_alive;
+            let delivery = Delivery { body_limit, keep_alive, declares_close: !keep_alive };
+            return self.deliver(stream, delivery, response).0;
+        }
         let endpoint = Endpoint::of(request.path());
         let route = endpoint.route();
-        self.world.calls.count(route);
-        self.world.requests.keep(request.head, request.body.len());
-        let verdict = self.world.faults.judge(route, Instant::now());
+        let world = self.worlds.of_request(&endpoint, request);
+        world.calls.count(route);
+        world.requests.keep(request.head, request.body.len());
+        let verdict = world.faults.judge(route, Instant::now());
         if !self.sleep(verdict.latency) {
             return End::Close;
         }
-        let outcome = call::process(&self.world, &endpoint, request, frame.keep_alive, &verdict, response);
+        let outcome = call::process(&world, &endpoint, request, frame.keep_alive, &verdict, response);
         let status = response.status();
         let (end, body_length) = match outcome {
             Outcome::Respond(delivery) => self.deliver(stream, delivery, response),
@@ -170,8 +181,11 @@ impl Server {
             Outcome::Stall => (End::Stall, None),
         };
         if let Some(observer) = &self.observer {
-            let secret = &self.world.credentials.key_secret;
-            observer.observe(&Exchange::new(route, request, status, body_length, verdict.applied, secret));
+            let SimCredentials { key_secret, tenant_id, .. } = &world.credentials;
+            let mut exchange =
+                Exchange::new(route, request, status, body_length, verdict.applied, key_secret);
+            exchange.tenant = self.worlds.any_tenant().then(|| tenant_id.clone());
+            observer.observe(&exchange);
         }
         end
     }

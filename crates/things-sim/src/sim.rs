@@ -7,6 +7,7 @@ use crate::record::{ReceivedDownlink, ReceivedRequest};
 use crate::route::Route;
 use crate::rule::FaultRule;
 use crate::server::Server;
+use crate::world::World;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,9 +29,14 @@ impl Sim {
         Self { server }
     }
 
+    /// The world of the default tenant.
+    fn world(&self) -> Arc<World> {
+        self.server.worlds.default()
+    }
+
     /// The base URL of both GRIP and the API: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
-        &self.server.world.url
+        &self.server.worlds.recipe.url
     }
 
     /// The address that it listens on.
@@ -40,7 +46,7 @@ impl Sim {
 
     /// The API key that it accepts.
     pub fn credentials(&self) -> &SimCredentials {
-        &self.server.world.credentials
+        &self.server.worlds.recipe.credentials
     }
 
     /// The environment variables that point a client at it, including the secret.
@@ -56,17 +62,17 @@ impl Sim {
     /// The newest downlinks that it accepted, oldest first; see
     /// [`SimBuilder::keep_downlinks`](crate::SimBuilder::keep_downlinks).
     pub fn downlinks(&self) -> Vec<ReceivedDownlink> {
-        self.server.world.downlinks.newest()
+        self.world().downlinks.newest()
     }
 
     /// The number of downlinks that it accepted since it started, including those that it no longer keeps.
     pub fn downlinks_received(&self) -> u64 {
-        self.server.world.downlinks.received()
+        self.world().downlinks.received()
     }
 
     /// The number of requests that it received on a route, whether it responded or not.
     pub fn calls(&self, route: Route) -> u64 {
-        self.server.world.calls.of(route)
+        self.world().calls.of(route)
     }
 
     /// The number of requests that it received, whether it responded or not.
@@ -76,71 +82,77 @@ impl Sim {
 
     /// The newest requests, oldest first; see [`SimBuilder::keep_requests`](crate::SimBuilder::keep_requests).
     pub fn requests(&self) -> Vec<ReceivedRequest> {
-        self.server.world.requests.newest(&self.credentials().key_secret)
+        self.world().requests.newest(&self.credentials().key_secret)
     }
 
     /// Adds a fault. Its calls are counted from now on.
     pub fn add_fault(&self, rule: FaultRule) {
-        self.server.world.faults.add(rule);
+        self.world().faults.add(rule);
     }
 
     /// Removes the first fault that is equal to this one. Returns false if there is none.
     pub fn remove_fault(&self, rule: &FaultRule) -> bool {
-        self.server.world.faults.remove(rule)
+        self.world().faults.remove(rule)
     }
 
     /// Removes every fault. Calls that are stalled stay stalled.
     pub fn clear_faults(&self) {
-        self.server.world.faults.clear();
+        self.world().faults.clear();
     }
 
     /// Revokes every token issued so far.
     pub fn revoke_tokens(&self) {
-        self.server.world.tokens.revoke();
+        self.world().tokens.revoke();
     }
 
     /// The number of tokens that it issued.
     pub fn tokens_issued(&self) -> u64 {
-        self.server.world.tokens.issued()
+        self.world().tokens.issued()
     }
 
     /// The ids of the granted sub-customers, sorted.
     pub fn customers(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.server.world.customers.keys().cloned().collect();
+        let mut ids: Vec<String> = self.world().customers.keys().cloned().collect();
         ids.sort_unstable();
         ids
     }
 
     /// Forgets every context switch. Calls for a sub-customer get a 403 until the client switches again.
     pub fn forget_context_switches(&self) {
-        for customer in self.server.world.customers.values() {
+        for customer in self.world().customers.values() {
             customer.switched.store(false, Ordering::Release);
         }
     }
 
     /// Adds a device to the account and returns its id. A device with the same id is replaced.
     pub fn add_device(&self, device: DeviceSpec) -> String {
-        self.server.world.fleet.add(device)
+        self.world().fleet.add(device)
     }
 
     /// Removes a device from the account. Returns false if there is no device with this id.
     pub fn remove_device(&self, uuid: &str) -> bool {
-        self.server.world.fleet.remove(uuid)
+        self.world().fleet.remove(uuid)
     }
 
     /// Adds a change of the account's devices. Its list requests are counted from now on.
     pub fn add_change(&self, rule: ChangeRule) {
-        self.server.world.fleet.add_change(rule);
+        self.world().fleet.add_change(rule);
     }
 
     /// The number of devices of the account.
     pub fn device_count(&self) -> usize {
-        self.server.world.fleet.count()
+        self.world().fleet.count()
     }
 
     /// The ids of the account's devices, in the order of the devices' names.
     pub fn device_uuids(&self) -> Vec<String> {
-        self.server.world.fleet.uuids()
+        self.world().fleet.uuids()
+    }
+
+    /// Restores the devices, changes and faults of the start, and forgets all records. Tokens and context switches stay
+    /// valid, so that clients go on.
+    pub fn reset(&self) {
+        self.server.worlds.reset(&self.world());
     }
 
     /// Blocks until another thread calls [`Sim::stop`].

@@ -31,6 +31,17 @@ impl Stock {
         Self { by_name, views: Mutex::default(), removed: VecDeque::new(), skipped: Vec::new(), generator }
     }
 
+    /// Returns the same devices, and the same ones to come.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            by_name: self.by_name.clone(),
+            views: Mutex::default(),
+            removed: self.removed.clone(),
+            skipped: self.skipped.clone(),
+            generator: self.generator.clone(),
+        }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.by_name.len()
     }
@@ -66,6 +77,17 @@ impl Stock {
         let device = Device::new(DeviceSpec { uuid: Some(uuid.clone()), ..spec });
         self.insert(device);
         uuid
+    }
+
+    /// Replaces all devices.
+    pub(crate) fn replace(&mut self, specs: Vec<DeviceSpec>) {
+        self.forget_views();
+        self.by_name.clear();
+        for spec in specs {
+            let uuid = spec.uuid.unwrap_or_else(|| self.generator.random().uuid());
+            self.by_name.push(Device::new(DeviceSpec { uuid: Some(uuid), ..spec }));
+        }
+        self.by_name.sort_unstable_by(|a, b| a.order(b, Property::Name));
     }
 
     /// Removes the device. Returns false if there is none with this id.

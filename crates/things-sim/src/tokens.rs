@@ -1,6 +1,8 @@
 //! The access tokens that were issued.
 
 use crate::random::Random;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,13 +18,15 @@ pub(crate) struct Tokens {
     random: Mutex<Random>,
 }
 
-impl Tokens {
-    pub(crate) fn new() -> Self {
+impl Default for Tokens {
+    fn default() -> Self {
         // The simulator's seed is not used, because a token of one simulator must not be valid for another.
         let random = Mutex::new(Random::new(RandomState::new().hash_one("tokens")));
         Self { live: RwLock::default(), issued: AtomicU64::new(0), random }
     }
+}
 
+impl Tokens {
     pub(crate) fn issued(&self) -> u64 {
         self.issued.load(Ordering::Relaxed)
     }
@@ -41,13 +45,13 @@ impl Tokens {
     pub(crate) fn issue(&self, claims: &mut Map<String, Value>, life: Duration) -> String {
         let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
         claims.insert("jti".to_owned(), json!(number));
-        let header = base64url(br#"{"alg":"RS256","typ":"JWT"}"#);
-        let payload = base64url(Value::Object(claims.clone()).to_string().as_bytes());
+        let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"RS256","typ":"JWT"}"#);
+        let payload = URL_SAFE_NO_PAD.encode(Value::Object(claims.clone()).to_string().as_bytes());
         let signature: Vec<u8> = {
             let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
             (0..32).flat_map(|_| random.next().to_be_bytes()).collect()
         };
-        let token = format!("{header}.{payload}.{}", base64url(&signature));
+        let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(&signature));
         let now = Instant::now();
         let mut live = self.live_mut();
         // Growing the map copies it anyway, so this is a good moment to drop the expired tokens.
@@ -63,31 +67,15 @@ impl Tokens {
     }
 }
 
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..=chunk.len() {
-            let index = (bits >> (18 - 6 * place)) & 63;
-            text.extend(ALPHABET.get(index as usize).map(|letter| char::from(*letter)));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64url_vectors() {
-        for (plain, encoded) in
-            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE")]
-        {
-            assert_eq!(base64url(plain.as_bytes()), encoded);
-        }
-        assert_eq!(base64url(&[0xFB, 0xFF]), "-_8");
+/// Returns the tenant that a token was issued for, even if it was revoked or has expired.
+pub(crate) fn tenant(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let mut claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
+    match claims.remove(TENANT)? {
+        Value::String(tenant) => Some(tenant),
+        _ => None,
     }
 }
+
+/// The claim with the tenant id.
+pub(crate) const TENANT: &str = "tenant";

@@ -1,4 +1,4 @@
-//! The state that all connections share.
+//! The state of one tenant, which all connections share.
 
 use crate::behaviour::Behaviour;
 use crate::credentials::SimCredentials;
@@ -8,13 +8,14 @@ use crate::record::{Downlinks, Requests};
 use crate::route::Calls;
 use crate::tokens::Tokens;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) credentials: SimCredentials,
     pub(crate) behaviour: Behaviour,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) fleet: Fleet,
     pub(crate) customers: HashMap<String, Customer>,
     pub(crate) faults: Faults,

@@ -95,6 +95,9 @@ pub(crate) struct Simulator {
     /// Remove the API key's access to KPN Things: every call gets a 302
     #[arg(long)]
     without_access: bool,
+    /// Accept any tenant id, each with its own devices, faults and records
+    #[arg(long)]
+    any_tenant: bool,
     /// Print one line per request on stderr (default on a terminal, if there is no COMMAND)
     #[arg(long)]
     log: bool,
@@ -199,6 +202,9 @@ impl Simulator {
         }
         if self.without_access {
             sim = sim.without_access();
+        }
+        if self.any_tenant {
+            sim = sim.any_tenant();
         }
         if self.log {
             // Nobody reads a log that cannot be written, and the simulator goes on without it. One write per line keeps

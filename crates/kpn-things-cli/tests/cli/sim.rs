@@ -126,6 +126,16 @@ fn the_log_has_one_line_per_request() {
 }
 
 #[test]
+fn tenants_share_a_simulator() {
+    let (_process, json) = start(&["--json", "--any-tenant", "--devices", "3"], "}");
+    let mut variables: Value = serde_json::from_str(&json).unwrap();
+    for tenant in ["suite-a", "suite-b"] {
+        variables["KPN_THINGS_TENANT_ID"] = tenant.into();
+        with(&variables, &["devices", "list"]).exits(0).complains("3 devices");
+    }
+}
+
+#[test]
 fn devices_change_and_are_listed_in_undocumented_ways() {
     let args = ["--json", "--devices", "30", "--quirk", "envelope:page-impl", "--quirk", "shared-names:3"];
     let (_process, json) = start(&[&args[..], &["--change", "2=remove:5"]].concat(), "}");

@@ -1,0 +1,48 @@
+//! The settings of a running simulator, from which every tenant's world is made.
+
+use crate::behaviour::Behaviour;
+use crate::credentials::SimCredentials;
+use crate::faults::Faults;
+use crate::fleet::Fleet;
+use crate::random::{Random, seed_for};
+use crate::record::{Downlinks, Requests};
+use crate::route::Calls;
+use crate::rule::FaultRule;
+use crate::tokens::Tokens;
+use crate::world::{Customer, World};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub(crate) struct Recipe {
+    pub(crate) url: String,
+    /// The API key, with the id of the default tenant. It is valid for every tenant.
+    pub(crate) credentials: SimCredentials,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) seed: u64,
+    pub(crate) account: Fleet,
+    pub(crate) customers: Vec<(String, Fleet)>,
+    pub(crate) faults: Vec<FaultRule>,
+    pub(crate) keep_requests: usize,
+    pub(crate) keep_downlinks: usize,
+}
+
+impl Recipe {
+    /// Returns the world of a tenant at the start. The tokens may be those of an earlier world.
+    pub(crate) fn world(&self, tenant: &str, tokens: Arc<Tokens>) -> World {
+        let customer = |(id, fleet): &(String, Fleet)| {
+            (id.clone(), Customer { fleet: fleet.copy(), switched: AtomicBool::new(false) })
+        };
+        World {
+            url: self.url.clone(),
+            credentials: SimCredentials { tenant_id: tenant.to_owned(), ..self.credentials.clone() },
+            behaviour: self.behaviour.clone(),
+            tokens,
+            fleet: self.account.copy(),
+            customers: self.customers.iter().map(customer).collect(),
+            faults: Faults::new(self.faults.clone(), Random::new(seed_for(self.seed, "faults"))),
+            calls: Calls::default(),
+            requests: Requests::new(self.keep_requests),
+            downlinks: Downlinks::new(self.keep_downlinks),
+        }
+    }
+}
