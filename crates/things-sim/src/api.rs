@@ -8,6 +8,7 @@ use crate::refusal::{spring_error, write_json};
 use crate::request::{Request, names_media_type, query_pairs};
 use crate::response::Response;
 use crate::route::Endpoint;
+use crate::senml;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -105,7 +106,7 @@ fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response
             _ => {}
         }
     }
-    check_records(request.body)?;
+    senml::check(request.body).map_err(|reason| Refusal::Status(400, reason.into()))?;
     let downlink = ReceivedDownlink {
         customer: customer.map(str::to_owned),
         port,
@@ -125,40 +126,6 @@ fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response
     };
     response.begin(status, content_type);
     response.push(body.as_bytes());
-    Ok(())
-}
-
-fn check_records(body: &[u8]) -> Result<(), Refusal> {
-    let Ok(Value::Array(records)) = serde_json::from_slice(body) else {
-        return refuse(400, "the body must be a JSON array of SenML records");
-    };
-    if records.is_empty() {
-        return refuse(400, "the body must hold a SenML record");
-    }
-    let mut base_name = "";
-    for record in &records {
-        if !record.is_object() {
-            return refuse(400, "a SenML record must be an object");
-        }
-        let text = |field| record.get(field).and_then(Value::as_str);
-        let name = text("n").unwrap_or_default();
-        base_name = text("bn").unwrap_or(base_name);
-        if base_name.is_empty() && !name.starts_with("urn:") {
-            return refuse(
-                400,
-                "a SenML record must name its device in bn, or in that of a record before it",
-            );
-        }
-        if name == "payloadHex" {
-            let hex = text("vs").unwrap_or_default();
-            if hex.is_empty()
-                || !hex.len().is_multiple_of(2)
-                || !hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-            {
-                return refuse(400, "vs of payloadHex must be pairs of hexadecimal digits");
-            }
-        }
-    }
     Ok(())
 }
 

@@ -30,6 +30,7 @@ mod request;
 mod response;
 mod route;
 mod rule;
+mod senml;
 mod server;
 mod service;
 mod sim;

@@ -229,6 +229,10 @@ fn a_bad_downlink_is_400_and_not_kept() {
         r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":"010"}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":"0g"}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":1}]"#,
+        r#"[{"bn":1,"n":"setpoint","v":21.5}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":"21.5"}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":21.5,"t":{}}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","vb":1}]"#,
         r#"[{"n":"setpoint","v":21.5}]"#,
         r#"[{"bn":"","n":"setpoint","v":21.5}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:"},{"bn":"","n":"setpoint","v":21.5}]"#,
@@ -239,7 +243,7 @@ fn a_bad_downlink_is_400_and_not_kept() {
     }
     // As deep as JSON is read: this has to fit on the small stack of a connection.
     let nested =
-        format!(r#"[{{"bn":"urn:dev:IMEI:1:","n":"x","v":{}{}}}]"#, "[".repeat(125), "]".repeat(125));
+        format!(r#"[{{"bn":"urn:dev:IMEI:1:","n":"x","x":{}{}}}]"#, "[".repeat(125), "]".repeat(125));
     assert_eq!(send(&sim, &bearer, SEND, &nested).status, 201);
     for (name, value) in [("Accept", "application/json"), ("Content-Type", "text/plain")] {
         let mut headers = send_headers(&bearer);

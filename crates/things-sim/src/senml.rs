@@ -1,0 +1,83 @@
+//! Whether the body of a downlink is a SenML pack (RFC 8428) that names its device.
+
+use serde_json::{Map, Value};
+
+/// The type of a SenML field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Boolean,
+}
+
+/// The fields of RFC 8428 whose type is checked. A record may have other fields.
+const FIELDS: [(&str, Kind); 15] = [
+    ("bn", Kind::Text),
+    ("bt", Kind::Number),
+    ("bu", Kind::Text),
+    ("bv", Kind::Number),
+    ("bs", Kind::Number),
+    ("bver", Kind::Number),
+    ("n", Kind::Text),
+    ("u", Kind::Text),
+    ("v", Kind::Number),
+    ("vs", Kind::Text),
+    ("vb", Kind::Boolean),
+    ("vd", Kind::Text),
+    ("s", Kind::Number),
+    ("t", Kind::Number),
+    ("ut", Kind::Number),
+];
+
+/// Checks the body of a downlink.
+///
+/// # Errors
+///
+/// Returns the reason of a 400.
+pub(crate) fn check(body: &[u8]) -> Result<(), &'static str> {
+    let Ok(Value::Array(records)) = serde_json::from_slice(body) else {
+        return Err("the body must be a JSON array of SenML records");
+    };
+    if records.is_empty() {
+        return Err("the body must hold a SenML record");
+    }
+    let mut base_name = "";
+    for record in &records {
+        let Value::Object(record) = record else {
+            return Err("a SenML record must be an object");
+        };
+        check_types(record)?;
+        let text = |field| record.get(field).and_then(Value::as_str);
+        let name = text("n").unwrap_or_default();
+        base_name = text("bn").unwrap_or(base_name);
+        if base_name.is_empty() && !name.starts_with("urn:") {
+            return Err("a SenML record must name its device in bn, or in that of a record before it");
+        }
+        if name == "payloadHex" && !is_hex(text("vs").unwrap_or_default()) {
+            return Err("vs of payloadHex must be pairs of hexadecimal digits");
+        }
+    }
+    Ok(())
+}
+
+fn check_types(record: &Map<String, Value>) -> Result<(), &'static str> {
+    let wrong = FIELDS.iter().find(|(field, kind)| {
+        let value = record.get(*field);
+        value.is_some_and(|value| match kind {
+            Kind::Text => !value.is_string(),
+            Kind::Number => !value.is_number(),
+            Kind::Boolean => !value.is_boolean(),
+        })
+    });
+    match wrong {
+        None => Ok(()),
+        Some((_, Kind::Text)) => Err("bn, bu, n, u, vs and vd of a SenML record must be text"),
+        Some((_, Kind::Number)) => Err("bt, bv, bs, bver, v, s, t and ut of a SenML record must be numbers"),
+        Some((_, Kind::Boolean)) => Err("vb of a SenML record must be true or false"),
+    }
+}
+
+/// Whether a text is one or more pairs of hexadecimal digits.
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
