@@ -27,21 +27,23 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// Parses the text form, or returns `None` if it is not one.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let is_token = |name: &str| {
-            !name.is_empty()
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-        };
-        Some(match text {
+    /// The coding with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
             "bom" => Self::ByteOrderMark,
             "utf-16" => Self::Utf16,
             "utf-16le" => Self::Utf16Le,
             "utf-16be" => Self::Utf16Be,
             "gzip" => Self::Gzip,
             "gzip-unless-identity" => Self::GzipUnlessIdentity,
-            _ => Self::Charset(text.strip_prefix("charset:").filter(|name| is_token(name))?.to_owned()),
+            _ => return None,
         })
+    }
+
+    /// The charset with this name. `None` if a header cannot contain it.
+    pub(crate) fn charset(name: &str) -> Option<Self> {
+        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        (letters && !name.is_empty()).then(|| Self::Charset(name.to_owned()))
     }
 
     /// Encodes the body of the response. An empty body stays empty.

@@ -3,9 +3,8 @@
 use crate::coding::Coding;
 use crate::rate::RateLimit;
 use crate::refusal::{REFUSALS, Refusal};
-use crate::syntax::{
-    ParseRuleError, choice, error, escape, name_of, parse_duration, split_unescaped, write_duration,
-};
+use crate::rule_error::ParseRuleError;
+use crate::syntax::{Part, escape, name_of, write_duration};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,39 +71,75 @@ impl FromStr for Fault {
     type Err = ParseRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = match text.split_once(':') {
-            Some((name, value)) => (name, Some(value)),
-            None => (text, None),
-        };
-        Ok(match (name, value) {
-            ("latency", Some(duration)) => Self::Latency(parse_duration(duration)?),
-            ("status", Some(answer)) => parse_status(answer, false)?,
-            ("status-after", Some(answer)) => parse_status(answer, true)?,
+        Self::read(Part::of(text))
+    }
+}
+
+/// An example of each fault.
+const FORMS: &[&str] = &[
+    "latency:20ms",
+    "status:503[,Name:value]*",
+    "status-after:500[,Name:value]*",
+    "drop-before",
+    "drop-after",
+    "truncate:100",
+    "stall",
+    "stall-after",
+    "revoke",
+    "refuse:spring",
+    "rate-limit:5/s",
+    "gzip",
+    "gzip-unless-identity",
+    "bom",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "charset:utf-8",
+    "echo:header",
+    "echo:body",
+];
+
+const ECHOES: &[(&str, bool)] = &[("header", true), ("body", false)];
+
+impl Fault {
+    pub(crate) fn read(part: Part<'_>) -> Result<Self, ParseRuleError> {
+        let (name, value) = part.name_and_value();
+        Ok(match (name.text(), value) {
+            ("latency", Some(duration)) => Self::Latency(duration.duration()?),
+            ("status", Some(response)) => read_status(response, false)?,
+            ("status-after", Some(response)) => read_status(response, true)?,
             ("drop-before", None) => Self::DropBefore,
             ("drop-after", None) => Self::DropAfter,
-            ("truncate", Some(bytes)) => match bytes.parse() {
-                Ok(bytes) => Self::Truncate(bytes),
-                Err(_) => return error(format!("`{bytes}` is not a number of bytes, as in truncate:100")),
-            },
+            ("truncate", Some(bytes)) => {
+                Self::Truncate(bytes.number("use a number of bytes, as in truncate:100")?)
+            }
             ("stall", None) => Self::Stall,
             ("stall-after", None) => Self::StallAfter,
             ("revoke", None) => Self::RevokeToken,
-            ("refuse", Some(refusal)) => parse_refusal(refusal)?,
-            ("rate-limit", Some(rate)) => Self::RateLimit(rate.parse()?),
-            ("echo", Some("header")) => Self::EchoHeader,
-            ("echo", Some("body")) => Self::EchoBody,
-            _ => {
-                if let Some(coding) = Coding::read(text) {
-                    return Ok(Self::Coding(coding));
-                }
-                return error(format!(
-                    "unknown fault `{text}`: use latency:20ms, status:503[,Name:value]*, \
-                     status-after:500[,Name:value]*, drop-before, drop-after, truncate:100, stall, stall-after, revoke, \
-                     refuse:spring, rate-limit:5/s, gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be, \
-                     charset:utf-8, echo:header or echo:body"
-                ));
-            }
+            ("refuse", Some(refusal)) => read_refusal(refusal)?,
+            ("rate-limit", Some(rate)) => Self::RateLimit(RateLimit::read(rate)?),
+            ("echo", Some(place)) => match place.choice("echo", ECHOES)? {
+                true => Self::EchoHeader,
+                false => Self::EchoBody,
+            },
+            ("charset", Some(charset)) => Self::Coding(read_charset(charset)?),
+            _ => match Coding::named(part.text()) {
+                Some(coding) => Self::Coding(coding),
+                None => return Err(unknown_fault(part)),
+            },
         })
+    }
+}
+
+/// The error for a text that is no fault. A status or a duration alone shows which fault is meant.
+fn unknown_fault(part: Part<'_>) -> ParseRuleError {
+    let error = part.no_form("fault", FORMS);
+    if read_status(part, false).is_ok() {
+        error.suggest(format!("status:{}", part.text()))
+    } else if part.duration().is_ok() {
+        error.suggest(format!("latency:{}", part.text()))
+    } else {
+        error
     }
 }
 
@@ -143,39 +178,50 @@ impl fmt::Display for Fault {
     }
 }
 
-fn parse_status(text: &str, processed: bool) -> Result<Fault, ParseRuleError> {
-    let mut parts = split_unescaped(text).into_iter();
-    let status = status_code(&parts.next().unwrap_or_default())?;
+fn read_status(part: Part<'_>, processed: bool) -> Result<Fault, ParseRuleError> {
+    const EXPECTED: &str =
+        "use Name:value, as in Retry-After:2, or body:TEXT; a comma inside a value is written \\,";
+    let (status, parts) = match part.split_commas().split_first() {
+        Some((status, parts)) => (status_code(*status)?, parts.to_vec()),
+        None => (status_code(part)?, Vec::new()),
+    };
     let mut headers = Vec::new();
     let mut body = None;
     for part in parts {
-        match part.split_once(':') {
-            Some(("body", text)) => body = Some(text.to_owned()),
-            Some((name, value)) if is_header_name(name) && !value.contains(char::is_control) => {
-                headers.push((name.to_owned(), value.to_owned()));
+        let (name, value) = part.name_and_value();
+        match value.map(Part::unescaped) {
+            Some(text) if name.text() == "body" => body = Some(text),
+            Some(value) if is_header_name(name.text()) && !value.contains(char::is_control) => {
+                headers.push((name.text().to_owned(), value));
             }
             _ => {
-                return error(format!(
-                    "`{part}` is not a header: use Name:value, as in Retry-After:2, or body:TEXT; a comma inside a value is written \\,"
-                ));
+                return Err(part.error(format!("`{}` is not a header", part.text().escape_debug()), EXPECTED));
             }
         }
     }
     Ok(Fault::Status { status, headers, body, processed })
 }
 
-fn parse_refusal(text: &str) -> Result<Fault, ParseRuleError> {
-    let (shape, status) = match text.split_once(',') {
+fn read_refusal(part: Part<'_>) -> Result<Fault, ParseRuleError> {
+    let (shape, status) = match part.split_once(',') {
         Some((shape, status)) => (shape, Some(status_code(status)?)),
-        None => (text, None),
+        None => (part, None),
     };
-    Ok(Fault::Refuse { shape: choice("refusal", shape, REFUSALS)?, status })
+    Ok(Fault::Refuse { shape: shape.choice("refusal", REFUSALS)?, status })
 }
 
-fn status_code(text: &str) -> Result<u16, ParseRuleError> {
-    match text.parse().ok().filter(|status| (200..=599).contains(status)) {
+fn read_charset(part: Part<'_>) -> Result<Coding, ParseRuleError> {
+    Coding::charset(part.text()).ok_or_else(|| {
+        part.error(format!("`{}` is not a charset", part.text()), "use a name, as in charset:utf-8")
+    })
+}
+
+fn status_code(part: Part<'_>) -> Result<u16, ParseRuleError> {
+    const EXPECTED: &str = "use 200 to 599, as in status:503";
+    match part.text().parse().ok().filter(|status| (200..=599).contains(status)) {
         Some(status) => Ok(status),
-        None => error(format!("`{text}` is not a status: use 200 to 599, as in status:503")),
+        None if part.is_empty() => Err(part.missing("the status", EXPECTED)),
+        None => Err(part.error(format!("`{}` is not a status", part.text()), EXPECTED)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A rate limit: a number of calls per second, minute or hour.
 
-use crate::syntax::{ParseRuleError, error, name_of};
+use crate::rule_error::ParseRuleError;
+use crate::syntax::{Part, name_of};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -42,16 +43,22 @@ impl FromStr for RateLimit {
     type Err = ParseRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let limit = text.split_once('/').and_then(|(calls, unit)| {
-            let (_, per) = UNITS.iter().find(|(name, _)| *name == unit)?;
-            Some(Self { calls: calls.parse().ok()?, per: *per })
-        });
-        match limit {
-            Some(limit) => Ok(limit),
-            None => {
-                error(format!("`{text}` is not a rate: use a number of calls per s, min or h, as in 5/s"))
-            }
-        }
+        Self::read(Part::of(text))
+    }
+}
+
+impl RateLimit {
+    pub(crate) fn read(part: Part<'_>) -> Result<Self, ParseRuleError> {
+        const EXPECTED: &str = "use a number of calls per s, min or h, as in 5/s";
+        let Some((calls, unit)) = part.split_once('/') else {
+            let error = part.error(format!("`{}` is not a rate", part.text()), EXPECTED);
+            let number = part.text().parse::<u32>().ok();
+            return Err(error.suggest(number.map(|number| format!("{number}/s"))));
+        };
+        let calls = calls.positive::<u32>(EXPECTED)?;
+        let per = unit.choice("unit", UNITS)?;
+        // `positive` returns no 0.
+        Ok(Self { calls: NonZeroU32::new(calls).unwrap_or(NonZeroU32::MIN), per })
     }
 }
 
@@ -111,7 +118,7 @@ mod tests {
             assert_eq!(text.parse::<RateLimit>().unwrap().to_string(), text);
         }
         for text in ["", "5", "0/s", "5/d", "-1/s", "x/s"] {
-            assert!(text.parse::<RateLimit>().unwrap_err().to_string().contains("5/s"), "{text}");
+            assert!(text.parse::<RateLimit>().unwrap_err().to_string().contains("use "), "{text}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The calls that a rule applies to.
 
 use crate::random::Random;
-use crate::syntax::{ParseRuleError, error, positive};
+use crate::rule_error::ParseRuleError;
+use crate::syntax::Part;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -35,33 +36,58 @@ impl FromStr for When {
     type Err = ParseRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let when = if text == "always" {
-            Some(Self::Always)
-        } else if let Some(n) = text.strip_prefix("every-") {
-            positive(n).map(Self::Every)
-        } else if let Some(percent) = text.strip_suffix('%') {
-            // Dividing by 100 would change the last digits; shifting the exponent does not.
-            let digits = percent.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-            let chance = format!("{percent}e-2").parse().ok();
-            chance.filter(|chance| digits && (0.0..=1.0).contains(chance)).map(Self::Chance)
-        } else {
-            match text.split_once('-') {
-                None => positive(text).map(|n| Self::Calls(n..=n)),
-                Some((from, "")) => positive(from).map(|from| Self::Calls(from..=u64::MAX)),
-                Some((from, to)) => positive(from)
-                    .zip(positive(to))
-                    .filter(|(from, to)| from <= to)
-                    .map(|(from, to)| Self::Calls(from..=to)),
-            }
+        Self::read(Part::of(text))
+    }
+}
+
+const EXPECTED: &str = "use always, 3, 3-5, 3-, every-10 or 5%; calls are counted from 1";
+
+impl When {
+    pub(crate) fn read(part: Part<'_>) -> Result<Self, ParseRuleError> {
+        let text = part.text();
+        match text {
+            "always" => return Ok(Self::Always),
+            "" => return Err(part.missing("WHEN", EXPECTED)),
+            _ => {}
+        }
+        if let Some(n) = part.strip_prefix("every-") {
+            return n.positive(EXPECTED).map(Self::Every);
+        }
+        if let Some((percent, _)) = part.split_once('%') {
+            return Self::percentage(part, percent.text());
+        }
+        if !text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(part.unknown("WHEN", ["always", "every-10"], EXPECTED.to_owned()));
+        }
+        let Some((from, to)) = part.split_once('-') else {
+            return part.positive(EXPECTED).map(|n| Self::Calls(n..=n)).map_err(|error| {
+                let chance = text.parse::<f64>().ok().filter(|chance| *chance < 1.0 && text.contains('.'));
+                error.suggest(chance.map(|chance| format!("{}%", chance * 100.0)))
+            });
         };
-        when.map_or_else(
-            || {
-                error(format!(
-                    "`{text}` does not say when: use always, 3, 3-5, 3-, every-10 or 5%; calls are counted from 1"
-                ))
-            },
-            Ok,
-        )
+        let first = from.positive(EXPECTED)?;
+        if to.is_empty() {
+            return Ok(Self::Calls(first..=u64::MAX));
+        }
+        let last = to.positive(EXPECTED)?;
+        if first > last {
+            let error = part.error("the last call comes before the first", EXPECTED);
+            return Err(error.suggest(format!("{last}-{first}")));
+        }
+        Ok(Self::Calls(first..=last))
+    }
+
+    fn percentage(part: Part<'_>, percent: &str) -> Result<Self, ParseRuleError> {
+        let digits = percent.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        // Dividing by 100 would change the last digits; shifting the exponent does not.
+        let chance = format!("{percent}e-2").parse().ok();
+        let ends = part.text().len() == percent.len() + 1;
+        match chance.filter(|chance| digits && ends && (0.0..=1.0).contains(chance)) {
+            Some(chance) => Ok(Self::Chance(chance)),
+            None => {
+                Err(part.error(format!("`{}` is not a probability", part.text()), "use 0% to 100%, as in 5%"))
+            }
+        }
     }
 }
 

@@ -174,6 +174,16 @@ fn a_key_without_access_is_refused() {
 }
 
 #[test]
+fn a_wrong_rule_is_explained() {
+    bare(&["sim", "--fault", "downlinks@2=drop-aftr"]).exits(2).complains(
+        "error: invalid value 'downlinks@2=drop-aftr' for '--fault <RULE>': unknown fault `drop-aftr`\n  \
+           downlinks@2=drop-aftr\n              \
+                       ^^^^^^^^^ did you mean `drop-after`?\n  \
+           use latency:20ms, ",
+    );
+}
+
+#[test]
 fn what_cannot_be_right_is_refused() {
     for args in [
         &["--fault", "downlinks=explode"][..],

@@ -18,3 +18,4 @@ mod quirks;
 mod record;
 mod refusals;
 mod tenants;
+mod wrong_rules;
