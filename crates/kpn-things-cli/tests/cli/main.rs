@@ -8,6 +8,7 @@ mod auth;
 mod customer;
 mod demo;
 mod devices;
+mod documents;
 mod downlink;
 mod files;
 mod help;
