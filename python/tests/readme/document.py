@@ -21,6 +21,7 @@ class Block(NamedTuple):
     heading: str
     line: int
     language: str
+    mark: str
     text: str
 
     def compiled(self) -> CodeType:
@@ -31,17 +32,18 @@ class Block(NamedTuple):
 def blocks(language: str, path: Path = PATH) -> list[Block]:
     """All blocks in this language."""
     document = path.read_text(encoding="utf-8")
-    fences = re.finditer(r"^```(\w*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    fences = re.finditer(r"^```(\w*) ?(\w*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
     found = [
-        Block(path, _heading(document[: fence.start()]), document.count("\n", 0, fence.start(2)), fence[1], fence[2])
+        Block(path, _heading(document[: fence.start()]), document.count("\n", 0, fence.start(3)), *fence.groups())
         for fence in fences
     ]
     return [block for block in found if block.language == language]
 
 
-def commands() -> list[str]:
-    """All commands after a console prompt."""
-    lines = [line for block in blocks("console") for line in block.text.splitlines()]
+def commands(path: Path = PATH) -> list[str]:
+    """All commands after a console prompt. Of the README of the repository, those that are marked with `python`."""
+    shown = [block for block in blocks("console", path) if path != REPOSITORY or block.mark == "python"]
+    lines = [line for block in shown for line in block.text.splitlines()]
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 

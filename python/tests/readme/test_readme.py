@@ -18,7 +18,7 @@ from .document import PATH, REPOSITORY, Block, blocks, commands, passed
 
 PROGRAMS = [block for block in blocks("python") if "def test_" not in block.text]
 TESTS = [block for block in blocks("python") if "def test_" in block.text]
-COMMANDS = commands()
+COMMANDS = [*commands(), *commands(REPOSITORY)]
 TOOL = [sys.executable, "-m", "kpn_things"]
 MAIN = [sys.executable, "-c", "import sys; from kpn_things.__main__ import main; sys.exit(main())"]
 
@@ -36,15 +36,6 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     path = str(Path(kpn_things.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-
-
-def printed_settings() -> list[str]:
-    """The names of the settings that `things sim` prints."""
-    with subprocess.Popen([*TOOL, "sim"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout
-        lines = [process.stdout.readline() for _ in range(6)]
-        process.terminate()
-    return [line.removeprefix("export ").partition("=")[0] for line in lines]
 
 
 def test_the_readme_has_programs_tests_and_commands() -> None:
@@ -73,18 +64,30 @@ def test_test_passes(block: Block, tmp_path: Path) -> None:
 
 def test_the_repository_shows_programs_of_the_package() -> None:
     shown = {block.text for block in blocks("python", REPOSITORY)}
-    assert shown and shown <= {block.text for block in PROGRAMS}
+    assert shown and shown <= {block.text for block in [*PROGRAMS, *TESTS]}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_is_there(command: str, simulator: Simulator) -> None:
+def test_command_works(command: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     match shlex.split(command):
+        case ["pip", "install", "pytest"]:
+            assert pytest
+        case ["pip", "install", folder] if folder.startswith("./"):
+            assert (REPOSITORY.parent / folder / "pyproject.toml").is_file()
         case ["pip", "install", name]:
             assert f'name = "{name}"' in (PATH.parent / "pyproject.toml").read_text(encoding="utf-8")
         case ["export", *settings]:
             assert {setting.partition("=")[0] for setting in settings} <= simulator.environment().keys()
-        case ["things", "sim"]:
-            assert set(printed_settings()) == set(simulator.environment())
+        case ["pytest", file]:
+            (tmp_path / file).write_text(TESTS[0].text, encoding="utf-8")
+            assert run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", file).returncode == 0
+        case ["things", "sim", "--", "python3", file]:
+            program = next(block for block in PROGRAMS if "from_env" in block.text)
+            (tmp_path / file).write_text(program.text, encoding="utf-8")
+            done = run(*TOOL, "sim", "--", sys.executable, file)
+            assert (done.returncode, "queued: 201" in done.stdout) == (0, True), done
+            assert simulator.downlinks == []
         case ["things", *arguments]:
             assert run(*TOOL, *arguments).returncode == 0
         case _:
