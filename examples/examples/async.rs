@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match client.send_downlink(&downlink.external_reference("valve-42")?).await {
         Ok(receipt) => println!("queued: {}", receipt.status),
         Err(error) => match error.outcome() {
-            Some(Outcome::Unknown) => eprintln!("look before you send it again: {error}"),
+            Some(Outcome::Unknown) => eprintln!("check the portal before you send it again: {error}"),
             Some(Outcome::NotSent) | None => eprintln!("not queued: {error}"),
         },
     }

@@ -2,7 +2,7 @@
 //! run.
 //!
 //! A block of `console` runs in one shell against a simulator, and prints what is shown below its commands. Its other marks:
-//! `account` needs an account, `install` installs from a clone, `released` will work after a release, `python` runs in the tests
+//! `account` needs an account, `running` runs until it is interrupted, `install` installs from a clone, `released` will work after a release, `python` runs in the tests
 //! of the Python package, and `xtask` runs `cargo xtask`.
 
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ fn every_command_of_a_script_runs() {
 #[test]
 fn every_mark_of_a_console_block_is_known() {
     for block in documents().iter().flat_map(Document::blocks).filter(|block| block.language == "console") {
-        let known = ["", "account", "install", "released", "python", "xtask"].contains(&block.mark.as_str());
+        let known = ["", "account", "running", "install", "released", "python", "xtask"].contains(&block.mark.as_str());
         assert!(known, "{block}: {}", block.mark);
     }
 }
@@ -101,7 +101,8 @@ fn every_mark_of_a_console_block_is_known() {
 #[test]
 fn every_command_for_an_account_is_one_of_the_tool() {
     let variables = Sim::builder().start().unwrap().environment();
-    for block in blocks("console", "account") {
+    let shown = ["account", "running"].into_iter().flat_map(|mark| blocks("console", mark));
+    for block in shown {
         for (command, _) in block.commands() {
             if let Some(setting) = command.strip_prefix("export ") {
                 let name = setting.split('=').next().unwrap();
