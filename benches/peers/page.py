@@ -19,7 +19,7 @@ HEAD = """\
 
 What well-known Python clients do when the server fails, each with its default settings, and what ours does.
 
-```console
+```console xtask
 $ cargo xtask peers
 ```
 

@@ -92,7 +92,8 @@ fn every_command_of_a_script_runs() {
 #[test]
 fn every_mark_of_a_console_block_is_known() {
     for block in documents().iter().flat_map(Document::blocks).filter(|block| block.language == "console") {
-        let known = ["", "account", "running", "install", "released", "python", "xtask"].contains(&block.mark.as_str());
+        let known = ["", "account", "running", "install", "released", "python", "xtask"]
+            .contains(&block.mark.as_str());
         assert!(known, "{block}: {}", block.mark);
     }
 }
@@ -117,6 +118,22 @@ fn every_command_for_an_account_is_one_of_the_tool() {
             assert_eq!(ran.status, 0, "{block}: {command}\n{ran:?}");
         }
     }
+}
+
+#[test]
+fn every_command_for_contributors_is_known() {
+    let source = fs::read_to_string(root().join("crates/xtask/src/main.rs")).unwrap();
+    let mut found = 0;
+    for block in documents().iter().flat_map(Document::blocks) {
+        for rest in
+            block.text.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("cargo xtask "))
+        {
+            let name = rest.split_whitespace().next().unwrap();
+            assert!(source.contains(&format!("Some(\"{name}\") =>")), "{block}: {name}");
+            found += 1;
+        }
+    }
+    assert!(found > 10);
 }
 
 #[test]
