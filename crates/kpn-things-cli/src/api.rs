@@ -13,14 +13,16 @@ use crate::{input, settings};
 
 /// Make an authenticated call to any method and path
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things api GET /devices --query limit=50 --query sort=createdAt,-name
-  things api GET /api/devices --header 'Accept: application/vnd.kpnthings.device.v1.response+json'
-  things api POST /lora/downlinks --data @downlink.json --include", after_help = "\
+  things api POST /lora/downlinks --data @downlink.json --include",
+    after_help = "\
 The body of the response is printed as it came, also that of an error. If the service repeats the key secret, the \
 access token or the security context, [redacted] is printed in their place. GET, HEAD, OPTIONS, PUT and DELETE are retried \
-on failure; POST and PATCH only if the service provably did not act on them.")]
+on failure; POST and PATCH only if the service provably did not act on them."
+)]
 pub(crate) struct Api {
     /// GET, POST and so on
     method: String,

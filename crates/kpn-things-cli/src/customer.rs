@@ -12,10 +12,13 @@ use crate::settings;
 
 /// Do the context switch to a sub-customer, and say whether it is granted
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things customer switch 79658ca8-f1ba-4c25-b824-93813e9fba76
-  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76", after_help = "Commands with --customer do the context switch by themselves.")]
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76",
+    after_help = "Commands with --customer do the context switch by themselves."
+)]
 pub(crate) struct Switch {
     /// Customer ID of the sub-customer
     #[arg(value_name = "ID")]

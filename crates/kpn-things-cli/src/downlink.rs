@@ -12,15 +12,21 @@ use crate::{curl, recipient, settings};
 
 /// Send a downlink, at most once
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    override_usage = "\
+things downlink send <DEVEUI> --port <N> --hex <HEX> [OPTIONS]
+       things downlink send <DEVEUI> --senml <JSON> [OPTIONS]",
+    before_help = "\
 Examples:
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102
-  things downlink send 00-59-ac-00-00-18-1e-b6 --port 1 --hex 0102 --reference valve-42
+  things downlink send 0059AC0000181EB6 --port 1 --hex 01 --reference valve-42
   things downlink send 0059AC0000181EB6 --port 1 --base64 AQI=
   things downlink send 0059AC0000181EB6 --senml '[{\"n\":\"setpoint\",\"v\":21.5}]'
-  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --dry-run", after_help = "\
-The downlink is repeated only where it is proven that the service did not act on the first try. Where it may have \
-arrived, the tool says so and ends with status 4: look before you send it again.")]
+  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --dry-run",
+    after_help = "\
+The downlink is retried only if the service provably did not act on the first attempt. If it may have arrived, the tool \
+reports an unknown outcome and exits with status 4: check the device before you send it again."
+)]
 pub(crate) struct Send {
     /// DevEUI, 16 hex digits; with --senml also a base name such as urn:dev:IMEI:490154203237518:
     #[arg(value_name = "DEVEUI")]

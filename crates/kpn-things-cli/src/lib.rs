@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod cell;
+mod completions;
 mod console;
 mod content;
 mod count;
@@ -13,9 +14,12 @@ mod devices;
 mod dispatch;
 mod downlink;
 mod failure;
+mod help;
 mod input;
 mod interrupt;
+mod man;
 mod messages;
+mod portal;
 mod progress;
 mod prompt;
 mod recipient;
@@ -31,11 +35,12 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 use anstream::AutoStream;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use console::Console;
 pub use failure::ExitStatus;
 use failure::Failure;
+use help::HELP;
 
 /// Runs the tool on the streams of this process. The first argument is the name of the program.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
@@ -59,7 +64,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
 /// this process.
 pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) -> ExitStatus {
     let args: Vec<OsString> = args.into_iter().collect();
-    let done = match Arguments::try_parse_from(&args) {
+    let done = match arguments(&args) {
         Ok(Arguments { command, messages }) => {
             console.set_options(messages);
             command.run(console).and_then(|()| Ok(console.flush()?))
@@ -76,17 +81,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
     }
 }
 
-/// Devices, downlinks and API keys of KPN Things.
+/// Parses the arguments.
+fn arguments(args: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The command line with its help.
+fn command() -> clap::Command {
+    help::documented(Arguments::command())
+}
+
+/// List devices, send downlinks and check API keys of KPN Things.
 #[derive(Parser)]
 #[command(
     name = "things",
     version,
-    before_help = EXAMPLES,
-    after_help = NOTES,
-    help_template = HELP,
-    disable_help_subcommand = true,
+    before_help = help::EXAMPLES,
     arg_required_else_help = true,
-    max_term_width = 110
+    max_term_width = 100
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -94,37 +108,6 @@ struct Arguments {
     #[command(flatten)]
     messages: messages::Options,
 }
-
-const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
-
-const EXAMPLES: &str = "\
-Examples:
-  things demo                                        See it work; needs no account
-  things auth check                                  Find out which setting is wrong
-  things devices list --search Parking               Devices whose name holds \"Parking\"
-  things devices list --csv > devices.csv            All devices, as a file for a spreadsheet
-  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42";
-
-const NOTES: &str = "\
-Settings (options override variables, which override the Postman file that they name; a Postman file that is named
-by --postman-environment overrides variables):
-  KPN_THINGS_TENANT_ID             GRIP tenant, a short slug such as rjsfm52t
-  KPN_THINGS_KEY_ID                API key id
-  KPN_THINGS_KEY_SECRET            API key secret; in a file: --key-secret-file
-  KPN_THINGS_APPLICATION_ID        Application id, if it is not the documented one
-  KPN_THINGS_POSTMAN_ENVIRONMENT   A Postman environment file that holds the above
-  KPN_THINGS_CUSTOMER_ID           Sub-customer to act for
-  KPN_THINGS_SECURITY_CONTEXT      Sent as KPN-Things-Security-Context; or --security-context-file
-  KPN_THINGS_GRIP_BASE_URL, KPN_THINGS_TOKEN_URL, KPN_THINGS_BASE_URL   Other servers
-  KPN_THINGS_ALLOW_HTTP            Hosts that plain http may go to, besides this machine
-  HTTPS_PROXY, ALL_PROXY           HTTP proxy for https; user and password are percent-encoded
-  NO_PROXY                         Hosts to reach directly: domains, addresses, networks, with a port or without
-  SSL_CERT_FILE, SSL_CERT_DIR      Certificates to trust on Linux; or --ca-bundle
-
-Exit status:
-  0 done   1 failed   2 usage, or a setting is missing   3 authentication
-  4 the outcome of a downlink is unknown: look before you send it again
-  5 a listing is not proven complete, and --verified requires it";
 
 #[derive(Subcommand)]
 enum Command {
@@ -143,6 +126,11 @@ enum Command {
     Customer(Customer),
     Api(api::Api),
     Sim(sim::Simulator),
+    Open(portal::Open),
+    Completions(completions::Completions),
+    Man(man::Manual),
+    /// Print the version
+    Version,
 }
 
 #[derive(Subcommand)]
@@ -175,18 +163,20 @@ impl Command {
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),
             Self::Sim(simulator) => simulator.run(console),
+            Self::Open(open) => open.run(console),
+            Self::Completions(completions) => completions.run(console),
+            Self::Man(manual) => manual.run(console),
+            Self::Version => Ok(writeln!(console.out(), "things {}", env!("CARGO_PKG_VERSION"))?),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_arguments_fit_together() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 }

@@ -14,6 +14,12 @@ pub(crate) fn device(text: &str) -> Result<DeviceUrn, Failure> {
     Ok(text.parse()?)
 }
 
+/// The text that finds a device in a search: its DevEUI as KPN writes it, or the text as it is.
+pub(crate) fn search_text(device: &str) -> String {
+    let dev_eui = device.parse::<DeviceUrn>().ok().and_then(|urn| urn.dev_eui());
+    dev_eui.map_or_else(|| device.to_owned(), |dev_eui| dev_eui.to_string())
+}
+
 /// Rejects arguments that follow the device, with a guess at what was meant.
 pub(crate) fn refuse_more(more: &[String]) -> Result<(), Failure> {
     let Some(first) = more.first() else { return Ok(()) };

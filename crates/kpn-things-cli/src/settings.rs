@@ -10,9 +10,12 @@ use things_ureq::Client;
 use crate::failure::Failure;
 use crate::input;
 
+/// The heading of the settings in the help of a command.
+pub(crate) const HEADING: &str = "Settings";
+
 /// The options that every command has which talks to the service.
 #[derive(Args)]
-#[command(next_help_heading = "Settings (see `things --help`)")]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct Options {
     /// GRIP tenant, a short slug such as rjsfm52t [env: KPN_THINGS_TENANT_ID]
     #[arg(long, value_name = "ID")]

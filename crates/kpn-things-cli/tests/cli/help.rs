@@ -1,28 +1,99 @@
-use crate::tool::bare;
+//! Help, in every spelling that people try.
 
-#[test]
-fn help_goes_to_standard_output_and_shows_examples_variables_and_exit_codes() {
-    let ran = bare(&["--help"]).exits(0);
-    assert_eq!(ran.err, "");
-    assert!(ran.out.find("Examples:") < ran.out.find("Usage:"));
-    ran.prints("things demo").prints("KPN_THINGS_KEY_SECRET").prints("Exit status").prints("4 the outcome");
+use crate::tool::{Ran, bare, command, run};
+
+/// The help of a command at a terminal of this width.
+fn help(args: &[&str], columns: u16) -> Ran {
+    let mut command = command(args);
+    command.env("COLUMNS", columns.to_string());
+    run(command).exits(0)
+}
+
+/// The names of all commands, each with those that it is below: first the tool itself, whose name is left out.
+fn commands() -> Vec<Vec<String>> {
+    let mut found = vec![Vec::new()];
+    let mut next = 0;
+    while let Some(command) = found.get(next).cloned() {
+        next += 1;
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let short = help(&[&words, &["-h"][..]].concat(), 80).out;
+        let below = short.split_once("\nCommands:\n").map(|(_, below)| below.split("\n\n").next().unwrap());
+        let names = below.into_iter().flat_map(str::lines).filter(|line| !line.starts_with("   "));
+        let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        found.extend(names.map(|name| [&command[..], &[name.to_owned()]].concat()));
+    }
+    assert!(found.len() > 10, "{found:?}");
+    found
+}
+
+fn each_command(mut check: impl FnMut(&[&str])) {
+    for command in commands() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        check(&words);
+    }
 }
 
 #[test]
-fn every_command_has_help() {
-    for command in [
-        &["demo"][..],
-        &["auth", "check"],
-        &["devices", "list"],
-        &["downlink", "send"],
-        &["customer", "switch"],
-        &["api"],
-        &["sim"],
+fn help_goes_to_standard_output_and_has_examples_settings_exit_statuses_and_links() {
+    let ran = help(&["--help"], 80);
+    assert_eq!(ran.err, "");
+    assert!(ran.out.find("Examples:") < ran.out.find("Usage:"));
+    let ran = ran.prints("things demo").prints("Exit status:").prints("\n  4    a downlink");
+    for setting in [
+        "--key-secret-file",
+        "--timeout",
+        "--ca-bundle",
+        "--allow-http",
+        "KPN_THINGS_TENANT_ID",
+        "KPN_THINGS_KEY_SECRET",
+        "KPN_THINGS_POSTMAN_ENVIRONMENT",
+        "KPN_THINGS_ALLOW_HTTP",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "NO_COLOR",
     ] {
-        let ran = bare(&[command, &["--help"]].concat()).exits(0);
-        assert!(ran.out.contains("Usage: things"), "{ran:?}");
-        assert!(command == ["demo"] || ran.out.contains("Examples:\n  things "), "{ran:?}");
+        assert!(ran.out.contains(setting), "{setting}: {ran:?}");
     }
+    assert!(ran.out.contains(concat!("Documentation: ", env!("CARGO_PKG_REPOSITORY"), "\n")), "{ran:?}");
+    assert!(ran.out.ends_with(concat!(env!("CARGO_PKG_REPOSITORY"), "/issues\n")), "{ran:?}");
+}
+
+#[test]
+fn help_is_found_in_every_spelling() {
+    each_command(|words| {
+        let long = help(&[words, &["--help"]].concat(), 80).out;
+        assert_eq!(help(&[&["help"], words].concat(), 80).out, long, "{words:?}");
+        assert_eq!(bare(&[&["help"], words].concat()).exits(0).err, "");
+    });
+    bare(&["help", "devicez"]).exits(2).complains("devicez");
+}
+
+#[test]
+fn short_help_folds_the_settings_into_one_line() {
+    each_command(|words| {
+        let short = help(&[words, &["-h"]].concat(), 80).out;
+        let long = help(&[words, &["--help"]].concat(), 80).out;
+        assert!(!short.contains("--tenant-id") && !short.contains("KPN_THINGS_"), "{words:?}: {short}");
+        let settings = long.contains("\nSettings:\n");
+        assert_eq!(short.contains("Settings (tenant, "), settings && !words.is_empty(), "{words:?}: {short}");
+        assert!(words == ["sim"] || short.lines().count() < 50, "{words:?}: {short}");
+    });
+}
+
+#[test]
+fn examples_fit_80_columns() {
+    each_command(|words| {
+        let [narrow, wide] = [80, 200].map(|columns| help(&[words, &["-h"]].concat(), columns).out);
+        let examples = |help: &str| {
+            let (_, after) = help.split_once("Examples:\n")?;
+            Some(after.split("\n\n").next().unwrap().to_owned())
+        };
+        assert_eq!(examples(&narrow), examples(&wide), "{words:?}");
+        let leaf = !narrow.contains("\nCommands:\n");
+        let plain = [["demo"], ["version"]].iter().any(|plain| words == plain);
+        assert!(!leaf || plain || examples(&narrow).is_some(), "{words:?} has no example");
+    });
 }
 
 #[test]
@@ -55,6 +126,9 @@ fn wrong_usage_exits_2_and_says_so_on_standard_error() {
 }
 
 #[test]
-fn the_version_is_told() {
-    bare(&["--version"]).exits(0).prints(concat!("things ", env!("CARGO_PKG_VERSION"), "\n"));
+fn the_version_is_told_in_every_spelling() {
+    for spelling in ["--version", "-V", "version"] {
+        let ran = bare(&[spelling]).exits(0);
+        assert_eq!(ran.out, concat!("things ", env!("CARGO_PKG_VERSION"), "\n"), "{spelling}");
+    }
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod completions;
 mod customer;
 mod demo;
 mod devices;
@@ -15,8 +16,10 @@ mod help;
 mod independent;
 mod interrupt;
 mod library;
+mod man;
 mod messages;
 mod payload;
+mod portal;
 mod postman;
 mod readme;
 #[cfg(unix)]

@@ -1,0 +1,84 @@
+//! The help of all commands: a short one for `-h`, and a complete one for `--help`, `things help` and the man pages.
+
+use clap::{Arg, Args, Command};
+
+use crate::settings;
+
+/// The order of a command's help: examples first, because most readers look for one to copy.
+pub(crate) const HELP: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  things demo                               See it work; needs no account
+  things auth check                         Find out which setting is wrong
+  things devices list --search Parking      List devices with a text in the name
+  things devices list --csv > devices.csv   Write all devices to a file
+  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42";
+
+/// What the environment changes, in addition to the settings that are options.
+const ENVIRONMENT: &str = "\
+Environment:
+  HTTPS_PROXY, ALL_PROXY        HTTP proxy for https; percent-encode user and
+                                password
+  NO_PROXY                      Hosts to reach directly: domains, addresses and
+                                networks, with a port or without
+  SSL_CERT_FILE, SSL_CERT_DIR   Certificates to trust on Linux; or --ca-bundle
+  NO_COLOR                      Turns colors off";
+
+/// The exit statuses and their meanings. The README has the same table.
+const EXIT_STATUSES: &[(u8, &str)] = &[
+    (0, "success, also if the reader closes the pipe (`| head`)"),
+    (1, "failure"),
+    (2, "usage: an argument or a setting is missing or invalid; nothing was sent"),
+    (3, "authentication: GRIP refused a token, or KPN Things rejected it"),
+    (4, "a downlink has an unknown outcome: check before you send it again"),
+    (5, "--verified: the listing is not proven complete"),
+    (130, "interrupted by Ctrl-C, and no downlink was in flight"),
+    (143, "ended by SIGTERM, and no downlink was in flight"),
+];
+
+const LINKS: &str = concat!(
+    "Documentation: ",
+    env!("CARGO_PKG_REPOSITORY"),
+    "\nReport a bug: ",
+    env!("CARGO_PKG_REPOSITORY"),
+    "/issues"
+);
+
+/// Adds the help to the command line.
+pub(crate) fn documented(command: Command) -> Command {
+    let settings = settings();
+    let statuses: String =
+        EXIT_STATUSES.iter().map(|(status, meaning)| format!("\n  {status:<5}{meaning}")).collect();
+    let long = format!(
+        "Settings of every command that talks to the service. An option overrides the \
+         variable behind it:\n{settings}\n\n{ENVIRONMENT}\n\nExit status:{statuses}"
+    );
+    complete(command.after_help(long)).after_help("All settings, exit statuses and links: things help")
+}
+
+/// Adds the help to a command and to those below it. The help of the command itself becomes its long help.
+fn complete(command: Command) -> Command {
+    let long = command.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
+    let short = match command.get_arguments().any(is_setting) {
+        true => "Settings (tenant, key, customer, proxy, timeout and more): see --help",
+        false => "",
+    };
+    command
+        .help_template(HELP)
+        .mut_args(|arg| if is_setting(&arg) { arg.hide_short_help(true) } else { arg })
+        .after_help(short)
+        .after_long_help(format!("{long}{LINKS}"))
+        .mut_subcommands(complete)
+}
+
+fn is_setting(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(settings::HEADING)
+}
+
+/// The settings as they are shown in the help of a command.
+fn settings() -> String {
+    let command = Command::new("settings").disable_help_flag(true).help_template("{options}");
+    settings::Options::augment_args(command).render_help().to_string().trim_end().to_owned()
+}
