@@ -2,7 +2,7 @@
 
 use clap::{Arg, Args, Command};
 
-use crate::settings;
+use crate::{messages, settings};
 
 /// The order of a command's help: examples first, because most readers look for one to copy.
 pub(crate) const HELP: &str =
@@ -55,26 +55,31 @@ pub(crate) fn documented(command: Command) -> Command {
         "Settings of every command that talks to the service. An option overrides the \
          variable behind it:\n{settings}\n\n{ENVIRONMENT}\n\nExit status:{statuses}"
     );
-    complete(command.after_help(long)).after_help("All settings, exit statuses and links: things help")
+    complete(command.after_help(long))
+        .after_help("All options, settings, exit statuses and links: things help")
 }
 
 /// Adds the help to a command and to those below it. The help of the command itself becomes its long help.
 fn complete(command: Command) -> Command {
     let long = command.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
-    let short = match command.get_arguments().any(is_setting) {
-        true => "Settings (tenant, key, customer, proxy, timeout and more): see --help",
-        false => "",
+    let short = match command.get_arguments().any(|arg| arg.get_help_heading() == Some(settings::HEADING)) {
+        true => "See --help for settings (tenant, key, customer, timeout) and -v, -q, --color",
+        false => "See --help for -v, -q and --color",
     };
     command
         .help_template(HELP)
-        .mut_args(|arg| if is_setting(&arg) { arg.hide_short_help(true) } else { arg })
+        .mut_args(|arg| {
+            let folded = is_folded(&arg);
+            arg.hide_short_help(folded)
+        })
         .after_help(short)
         .after_long_help(format!("{long}{LINKS}"))
         .mut_subcommands(complete)
 }
 
-fn is_setting(arg: &Arg) -> bool {
-    arg.get_help_heading() == Some(settings::HEADING)
+/// Whether many commands have the argument, so that only their long help lists it.
+fn is_folded(arg: &Arg) -> bool {
+    arg.get_help_heading().is_some_and(|heading| [settings::HEADING, messages::HEADING].contains(&heading))
 }
 
 /// The settings as they are shown in the help of a command.

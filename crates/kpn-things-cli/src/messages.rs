@@ -6,9 +6,12 @@ use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 
+/// The heading of these options in the help of a command.
+pub(crate) const HEADING: &str = "Messages";
+
 /// Options of every command.
 #[derive(Args, Debug, Clone, Copy, Default)]
-#[command(next_help_heading = "Messages")]
+#[command(next_help_heading = HEADING)]
 pub(crate) struct Options {
     /// Show each request on stderr, with its status and time
     #[arg(long, short, global = true)]

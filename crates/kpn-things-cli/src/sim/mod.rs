@@ -20,11 +20,11 @@ use format::Format;
 #[derive(Args)]
 #[command(help_template = crate::HELP, before_help = "\
 Examples:
-  things sim -- things devices list                  Run one command against a simulator
-  things sim --devices 100000 -- pytest              The account in the environment is never touched
-  things sim --port 8080                             Run until interrupted; use it from another shell
-  things sim --fault downlinks@2=drop-after --fault devices@5%=status:503,Retry-After:1
-  things sim --change every-10=remove:1 --quirk shuffled-ties --quirk shared-names:5", after_help = "\
+  things sim -- things devices list       Run a command against a simulator
+  things sim --devices 100000 -- pytest   The account in the environment is safe
+  things sim --port 8080                  Run until interrupted
+  things sim --fault downlinks@2=drop-after --fault devices@5%=status:503
+  things sim --change every-10=remove:1 --quirk shuffled-ties", after_help = "\
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
 exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables are removed from its \
 environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
