@@ -20,6 +20,7 @@ mod interrupt;
 mod man;
 mod messages;
 mod portal;
+mod postman;
 mod progress;
 mod prompt;
 mod recipient;
@@ -125,6 +126,9 @@ enum Command {
     #[command(subcommand)]
     Customer(Customer),
     Api(api::Api),
+    /// Exchange requests and settings with Postman
+    #[command(subcommand)]
+    Postman(postman::Postman),
     Sim(sim::Simulator),
     Open(portal::Open),
     Completions(completions::Completions),
@@ -162,6 +166,7 @@ impl Command {
             Self::Downlink(Downlink::Send(send)) => send.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),
+            Self::Postman(postman) => postman.run(console),
             Self::Sim(simulator) => simulator.run(console),
             Self::Open(open) => open.run(console),
             Self::Completions(completions) => completions.run(console),

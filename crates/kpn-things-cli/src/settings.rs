@@ -153,7 +153,7 @@ impl Source {
 
 impl Layers {
     /// All layers as one.
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         self.layers.iter().fold(Settings::default(), |above, (_, below)| above.or(below.clone()))
     }
 

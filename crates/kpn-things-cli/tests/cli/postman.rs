@@ -1,9 +1,12 @@
-//! Postman environment files as users have them.
+//! Postman environment files as users have them, and the files that the tool writes for Postman.
+
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use things_sim::Sim;
 
-use crate::tool::{Ran, SECRET, bare, file, simulator};
+use crate::tool::{Ran, SECRET, Tool, bare, file, path, simulator};
 
 /// The environment file of a simulator, with the variable of this name replaced.
 fn with(sim: &Sim, name: &str, variable: Value) -> String {
@@ -89,4 +92,78 @@ fn current_values_and_the_form_of_newman_are_read() {
     ] {
         check("dialect.json", &with(&sim, "keySecret", variable)).exits(0);
     }
+}
+
+/// A path for a file that a test lets the tool write.
+fn new(name: &str) -> String {
+    let path = path(name);
+    let _ = fs::remove_file(&path);
+    path.into_os_string().into_string().unwrap()
+}
+
+#[test]
+fn the_files_in_the_repository_are_what_the_tool_writes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contract");
+    for kind in ["collection", "environment"] {
+        let name = format!("kpn-things.postman_{kind}.json");
+        let written = new(&name);
+        bare(&["postman", "export", &format!("--{kind}"), &written]).exits(0).complains("wrote ");
+        let (written, committed) = (fs::read_to_string(written), fs::read_to_string(folder.join(&name)));
+        assert_eq!(
+            written.unwrap(),
+            committed.unwrap(),
+            "write it again: things postman export --force --{kind} contract/{name}"
+        );
+    }
+}
+
+#[test]
+fn an_environment_has_the_settings_and_no_secret() {
+    let sim = simulator().start().unwrap();
+    let written = new("exported.json");
+    sim.things(&["postman", "export", "--environment", &written, "--customer", "customer-1"]).exits(0);
+    let text = fs::read_to_string(&written).unwrap();
+    assert!(!text.contains(SECRET), "{text}");
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let value = |name: &str| {
+        let variables = file["values"].as_array().unwrap();
+        variables.iter().find(|variable| variable["key"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!([value("keyId"), value("tenantId"), value("clientId")], ["key-1", "rjsfm52t", "customer-1"]);
+    assert_eq!([value("baseUrl"), value("gripBaseUrl")], [sim.url(), sim.url()]);
+    let secret = file["values"].as_array().unwrap().iter().find(|variable| variable["key"] == "keySecret");
+    assert_eq!(secret.unwrap(), &json!({"key": "keySecret", "value": "", "type": "secret", "enabled": true}));
+    // The tool reads what it wrote, and takes the secret from elsewhere.
+    let check = ["auth", "check", "--postman-environment", &written];
+    bare(&check).exits(2).complains("keySecret is empty there");
+    sim.things(&check).exits(0);
+    assert_eq!(
+        sim.things(&["postman", "export", "--environment", "-", "--customer", "customer-1"]).exits(0).out,
+        text
+    );
+}
+
+#[test]
+fn a_file_that_exists_is_not_replaced_by_accident() {
+    let existing = file("existing.json", "mine");
+    let export = ["postman", "export", "--environment", &existing];
+    bare(&export).exits(2).complains("existing.json exists: name another file, or add --force");
+    assert_eq!(fs::read_to_string(&existing).unwrap(), "mine");
+    bare(&[&export[..], &["--force"]].concat()).exits(0);
+    assert!(fs::read_to_string(&existing).unwrap().starts_with("{\n"));
+    bare(&["postman", "export", "--collection", "/nowhere/c.json"])
+        .exits(1)
+        .complains("/nowhere/c.json cannot be written");
+    bare(&["postman", "export"]).exits(2).complains("--environment <FILE>");
+    bare(&["postman", "export", "--collection", "-", "--environment", "-"])
+        .exits(2)
+        .complains("name one of them");
+}
+
+#[test]
+fn a_token_url_that_neither_file_holds_is_named() {
+    let written = new("token-url.json");
+    bare(&["postman", "export", "--environment", &written, "--token-url", "grip-v3"])
+        .exits(0)
+        .complains("warning: a token URL is set");
 }

@@ -47,13 +47,16 @@ pub struct Settings {
     pub postman_gaps: Vec<PostmanGap>,
 }
 
-const GRIP_BASE_URL: &str = "https://auth.grip-on-it.com";
-const BASE_URL: &str = "https://api.kpnthings.com";
-
 /// The maximum time limit. HTTP libraries cannot add a longer one to a point in time, and it would limit nothing.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Settings {
+    /// The default address of GRIP, the identity service.
+    pub const GRIP_BASE_URL: &'static str = "https://auth.grip-on-it.com";
+
+    /// The default address of the API.
+    pub const BASE_URL: &'static str = "https://api.kpnthings.com";
+
     /// A token URL that stands for `/api/v3/idp/oidc/token` at GRIP's base URL, which needs no tenant.
     ///
     /// A public integration uses this endpoint. KPN does not document it.
@@ -173,9 +176,9 @@ impl Settings {
             problems.check(named);
         }
         let allowed = &self.allow_http;
-        let grip = self.grip_base_url.as_deref().unwrap_or(GRIP_BASE_URL);
+        let grip = self.grip_base_url.as_deref().unwrap_or(Self::GRIP_BASE_URL);
         let grip = problems.url("GRIP base URL (KPN_THINGS_GRIP_BASE_URL)", grip, allowed);
-        let base_url = self.base_url.as_deref().unwrap_or(BASE_URL);
+        let base_url = self.base_url.as_deref().unwrap_or(Self::BASE_URL);
         let base_url = problems.url("base URL (KPN_THINGS_BASE_URL)", base_url, allowed);
         let at_grip = |path: &str| grip.as_ref().and_then(|grip| grip.join(path).ok());
         let token_url = match self.token_url.as_deref() {

@@ -1,0 +1,23 @@
+//! `things postman`: settings and requests in the form of Postman.
+
+mod collection;
+mod environment;
+mod export;
+
+use clap::Subcommand;
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum Postman {
+    Export(export::Export),
+}
+
+impl Postman {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Export(export) => export.run(console),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+// Only accounts with Customer Management have sub-customers.
+if (!pm.variables.get("clientId")) {
+    pm.execution.skipRequest();
+}
