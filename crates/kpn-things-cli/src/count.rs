@@ -19,6 +19,14 @@ pub(crate) fn number(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count))
 }
 
+/// How many devices of how many.
+pub(crate) fn portion(devices: u64, told: Option<u64>) -> String {
+    match told {
+        Some(told) => format!("{} of {}", thousands(devices), number(told, "device")),
+        None => number(devices, "device"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +36,7 @@ mod tests {
         assert_eq!((thousands(999), thousands(1_000)), ("999".into(), "1,000".into()));
         assert_eq!(number(1_234_567, "device"), "1,234,567 devices");
         assert_eq!(number(1, "page"), "1 page");
+        assert_eq!(portion(40, Some(2_000)), "40 of 2,000 devices");
+        assert_eq!(portion(40, None), "40 devices");
     }
 }

@@ -9,9 +9,9 @@ use things_ureq::Client;
 
 use crate::console::Console;
 use crate::count::number;
-use crate::devices::Count;
+use crate::devices::device_table::DeviceTable;
+use crate::devices::tally::Tally;
 use crate::failure::Failure;
-use crate::sheet::{rows, table};
 
 /// See it work, without an account
 #[derive(Args)]
@@ -79,7 +79,7 @@ fn step(console: &mut Console<'_>, what: &str, command: &str) -> Result<(), Fail
 
 /// Shows the first devices, and how many there are.
 fn list(console: &mut Console<'_>, pages: impl Iterator<Item = Result<Page, Error>>) -> Result<(), Failure> {
-    let mut count = Count::default();
+    let mut count = Tally::default();
     let mut shown: Vec<Device> = Vec::new();
     for page in pages {
         let page = page?;
@@ -89,7 +89,9 @@ fn list(console: &mut Console<'_>, pages: impl Iterator<Item = Result<Page, Erro
         shown.extend(page.devices.into_iter().take(SHOWN - shown.len().min(SHOWN)));
     }
     let mut text = Vec::new();
-    table(console.columns().map(|columns| columns.saturating_sub(2))).write(&rows(&shown), &mut text)?;
+    let mut table = DeviceTable::new(None, console.columns().map(|columns| columns.saturating_sub(2)));
+    shown.iter().try_for_each(|device| table.add(device, &mut text))?;
+    table.end(&mut text)?;
     for line in String::from_utf8_lossy(&text).lines() {
         writeln!(console.out(), "  {line}")?;
     }

@@ -25,7 +25,6 @@ mod progress;
 mod prompt;
 mod recipient;
 mod settings;
-mod sheet;
 mod shell;
 mod sim;
 mod table;
@@ -144,7 +143,7 @@ enum Auth {
 
 #[derive(Subcommand)]
 enum Devices {
-    List(devices::List),
+    List(devices::list::List),
 }
 
 #[derive(Subcommand)]

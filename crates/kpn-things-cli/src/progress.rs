@@ -11,7 +11,7 @@ use http::Response;
 use things_core::{Exchange, Pause, Stage, TransportError, Watch};
 
 use crate::cell;
-use crate::count::{number, thousands};
+use crate::count::{number, portion, thousands};
 use crate::trace;
 
 /// A command that is done sooner shows no progress.
@@ -162,10 +162,7 @@ impl Seen {
         let time = now.saturating_duration_since(self.since);
         let mut parts = match self.devices {
             Some((listed, total)) => {
-                let listed = match total {
-                    Some(total) => format!("{} of {}", thousands(listed), number(total, "device")),
-                    None => number(listed, "device"),
-                };
+                let listed = portion(listed, total);
                 vec![listed, number(self.pages, "page"), format!("{} per second", self.rate(time))]
             }
             None => vec![cell::plain(&self.request)],

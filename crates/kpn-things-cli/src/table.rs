@@ -1,102 +1,231 @@
-//! Rows of text in columns, row by row: widths are settled by the first rows.
+//! Rows of text in columns that stay straight.
 
 use std::io::{self, Write};
+use std::mem;
 
 use crate::cell::{cut, plain, width};
 
-/// A table under way.
-pub(crate) struct Table<const N: usize> {
-    headings: [&'static str; N],
-    widths: Option<[usize; N]>,
-    /// Longer lines are cut.
-    columns: Option<usize>,
+/// A table in progress. Its first rows are held to settle the widths of all.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    /// The width of the terminal: wider tables are cut to it.
+    room: Option<usize>,
+    held: Vec<Vec<String>>,
+    places: Option<Vec<Place>>,
 }
 
-/// A longer text shifts what follows it in its row, rather than widen its column for all.
-const WIDEST: usize = 40;
+/// A column, and how it gives way where the terminal is too narrow.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    heading: String,
+    /// Cells are cut to no less than this. `None`: they are never cut.
+    least: Option<usize>,
+    may_go: bool,
+    is_optional: bool,
+}
+
+/// Rows that are held before the widths are settled. A listing of so many rows is aligned over all of them.
+const WINDOW: usize = 1_000;
+
+/// Where even that does not fit, cells are cut to this.
+const SHORTEST: usize = 8;
+
 const GAP: &str = "  ";
 
-impl<const N: usize> Table<N> {
-    pub(crate) fn new(headings: [&'static str; N], columns: Option<usize>) -> Self {
-        Self { headings, widths: None, columns }
+impl From<&str> for Column {
+    /// A column that is always shown, with all of its text.
+    fn from(heading: &str) -> Self {
+        Self { heading: heading.to_owned(), least: None, may_go: false, is_optional: false }
+    }
+}
+
+impl Column {
+    /// Its cells may be cut, to no less than this if possible.
+    pub(crate) fn cut_to(self, least: usize) -> Self {
+        Self { least: Some(least), ..self }
     }
 
-    /// Writes some rows, and before the first of them the headings.
-    pub(crate) fn write(&mut self, rows: &[[String; N]], out: &mut dyn Write) -> io::Result<()> {
-        let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))).collect();
-        if rows.is_empty() {
+    /// It is left out where it does not fit.
+    pub(crate) fn if_it_fits(self) -> Self {
+        Self { may_go: true, ..self }
+    }
+
+    /// It is left out where no row has a text for it.
+    pub(crate) fn if_any(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+}
+
+/// A column that is shown.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    column: usize,
+    width: usize,
+    least: usize,
+    is_cut: bool,
+    may_go: bool,
+}
+
+impl Table {
+    /// A table for a terminal of this width, or for any other place.
+    pub(crate) fn new(columns: impl IntoIterator<Item = impl Into<Column>>, room: Option<usize>) -> Self {
+        let columns = columns.into_iter().map(Into::into).collect();
+        Self { columns, room, held: Vec::new(), places: None }
+    }
+
+    /// Writes all rows of a table, with its headings.
+    pub(crate) fn write(mut self, rows: &[impl AsRef<[String]>], out: &mut dyn Write) -> io::Result<()> {
+        for row in rows {
+            self.add(row.as_ref(), out)?;
+        }
+        self.end(out)
+    }
+
+    /// Adds a row. It is written once the widths are settled.
+    pub(crate) fn add(&mut self, row: &[impl AsRef<str>], out: &mut dyn Write) -> io::Result<()> {
+        let row: Vec<String> = row.iter().map(|cell| plain(cell.as_ref())).collect();
+        if let Some(places) = &self.places {
+            return self.line(&row, places, out);
+        }
+        self.held.push(row);
+        if self.held.len() >= WINDOW { self.end(out) } else { Ok(()) }
+    }
+
+    /// Settles the widths by all rows so far, and writes these. No rows are no table.
+    pub(crate) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let held = mem::take(&mut self.held);
+        if held.is_empty() {
             return Ok(());
         }
-        let widths = match self.widths {
-            Some(widths) => widths,
-            None => {
-                let widths = self.measure(&rows);
-                self.widths = Some(widths);
-                self.line(self.headings, widths, out)?;
-                widths
-            }
-        };
-        rows.iter().try_for_each(|row| self.line(row.each_ref().map(String::as_str), widths, out))
+        let places = self.settle(&held);
+        let headings: Vec<_> = self.columns.iter().map(|column| column.heading.as_str()).collect();
+        self.line(&headings, &places, out)?;
+        held.iter().try_for_each(|row| self.line(row, &places, out))?;
+        self.places = Some(places);
+        Ok(())
     }
 
-    fn measure(&self, rows: &[[String; N]]) -> [usize; N] {
-        let mut widths = self.headings.map(width);
-        for row in rows {
-            for (widest, cell) in widths.iter_mut().zip(row) {
-                *widest = (*widest).max(width(cell).min(WIDEST));
+    /// Where each column goes, so that the longest cells are cut first.
+    fn settle(&self, rows: &[Vec<String>]) -> Vec<Place> {
+        let widest = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| width(cell)).max().unwrap_or(0)
+        };
+        let places = self.columns.iter().enumerate().filter_map(|(column, shown)| {
+            let cells = widest(column);
+            let width = cells.max(width(&shown.heading));
+            let least = shown.least.map_or(width, |least| least.min(width));
+            let place = Place { column, width, least, is_cut: shown.least.is_some(), may_go: shown.may_go };
+            (cells > 0 || !shown.is_optional).then_some(place)
+        });
+        let mut places: Vec<Place> = places.collect();
+        if let Some(room) = self.room {
+            while total(&places, |place| place.least) > room {
+                let Some(last) = places.iter().rposition(|place| place.may_go) else { break };
+                places.remove(last);
+            }
+            if total(&places, |place| place.least) > room {
+                for place in places.iter_mut().filter(|place| place.is_cut) {
+                    place.least = place.least.min(SHORTEST);
+                }
+            }
+            while total(&places, |place| place.width) > room {
+                let longest = places.iter_mut().filter(|place| place.width > place.least);
+                let Some(longest) = longest.max_by_key(|place| place.width) else { break };
+                longest.width -= 1;
             }
         }
-        widths
+        places
     }
 
-    fn line(&self, cells: [&str; N], widths: [usize; N], out: &mut dyn Write) -> io::Result<()> {
+    fn line(&self, row: &[impl AsRef<str>], places: &[Place], out: &mut dyn Write) -> io::Result<()> {
         let mut line = String::new();
-        for (cell, columns) in cells.into_iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(cell))));
+        for (number, place) in places.iter().enumerate() {
+            let cell = row.get(place.column).map_or("", |cell| cell.as_ref());
+            // A long cell at the end of a line moves nothing, where there is no terminal that would wrap it.
+            let is_cut = place.is_cut && (self.room.is_some() || number + 1 < places.len());
+            match is_cut {
+                true => line.push_str(&cut(cell, place.width)),
+                false => line.push_str(cell),
+            }
+            let taken = width(cell).min(if is_cut { place.width } else { usize::MAX });
+            line.extend(std::iter::repeat_n(' ', place.width.saturating_sub(taken)));
             line.push_str(GAP);
         }
-        let line = line.trim_end();
-        match self.columns {
-            Some(columns) if width(line) > columns => writeln!(out, "{}", cut(line, columns)),
-            _ => writeln!(out, "{line}"),
-        }
+        writeln!(out, "{}", line.trim_end())
     }
+}
+
+/// The width of a line.
+fn total(places: &[Place], width: impl Fn(&Place) -> usize) -> usize {
+    places.iter().map(width).sum::<usize>() + places.len().saturating_sub(1) * GAP.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(columns: Option<usize>, rows: &[[&str; 2]]) -> String {
-        let rows: Vec<_> = rows.iter().map(|row| row.map(str::to_owned)).collect();
+    fn table(room: Option<usize>, columns: [Column; 3], rows: &[[&str; 3]]) -> String {
         let mut out = Vec::new();
-        let mut table = Table::new(["A", "LONG"], columns);
-        for row in rows.chunks(2) {
-            table.write(row, &mut out).unwrap();
+        let mut table = Table::new(columns, room);
+        for row in rows {
+            table.add(row, &mut out).unwrap();
         }
+        table.end(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
+    fn columns() -> [Column; 3] {
+        [Column::from("NAME").cut_to(6), "ID".into(), Column::from("TEXT").cut_to(5).if_it_fits()]
+    }
+
+    const ROWS: [[&str; 3]; 2] = [["Parking 1", "0059AC", "x"], ["P", "1", "long enough"]];
+
     #[test]
-    fn the_first_rows_settle_the_widths() {
-        let text = table(None, &[["ab", "x"], ["é", "y"], ["longer", "z"]]);
-        assert_eq!(text, "A   LONG\nab  x\né   y\nlonger  z\n");
+    fn columns_are_aligned_over_all_rows() {
+        let expected = "NAME       ID      TEXT\nParking 1  0059AC  x\nP          1       long enough\n";
+        assert_eq!(table(None, columns(), &ROWS), expected);
+        assert_eq!(table(Some(30), columns(), &ROWS), expected);
+        assert_eq!(table(None, columns(), &[]), "");
     }
 
     #[test]
-    fn no_rows_are_no_table() {
-        assert_eq!(table(None, &[]), "");
+    fn a_terminal_cuts_the_longest_cells_first() {
+        let expected = "NAME       ID      TEXT\nParking 1  0059AC  x\nP          1       long en…\n";
+        assert_eq!(table(Some(27), columns(), &ROWS), expected);
+        let expected = "NAME     ID      TEXT\nParking  0059AC  x\nP        1       long …\n";
+        let rows = [["Parking", "0059AC", "x"], ROWS[1]];
+        assert_eq!(table(Some(23), columns(), &rows), expected);
     }
 
     #[test]
-    fn a_terminal_cuts_lines_to_its_width() {
-        assert_eq!(table(Some(6), &[["ab", "xyz"], ["日本", "y"]]), "A    …\nab   …\n日本 …\n");
-        assert_eq!(table(Some(9), &[["ab", "xyz"]]), "A   LONG\nab  xyz\n");
+    fn a_column_that_does_not_fit_is_left_out_and_ids_stay_whole() {
+        let expected = "NAME       ID\nParking 1  0059AC\nP          1\n";
+        assert_eq!(table(Some(20), columns(), &ROWS), expected);
+        let expected = "NAME    ID\nParki…  0059AC\nP       1\n";
+        assert_eq!(table(Some(14), columns(), &ROWS), expected);
+        assert!(table(Some(3), columns(), &ROWS).contains("0059AC"));
     }
 
     #[test]
-    fn nothing_steers_the_terminal() {
-        assert_eq!(table(None, &[["a\x1b[2Jb\nc", "x\u{9b}"]]), "A         LONG\na [2Jb c  x\n");
+    fn a_column_without_any_text_can_be_left_out() {
+        let columns = || [Column::from("A"), Column::from("EUI").if_any(), "B".into()];
+        assert_eq!(table(None, columns(), &[["a", "", "b"]]), "A  B\na  b\n");
+        assert_eq!(table(None, columns(), &[["a", "", "b"], ["a", "e", ""]]), "A  EUI  B\na       b\na  e\n");
+    }
+
+    #[test]
+    fn rows_after_the_window_are_cut_so_that_columns_stay_straight() {
+        let mut rows = vec![["name", "id", "t"]; WINDOW];
+        rows.push(["a longer name", "id", "a longer text"]);
+        let text = table(None, columns(), &rows);
+        assert_eq!(text.lines().last().unwrap(), "a l…  id  a longer text");
+        assert_eq!(table(Some(80), columns(), &rows).lines().last().unwrap(), "a l…  id  a l…");
+    }
+
+    #[test]
+    fn wide_characters_are_aligned() {
+        let text = table(None, columns(), &[["日本", "1", ""], ["e\u{301}\x1b", "2", ""]]);
+        assert_eq!(text, "NAME  ID  TEXT\n日本  1\ne\u{301}     2\n");
     }
 }

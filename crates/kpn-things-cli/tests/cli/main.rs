@@ -12,6 +12,7 @@ mod devices;
 mod documents;
 mod downlink;
 mod files;
+mod formats;
 mod help;
 mod independent;
 mod interrupt;

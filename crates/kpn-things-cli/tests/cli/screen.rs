@@ -1,5 +1,6 @@
 //! What a person sees at a terminal.
 
+use std::fs::{File, read_to_string};
 use std::process::Command;
 
 use things_sim::{Route, Sim};
@@ -29,12 +30,27 @@ fn signals_end_a_listing() {
     let sim = simulator().fault("devices=stall".parse().unwrap()).start().unwrap();
     let mut terminal = waiting(&sim);
     terminal.type_in("\x03");
-    terminal.wait_for("^C");
-    assert_ne!(terminal.finish().status, Some(0));
+    terminal.wait_for("interrupted: no device was written");
+    assert_eq!(terminal.finish().status, None, "a shell wants to see the signal");
     let sim = simulator().fault("devices=stall".parse().unwrap()).start().unwrap();
     let terminal = waiting(&sim);
     Command::new("kill").arg(terminal.id().to_string()).status().unwrap();
-    assert_ne!(terminal.finish().status, Some(0));
+    assert_eq!(terminal.finish().status, None);
+}
+
+#[test]
+fn an_interrupted_listing_says_how_much_of_it_there_is() {
+    let sim = simulator().devices(60).page_size_cap(20);
+    let sim = sim.fault("devices@3=stall".parse().unwrap()).start().unwrap();
+    let out = File::create(path("interrupted.json")).unwrap();
+    let args = ["devices", "list", "--plain", "--window", "1", "--json"];
+    let mut terminal = Terminal::start_with(sim.command(&args), 120, 24, |command| command.stdout(out));
+    terminal.wait_for("40 of 60 devices, 2 pages, ");
+    terminal.type_in("\x03");
+    let left = terminal.finish();
+    assert!(left.screen.ends_with("\ninterrupted: the output is incomplete: 40 of 60 devices"), "{left:?}");
+    assert!(!left.screen.contains("pages"), "the progress is erased: {left:?}");
+    assert_eq!(read_to_string(path("interrupted.json")).unwrap().lines().count(), 41);
 }
 
 /// A listing of 60 devices, whose third page waits for two seconds before it is retried.
@@ -48,13 +64,13 @@ const SLOW: [&str; 6] = ["devices", "list", "--plain", "--window", "1", "--ndjso
 #[test]
 fn progress_is_shown_with_waits_and_erased_at_the_end() {
     let sim = slow();
-    let file = std::fs::File::create(path("progress.ndjson")).unwrap();
+    let file = File::create(path("progress.ndjson")).unwrap();
     let mut terminal = Terminal::start_with(sim.command(&SLOW), 120, 24, |command| command.stdout(file));
     terminal.wait_for("40 of 60 devices, 2 pages, ");
     terminal.wait_for("s after 503 Service Unavailable");
     let left = terminal.finish();
     assert_eq!((left.status, &*left.screen), (Some(0), "60 devices on 3 pages"), "{left:?}");
-    assert_eq!(std::fs::read_to_string(path("progress.ndjson")).unwrap().lines().count(), 60);
+    assert_eq!(read_to_string(path("progress.ndjson")).unwrap().lines().count(), 60);
 }
 
 #[test]
@@ -72,7 +88,7 @@ fn progress_and_data_share_a_terminal() {
 #[test]
 fn progress_fits_its_line_in_a_narrow_terminal() {
     let sim = slow();
-    let file = std::fs::File::create(path("narrow.ndjson")).unwrap();
+    let file = File::create(path("narrow.ndjson")).unwrap();
     let mut terminal = Terminal::start_with(sim.command(&SLOW), 20, 24, |command| command.stdout(file));
     terminal.wait_for("40 of 60 devices, …");
     assert_eq!(terminal.screen().lines().count(), 1);

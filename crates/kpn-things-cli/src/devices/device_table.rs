@@ -1,0 +1,54 @@
+//! A table of devices.
+
+use std::io::{self, Write};
+
+use things_core::Device;
+
+use super::fields::{EUI, Fields};
+use crate::table::{Column, Table};
+
+/// A table of devices in progress.
+pub(crate) struct DeviceTable {
+    fields: Fields,
+    table: Table,
+}
+
+/// The fields that a reader needs most. The DevEUI is next to the name, because downlinks need it.
+const FIELDS: [&str; 5] = ["name", EUI, "uuid", "barcode", "description"];
+
+impl DeviceTable {
+    /// A table of these fields, or of those that a reader needs most. It is cut to the width of the terminal.
+    pub(crate) fn new(fields: Option<Fields>, columns: Option<usize>) -> Self {
+        let Some(fields) = fields else {
+            let [name, eui, uuid, barcode, description] = FIELDS.map(heading);
+            let shown = [
+                name.cut_to(20),
+                eui.if_any(),
+                uuid,
+                barcode.if_it_fits(),
+                description.cut_to(16).if_it_fits(),
+            ];
+            return Self { fields: FIELDS.into(), table: Table::new(shown, columns) };
+        };
+        let shown = fields.iter().map(|field| match field.is_id() {
+            true => heading(field.name()),
+            false => heading(field.name()).cut_to(16),
+        });
+        Self { table: Table::new(shown, columns), fields }
+    }
+
+    /// Adds a device. It is written once the widths are settled.
+    pub(crate) fn add(&mut self, device: &Device, out: &mut dyn Write) -> io::Result<()> {
+        let row: Vec<_> = self.fields.iter().map(|field| field.text(device)).collect();
+        self.table.add(&row, out)
+    }
+
+    /// Writes what is held.
+    pub(crate) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.table.end(out)
+    }
+}
+
+fn heading(field: &str) -> Column {
+    Column::from(field.to_uppercase().as_str())
+}

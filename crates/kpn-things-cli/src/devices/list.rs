@@ -1,0 +1,220 @@
+//! `things devices list`: all devices, and whether they are provably all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use things_core::{Device, DeviceFeed, ErrorKind, Page};
+use things_ureq::{Client, Devices};
+
+use super::query::Query;
+use super::sheet::{Format, Sheet};
+use super::tally::Tally;
+use crate::console::Console;
+use crate::count::{number, portion};
+use crate::failure::Failure;
+use crate::interrupt::{Interrupt, Verdict};
+use crate::{progress, settings};
+
+/// List your devices
+#[derive(Args)]
+#[command(help_template = crate::HELP, before_help = "\
+Examples:
+  things devices list
+  things devices list --verified --ndjson > devices.ndjson
+  things devices list --search Parking --sort-by name --descending
+  things devices list --fields name,eui,metadata.floor
+  things devices list --csv-dialect excel > devices.csv
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76", after_help = "\
+The listing proves that it is complete: every device that was there from the first request to the last response is \
+listed. The last message says so, or why it could not be proven; the rest is listed page by page then. The exit status \
+is 0 either way, and 5 for a missing proof with --verified. An order or a limit of your own leaves the proof out.
+
+The table is sorted by name, up to 50,000 devices. The other formats are written page by page, in the order of uuid, \
+with the service's own field names and values: a fleet of any size takes the same memory. --fields takes these names, \
+and paths such as metadata.floor. A device without the field has null in JSON and nothing in a cell.
+
+--csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata and eui, and extra: all \
+other fields, as one JSON object. --csv-dialect excel changes cells that Excel would change or run: digits and ids \
+become =\"0123\", and a formula gets an apostrophe in front.")]
+pub(crate) struct List {
+    #[command(flatten)]
+    query: Query,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+/// Most devices that are held back to sort them.
+const SORTED: usize = 50_000;
+
+impl List {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let List { query, format, settings } = self;
+        let devices = query.apply(console.watched(settings.client()?).devices());
+        let held = (!query.is_plain() && format.is_table()).then(Vec::new);
+        let shown = Arc::new(Shown::default());
+        let (columns, progress, seen) = (console.columns(), console.progress(), Arc::clone(&shown));
+        let _interrupt = Interrupt::handle(console, move || Verdict::Die(Some(seen.interrupted())));
+        let sheet = format.sheet(console.out(), columns);
+        let mut list = Listing { sheet, held, is_unsorted: false, tally: Tally::default(), progress, shown };
+        let result = if query.is_plain() {
+            list.plain(devices, query.limit)
+        } else {
+            list.proven(devices, query.verified, query.deadline)
+        };
+        // What was held back is written even if the listing failed.
+        list.write_held()?;
+        match result {
+            Ok(summary) => {
+                list.sheet.end()?;
+                let (warnings, is_unsorted) = (list.sheet.warnings(), list.is_unsorted);
+                drop(list);
+                console.flush()?;
+                warnings.into_iter().for_each(|warning| console.warn(warning));
+                let note = match is_unsorted {
+                    true => format!("; more than {}, so not sorted by name", number(SORTED as u64, "device")),
+                    false => String::new(),
+                };
+                Ok(console.say(summary + &note)?)
+            }
+            Err(failure) => {
+                list.sheet.leave()?;
+                let Tally { devices, told, .. } = list.tally;
+                drop(list);
+                if devices > 0 && matches!(failure, Failure::Call(_)) {
+                    let listed = portion(devices, told);
+                    console.flush()?;
+                    console.complain(format_args!("error: the output is incomplete: {listed}"));
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// How far the output is, for a message from another thread.
+#[derive(Debug, Default)]
+struct Shown {
+    devices: AtomicU64,
+    /// 0 where the service does not say.
+    told: AtomicU64,
+}
+
+impl Shown {
+    fn set(&self, tally: &Tally) {
+        self.devices.store(tally.devices, Ordering::Relaxed);
+        self.told.store(tally.told.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn interrupted(&self) -> String {
+        let (devices, told) = (self.devices.load(Ordering::Relaxed), self.told.load(Ordering::Relaxed));
+        let told = Some(told).filter(|told| *told > 0);
+        if devices == 0 {
+            return "interrupted: no device was written".to_owned();
+        }
+        format!("interrupted: the output is incomplete: {}", portion(devices, told))
+    }
+}
+
+/// A listing as it is written.
+struct Listing<'a> {
+    sheet: Sheet<'a>,
+    /// Devices that wait to be sorted.
+    held: Option<Vec<Device>>,
+    /// There were too many devices to sort.
+    is_unsorted: bool,
+    tally: Tally,
+    progress: Option<Arc<progress::State>>,
+    shown: Arc<Shown>,
+}
+
+impl Listing<'_> {
+    /// Lists page by page, and returns the summary.
+    fn plain(&mut self, devices: Devices<Client>, limit: Option<u64>) -> Result<String, Failure> {
+        let mut left = limit.unwrap_or(u64::MAX);
+        let mut pages = devices.pages();
+        while left > 0 {
+            let Some(page) = pages.next() else { break };
+            let mut page = page?;
+            page.devices.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= page.devices.len() as u64;
+            self.add_page(page)?;
+        }
+        self.tally.doubles = pages.feed().report().doubles;
+        Ok(self.tally.in_words(left == 0))
+    }
+
+    /// Lists with a proof, and returns the summary. If the proof fails and is not required, the devices that are missing are
+    /// listed page by page.
+    fn proven(
+        &mut self,
+        mut devices: Devices<Client>,
+        required: bool,
+        deadline: Option<Duration>,
+    ) -> Result<String, Failure> {
+        let start = Instant::now();
+        let mut batches = devices.clone().verified().batches();
+        let why = loop {
+            match batches.next() {
+                Some(Ok(batch)) => {
+                    let total = batches.feed().expected() as u64;
+                    self.tally.told = Some(total).filter(|total| *total > 0);
+                    self.add(batch)?;
+                }
+                Some(Err(error)) if error.kind() == ErrorKind::Incomplete && !required => {
+                    break error.incomplete().map(|incomplete| incomplete.why.clone()).unwrap_or_default();
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(self.tally.with_proof(batches.feed().proof())),
+            }
+        };
+        if let Some(deadline) = deadline {
+            devices = devices.deadline(deadline.saturating_sub(start.elapsed()));
+        }
+        let mut pages = devices.pages();
+        for page in pages.by_ref() {
+            let mut page = page?;
+            page.devices.retain(|device| !batches.feed().has_listed(device));
+            self.add_page(page)?;
+        }
+        self.tally.doubles = pages.feed().report().doubles;
+        Ok(format!("{}; not proven complete: {why}", self.tally.in_words(false)))
+    }
+
+    fn add_page(&mut self, page: Page) -> Result<(), Failure> {
+        self.tally.pages += 1;
+        self.tally.told = page.total_elements.or(self.tally.told);
+        self.add(page.devices)
+    }
+
+    fn add(&mut self, devices: Vec<Device>) -> Result<(), Failure> {
+        self.tally.devices += devices.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.devices(self.tally.devices, self.tally.told);
+        }
+        if let Some(held) = &mut self.held {
+            held.extend(devices);
+            if held.len() > SORTED {
+                let held = self.held.take().unwrap_or_default();
+                self.is_unsorted = true;
+                self.sheet.add(&held)?;
+            }
+            return Ok(());
+        }
+        self.sheet.add(&devices)?;
+        // The reader of a pipe gets each page as it comes.
+        self.sheet.flush()?;
+        self.shown.set(&self.tally);
+        Ok(())
+    }
+
+    /// Sorts by name what was held back, and writes it.
+    fn write_held(&mut self) -> Result<(), Failure> {
+        let mut held = self.held.take().unwrap_or_default();
+        held.sort_by_cached_key(|device| device.name().to_lowercase());
+        self.sheet.add(&held)
+    }
+}

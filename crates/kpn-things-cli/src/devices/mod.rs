@@ -1,0 +1,10 @@
+//! `things devices`: the devices of an account.
+
+mod csv_file;
+pub(crate) mod device_table;
+mod excel;
+mod fields;
+pub(crate) mod list;
+mod query;
+mod sheet;
+pub(crate) mod tally;

@@ -1,0 +1,84 @@
+//! The options that say what to list.
+
+use std::time::Duration;
+
+use clap::Args;
+use things_core::SortOrder;
+use things_ureq::{Client, Devices};
+
+use crate::settings::seconds;
+
+/// What to list, and how.
+#[derive(Args)]
+pub(super) struct Query {
+    /// Only devices that match this text: partial, and case-sensitive
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Require the proof that the listing is complete
+    #[arg(long, conflicts_with_all = ["plain", "limit", "sort_by", "ascending", "descending"])]
+    pub(super) verified: bool,
+    /// List page by page, without a proof
+    #[arg(long)]
+    plain: bool,
+    /// Property to order by
+    #[arg(long, value_name = "PROPERTY")]
+    sort_by: Option<String>,
+    /// Sort ascending
+    #[arg(long, conflicts_with = "descending")]
+    ascending: bool,
+    /// Sort descending
+    #[arg(long)]
+    descending: bool,
+    /// Most devices per page; 100 by default, the service's maximum is not documented
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page_size: Option<u32>,
+    /// Pages to request at a time, 1 to 64; 8 by default, and fewer where pages are large
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    window: Option<u32>,
+    /// Stop after this many devices
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+    /// Time limit for the whole listing; --timeout is the limit per page [default: none]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) deadline: Option<Duration>,
+}
+
+/// Devices per page where the user names no page size.
+const PAGE_SIZE: u32 = 100;
+
+/// Most devices to request at a time: more would cost memory and gain nothing.
+const UNDER_WAY: u32 = 2_000;
+
+impl Query {
+    /// Whether the listing proves nothing: it was requested so, or it has an order or an end of its own.
+    pub(super) fn is_plain(&self) -> bool {
+        let order = self.sort_by.is_some() || self.ascending || self.descending;
+        self.plain || order || self.limit.is_some()
+    }
+
+    pub(super) fn apply(&self, mut devices: Devices<Client>) -> Devices<Client> {
+        if let Some(text) = &self.search {
+            devices = devices.search(text);
+        }
+        if let Some(property) = &self.sort_by {
+            devices = devices.sort_by(property);
+        }
+        if self.ascending {
+            devices = devices.sort_order(SortOrder::Ascending);
+        }
+        if self.descending {
+            devices = devices.sort_order(SortOrder::Descending);
+        }
+        if let Some(size) = self.page_size {
+            devices = devices.page_size(size);
+        }
+        if let Some(deadline) = self.deadline {
+            devices = devices.deadline(deadline);
+        }
+        let page_size = self.page_size.unwrap_or(PAGE_SIZE);
+        let window = self.window.unwrap_or((UNDER_WAY / page_size).clamp(2, 8));
+        // Pages beyond the limit need not be requested.
+        let pages = self.limit.unwrap_or(u64::MAX).div_ceil(page_size.into()).clamp(1, window.into());
+        devices.window(usize::try_from(pages).unwrap_or(1))
+    }
+}
