@@ -45,6 +45,8 @@ column it refuses once, by a 429, and answers the next request: here a repeat is
 
 {table}
 
+![How often a failing call reaches the server, by client](pictures/posts.svg)
+
 *no error*: the call returns as if nothing had happened.
 
 *key*: the repeats carry one `Idempotency-Key`, by which the service can tell them from new requests; Stripe's own service

@@ -6,6 +6,7 @@ mod floors;
 mod fuzz;
 mod mutants;
 mod peers;
+mod pictures;
 mod public_api;
 mod python;
 mod soak;
@@ -41,6 +42,8 @@ cargo xtask fuzz [TARGET ...] [--seconds N]
 cargo xtask mutants [--list | --iterate] [FILE ...]
                             what could be changed in the core without a test noticing: 95 % are caught, and
                             docs/mutants.md, which it writes, says why the rest is not; takes an hour
+cargo xtask pictures [--check]
+                            the pictures of the documents, docs/pictures; with --check: that they are up to date
 cargo xtask package         what would be published: each crate, and the source distribution for Python
 ";
 
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Some("peers") => peers::compare(rest),
         Some("fuzz") => fuzz::fuzz(rest),
         Some("mutants") => mutants::mutants(rest),
+        Some("pictures") => pictures::pictures(rest),
         Some("package") => package(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -82,6 +86,7 @@ fn test(arguments: &[String]) -> Outcome {
     guard()?;
     // The command line tool is what some tests run, so it has to be there first.
     cargo(&["build", "--workspace", "--all-targets"])?;
+    pictures::pictures(&["--check".into()])?;
     let transcript = Transcript::new("rust")?;
     transcript.run(Command::new("cargo").args(["test", "--workspace", "--", "--show-output"]))?;
     transcript.search()?;
@@ -111,6 +116,7 @@ fn guard() -> Outcome {
     dependencies::guard()?;
     transports::guard()?;
     public_api::guard()?;
+    pictures::guard()?;
     if run_quietly(Command::new("cargo").args(["deny", "--version"])) {
         return cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]);
     }

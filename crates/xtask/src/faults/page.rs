@@ -52,6 +52,7 @@ const DOUBTS: &str = "\
 /// The page of the share that CI runs: nothing on it depends on the machine.
 pub(crate) fn of_ci(report: &Report) -> String {
     let mut page = format!("# The fault matrix\n\n{INTRODUCTION}\n");
+    page += "![Cases that CI runs, by fault and client](pictures/faults.svg)\n\n";
     page += "| row | fault | promise | cases run | violations | again |\n|---|---|---|---|---|---|\n";
     for row in proven() {
         let cases = report.of(row.name).map(|(client, tally)| format!("{client}: {}", tally.count()));
