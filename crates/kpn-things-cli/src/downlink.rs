@@ -78,7 +78,7 @@ impl Send {
         }
         if self.dry_run {
             let layers = self.settings.without_secret().load()?;
-            curl::write(&downlink, layers.shown()?, layers.ca_bundle_path(), console.out())?;
+            curl::write(&downlink, layers.shown()?, layers.ca_bundle_path().as_deref(), console.out())?;
             return Ok(console.say("dry run: nothing was sent; secrets are those of the shell's variables")?);
         }
         let client = self.settings.client()?;

@@ -56,6 +56,8 @@ pub(crate) enum Failure {
     Arguments(clap::Error),
     /// An argument cannot be right.
     Usage(String),
+    /// Settings are missing or wrong. The text is complete, with its hints.
+    Settings(String),
     /// A call failed, or could not be made.
     Call(Error),
     /// A call that must not be made twice failed.
@@ -68,6 +70,8 @@ pub(crate) enum Failure {
     Check(ExitStatus, String),
     /// A command that the tool ran ended with this status, and wrote its own messages.
     Command(u8),
+    /// The same, with the likely cause.
+    Diagnosed(ExitStatus, String),
 }
 
 impl Failure {
@@ -90,6 +94,7 @@ impl Failure {
             }
             Self::Arguments(error) => (ExitStatus::Usage, error.render().to_string().trim_end().to_owned()),
             Self::Usage(message) => (ExitStatus::Usage, format!("error: {message}")),
+            Self::Settings(text) => (ExitStatus::Usage, text),
             Self::Call(error) => (exit_status(&error), in_lines(&error, None)),
             Self::Dispatch(error, begun) => {
                 let lines = in_lines(&error, Some(&begun.dispatch));
@@ -99,6 +104,7 @@ impl Failure {
             }
             Self::Local(message) => (ExitStatus::Failed, format!("error: {message}")),
             Self::Check(status, message) => (status, format!("error: {message}")),
+            Self::Diagnosed(status, cause) => (status, format!("likely cause: {cause}")),
         };
         Self::print(console, status, &words)
     }

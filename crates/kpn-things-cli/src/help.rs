@@ -16,6 +16,16 @@ Examples:
   things devices list --csv > devices.csv   Write all devices to a file
   things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42";
 
+/// What overrides what, from the highest precedence to the lowest.
+const PRECEDENCE: &str = "\
+Precedence of settings, highest first:
+  1. options
+  2. the Postman file or profile that an option names
+  3. variables
+  4. the Postman file or profile that a variable names, if no option names one
+  5. the profile `default`, if nothing above sets a key id or names a file
+  6. defaults";
+
 /// What the environment changes, in addition to the settings that are options.
 const ENVIRONMENT: &str = "\
 Environment:
@@ -53,7 +63,7 @@ pub(crate) fn documented(command: Command) -> Command {
         EXIT_STATUSES.iter().map(|(status, meaning)| format!("\n  {status:<5}{meaning}")).collect();
     let long = format!(
         "Settings of every command that talks to the service. An option overrides the \
-         variable behind it:\n{settings}\n\n{ENVIRONMENT}\n\nExit status:{statuses}"
+         variable behind it:\n{settings}\n\n{PRECEDENCE}\n\n{ENVIRONMENT}\n\nExit status:{statuses}"
     );
     complete(command.after_help(long))
         .after_help("All options, settings, exit statuses and links: things help")

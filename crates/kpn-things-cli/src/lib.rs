@@ -17,13 +17,17 @@ mod failure;
 mod help;
 mod input;
 mod interrupt;
+mod layers;
+mod login;
 mod man;
 mod messages;
 mod portal;
 mod postman;
+mod profiles;
 mod progress;
 mod prompt;
 mod recipient;
+mod setting;
 mod settings;
 mod shell;
 mod sim;
@@ -112,7 +116,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    /// Check settings and API key
+    /// Check and store settings and API keys
     #[command(subcommand)]
     Auth(Auth),
     /// See your devices
@@ -139,6 +143,9 @@ enum Command {
 #[derive(Subcommand)]
 enum Auth {
     Check(auth::Check),
+    Login(login::Login),
+    Logout(login::Logout),
+    Profiles(login::List),
 }
 
 #[derive(Subcommand)]
@@ -161,6 +168,9 @@ impl Command {
         match self {
             Self::Demo(demo) => demo.run(console),
             Self::Auth(Auth::Check(check)) => check.run(console),
+            Self::Auth(Auth::Login(login)) => login.run(console),
+            Self::Auth(Auth::Logout(logout)) => logout.run(console),
+            Self::Auth(Auth::Profiles(list)) => list.run(console),
             Self::Devices(Devices::List(list)) => list.run(console),
             Self::Downlink(Downlink::Send(send)) => send.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),

@@ -23,6 +23,30 @@ pub(crate) fn secret(what: &str) -> Result<Secret, Failure> {
     Ok(typed.into())
 }
 
+/// Asks for a text that may be seen, and returns it without blanks around it.
+pub(crate) fn line(question: &str) -> Result<String, Failure> {
+    eprint!("{question}: ");
+    let mut typed = String::new();
+    io::stdin()
+        .read_line(&mut typed)
+        .map_err(|error| Failure::Usage(format!("nothing can be read from the terminal: {error}")))?;
+    match typed.trim() {
+        "" => Err(Failure::Usage("nothing was typed".to_owned())),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Asks a question. Anything but yes is no.
+pub(crate) fn confirm(question: &str) -> bool {
+    let answer = line(&format!("{question} [y/N]")).unwrap_or_default();
+    ["y", "yes"].contains(&answer.to_lowercase().as_str())
+}
+
+/// Tells the person something that helps to answer.
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says how to end input that has several lines.
 pub(crate) fn say_how_to_end(what: &str) {
     let keys = if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D on a new line" };

@@ -1,14 +1,23 @@
-//! The settings of a client: where each comes from, and the client that they make.
+//! The options that set up a client, and the places that they name.
 
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, mem};
 
 use clap::Args;
-use things_core::{Builder, Config, Credentials, Error, Secret, Settings};
+use things_core::Settings;
 use things_ureq::Client;
 
 use crate::failure::Failure;
 use crate::input;
+use crate::layers::{Layers, Source};
+use crate::profiles::{self, DEFAULT, Profiles};
+use crate::setting::Values;
+
+/// The variable that names a Postman environment file.
+pub(crate) const POSTMAN_VARIABLE: &str = "KPN_THINGS_POSTMAN_ENVIRONMENT";
+
+/// The variable that names a profile.
+pub(crate) const PROFILE_VARIABLE: &str = "KPN_THINGS_PROFILE";
 
 /// The heading of the settings in the help of a command.
 pub(crate) const HEADING: &str = "Settings";
@@ -32,6 +41,9 @@ pub(crate) struct Options {
     /// Postman environment file to read settings from [env: KPN_THINGS_POSTMAN_ENVIRONMENT]
     #[arg(long, value_name = "FILE")]
     postman_environment: Option<String>,
+    /// Profile to read settings from, as `things auth login` stores them [env: KPN_THINGS_PROFILE]
+    #[arg(long, value_name = "NAME", value_parser = profiles::name, conflicts_with = "postman_environment")]
+    profile: Option<String>,
     /// Sub-customer to act for [env: KPN_THINGS_CUSTOMER_ID]
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
@@ -54,7 +66,7 @@ pub(crate) struct Options {
     /// Certificates to trust instead of the system's, in PEM
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<String>,
-    /// Time for a whole call, retries included; 30 by default
+    /// Time limit of one call, such as a page or a downlink, with its token and retries [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 }
@@ -67,42 +79,68 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 
 impl Options {
     /// Reads the settings of every place.
-    pub(crate) fn load(self) -> Result<Layers, Failure> {
+    pub(crate) fn load(mut self) -> Result<Layers, Failure> {
+        let options = self.values()?;
+        let mut environment = Settings::from_environment(|name| env::var_os(name))?;
+        let by_option =
+            self.postman_environment.take().map(Source::Postman).or(self.profile.take().map(Source::Profile));
+        let by_variable = named_by_variable(environment.postman_environment.take(), by_option.is_some())?;
+        let mut layers = vec![(Source::Options, options)];
+        if let Some(named) = &by_option {
+            layers.push((named.clone(), named.read()?));
+        }
+        layers.push((Source::Environment, environment.into()));
+        // What an option names replaces what a variable names, so that no value comes from an account that is not meant.
+        let unread = match (by_option.is_some(), by_variable) {
+            (false, Some(named)) => {
+                let values = named.read()?;
+                layers.push((named, values));
+                None
+            }
+            (false, None) => {
+                layers.extend(default_profile(&layers)?);
+                None
+            }
+            (true, unread) => unread,
+        };
+        Ok(Layers::new(layers, unread, self.timeout))
+    }
+
+    /// Takes the values that the options set, and reads the secrets that they name.
+    fn values(&mut self) -> Result<Values, Failure> {
         let secret = |what, path: Option<String>| path.map(|path| input::secret(what, &path)).transpose();
-        let options = Settings {
-            key_secret: secret("the key secret", self.key_secret_file)?,
-            tenant_id: self.tenant_id,
-            key_id: self.key_id,
-            application_id: self.application_id,
-            customer_id: self.customer,
-            security_context: secret("the security context", self.security_context_file)?,
-            grip_base_url: self.grip_base_url,
-            token_url: self.token_url,
-            base_url: self.base_url,
-            allow_http: self.allow_http,
+        let settings = Settings {
+            key_secret: secret("the key secret", self.key_secret_file.take())?,
+            tenant_id: self.tenant_id.take(),
+            key_id: self.key_id.take(),
+            application_id: self.application_id.take(),
+            customer_id: self.customer.take(),
+            security_context: secret("the security context", self.security_context_file.take())?,
+            grip_base_url: self.grip_base_url.take(),
+            token_url: self.token_url.take(),
+            base_url: self.base_url.take(),
+            allow_http: mem::take(&mut self.allow_http),
             ..Settings::default()
         };
-        let mut environment = Settings::from_environment(|name| env::var_os(name))?;
-        let named_by_variable = environment.postman_environment.take();
-        // A file that an option names replaces one that a variable names, and overrides the variables.
-        let named_by_option = self.postman_environment.is_some();
-        let path = self.postman_environment.or(named_by_variable);
-        let postman = path.as_deref().map_or(Ok(Settings::default()), postman_file)?;
-        let path = path.unwrap_or_default();
-        let (options, environment) = ((Source::Options, options), (Source::Environment, environment));
-        let postman = (Source::File(path), postman);
-        let layers = match named_by_option {
-            true => [options, postman, environment],
-            false => [options, environment, postman],
+        Ok(Values { settings, ca_bundle: self.ca_bundle.take() })
+    }
+
+    /// Returns what the options set, without any other place: the settings of a new profile.
+    pub(crate) fn for_login(mut self) -> Result<ForLogin, Failure> {
+        if self.postman_environment.is_some() {
+            let why = "--postman-environment does not go with this command: use `things postman import FILE`";
+            return Err(Failure::Usage(why.into()));
+        }
+        let profile = match self.profile.take() {
+            None => profile_variable()?,
+            named => named,
         };
-        let ca_bundle =
-            self.ca_bundle.map(|path| Ok::<_, Failure>((input::read("the CA bundle", &path)?, path)));
-        Ok(Layers { layers, ca_bundle: ca_bundle.transpose()?, timeout: self.timeout })
+        Ok(ForLogin { values: self.values()?, profile, timeout: self.timeout })
     }
 
     /// The client that the settings make.
     pub(crate) fn client(self) -> Result<Client, Failure> {
-        Ok(self.load()?.client()?)
+        self.load()?.client()
     }
 
     /// Leaves the key secret where it is.
@@ -119,204 +157,53 @@ impl Options {
     }
 }
 
-/// Reads a Postman environment file.
-fn postman_file(path: &str) -> Result<Settings, Failure> {
-    let bytes = input::read("the Postman environment file", path)?;
-    let name = if path == "-" { "standard input" } else { path };
-    Ok(Settings::from_postman_file(name, bytes)?)
+/// What a login is told by its options.
+pub(crate) struct ForLogin {
+    pub(crate) profile: Option<String>,
+    pub(crate) values: Values,
+    pub(crate) timeout: Option<Duration>,
 }
 
-/// The settings of each place, in the order of precedence.
-pub(crate) struct Layers {
-    layers: [(Source, Settings); 3],
-    ca_bundle: Option<(Vec<u8>, String)>,
-    timeout: Option<Duration>,
-}
-
-/// Where settings come from.
-enum Source {
-    Options,
-    Environment,
-    File(String),
-}
-
-impl Source {
-    /// How a user finds the setting there.
-    fn of(&self, row: &Row) -> String {
-        match self {
-            Self::Options => row.option.to_owned(),
-            Self::Environment => row.variable.to_owned(),
-            Self::File(path) => path.clone(),
-        }
+/// The profile that the environment names.
+pub(crate) fn profile_variable() -> Result<Option<String>, Failure> {
+    match env::var(PROFILE_VARIABLE) {
+        Ok(name) if name.is_empty() => Ok(None),
+        Ok(name) => profiles::name(&name)
+            .map(Some)
+            .map_err(|why| Failure::Usage(format!("{PROFILE_VARIABLE} is no name of a profile: {why}"))),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Failure::Usage(format!("{PROFILE_VARIABLE} is not UTF-8"))),
     }
 }
 
-impl Layers {
-    /// All layers as one.
-    pub(crate) fn settings(&self) -> Settings {
-        self.layers.iter().fold(Settings::default(), |above, (_, below)| above.or(below.clone()))
-    }
+/// Returns a variable that is set and because of which the default profile is not used.
+pub(crate) fn overriding_variable() -> Option<&'static str> {
+    let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["KPN_THINGS_KEY_ID", POSTMAN_VARIABLE].into_iter().find(|name| is_set(name))
+}
 
-    /// Forgets the sub-customer.
-    pub(crate) fn without_customer(mut self) -> Self {
-        for (_, layer) in &mut self.layers {
-            layer.customer_id = None;
-        }
-        self
-    }
-
-    /// The client that the settings make, or all that is wrong with them.
-    pub(crate) fn client(self) -> Result<Client, Error> {
-        let mut builder = Builder::new(self.settings(), Client::new)
-            .machine(|name| env::var_os(name), |path| fs::read(path))
-            .user_agent(concat!("things/", env!("CARGO_PKG_VERSION")));
-        if let Some((pem, _)) = self.ca_bundle {
-            builder = builder.ca_bundle(pem);
-        }
-        if let Some(timeout) = self.timeout {
-            builder = builder.timeout(timeout);
-        }
-        builder.build()
-    }
-
-    /// The configuration for a call that is only shown: in place of a secret, and of what is missing, stands the
-    /// name of its variable as a shell writes it.
-    pub(crate) fn shown(&self) -> Result<Config, Error> {
-        let mut settings = self.settings();
-        settings.tenant_id.get_or_insert_with(|| "$KPN_THINGS_TENANT_ID".into());
-        settings.key_id.get_or_insert_with(|| "$KPN_THINGS_KEY_ID".into());
-        settings.key_secret = Some("$KPN_THINGS_KEY_SECRET".into());
-        settings.security_context = settings.security_context.map(|_| "$KPN_THINGS_SECURITY_CONTEXT".into());
-        Builder::new(settings, Ok).build()
-    }
-
-    /// The path of the certificates to trust.
-    pub(crate) fn ca_bundle_path(&self) -> Option<&str> {
-        self.ca_bundle.as_ref().map(|(_, path)| path.as_str())
-    }
-
-    /// Every setting by its name, its value with secrets masked, and where it comes from.
-    pub(crate) fn described(&self) -> Vec<[String; 3]> {
-        let rows = ROWS.iter().filter_map(|row| self.describe(row)).map(|[name, value, source]| {
-            let source = if value.is_empty() { "missing".to_owned() } else { source };
-            [name, value, source]
-        });
-        rows.collect()
-    }
-
-    fn describe(&self, row: &Row) -> Option<[String; 3]> {
-        let settings = self.settings();
-        let found = (row.value)(&settings);
-        let replaced = row.replaced_by_token_url && settings.token_url.is_some() && found.is_none();
-        if replaced || (found.is_none() && row.default.is_none()) {
-            return None;
-        }
-        let holder = self.layers.iter().find(|(_, layer)| found.is_some() && (row.value)(layer) == found);
-        let source = holder.map_or("default".to_owned(), |(source, _)| source.of(row));
-        let value = found.or(row.default.map(str::to_owned)).unwrap_or_default();
-        Some([row.name.to_owned(), value, source])
+/// Returns the Postman file or the profile that a variable names. Two of them contradict each other, unless neither is
+/// used.
+fn named_by_variable(postman: Option<String>, unused: bool) -> Result<Option<Source>, Failure> {
+    let profile = profile_variable()?;
+    match (postman, profile) {
+        (Some(_), Some(_)) if !unused => Err(Failure::Usage(format!(
+            "{POSTMAN_VARIABLE} and {PROFILE_VARIABLE} are both set: unset one of them"
+        ))),
+        (Some(path), _) => Ok(Some(Source::Postman(path))),
+        (None, name) => Ok(name.map(Source::Profile)),
     }
 }
 
-/// A setting as it is shown; one without a default is shown only where it is set.
-struct Row {
-    name: &'static str,
-    option: &'static str,
-    variable: &'static str,
-    /// Empty where there is none and there has to be one.
-    default: Option<&'static str>,
-    replaced_by_token_url: bool,
-    value: fn(&Settings) -> Option<String>,
-}
-
-const ROWS: &[Row] = &[
-    Row {
-        name: "tenant id",
-        option: "--tenant-id",
-        variable: "KPN_THINGS_TENANT_ID",
-        default: Some(""),
-        replaced_by_token_url: true,
-        value: |settings| settings.tenant_id.clone(),
-    },
-    Row {
-        name: "key id",
-        option: "--key-id",
-        variable: "KPN_THINGS_KEY_ID",
-        default: Some(""),
-        replaced_by_token_url: false,
-        value: |settings| settings.key_id.clone(),
-    },
-    Row {
-        name: "key secret",
-        option: "--key-secret-file",
-        variable: "KPN_THINGS_KEY_SECRET",
-        default: Some(""),
-        replaced_by_token_url: false,
-        value: |settings| settings.key_secret.as_ref().map(masked),
-    },
-    Row {
-        name: "application id",
-        option: "--application-id",
-        variable: "KPN_THINGS_APPLICATION_ID",
-        default: Some(Credentials::DOCUMENTED_APPLICATION_ID),
-        replaced_by_token_url: false,
-        value: |settings| settings.application_id.clone(),
-    },
-    Row {
-        name: "GRIP base URL",
-        option: "--grip-base-url",
-        variable: "KPN_THINGS_GRIP_BASE_URL",
-        default: Some("https://auth.grip-on-it.com"),
-        replaced_by_token_url: true,
-        value: |settings| settings.grip_base_url.clone(),
-    },
-    Row {
-        name: "token URL",
-        option: "--token-url",
-        variable: "KPN_THINGS_TOKEN_URL",
-        default: None,
-        replaced_by_token_url: false,
-        value: |settings| settings.token_url.clone(),
-    },
-    Row {
-        name: "base URL",
-        option: "--base-url",
-        variable: "KPN_THINGS_BASE_URL",
-        default: Some("https://api.kpnthings.com"),
-        replaced_by_token_url: false,
-        value: |settings| settings.base_url.clone(),
-    },
-    Row {
-        name: "plain http",
-        option: "--allow-http",
-        variable: "KPN_THINGS_ALLOW_HTTP",
-        default: None,
-        replaced_by_token_url: false,
-        value: |settings| Some(settings.allow_http.join(", ")).filter(|hosts| !hosts.is_empty()),
-    },
-    Row {
-        name: "customer id",
-        option: "--customer",
-        variable: "KPN_THINGS_CUSTOMER_ID",
-        default: None,
-        replaced_by_token_url: false,
-        value: |settings| settings.customer_id.clone(),
-    },
-    Row {
-        name: "security context",
-        option: "--security-context-file",
-        variable: "KPN_THINGS_SECURITY_CONTEXT",
-        default: None,
-        replaced_by_token_url: false,
-        value: |settings| settings.security_context.as_ref().map(masked),
-    },
-];
-
-/// What can be shown of a secret: how long it is, and whether it holds anything that no key of GRIP does.
-fn masked(secret: &Secret) -> String {
-    let strange = if secret.expose().is_ascii() { "" } else { ", not all of them ASCII" };
-    match secret.expose().chars().count() {
-        0 => String::new(),
-        characters => format!("******** ({characters} characters{strange})"),
+/// Returns the default profile. It is for users who name no account in any other way: where a key id is set, a
+/// customer id or an address of the profile would belong to another account.
+fn default_profile(layers: &[(Source, Values)]) -> Result<Option<(Source, Values)>, Failure> {
+    if layers.iter().any(|(_, layer)| layer.settings.key_id.is_some()) {
+        return Ok(None);
     }
+    let profiles = Profiles::open()?;
+    if !profiles.contains(DEFAULT)? {
+        return Ok(None);
+    }
+    Ok(Some((Source::Profile(DEFAULT.to_owned()), profiles.get(DEFAULT)?)))
 }

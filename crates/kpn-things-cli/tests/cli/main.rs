@@ -17,11 +17,13 @@ mod help;
 mod independent;
 mod interrupt;
 mod library;
+mod login;
 mod man;
 mod messages;
 mod payload;
 mod portal;
 mod postman;
+mod profiles;
 mod readme;
 #[cfg(unix)]
 mod screen;

@@ -47,10 +47,16 @@ impl Ran {
     }
 }
 
-/// The tool in an environment of its own.
+/// The tool in an environment of its own, without a home folder.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_things"));
-    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(args)
+        .env_clear()
+        .env("HOME", "/nowhere")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -118,6 +124,14 @@ pub(crate) fn file(name: &str, content: &str) -> String {
     let path = path(name);
     fs::write(&path, content).unwrap();
     path.into_os_string().into_string().unwrap()
+}
+
+/// An empty folder for one test.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let path = path(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
 }
 
 pub(crate) fn path(name: &str) -> PathBuf {

@@ -38,6 +38,9 @@ pub(super) fn flaw(text: &str) -> Option<String> {
 
 /// Returns the placeholder that makes up the whole text, as written.
 fn placeholder(text: &str) -> Option<&'static str> {
+    if text == "\u{2026}" || (text.len() > 1 && text.bytes().all(|byte| byte == b'.')) {
+        return Some("...");
+    }
     [("<", ">", "<...>"), ("${", "}", "${...}"), ("{{", "}}", "{{...}}")]
         .into_iter()
         .find(|(start, end, _)| text.starts_with(start) && text.ends_with(end))
@@ -141,6 +144,8 @@ mod tests {
             ("<your key>", "is a placeholder (<...>)"),
             ("${KEY}", "is a placeholder (${...})"),
             ("{{keyId}}", "is a placeholder ({{...}})"),
+            ("...", "is a placeholder (...)"),
+            ("\u{2026}", "is a placeholder (...)"),
         ] {
             let flaw = flaw(text).unwrap_or_default();
             assert!(flaw.starts_with(told), "{text:?}: {flaw}");
