@@ -92,6 +92,10 @@ fn listen() {
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             interrupted(|| {
+                // The kernel ignores the default action of a signal to process 1, which is the tool in a container.
+                if process::id() == 1 {
+                    process::exit(128 + signal);
+                }
                 let _ = emulate_default_handler(signal);
             });
         }

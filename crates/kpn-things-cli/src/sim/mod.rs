@@ -13,6 +13,7 @@ use things_sim::{ChangeRule, DownlinkAnswer, ExpiresIn, FaultRule, Quirk, Sim};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::interrupt::{Interrupt, Verdict};
 use crate::settings::seconds;
 use format::Format;
 
@@ -142,6 +143,8 @@ impl Simulator {
         let command = std::mem::take(&mut self.command);
         let format = if self.json { Format::Json } else { self.format };
         self.log |= command.is_empty() && io::stderr().is_terminal();
+        // A command gets the signals instead.
+        let _interrupt = command.is_empty().then(|| Interrupt::handle(console, || Verdict::Die(None)));
         let sim =
             self.start().map_err(|error| Failure::Local(format!("the simulator cannot start: {error}")))?;
         if let Some(path) = postman {

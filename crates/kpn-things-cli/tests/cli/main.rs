@@ -31,6 +31,8 @@ mod secrets;
 mod settings;
 mod sim;
 mod sim_command;
+#[cfg(unix)]
+mod sim_signals;
 mod stream;
 #[cfg(unix)]
 mod terminal;
