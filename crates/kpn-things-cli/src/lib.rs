@@ -151,6 +151,7 @@ enum Auth {
 #[derive(Subcommand)]
 enum Devices {
     List(devices::list::List),
+    Get(devices::get::Get),
 }
 
 #[derive(Subcommand)]
@@ -172,6 +173,7 @@ impl Command {
             Self::Auth(Auth::Logout(logout)) => logout.run(console),
             Self::Auth(Auth::Profiles(list)) => list.run(console),
             Self::Devices(Devices::List(list)) => list.run(console),
+            Self::Devices(Devices::Get(get)) => get.run(console),
             Self::Downlink(Downlink::Send(send)) => send.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),

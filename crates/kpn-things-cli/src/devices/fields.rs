@@ -184,12 +184,17 @@ impl Lookout {
     }
 }
 
-/// The name that is most like this text, if any is like it. The case of letters does not count.
-pub(crate) fn most_like<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const LIKE: f64 = 0.8;
-    let text = text.to_lowercase();
-    let scored = names.map(|name| (strsim::jaro(&text, &name.to_lowercase()), name));
-    scored.filter(|(score, _)| *score > LIKE).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
+/// The name that is most like this text, if any is like it.
+fn most_like<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = names.filter_map(|name| Some((likeness(text, name)?, name)));
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
+}
+
+/// How much two texts are alike, up to 1. The case of letters does not count. `None`: they are not alike.
+pub(crate) fn likeness(text: &str, name: &str) -> Option<f64> {
+    const LEAST: f64 = 0.85;
+    let likeness = strsim::jaro(&text.to_lowercase(), &name.to_lowercase());
+    (likeness > LEAST).then_some(likeness)
 }
 
 #[cfg(test)]

@@ -19,14 +19,16 @@ use crate::{progress, settings};
 
 /// List your devices
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things devices list
   things devices list --verified --ndjson > devices.ndjson
   things devices list --search Parking --sort-by name --descending
   things devices list --fields name,eui,metadata.floor
   things devices list --csv-dialect excel > devices.csv
-  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76", after_help = "\
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76",
+    after_help = "\
 The listing proves that it is complete: every device that was there from the first request to the last response is \
 listed. The last message says so, or why it could not be proven; the rest is listed page by page then. The exit status \
 is 0 either way, and 5 for a missing proof with --verified. An order or a limit of your own leaves the proof out.
@@ -37,7 +39,8 @@ and paths such as metadata.floor. A device without the field has null in JSON an
 
 --csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata and eui, and extra: all \
 other fields, as one JSON object. --csv-dialect excel changes cells that Excel would change or run: digits and ids \
-become =\"0123\", and a formula gets an apostrophe in front.")]
+become =\"0123\", and a formula gets an apostrophe in front."
+)]
 pub(crate) struct List {
     #[command(flatten)]
     query: Query,

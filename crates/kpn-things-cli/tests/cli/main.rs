@@ -13,6 +13,7 @@ mod documents;
 mod downlink;
 mod files;
 mod formats;
+mod get;
 mod help;
 mod independent;
 mod interrupt;
