@@ -1,6 +1,7 @@
 //! The beta API of KPN Things: devices, downlinks and context switches.
 
 use crate::behaviour::{DownlinkAnswer, SwitchAnswer};
+use crate::dev_eui::DevEui;
 use crate::fleet::Fleet;
 use crate::listing::{Listing, number};
 use crate::record::ReceivedDownlink;
@@ -84,7 +85,7 @@ fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response
         return Err(Refusal::Method("POST"));
     }
     let customer = request.header("x-client-id");
-    fleet(world, customer)?;
+    let fleet = fleet(world, customer)?;
     if !names_media_type(request.header("accept"), DOWNLINKS) {
         return refuse(400, "Accept must be application/vnd.kpnthings.actuator.v1.response+json");
     }
@@ -107,6 +108,12 @@ fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response
         }
     }
     senml::check(request.body).map_err(|reason| Refusal::Status(400, reason.into()))?;
+    if world.behaviour.strict_devices {
+        let known = |eui: &String| DevEui::read(eui).is_some_and(|eui| fleet.has_eui(eui));
+        if let Some(unknown) = senml::dev_euis(request.body).into_iter().find(|eui| !known(eui)) {
+            return Err(Refusal::Status(404, format!("no device has the DevEUI {unknown}").into()));
+        }
+    }
     let downlink = ReceivedDownlink {
         customer: customer.map(str::to_owned),
         port,

@@ -54,6 +54,8 @@ pub(crate) struct Behaviour {
     pub(crate) token_life: Duration,
     pub(crate) expires_in: ExpiresIn,
     pub(crate) downlink_answer: DownlinkAnswer,
+    /// Whether a downlink must be for a device of the fleet.
+    pub(crate) strict_devices: bool,
     pub(crate) switch_answer: SwitchAnswer,
     pub(crate) listing: ListingBehaviour,
 }
@@ -65,6 +67,7 @@ impl Default for Behaviour {
             token_life: Duration::from_secs(3600),
             expires_in: ExpiresIn::default(),
             downlink_answer: DownlinkAnswer::default(),
+            strict_devices: false,
             switch_answer: SwitchAnswer::default(),
             listing: ListingBehaviour::default(),
         }

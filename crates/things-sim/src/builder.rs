@@ -4,9 +4,11 @@ use crate::behaviour::{Behaviour, DownlinkAnswer, ExpiresIn, SwitchAnswer};
 use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
+use crate::device_file::{self, DeviceFileError};
 use crate::device_list::DeviceList;
 use crate::exchange::Exchange;
 use crate::fleet::Fleet;
+use crate::listed_device::Device;
 use crate::observer::Observer;
 use crate::quirk::Quirk;
 use crate::random::seed_for;
@@ -15,8 +17,12 @@ use crate::rule::FaultRule;
 use crate::server::Server;
 use crate::sim::{DEFAULT_CUSTOMER, DEFAULT_CUSTOMER_DEVICES, Sim};
 use crate::worlds::Worlds;
-use std::io;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Sim {
@@ -26,10 +32,16 @@ impl Sim {
     }
 }
 
+/// The maximum number of generated devices of an account or of a sub-customer.
+pub const MAX_DEVICES: usize = 5_000_000;
+
 /// Sets up a [`Sim`].
 #[derive(Debug, Clone)]
 pub struct SimBuilder {
-    devices: usize,
+    /// `None` is the default, which depends on `listed`.
+    devices: Option<usize>,
+    /// The devices of files.
+    listed: Option<Vec<Arc<Device>>>,
     added: Vec<DeviceSpec>,
     eui: bool,
     seed: u64,
@@ -48,7 +60,8 @@ pub struct SimBuilder {
 impl Default for SimBuilder {
     fn default() -> Self {
         Self {
-            devices: 100,
+            devices: None,
+            listed: None,
             added: Vec::new(),
             eui: true,
             seed: 0,
@@ -67,11 +80,45 @@ impl Default for SimBuilder {
 }
 
 impl SimBuilder {
-    /// Sets the number of generated devices of the account. Default: 100.
+    /// Sets the number of generated devices of the account, at most [`MAX_DEVICES`]. Default: 100, or none if the devices
+    /// come from a file.
     #[must_use]
     pub fn devices(mut self, count: usize) -> Self {
-        self.devices = count;
+        self.devices = Some(count);
         self
+    }
+
+    /// Adds the devices of a file, which has one JSON object per line, as `things devices list --ndjson` writes it. Every
+    /// field is kept unchanged, unknown fields and the digits of numbers included.
+    ///
+    /// # Errors
+    ///
+    /// Returns the file, the line and the reason if the file cannot be read, if a line is not a device with a `uuid`, or
+    /// if a `uuid` occurs twice.
+    pub fn device_file(self, path: impl AsRef<Path>) -> Result<Self, DeviceFileError> {
+        let path = path.as_ref();
+        let name = || path.display().to_string();
+        let file = File::open(path)
+            .map_err(|error| DeviceFileError::new(None, error.to_string()).in_file(name()))?;
+        self.devices_from(BufReader::new(file)).map_err(|error| error.in_file(name()))
+    }
+
+    /// Adds the devices that a reader returns, in the format of [`device_file`](Self::device_file).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error under the conditions of [`device_file`](Self::device_file).
+    pub fn devices_from(mut self, reader: impl BufRead) -> Result<Self, DeviceFileError> {
+        let listed = self.listed.get_or_insert_default();
+        let known: HashSet<_> = listed.iter().filter_map(|device| device.uuid().map(str::to_owned)).collect();
+        for (line, device) in device_file::read(reader)? {
+            if let Some(uuid) = device.uuid().filter(|uuid| known.contains(*uuid)) {
+                let reason = format!("the uuid {uuid} is also in an earlier file");
+                return Err(DeviceFileError::new(Some(line), reason));
+            }
+            listed.push(Arc::new(device));
+        }
+        Ok(self)
     }
 
     /// Adds this device to the account, in addition to the generated ones.
@@ -166,6 +213,16 @@ impl SimBuilder {
         self
     }
 
+    /// Responds with 404 to a downlink for a DevEUI that no device of the account has in its field `eui`. Default: every
+    /// DevEUI is accepted. What KPN Things does is unknown.
+    ///
+    /// About half of the generated devices have an `eui`.
+    #[must_use]
+    pub fn strict_devices(mut self) -> Self {
+        self.behaviour.strict_devices = true;
+        self
+    }
+
     /// Sets the response to a context switch. Default: [`SwitchAnswer::OkObject`].
     #[must_use]
     pub fn switch_answer(mut self, answer: SwitchAnswer) -> Self {
@@ -230,8 +287,14 @@ impl SimBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the port is taken, or if no thread can be started.
+    /// Returns an error if the port is taken, or if no thread can be started. A number of devices above [`MAX_DEVICES`]
+    /// is an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
     pub fn start(self) -> io::Result<Sim> {
+        let counts = self.customers.iter().map(|(_, count)| *count).chain(self.devices);
+        if let Some(count) = counts.into_iter().find(|count| *count > MAX_DEVICES) {
+            let message = format!("{count} devices are too many: the maximum is {MAX_DEVICES}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         let addr = listener.local_addr()?;
         let account = self.account();
@@ -259,9 +322,11 @@ impl SimBuilder {
     /// The account's devices and their changes.
     fn account(&self) -> Fleet {
         let seed = seed_for(self.seed, "devices");
-        let account = Fleet::new(seed, self.devices, self.eui, &self.behaviour.listing);
+        let count = self.devices.unwrap_or(if self.listed.is_some() { 0 } else { 100 });
+        let account = Fleet::new(seed, count, self.eui, &self.behaviour.listing);
+        account.add_all(self.listed.as_deref().unwrap_or_default());
         for device in &self.added {
-            account.add(device.clone());
+            account.add(device.clone().into());
         }
         for rule in &self.changes {
             account.add_change(rule.clone());

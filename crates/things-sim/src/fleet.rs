@@ -1,13 +1,15 @@
 //! The devices of one account, their changes between list requests, and their pages.
 
 use crate::change::{Change, ChangeRule};
-use crate::device::{DeviceSpec, Generator};
+use crate::dev_eui::DevEui;
+use crate::device::Generator;
+use crate::listed_device::Device;
 use crate::listing::{Listing, Property};
 use crate::page;
 use crate::quirk::{ListingBehaviour, Totals};
 use crate::random::{Random, seed_for};
 use crate::response::Response;
-use crate::stock::{Device, Stock};
+use crate::stock::Stock;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -62,13 +64,23 @@ impl Fleet {
     }
 
     /// Adds the device and returns its id. A device with the same id is replaced.
-    pub(crate) fn add(&self, spec: DeviceSpec) -> String {
-        self.write().add(spec)
+    pub(crate) fn add(&self, device: Device) -> String {
+        self.write().add(device)
+    }
+
+    /// Adds many devices, which have different ids. Devices with the same ids are replaced.
+    pub(crate) fn add_all(&self, devices: &[Arc<Device>]) {
+        self.write().add_all(devices);
+    }
+
+    /// Whether a device has this DevEUI.
+    pub(crate) fn has_eui(&self, eui: DevEui) -> bool {
+        self.read().has_eui(eui)
     }
 
     /// Replaces all devices.
-    pub(crate) fn replace(&self, specs: Vec<DeviceSpec>) {
-        self.write().replace(specs);
+    pub(crate) fn replace(&self, devices: Vec<Device>) {
+        self.write().replace(devices);
     }
 
     /// Calls a function with each device as JSON, in the order of the names.

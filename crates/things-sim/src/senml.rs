@@ -60,6 +60,25 @@ pub(crate) fn check(body: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Returns the DevEUIs that the records of a body name.
+pub(crate) fn dev_euis(body: &[u8]) -> Vec<String> {
+    const URN: &str = "urn:dev:deveui:";
+    let records: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
+    let mut base_name = "";
+    let mut euis = Vec::new();
+    for record in &records {
+        let text = |field| record.get(field).and_then(Value::as_str);
+        base_name = text("bn").unwrap_or(base_name);
+        let name = format!("{base_name}{}", text("n").unwrap_or_default());
+        if let Some((urn, eui)) = name.split_at_checked(URN.len())
+            && urn.eq_ignore_ascii_case(URN)
+        {
+            euis.push(eui.split(':').next().unwrap_or_default().to_owned());
+        }
+    }
+    euis
+}
+
 fn check_types(record: &Map<String, Value>) -> Result<(), &'static str> {
     let wrong = FIELDS.iter().find(|(field, kind)| {
         let value = record.get(*field);

@@ -126,7 +126,7 @@ impl Sim {
 
     /// Adds a device to the account and returns its id. A device with the same id is replaced.
     pub fn add_device(&self, device: DeviceSpec) -> String {
-        self.world().fleet.add(device)
+        self.world().fleet.add(device.into())
     }
 
     /// Removes a device from the account. Returns false if there is no device with this id.

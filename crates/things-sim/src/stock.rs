@@ -2,10 +2,12 @@
 //! slices.
 
 use crate::change::Change;
+use crate::dev_eui::DevEui;
 use crate::device::{DeviceSpec, Generator};
+use crate::listed_device::Device;
 use crate::listing::Property;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The number of searches and orders to keep, because a listing requests the same one page after page.
 const VIEWS: usize = 16;
@@ -18,6 +20,8 @@ type View = Arc<Vec<Arc<Device>>>;
 pub(crate) struct Stock {
     by_name: Vec<Arc<Device>>,
     views: Mutex<HashMap<(Property, String), View>>,
+    /// The DevEUIs of the devices, computed when they are first needed.
+    euis: OnceLock<HashSet<DevEui>>,
     removed: VecDeque<Arc<Device>>,
     /// Devices that return before the next list request.
     skipped: Vec<Arc<Device>>,
@@ -26,9 +30,17 @@ pub(crate) struct Stock {
 
 impl Stock {
     pub(crate) fn new(count: usize, mut generator: Generator) -> Self {
-        let mut by_name: Vec<Arc<Device>> = generator.fleet(count).map(Device::new).collect();
+        let devices = generator.fleet(count).map(|spec| Arc::new(spec.into()));
+        let mut by_name: Vec<Arc<Device>> = devices.collect();
         by_name.sort_unstable_by(|a, b| a.order(b, Property::Name));
-        Self { by_name, views: Mutex::default(), removed: VecDeque::new(), skipped: Vec::new(), generator }
+        Self {
+            by_name,
+            views: Mutex::default(),
+            euis: OnceLock::new(),
+            removed: VecDeque::new(),
+            skipped: Vec::new(),
+            generator,
+        }
     }
 
     /// Returns the same devices, and the same ones to come.
@@ -36,6 +48,7 @@ impl Stock {
         Self {
             by_name: self.by_name.clone(),
             views: Mutex::default(),
+            euis: OnceLock::new(),
             removed: self.removed.clone(),
             skipped: self.skipped.clone(),
             generator: self.generator.clone(),
@@ -47,7 +60,7 @@ impl Stock {
     }
 
     pub(crate) fn uuids(&self) -> Vec<String> {
-        self.by_name.iter().map(|device| device.uuid.to_string()).collect()
+        self.by_name.iter().filter_map(|device| device.uuid()).map(str::to_owned).collect()
     }
 
     /// Returns the devices whose names contain a text, in ascending order.
@@ -60,7 +73,7 @@ impl Stock {
         if let Some(view) = views.get(&key) {
             return Sorted::Some(Arc::clone(view));
         }
-        let found = self.by_name.iter().filter(|device| device.name.contains(search));
+        let found = self.by_name.iter().filter(|device| device.name().contains(search));
         let mut found: Vec<Arc<Device>> = found.map(Arc::clone).collect();
         if by != Property::Name {
             found.sort_unstable_by(|a, b| a.order(b, by));
@@ -71,23 +84,44 @@ impl Stock {
         Sorted::Some(Arc::clone(views.entry(key).or_insert_with(|| Arc::new(found))))
     }
 
+    /// Whether a device has this DevEUI.
+    pub(crate) fn has_eui(&self, eui: DevEui) -> bool {
+        let euis = self.euis.get_or_init(|| self.by_name.iter().filter_map(|device| device.eui()).collect());
+        euis.contains(&eui)
+    }
+
     /// Adds the device and returns its id. A device with the same id is replaced.
-    pub(crate) fn add(&mut self, spec: DeviceSpec) -> String {
-        let uuid = spec.uuid.unwrap_or_else(|| self.generator.random().uuid());
-        let device = Device::new(DeviceSpec { uuid: Some(uuid.clone()), ..spec });
-        self.insert(device);
+    pub(crate) fn add(&mut self, device: Device) -> String {
+        let (device, uuid) = self.identified(device);
+        self.insert(Arc::new(device));
         uuid
     }
 
-    /// Replaces all devices.
-    pub(crate) fn replace(&mut self, specs: Vec<DeviceSpec>) {
+    /// Adds many devices, which have different ids. Devices with the same ids are replaced.
+    pub(crate) fn add_all(&mut self, devices: &[Arc<Device>]) {
         self.forget_views();
-        self.by_name.clear();
-        for spec in specs {
-            let uuid = spec.uuid.unwrap_or_else(|| self.generator.random().uuid());
-            self.by_name.push(Device::new(DeviceSpec { uuid: Some(uuid), ..spec }));
-        }
+        let uuids: HashSet<_> = devices.iter().map(|device| device.uuid()).collect();
+        self.by_name.retain(|device| !uuids.contains(&device.uuid()));
+        self.by_name.extend(devices.iter().map(Arc::clone));
         self.by_name.sort_unstable_by(|a, b| a.order(b, Property::Name));
+    }
+
+    /// Replaces all devices.
+    pub(crate) fn replace(&mut self, devices: Vec<Device>) {
+        self.by_name.clear();
+        let devices = devices.into_iter().map(|device| Arc::new(self.identified(device).0));
+        let devices: Vec<_> = devices.collect();
+        self.add_all(&devices);
+    }
+
+    /// Returns the device and its id, which is generated if it has none.
+    fn identified(&mut self, device: Device) -> (Device, String) {
+        if let Some(uuid) = device.uuid() {
+            let uuid = uuid.to_owned();
+            return (device, uuid);
+        }
+        let uuid = self.generator.random().uuid();
+        (device.with_uuid(&uuid), uuid)
     }
 
     /// Removes the device. Returns false if there is none with this id.
@@ -112,8 +146,8 @@ impl Stock {
         match change {
             Change::Add(count) => {
                 for _ in 0..*count {
-                    let spec = self.generator.another();
-                    self.add(spec);
+                    let device = self.generator.another().into();
+                    self.add(device);
                 }
             }
             Change::Remove(count) => {
@@ -124,7 +158,7 @@ impl Stock {
             Change::Rename(count) => {
                 for device in self.take_some(*count) {
                     let name = self.generator.another().name;
-                    self.insert(device.renamed(&name));
+                    self.insert(Arc::new(device.renamed(&name)));
                 }
             }
             Change::Return(count) => {
@@ -136,7 +170,8 @@ impl Stock {
             }
             Change::Skip(count) => self.skipped = self.take_some(*count),
             Change::AddDevice { uuid, name } => {
-                self.add(DeviceSpec { uuid: Some(uuid.clone()), ..DeviceSpec::named(name.as_str()) });
+                let spec = DeviceSpec { uuid: Some(uuid.clone()), ..DeviceSpec::named(name.as_str()) };
+                self.add(spec.into());
             }
             Change::RemoveDevices(uuids) => {
                 for uuid in uuids {
@@ -145,12 +180,12 @@ impl Stock {
             }
             Change::RenameDevice { uuid, name } => {
                 if let Some(device) = self.take(uuid) {
-                    self.insert(device.renamed(name));
+                    self.insert(Arc::new(device.renamed(name)));
                 }
             }
             Change::ReturnDevices(uuids) => {
                 for uuid in uuids {
-                    let place = self.removed.iter().position(|device| *device.uuid == **uuid);
+                    let place = self.removed.iter().position(|device| device.uuid() == Some(uuid));
                     let device = place.and_then(|place| self.removed.remove(place));
                     device.into_iter().for_each(|device| self.insert(device));
                 }
@@ -159,14 +194,16 @@ impl Stock {
     }
 
     fn insert(&mut self, device: Arc<Device>) {
-        self.take(&device.uuid);
+        if let Some(uuid) = device.uuid() {
+            self.take(uuid);
+        }
         let place = self.by_name.partition_point(|other| other.order(&device, Property::Name).is_lt());
         self.by_name.insert(place, device);
     }
 
     fn take(&mut self, uuid: &str) -> Option<Arc<Device>> {
         self.forget_views();
-        let place = self.by_name.iter().position(|device| *device.uuid == *uuid)?;
+        let place = self.by_name.iter().position(|device| device.uuid() == Some(uuid))?;
         Some(self.by_name.remove(place))
     }
 
@@ -189,6 +226,7 @@ impl Stock {
     }
 
     fn forget_views(&mut self) {
+        self.euis.take();
         self.views.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
@@ -205,52 +243,5 @@ impl Sorted<'_> {
             Self::All(devices) => devices,
             Self::Some(view) => view,
         }
-    }
-}
-
-pub(crate) struct Device {
-    uuid: Box<str>,
-    name: Box<str>,
-    description: Box<str>,
-    barcode: Option<Box<str>>,
-    json: Box<str>,
-}
-
-impl Device {
-    fn new(spec: DeviceSpec) -> Arc<Self> {
-        // A map with text keys and JSON values can always be written.
-        let json = serde_json::to_string(&spec).unwrap_or_default().into();
-        Arc::new(Self {
-            uuid: spec.uuid.unwrap_or_default().into(),
-            name: spec.name.into(),
-            description: spec.description.into(),
-            barcode: spec.barcode.map(Into::into),
-            json,
-        })
-    }
-
-    fn renamed(&self, name: &str) -> Arc<Self> {
-        // The JSON was written from the same type, so it can be read.
-        let spec: DeviceSpec = serde_json::from_str(&self.json).unwrap_or_default();
-        Self::new(DeviceSpec { name: name.to_owned(), ..spec })
-    }
-
-    pub(crate) fn json(&self) -> &str {
-        &self.json
-    }
-
-    /// Compares by a property alone.
-    pub(crate) fn compare(&self, other: &Self, by: Property) -> std::cmp::Ordering {
-        match by {
-            Property::Name => self.name.cmp(&other.name),
-            Property::Uuid => self.uuid.cmp(&other.uuid),
-            Property::Description => self.description.cmp(&other.description),
-            Property::Barcode => self.barcode.cmp(&other.barcode),
-        }
-    }
-
-    /// Compares by a property. The id decides between equal devices, so that all pages come from one fixed order.
-    fn order(&self, other: &Self, by: Property) -> std::cmp::Ordering {
-        self.compare(other, by).then_with(|| self.uuid.cmp(&other.uuid))
     }
 }

@@ -1,12 +1,13 @@
 //! The devices of the account.
 
 use super::{Refused, ok};
-use crate::device::DeviceSpec;
+use crate::listed_device::Device;
 use crate::refusal::write_json;
 use crate::request::Request;
 use crate::response::Response;
 use crate::world::World;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -41,23 +42,25 @@ pub(super) fn add(world: &World, request: &Request<'_>, response: &mut Response)
 }
 
 /// Reads one device, an array of devices, or one device per line.
-fn read(body: &[u8]) -> Result<Vec<DeviceSpec>, Refused> {
-    let mut devices = Vec::new();
-    for value in serde_json::Deserializer::from_slice(body).into_iter::<Value>() {
-        match value.map_err(|error| Refused::new(400, format!("the body is not JSON: {error}")))? {
-            Value::Array(values) => devices.extend(values),
-            value => devices.push(value),
+fn read(body: &[u8]) -> Result<Vec<Device>, Refused> {
+    let not_json = |error| Refused::new(400, format!("the body is not JSON: {error}"));
+    let mut texts: Vec<&RawValue> = Vec::new();
+    for value in serde_json::Deserializer::from_slice(body).into_iter::<&RawValue>() {
+        let value = value.map_err(not_json)?;
+        match value.get().starts_with('[') {
+            true => texts.extend(serde_json::from_str::<Vec<&RawValue>>(value.get()).map_err(not_json)?),
+            false => texts.push(value),
         }
     }
     let mut uuids = HashSet::new();
-    let read = devices.into_iter().enumerate().map(|(index, value)| {
+    let read = texts.into_iter().enumerate().map(|(index, text)| {
         let wrong = |why: String| Refused::new(400, format!("device {} is not valid: {why}", index + 1));
-        if !value.is_object() {
+        if !text.get().starts_with('{') {
             return Err(wrong("it must be a JSON object".to_owned()));
         }
-        let device: DeviceSpec = serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
-        match &device.uuid {
-            Some(uuid) if !uuids.insert(uuid.clone()) => Err(wrong(format!("uuid {uuid} occurs twice"))),
+        let device = Device::read(text.get()).map_err(wrong)?.with_documented_fields();
+        match device.uuid() {
+            Some(uuid) if !uuids.insert(uuid.to_owned()) => Err(wrong(format!("uuid {uuid} occurs twice"))),
             _ => Ok(device),
         }
     });

@@ -112,11 +112,16 @@ fn devices_are_listed_replaced_and_added() {
     assert_eq!((&before["count"], before["devices"].as_array().unwrap().len()), (&json!(3), 3));
     assert_eq!(list(&sim, &bearer, "").json()["content"], before["devices"]);
 
-    let put = r#"[{"uuid":"u-2","name":"B","eui":"0059AC0000181EB6"},{"uuid":"u-1","name":"A"}]"#;
+    let put = r#"[{"uuid":"u-2","name":"B","eui":"0059AC0000181EB6","iccid":89314404000123456789},{"uuid":"u-1","name":"A"}]"#;
     assert_eq!(call(&sim, "PUT", "/__sim/devices", &[], put).json(), json!({ "count": 2 }));
     let page = list(&sim, &bearer, "").json();
     assert_eq!(uuids(&page), ["u-1", "u-2"]);
     assert_eq!(page["content"][1]["eui"], "0059AC0000181EB6");
+    assert_eq!(
+        (&page["content"][0]["description"], &page["content"][0]["barcode"]),
+        (&json!(""), &Value::Null)
+    );
+    assert!(list(&sim, &bearer, "").text().contains("89314404000123456789"));
 
     for (body, added) in [(r#"{"uuid":"u-3","name":"C"}"#, 1), ("{\"name\":\"D\"}\n{\"name\":\"E\"}\n", 2)] {
         let answer = call(&sim, "POST", "/__sim/devices", &[], body);
@@ -125,7 +130,7 @@ fn devices_are_listed_replaced_and_added() {
     assert_eq!(names(&list(&sim, &bearer, "").json()), ["A", "B", "C", "D", "E"]);
 
     for (body, why) in [
-        ("[{\"name\":1}]", "device 1 is not valid"),
+        ("[{\"name\":[]}]", "device 1 is not valid: `name` is not text"),
         ("[{},7]", "device 2 is not valid: it must be a JSON object"),
         (r#"[{"uuid":"u"},{"uuid":"u"}]"#, "device 2 is not valid: uuid u occurs twice"),
         ("[{", "the body is not JSON"),

@@ -64,14 +64,18 @@ fn the_log_shows_neither_secrets_nor_control_characters() {
     let token = bearer.strip_prefix("Bearer ").unwrap();
     next(&exchanges);
     let target = format!("/{secret}?access_token={token}");
-    call(&sim, "GET", &target, &[("Authorization", &bearer)], secret);
-    let reference = format!("externalReference={token}%1B%5B2Jb%0A");
-    send(&sim, &bearer, &format!("{SEND}&{reference}"), &DOWNLINK.replace("0102", secret));
-    list(&sim, &bearer, &format!("?search={token}"));
-    let lines = [(); 3].map(|()| {
+    // Each request has its own connection, so that only waiting keeps the lines in order.
+    let line = || {
         let exchange = next(&exchanges);
         format!("{exchange} {exchange:?}")
-    });
+    };
+    call(&sim, "GET", &target, &[("Authorization", &bearer)], secret);
+    let unknown = line();
+    let reference = format!("externalReference={token}%1B%5B2Jb%0A");
+    send(&sim, &bearer, &format!("{SEND}&{reference}"), &DOWNLINK.replace("0102", secret));
+    let sent = line();
+    list(&sim, &bearer, &format!("?search={token}"));
+    let lines = [unknown, sent, line()];
     assert!(lines[0].starts_with("GET /*** 404"), "{}", lines[0]);
     assert!(lines.iter().all(|line| !line.contains(secret) && !line.contains(token)), "{lines:?}");
     assert!(lines[1].contains(r"port 1 *** ref=***\u{1b}[2Jb\n"), "{}", lines[1]);

@@ -9,6 +9,7 @@ mod changes;
 mod client;
 mod connection;
 mod control;
+mod device_file;
 mod echo;
 mod faults;
 mod fleet;
