@@ -64,6 +64,11 @@ impl<'a> Console<'a> {
         Self { is_attended: true, ..self }
     }
 
+    /// Whether a person reads the messages at a terminal.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.is_attended
+    }
+
     /// Sets whether messages are colored. `--color always` and `--color never` override it. Default: no.
     pub fn colors(self, allowed: bool) -> Self {
         Self { allows_colors: allowed, ..self }

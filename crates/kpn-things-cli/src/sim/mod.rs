@@ -2,20 +2,23 @@
 
 mod command;
 mod format;
+mod numbers;
+mod setup;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use things_sim::{ChangeRule, DownlinkAnswer, ExpiresIn, FaultRule, Quirk, Sim};
+use clap::Args;
+use things_sim::{ChangeRule, FaultRule, Quirk};
 
 use crate::console::Console;
+use crate::count::number;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Verdict};
-use crate::settings::seconds;
 use format::Format;
+use setup::{Answer, Expiry};
 
 /// Simulate GRIP and KPN Things on this machine
 #[derive(Args)]
@@ -63,9 +66,15 @@ pub(crate) struct Simulator {
     /// Port on 127.0.0.1 (default: any free port)
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
     port: u16,
-    /// Devices of the account
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    devices: usize,
+    /// Number of generated devices (default: 100, or 0 with --device-file)
+    #[arg(long, value_name = "N", value_parser = numbers::devices)]
+    devices: Option<usize>,
+    /// Read devices from a file that `things devices list --ndjson` wrote; - is stdin (repeatable)
+    #[arg(long, value_name = "FILE")]
+    device_file: Vec<String>,
+    /// Respond with 404 to a downlink for a DevEUI that no device has
+    #[arg(long)]
+    strict_devices: bool,
     /// Seed of devices, API key and chance
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -79,10 +88,10 @@ pub(crate) struct Simulator {
     #[arg(long, value_name = "QUIRK")]
     quirk: Vec<Quirk>,
     /// Most devices per page
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::page_size)]
     page_size_cap: Option<usize>,
     /// Lifetime of an access token
-    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = numbers::token_life)]
     token_life: Duration,
     /// Form of `expires_in` in a token response
     #[arg(long, value_enum, default_value_t = Expiry::Number)]
@@ -91,7 +100,7 @@ pub(crate) struct Simulator {
     #[arg(long, value_enum, default_value_t = Answer::CreatedObject)]
     downlink_answer: Answer,
     /// Add a sub-customer with N devices (repeatable)
-    #[arg(long, value_name = "ID=N", value_parser = customer)]
+    #[arg(long, value_name = "ID=N", value_parser = numbers::customer)]
     customer: Vec<(String, usize)>,
     /// Remove the API key's access to KPN Things: every call gets a 302
     #[arg(long)]
@@ -116,26 +125,8 @@ pub(crate) struct Simulator {
     command: Vec<OsString>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Expiry {
-    Number,
-    Text,
-    Absent,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Answer {
-    CreatedObject,
-    OkObject,
-    CreatedEmpty,
-    NoContent,
-    AcceptedText,
-}
-
-fn customer(text: &str) -> Result<(String, usize), String> {
-    let parsed = text.rsplit_once('=').and_then(|(id, devices)| Some((id.to_owned(), devices.parse().ok()?)));
-    parsed.filter(|(id, _)| !id.is_empty()).ok_or_else(|| "not ID=N".to_owned())
-}
+/// With so many devices, the start takes a while.
+const MANY: usize = 500_000;
 
 impl Simulator {
     pub(crate) fn run(mut self, console: &mut Console<'_>) -> Result<(), Failure> {
@@ -145,8 +136,10 @@ impl Simulator {
         self.log |= command.is_empty() && io::stderr().is_terminal();
         // A command gets the signals instead.
         let _interrupt = command.is_empty().then(|| Interrupt::handle(console, || Verdict::Die(None)));
-        let sim =
-            self.start().map_err(|error| Failure::Local(format!("the simulator cannot start: {error}")))?;
+        if let Some(devices) = self.devices.filter(|devices| *devices >= MANY && console.is_attended()) {
+            console.note(format_args!("Generating {} ...", number(devices as u64, "device")));
+        }
+        let sim = self.start()?;
         if let Some(path) = postman {
             fs::write(&path, sim.postman_environment())
                 .map_err(|error| Failure::Local(format!("could not write {path}: {error}")))?;
@@ -168,52 +161,5 @@ impl Simulator {
         ))?;
         sim.wait();
         Ok(())
-    }
-
-    fn start(self) -> std::io::Result<Sim> {
-        let mut sim = Sim::builder()
-            .port(self.port)
-            .devices(self.devices)
-            .seed(self.seed)
-            .token_life(self.token_life)
-            .expires_in(match self.expires_in {
-                Expiry::Number => ExpiresIn::Number,
-                Expiry::Text => ExpiresIn::Text,
-                Expiry::Absent => ExpiresIn::Absent,
-            })
-            .downlink_answer(match self.downlink_answer {
-                Answer::CreatedObject => DownlinkAnswer::CreatedObject,
-                Answer::OkObject => DownlinkAnswer::OkObject,
-                Answer::CreatedEmpty => DownlinkAnswer::CreatedEmpty,
-                Answer::NoContent => DownlinkAnswer::NoContent,
-                Answer::AcceptedText => DownlinkAnswer::AcceptedText,
-            });
-        for rule in self.fault {
-            sim = sim.fault(rule);
-        }
-        for rule in self.change {
-            sim = sim.change(rule);
-        }
-        for quirk in self.quirk {
-            sim = sim.quirk(quirk);
-        }
-        for (id, devices) in self.customer {
-            sim = sim.customer(id, devices);
-        }
-        if let Some(devices) = self.page_size_cap {
-            sim = sim.page_size_cap(devices);
-        }
-        if self.without_access {
-            sim = sim.without_access();
-        }
-        if self.any_tenant {
-            sim = sim.any_tenant();
-        }
-        if self.log {
-            // Nobody reads a log that cannot be written, and the simulator goes on without it. One write per line keeps
-            // lines of several threads apart.
-            sim = sim.on_exchange(|exchange| _ = io::stderr().write_all(format!("{exchange}\n").as_bytes()));
-        }
-        sim.start()
     }
 }

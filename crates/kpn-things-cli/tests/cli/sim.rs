@@ -6,7 +6,9 @@ use std::process::{Child, Command};
 use serde_json::Value;
 use things_sim::{ChangeRule, FaultRule, Quirk};
 
-use crate::tool::{Ran, bare, command, path, run};
+use crate::tool::{Ran, bare, command, file, path, run, run_with_input};
+
+const THINGS: &str = env!("CARGO_BIN_EXE_things");
 
 /// A simulator as a process of its own, which ends with the test.
 struct Process(Child);
@@ -185,21 +187,62 @@ fn a_wrong_rule_is_explained() {
 
 #[test]
 fn what_cannot_be_right_is_refused() {
-    for args in [
-        &["--fault", "downlinks=explode"][..],
-        &["--fault", "nonsense"],
-        &["--change", "remove:1"],
-        &["--quirk", "envelope:xml"],
-        &["--expires-in", "never"],
-        &["--customer", "x"],
-        &["--customer", "=1"],
-        &["--token-life", "-1"],
-        &["--port", "65536"],
+    for (args, reason) in [
+        (&["--fault", "downlinks=explode"][..], "unknown fault `explode`"),
+        (&["--fault", "nonsense"], "unknown route `nonsense`"),
+        (&["--change", "remove:1"], "WHEN is missing"),
+        (&["--quirk", "envelope:xml"], "unknown value `xml`"),
+        (&["--expires-in", "never"], "[possible values: number, text, absent]"),
+        (&["--customer", "x"], "use ID=N"),
+        (&["--customer", "=1"], "use ID=N"),
+        (&["--customer", "mine=5000001"], "use a number from 0 to 5,000,000"),
+        (&["--devices", "100000000000"], "use a number from 0 to 5,000,000"),
+        (&["--devices=-1"], "--devices"),
+        (&["--page-size-cap", "0"], "use a number from 1"),
+        (&["--token-life", "0"], "longer than 0 seconds"),
+        (&["--token-life=-1"], "--token-life"),
+        (&["--port", "65536"], "65535"),
+        (&["--device-file", "/nowhere/fleet.ndjson"], "/nowhere/fleet.ndjson: "),
     ] {
-        bare(&[&["sim"], args].concat()).exits(2);
+        bare(&[&["sim"], args].concat()).exits(2).complains(reason);
     }
+    bare(&["sim", "--postman", "/nowhere/sim.json"]).exits(1).complains("/nowhere/sim.json");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    bare(&["sim", "--port", &port]).exits(1).complains("cannot start");
-    bare(&["sim", "--postman", "/nowhere/sim.json"]).exits(1).complains("/nowhere/sim.json");
+    let ran = bare(&["sim", "--port", &port]).exits(1);
+    ran.complains(&format!("error: port {port} is in use")).complains("hint: choose another one with --port");
+}
+
+#[test]
+fn a_listed_fleet_is_simulated_again() {
+    let fleet = bare(&["sim", "--devices", "50", "--", THINGS, "devices", "list", "--ndjson"]).exits(0).out;
+    let fleet = fleet.replace("}\n", ",\"iccid\":89314404000123456789}\n");
+    let path = file("fleet.ndjson", &fleet);
+    let list = ["--", THINGS, "devices", "list", "--ndjson"];
+    let again = bare(&[&["sim", "--device-file", &path][..], &list].concat()).exits(0);
+    assert!(again.out == fleet, "{again:?}");
+    let piped =
+        run_with_input(command(&[&["sim", "--device-file", "-"][..], &list].concat()), &fleet).exits(0);
+    assert!(piped.out == fleet, "{piped:?}");
+
+    let first = fleet.lines().next().unwrap();
+    let twice = file("twice.ndjson", &format!("{fleet}{first}\n"));
+    let ran = bare(&["sim", "--device-file", &twice]).exits(2);
+    ran.complains(&format!("error: {twice}, line 51: the uuid ")).complains("is also on line 1\n");
+}
+
+#[test]
+fn a_strict_simulator_refuses_downlinks_to_unknown_devices() {
+    let fleet = file("strict.ndjson", r#"{"uuid":"u-1","name":"Valve","eui":"0059AC0000181EB6"}"#);
+    let send = |eui| {
+        let sim = ["sim", "--strict-devices", "--device-file", &fleet, "--", THINGS];
+        let send = ["downlink", "send", eui, "--port", "1", "--hex", "01"];
+        bare(&[&sim[..], &send].concat())
+    };
+    send("0059AC0000181EB6").exits(0);
+    send("0059AC0000181EB7").exits(1).complains("no device has the DevEUI 0059AC0000181EB7");
 }

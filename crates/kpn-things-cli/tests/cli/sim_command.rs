@@ -114,3 +114,9 @@ fn ctrl_c_in_a_terminal_interrupts_the_command_once() {
     terminal.wait_for("1 times");
     assert_eq!(terminal.finish().status, Some(9));
 }
+
+#[test]
+fn a_long_start_is_announced_on_a_terminal() {
+    let mut terminal = Terminal::start(command(&["sim", "--devices", "500000"]), 80, 24);
+    terminal.wait_for("Generating 500,000 devices ...");
+}
