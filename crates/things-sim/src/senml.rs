@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 enum Kind {
     Text,
     Number,
+    Integer,
     Boolean,
 }
 
@@ -17,7 +18,7 @@ const FIELDS: [(&str, Kind); 15] = [
     ("bu", Kind::Text),
     ("bv", Kind::Number),
     ("bs", Kind::Number),
-    ("bver", Kind::Number),
+    ("bver", Kind::Integer),
     ("n", Kind::Text),
     ("u", Kind::Text),
     ("v", Kind::Number),
@@ -85,13 +86,16 @@ fn check_types(record: &Map<String, Value>) -> Result<(), &'static str> {
         value.is_some_and(|value| match kind {
             Kind::Text => !value.is_string(),
             Kind::Number => !value.is_number(),
+            // 5.0 is an integer, too.
+            Kind::Integer => value.as_f64().is_none_or(|number| number.fract() != 0.0),
             Kind::Boolean => !value.is_boolean(),
         })
     });
     match wrong {
         None => Ok(()),
         Some((_, Kind::Text)) => Err("bn, bu, n, u, vs and vd of a SenML record must be text"),
-        Some((_, Kind::Number)) => Err("bt, bv, bs, bver, v, s, t and ut of a SenML record must be numbers"),
+        Some((_, Kind::Number)) => Err("bt, bv, bs, v, s, t and ut of a SenML record must be numbers"),
+        Some((_, Kind::Integer)) => Err("bver of a SenML record must be an integer"),
         Some((_, Kind::Boolean)) => Err("vb of a SenML record must be true or false"),
     }
 }

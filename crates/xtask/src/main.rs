@@ -1,5 +1,6 @@
 //! What CI and contributors run: `cargo xtask COMMAND`.
 
+mod contract;
 mod dependencies;
 mod faults;
 mod floors;
@@ -32,6 +33,8 @@ cargo xtask bench --python [S4 ...]
                             those of the Python package, beside its peers
 cargo xtask faults [--whole] [--seed N] [R1 ...]
                             the fault matrix; writes docs/faults.md. With --check: that the page is what it would write
+cargo xtask contract        the simulator against the OpenAPI description (schemathesis) and the Postman collection (newman)
+                            in contract/; needs npm
 cargo xtask soak [--requests N] [--python-requests N] [--clients N] [--seed N]
                             a million requests with faults, 200,000 of Python, 1,000 clients made and dropped: steady
                             memory and descriptors, no hang, every downlink accounted for
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Some("guard") => guard(),
         Some("bench") => bench(rest),
         Some("faults") => faults::faults(rest),
+        Some("contract") => contract::contract(),
         Some("soak") => soak::soak(rest),
         Some("peers") => peers::compare(rest),
         Some("fuzz") => fuzz::fuzz(rest),
@@ -92,6 +96,7 @@ fn test(arguments: &[String]) -> Outcome {
     transcript.search()?;
     // What is part of the fault matrix runs with it.
     python::test(&["--ignore=python/tests/faults".into()])?;
+    contract::contract()?;
     faults::faults(&["--check".into()])
 }
 
@@ -179,6 +184,13 @@ fn output(command: &mut Command) -> Result<String, String> {
         return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     String::from_utf8(output.stdout).map_err(|error| format!("{command:?} printed no UTF-8: {error}"))
+}
+
+/// A program that was built in this profile, next to this one.
+fn built(profile: &str, name: &str) -> Result<PathBuf, String> {
+    let this = env::current_exe().map_err(|error| error.to_string())?;
+    let target = this.ancestors().nth(2).ok_or("xtask is not in a target folder")?;
+    Ok(target.join(profile).join(name))
 }
 
 fn root() -> PathBuf {

@@ -158,7 +158,7 @@ impl Environment {
     }
 
     /// A tool of the environment, which looks for its Python on the path.
-    fn tool(&self, name: &str) -> Command {
+    pub(crate) fn tool(&self, name: &str) -> Command {
         let folder = self.0.join("bin");
         let mut command = Command::new(folder.join(name));
         let path = env::var_os("PATH").unwrap_or_default();

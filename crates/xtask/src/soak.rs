@@ -1,10 +1,9 @@
 //! The load: a million requests with faults through the client of Rust, a fifth of that through those of Python.
 
 use std::env;
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Outcome, python, run};
+use crate::{Outcome, built, python, run};
 
 const WHOLE: u64 = 1_000_000;
 const WHOLE_OF_PYTHON: u64 = 200_000;
@@ -20,7 +19,7 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     run(build
         .args(["build", "--quiet", "-p", "things-bench", "--bin", "soak"])
         .args(release.then_some("--release")))?;
-    let program = built(if release { "release" } else { "debug" })?;
+    let program = built(if release { "release" } else { "debug" }, "soak")?;
     let mut outcomes = Vec::new();
     if load.requests > 0 {
         outcomes.push(run(Command::new(&program).args(load.arguments(load.requests))));
@@ -65,11 +64,4 @@ impl Load {
     fn arguments(&self, requests: u64) -> [String; 3] {
         [requests, self.clients, self.seed].map(|number| number.to_string())
     }
-}
-
-/// The program that was built, beside which this one was.
-fn built(profile: &str) -> Result<PathBuf, String> {
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    let target = this.ancestors().nth(2).ok_or("xtask is not in a target folder")?;
-    Ok(target.join(profile).join("soak"))
 }

@@ -230,6 +230,7 @@ fn a_bad_downlink_is_400_and_not_kept() {
         r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":"0g"}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"payloadHex","vs":1}]"#,
         r#"[{"bn":1,"n":"setpoint","v":21.5}]"#,
+        r#"[{"bn":"urn:dev:IMEI:1:","bver":10.5,"n":"setpoint","v":21.5}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":"21.5"}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":21.5,"t":{}}]"#,
         r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","vb":1}]"#,
@@ -252,10 +253,11 @@ fn a_bad_downlink_is_400_and_not_kept() {
     }
     let full_names = r#"[{"n":"urn:dev:IMEI:1:setpoint","v":21.5}]"#;
     let one_base_name = r#"[{"bn":"urn:dev:IMEI:1:","n":"setpoint","v":21.5},{"n":"mode","vs":"eco"}]"#;
-    for body in [full_names, one_base_name] {
+    let version = r#"[{"bn":"urn:dev:IMEI:1:","bver":10.0,"n":"setpoint","v":21.5}]"#;
+    for body in [full_names, one_base_name, version] {
         assert_eq!(send(&sim, &bearer, SEND, body).status, 201, "{body}");
     }
-    assert_eq!(sim.downlinks_received(), 3);
+    assert_eq!(sim.downlinks_received(), 4);
 }
 
 #[test]
