@@ -15,22 +15,21 @@ Result = Mapping[str, Any]
 Cell = Callable[[Sequence[Result]], str]
 
 HEAD = """\
-# Beside other clients
+# Comparison with other clients
 
-What well-known Python clients do when the server fails, each with its default settings, and what ours does.
+What well-known Python clients do when the server fails, each with its default settings, compared with ours.
 
 ```console xtask
 $ cargo xtask peers
 ```
 
-installs the latest version of each in a virtual environment below `target`, takes five minutes, and writes this
-page: {day}, {machine}.
+This command installs the latest version of each in a virtual environment in `target`, takes five minutes, and writes this page.
+Last run: {day}, {machine}.
 {missing}
-All of it happens on loopback: each case has a client in a fresh process, and a server of its own on a raw socket, which
-keeps what it receives ([`benches/peers`](../benches/peers)). Clients are made and called as their documentation shows.
-Not at their defaults are only the address, credentials that are made up, and the read timeout where a server never
-answers. A process that has not ended after {limit:.0f} s hangs. All of these clients have settings that change some of what
-stands here; the last table names them.
+Everything runs on loopback. Each case has a client in a fresh process, and a separate server on a raw socket, which records what it
+receives ([`benches/peers`](../benches/peers)). Clients are created and called as their documentation shows. Everything is at its
+default except the address, fake credentials, and the read timeout in the "silent" case. A process that has not ended after
+{limit:.0f} s counts as hanging. All of these clients have settings that change some of these results; the last table names them.
 
 {clients}
 """
@@ -38,10 +37,10 @@ stands here; the last table names them.
 POSTS = """
 ## How often one call reaches the server
 
-One call that makes the service do something: send a downlink, a message, make a customer. The server reads the whole
-request, which counts, and then fails, every time: it answers this status, closes the connection, says nothing (read timeout
-{timeout:.0f} s), or breaks off in the middle of a 200. Whether it acted on the request the client cannot know. In the last
-column it refuses once, by a 429, and answers the next request: here a repeat is right.
+One call that makes the service do something: send a downlink, send a message, create a customer. The server reads the whole request,
+which is counted, and then fails every time: it responds with this status, closes the connection, sends nothing (read timeout
+{timeout:.0f} s), or breaks off in the middle of a 200. The client cannot know whether the service acted on the request. In the last
+column the server refuses once, with a 429, and accepts the next request: there a retry is right.
 
 {table}
 
@@ -49,18 +48,18 @@ column it refuses once, by a 429, and answers the next request: here a repeat is
 
 *no error*: the call returns as if nothing had happened.
 
-*key*: the repeats carry one `Idempotency-Key`, by which the service can tell them from new requests; Stripe's own service
-also tells its client by a header whether to repeat, which this server does not. KPN Things documents neither. So a downlink
-of ours is repeated only if the answer, or the lack of a connection, proves that the service did not act on it. In all other
-cases the exception says that the outcome is unknown: the user has to look before it is sent again.
+*key*: the retries have the same `Idempotency-Key`, so the service can distinguish them from new requests. Stripe's own service also
+sends a header that says whether to retry, which this server does not. KPN Things documents neither. So our client retries a
+downlink only if the response, or the missing connection, proves that the service did not act on it. In all other cases the
+exception says that the outcome is unknown, and the user checks before sending it again.
 """
 
 REDIRECTS = """
-## What arrives elsewhere after a redirect
+## What another host receives after a redirect
 
-The same call, answered by a redirect to another port: of `localhost`, which is another name than the one that was called,
-or of `127.0.0.1`, which is the same. A cell is the request that arrives there, its bytes, and what it holds of these: the
-body, the header `Authorization`, and a header of the user's own (boto3: the session token; stripe: the account; ours:
+The same call, but the server redirects it to another port: of `localhost`, which is another name than the one that was called, or of
+`127.0.0.1`, which is the same name. A cell shows the request that arrives there, its size, and which of these it contains: the body,
+the header `Authorization`, and a custom header (boto3: the session token; stripe: the account; ours:
 `KPN-Things-Security-Context`).
 
 {table}
@@ -69,60 +68,60 @@ body, the header `Authorization`, and a header of the user's own (boto3: the ses
 TOKENS = """
 ## Token requests of 64 callers
 
-One client, and 64 threads or tasks that call it at once. *No token yet*: the client is new. *Token ended*: it has made a call
-before, and the two seconds that its token was to live are over. The identity service takes 100 ms for a token.
-{token_runs} runs of each; where they differ, the least and the most. The other clients were given a key and take no tokens.
+64 threads or tasks call one client at the same time. *No token yet*: the client is new. *Token expired*: it has made a call before,
+and its token, which is valid for two seconds, has expired. The identity service takes 100 ms to issue a token. {token_runs} runs of each;
+where they differ, the lowest and the highest number. The other clients use a key and request no tokens.
 
 {table}
 
-authlib's clients take their first token by a call of its own, so they are given one that ended long ago. Where callers do
-not wait for each other, the count is of those who came before the first answer, and varies with the machine.
+authlib's clients request their first token by a separate call, so they start with one that expired long ago. Where callers do not wait
+for each other, every caller before the first response requests a token, and their number varies with the machine.
 """
 
 MEMORY = """
-## An answer of 300 MB
+## A response of 300 MB
 
-By how many MB the peak of memory (`VmHWM`) grows when an answer is read, after a small one: JSON with one long string,
-as 300 MB, and compressed (`Content-Encoding: gzip`) to {compressed} KB. HTTP clients are asked for the bytes alone,
-the others parse them too. Where the call ended with an exception, its name.
+The growth of the peak memory (`VmHWM`) in MB when a client reads this response after a small one: JSON with one long string, as 300 MB,
+and compressed (`Content-Encoding: gzip`) to {compressed} KB. HTTP clients only read the bytes, the others also parse them. If the call
+raised an exception, its name is shown.
 
 {table}
 
-Ours, boto3 and obstore do not decompress. Ours ends every answer at 16 MiB, which is a setting.
+Ours, boto3 and obstore do not decompress. Ours limits every response to 16 MiB, which is a setting.
 """
 
 PROCESSES = """
 ## Ctrl-C and fork
 
-*SIGINT*: seconds from the signal, while a GET waits for its answer, to the end of the process, that of the interpreter
-included; the median of {interrupts}. A busy machine adds to it: the load average was {load} when the run began. *Fork*:
-what becomes of a GET in a child, after one in the parent; a child that has not ended after 10 s hangs.
+*SIGINT*: seconds from the signal, while a GET waits for its response, to the end of the process, including the interpreter; the median
+of {interrupts}. A busy machine adds to it: the load average was {load} when the run began. *Fork*: the outcome of a GET in a child, after
+one in the parent. A child that has not ended after 10 s counts as hanging.
 
 {table}
 
-An aiohttp session belongs to one event loop, and the child has another.
+An aiohttp session belongs to one event loop, and the child has a different one.
 """
 
 OPTIONS = """
-## What can be set
+## Settings
 
 {table}
 """
 
 SETTINGS = {
-    "kpn_things": "`max_attempts` of reads and tokens, `max_body`, `timeout`, `attempt_timeout`; nothing repeats a downlink "
-    "that may have arrived, or follows a redirect",
+    "kpn_things": "`max_attempts` of reads and tokens, `max_body`, `timeout`, `attempt_timeout`; "
+    "no setting retries a downlink that may have arrived, or follows a redirect",
     "requests": "`allow_redirects=False`; `stream=True`; `HTTPAdapter(max_retries=)`, 0 by default",
-    "urllib3": "`redirect=False`; `preload_content=False`; `retries=Retry(...)`, which by default leaves out POST",
-    "httpx": "`follow_redirects=True`; `client.stream`; `HTTPTransport(retries=)`, of connections alone, 0 by default",
-    "aiohttp": "`allow_redirects=False`; `answer.content` is a stream",
+    "urllib3": "`redirect=False`; `preload_content=False`; `retries=Retry(...)`, which by default does not include POST",
+    "httpx": "`follow_redirects=True`; `client.stream`; `HTTPTransport(retries=)`, for connections only, 0 by default",
+    "aiohttp": "`allow_redirects=False`; `response.content` is a stream",
     "boto3": '`Config(retries={"total_max_attempts": 1})`',
     "openai": "`max_retries=0`; `http_client=DefaultHttpxClient(follow_redirects=False)`; `with_streaming_response`",
     "stripe": "`max_network_retries=`, by default 0 for a `StripeClient` and 2 for the module; `http_client=`",
     "azure-core": "`RetryPolicy.no_retries()`; `RedirectPolicy.no_redirects()`; `stream=True`",
-    "azure-identity": "a token taken before the threads start, or asyncio",
+    "azure-identity": "a token requested before the threads start, or asyncio",
     "google-auth": "credentials refreshed before the threads start, or a lock",
-    "authlib": "a token taken before the threads start, or asyncio, or a lock",
+    "authlib": "a token requested before the threads start, or asyncio, or a lock",
     "obstore": '`client_options={"timeout": ...}`, `retry_config=`; `multiprocessing` with `spawn`',
 }
 
@@ -163,9 +162,9 @@ def render(
         POSTS: table({faults.get(case, case): ("posts", case, arrivals) for case in cases}),
         REDIRECTS: table({place: ("redirects", place, elsewhere) for place in places}),
         TOKENS: table(
-            {"no token yet": ("tokens", "cold", token_requests), "token ended": ("tokens", "ended", token_requests)}
+            {"no token yet": ("tokens", "cold", token_requests), "token expired": ("tokens", "ended", token_requests)}
         ),
-        MEMORY: table({"compressed": ("memory", "gzip", growth), "as it is": ("memory", "plain", growth)}),
+        MEMORY: table({"compressed": ("memory", "gzip", growth), "uncompressed": ("memory", "plain", growth)}),
         PROCESSES: table({"SIGINT": ("interrupt", "get", seconds), "fork": ("fork", "get", child)}),
         OPTIONS: markdown(["client", "settings"], [[name, text] for name, text in SETTINGS.items() if name in names]),
     }
@@ -196,7 +195,7 @@ def elsewhere(results: Sequence[Result]) -> str:
         return "nothing" + hanging(result)
     parts = [f"{' '.join(result['methods'])}, {result['bytes']} B"]
     parts += [name for name in ("body", "authorization", "custom") if result[name]]
-    names = {"authorization": "Authorization", "custom": "own header"}
+    names = {"authorization": "Authorization", "custom": "custom header"}
     return ", ".join(names.get(part, part) for part in parts) + hanging(result)
 
 

@@ -64,7 +64,7 @@ def test_r20_downlink_on_a_connection_closed_by_the_server_is_sent_once(caller: 
                 kept = isinstance(result, KpnThingsError) and arrived <= (result.outcome == "unknown")
             trial.holds(kept, lambda: f"downlink {case} arrived {arrived} times, result: {told(result)}")
         lost = sum(not isinstance(result, Receipt) for result in results)
-        trial.measured(f"{lost} of {len(results)} downlinks not accepted, and told so")
+        trial.measured(f"{lost} of {len(results)} downlinks not accepted, and reported so")
 
 
 def reference(request: Request) -> str:

@@ -155,7 +155,7 @@ def judge(trial: Trial, caller: type[Caller], name: str, deadlines: Iterable[int
 
 def judge_all(trial: Trial, caller: type[Caller], names: Iterable[str], deadlines: Iterable[int]) -> None:
     worst = max(judge(trial, caller, name, deadlines) for name in names)
-    trial.measured(f"{worst * 1000:.0f} ms too late at most")
+    trial.measured(f"{worst * 1000:.0f} ms late at most")
 
 
 SLOW = ["no connection can be made", "the TLS handshake stalls", "nobody takes the connection", "the answer stalls",

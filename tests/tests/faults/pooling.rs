@@ -193,7 +193,7 @@ fn r20_idle_connection_that_is_closed_costs_no_read_and_doubles_no_downlink() {
             unknown += u64::from(*result.as_ref().unwrap_or(&false));
             trial.case(result.map(drop));
         }
-        trial.measured(format!("{unknown} downlinks were unknown, for they were on their way"));
+        trial.measured(format!("{unknown} downlinks were unknown, because they were in flight"));
         trial.end();
     }
 }

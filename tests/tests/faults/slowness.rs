@@ -254,7 +254,7 @@ fn keep_time<C: Sync + std::fmt::Debug>(
             if late <= LATE { Ok(()) } else { Err(format!("{late:?} late, every time: {case:?}")) }
         }));
     }
-    trial.measured(format!("late by {latest:.1?} at most; {again} tries were repeated, alone"));
+    trial.measured(format!("late by {latest:.1?} at most; {again} cases were tried again, one at a time"));
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn r13_no_request_comes_earlier_than_retry_after() {
                 least = refusal.lateness(met).ok().flatten().map_or(least, |late| least.min(late));
             }
         }
-        trial.measured(format!("the earliest request came {least:?} after the time that was asked for"));
+        trial.measured(format!("the earliest request came {least:?} after the requested time"));
         trial.end();
     }
 }

@@ -6,46 +6,46 @@ use super::report::Report;
 use super::rows::{Proof, ROWS, Row};
 
 const INTRODUCTION: &str = "\
-What goes wrong between a program and KPN Things, and what this library promises when it does. Each promise is tried with the
-real clients, over real sockets, against a simulator of the service or a server whose every byte a test decides.
-**A violation is a case in which the promise was broken.** The cases that CI runs are counted below; CI fails when one
-breaks its promise, and when this page is not what the command writes.
+This page lists the faults between a program and KPN Things, and the promise that this library makes for each. Every promise is
+tested with the real clients, over real sockets, against a simulator of the service or a server that a test controls byte by byte.
+**A violation is a case in which the promise was broken.** The table counts the cases that CI runs. CI fails if a case breaks its
+promise, or if this page differs from what the command writes.
 
 ```sh
-cargo xtask faults                # all rows, the share of CI; writes this page
+cargo xtask faults                # all rows, the cases that CI runs; writes this page
 cargo xtask faults R1 R20         # some rows
-cargo xtask faults --seed 7       # other cases: other faults, moments, mutations
+cargo xtask faults --seed 7       # other cases: other faults, times, mutations
 cargo xtask faults --whole        # all cases, in release builds; writes faults-whole.md
 ```
 
-A failed case tells its seed, and `--seed` draws the same faults again; where many calls are in flight at a time, which of
-them meets which fault is up to the machine. The whole takes an hour or two on 2 cores; what it came to last is
-in [faults-whole.md](faults-whole.md). How other libraries fare with the same faults is in [peers.md](peers.md).
+A failed case reports its seed, and `--seed` draws the same faults again. With concurrent calls, which call hits which fault depends
+on scheduling. The whole matrix takes an hour or two on 2 cores; the last results are in [faults-whole.md](faults-whole.md).
+[peers.md](peers.md) shows how other libraries behave under similar faults.
 ";
 
 const DOUBTS: &str = "\
 ## What these numbers do not say
 
-- The service itself was never asked. Where its documentation is silent, the simulator is a guess, and the promise is about what
-  the client does with any answer at all.
-- \"Never repeated\" is about this library. A proxy in between that repeats requests is out of its hands.
-- A case is a call, or what else can keep the promise or break it. Where the server draws by chance what it refuses or closes
-  (R2, R20, R28), most calls meet no fault.
-- Rows with times (R15, R22, R30) run on machines that do other things too: a case that is late is tried again, up to nine
-  times, and counts as broken only if it always is. The lateness that the whole run tells is that of the last tries.
-- Where `localhost` is one address alone, R15 has no second one to try, and its cases of that are plain calls.
-- R6 cannot count what comes to a closed port; a port that closes the handshake (no TLS) stands for it.
-- R11 tries the proof of `verified()` within what it assumes: `ARCHITECTURE.md` lists that. The proof can be wrong where the service
-  caps page sizes below 20 and does not say so, hides a device from every page, returns an empty first page without a total
-  although there are devices, or orders by something else in which the ids happen to ascend. Over sockets the changes are those
-  of chance; on the virtual clock some are made to lose a device. How often plain listings missed a device is a figure of these
-  schedules, of small fleets that change at most pages.
-- R16 pours one response at a time. A listing has up to `window` pages in flight and as many waiting, each within the bound. One
-  that is allowed, and a single text of 16 MiB, takes up to four times that while it is read.
-- A server that sends 1xx answers without end, at the speed of loopback, can hold up the deadline of the async clients by some
-  tenths of a second, and a debug build by seconds: hyper reads on without a pause. R16 sends a bounded number of them.
-- Rows with memory (R16) measure the peak of a process of their own, after a warm-up.
-- The seed is fixed in CI, so that a change is what turns it red. Other seeds run by hand, and by the simulation of the core
+- The real service was never tested. Where its documentation is silent, the simulator is a guess, and the promise covers what the
+  client does with any response.
+- \"Never retried\" refers to this library. It cannot control a proxy that resends requests.
+- A case is one call, or whatever else can keep or break the promise. Where the server refuses or closes at random (R2, R20, R28),
+  most calls meet no fault.
+- Rows with times (R15, R22, R30) run on machines that have other work too. A late case is tried again, up to nine times, and
+  counts as broken only if it is always late. The whole run reports the lateness of the last tries.
+- Where `localhost` has only one address, R15 has no second address to try, and those cases are plain calls.
+- R6 cannot count connections to a closed port. A port that closes the handshake (no TLS) represents it.
+- R11 tests the proof of `verified()` under its assumptions, which `ARCHITECTURE.md` lists. The proof can be wrong if the service
+  caps page sizes below 20 without saying so, hides a device from every page, returns an empty first page without a total although
+  there are devices, or uses another order in which the ids happen to ascend. Over sockets the changes are random. On the virtual
+  clock some are designed to lose a device. How often plain listings missed a device depends on these schedules, which have small
+  fleets that change at most pages.
+- R16 sends one response at a time. A listing has up to `window` pages in flight and as many waiting, each within the limit. An
+  accepted response with a single text of 16 MiB takes up to four times that while it is read.
+- A server that sends endless 1xx responses at the speed of loopback can delay the deadline of the async clients by some tenths of a
+  second, and in a debug build by seconds, because hyper reads on without a pause. R16 sends a bounded number of them.
+- Rows with memory (R16) measure the peak of a separate process, after a warm-up.
+- The seed is fixed in CI, so that only a change can make it fail. Other seeds run by hand, and by the simulation of the core
   (`THINGS_SEEDS=1000000 cargo test --release -p things-tests --test simulation`).
 ";
 
@@ -80,8 +80,8 @@ pub(crate) fn of_ci(report: &Report) -> String {
 /// The page of a whole run: what it came to, and on which machine.
 pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
     let mut page = format!(
-        "# The whole fault matrix\n\nWhat the trials of `cargo xtask faults --whole` came to last: release builds, seed {seed}, {machine}; \
-         what is counted in tests runs in debug builds. What the rows mean is in [faults.md](faults.md).\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
+        "# The whole fault matrix\n\nThe last results of `cargo xtask faults --whole`: release builds, seed {seed}, {machine}; \
+         what is counted in tests runs in debug builds. [faults.md](faults.md) explains the rows.\n\n| row | client | cases | violations | measured |\n|---|---|---|---|---|\n"
     );
     for row in proven() {
         for (client, tally) in report.of(row.name) {
@@ -95,4 +95,24 @@ pub(crate) fn of_whole(report: &Report, machine: &str, seed: &str) -> String {
 
 fn proven() -> impl Iterator<Item = &'static Row> {
     ROWS.iter().filter(|row| row.is_proven())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::root;
+
+    /// The numbers need the trials. The sentences do not.
+    #[test]
+    fn the_page_has_the_sentences_of_this_file() {
+        let page = fs::read_to_string(root().join("docs/faults.md")).expect("the page is there");
+        assert!(page.contains(INTRODUCTION));
+        assert!(page.ends_with(DOUBTS));
+        for Row { name, fault, promise, .. } in ROWS {
+            let begin = format!("| {name} | {fault} | {promise}");
+            assert!(page.lines().any(|line| line.starts_with(begin.trim_end())), "{begin}");
+        }
+    }
 }
