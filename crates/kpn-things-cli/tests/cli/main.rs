@@ -21,6 +21,7 @@ mod library;
 mod login;
 mod man;
 mod messages;
+mod output;
 mod payload;
 mod portal;
 mod postman;
