@@ -58,7 +58,6 @@ impl Login {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let given = self.settings.for_login()?;
         let name = given.profile.unwrap_or_else(|| DEFAULT.to_owned());
-        let profiles = Profiles::open()?;
         let missing: Vec<_> = [&TENANT_ID, &KEY_ID, &KEY_SECRET]
             .into_iter()
             .filter(|setting| setting.is_missing(&given.values))
@@ -66,16 +65,7 @@ impl Login {
         if !missing.is_empty() && !prompt::is_possible() {
             return Err(nobody_answers(&missing));
         }
-        if profiles.contains(&name)? && !self.yes {
-            let path = profiles.path().display();
-            if !prompt::is_possible() {
-                let why = format!("there is a profile {name} in {path}: use --yes to replace it");
-                return Err(Failure::Usage(why));
-            }
-            if !prompt::confirm(&format!("There is a profile {name} in {path}. Replace it?")) {
-                return Err(Failure::Local("nothing was stored".into()));
-            }
-        }
+        may_replace(&name, self.yes)?;
         let mut values = given.values;
         for setting in missing {
             ask(setting, &mut values)?;
@@ -99,6 +89,23 @@ impl Login {
         }
         Ok(())
     }
+}
+
+/// Asks whether an existing profile may be replaced, unless `yes` says so.
+pub(crate) fn may_replace(name: &str, yes: bool) -> Result<(), Failure> {
+    let profiles = Profiles::open()?;
+    if yes || !profiles.contains(name)? {
+        return Ok(());
+    }
+    let path = profiles.path().display();
+    if !prompt::is_possible() {
+        let why = format!("there is a profile {name} in {path}: use --yes to replace it");
+        return Err(Failure::Usage(why));
+    }
+    if !prompt::confirm(&format!("There is a profile {name} in {path}. Replace it?")) {
+        return Err(Failure::Local("nothing was stored".into()));
+    }
+    Ok(())
 }
 
 /// Asks for a setting until it is there.

@@ -3,6 +3,7 @@
 mod collection;
 mod environment;
 mod export;
+mod import;
 
 use clap::Subcommand;
 
@@ -11,12 +12,14 @@ use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Postman {
+    Import(import::Import),
     Export(export::Export),
 }
 
 impl Postman {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         match self {
+            Self::Import(import) => import.run(console),
             Self::Export(export) => export.run(console),
         }
     }

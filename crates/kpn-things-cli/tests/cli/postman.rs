@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use things_sim::Sim;
 
-use crate::tool::{Ran, SECRET, Tool, bare, file, path, simulator};
+#[cfg(unix)]
+use crate::terminal::Terminal;
+use crate::tool::{Ran, SECRET, Tool, bare, command, file, folder, path, run, run_with_input, simulator};
 
 /// The environment file of a simulator, with the variable of this name replaced.
 fn with(sim: &Sim, name: &str, variable: Value) -> String {
@@ -166,4 +169,88 @@ fn a_token_url_that_neither_file_holds_is_named() {
     bare(&["postman", "export", "--environment", &written, "--token-url", "grip-v3"])
         .exits(0)
         .complains("warning: a token URL is set");
+}
+
+/// The tool where this folder holds the profiles.
+fn in_home(home: &Path, args: &[&str]) -> Command {
+    let mut command = command(args);
+    command.env("XDG_CONFIG_HOME", home);
+    command
+}
+
+fn things(home: &Path, args: &[&str]) -> Ran {
+    run(in_home(home, args))
+}
+
+const LIST: &[&str] = &["devices", "list", "--limit", "1", "--ndjson"];
+
+#[test]
+fn a_file_becomes_a_profile() {
+    let sim = simulator().start().unwrap();
+    let home = folder("import-stores");
+    let postman = file("import.json", &sim.postman_environment());
+    let import = ["postman", "import", &postman];
+    things(&home, &import).exits(0).complains("profile default is stored in ").complains("profiles.toml");
+    assert_eq!(sim.calls_total(), 0);
+    things(&home, LIST).exits(0);
+    things(&home, &[&import[..], &["--profile", "staging"]].concat())
+        .exits(0)
+        .complains("things auth check --profile staging");
+    assert_eq!(things(&home, &["auth", "profiles"]).exits(0).out, "default\nstaging\n");
+    things(&home, &[LIST, &["--profile", "staging"]].concat()).exits(0);
+    things(&home, &import)
+        .exits(2)
+        .complains("there is a profile default in ")
+        .complains("use --yes to replace it");
+    things(&home, &[&import[..], &["--yes"]].concat()).exits(0);
+    things(&home, &["postman", "import", &postman, "--profile", "a b"]).exits(2).complains("--profile");
+}
+
+#[test]
+fn a_secret_that_the_file_lacks_comes_from_elsewhere() {
+    let sim = simulator().start().unwrap();
+    let home = folder("import-vault");
+    let vault = json!({"key": "keySecret", "value": "{{vault:kpn-key}}", "type": "secret"});
+    let postman = file("import-vault.json", &with(&sim, "keySecret", vault));
+    let import = ["postman", "import", &postman];
+    things(&home, &import).exits(2).complains("the reference {{vault:kpn-key}} into Postman's vault");
+    assert!(!home.join("kpn-things").exists());
+    let from_input = [&import[..], &["--key-secret-file", "-"]].concat();
+    run_with_input(in_home(&home, &from_input), &format!("{SECRET}\n")).exits(0);
+    things(&home, LIST).exits(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_secret_that_the_file_lacks_is_asked_for_at_a_terminal() {
+    let sim = simulator().start().unwrap();
+    let home = folder("import-asks");
+    let empty = json!({"key": "keySecret", "value": "", "type": "secret"});
+    let postman = file("import-asks.json", &with(&sim, "keySecret", empty));
+    let mut terminal = Terminal::start(in_home(&home, &["postman", "import", &postman]), 200, 30);
+    terminal.wait_for("keySecret is empty there");
+    terminal.wait_for("Enter the key secret (it is not shown): ");
+    terminal.type_in(&format!("{SECRET}\r"));
+    let left = terminal.finish();
+    assert_eq!(left.status, Some(0), "{left:?}");
+    assert!(!left.screen.contains(SECRET), "{left:?}");
+    things(&home, LIST).exits(0);
+}
+
+#[test]
+fn what_is_not_imported_is_named_and_what_cannot_be_right_is_refused() {
+    let sim = simulator().start().unwrap();
+    let home = folder("import-refuses");
+    let disabled = json!({"key": "applicationId", "value": "other", "enabled": false});
+    let postman = file("import-disabled.json", &with(&sim, "applicationId", disabled));
+    things(&home, &["postman", "import", &postman])
+        .exits(0)
+        .complains("note: applicationId is disabled in ")
+        .complains("so it is not in the profile");
+    let quoted = json!({"key": "keyId", "value": "'key-1'"});
+    let postman = file("import-quoted.json", &with(&sim, "keyId", quoted));
+    let ran = things(&home, &["postman", "import", &postman, "--yes"]).exits(2).complains("is in quotes");
+    assert!(!ran.err.contains("is stored"), "{ran:?}");
+    things(&home, &["postman", "import", "/nowhere/kpn.json"]).exits(2).complains("/nowhere/kpn.json");
+    things(&home, &["postman", "import"]).exits(2).complains("<FILE>");
 }

@@ -42,8 +42,8 @@ pub struct Settings {
     /// `KPN_THINGS_POSTMAN_ENVIRONMENT`: the path of a Postman environment file. It must be read before
     /// [`resolve`](Settings::resolve): see [`or_postman_file`](Settings::or_postman_file).
     pub postman_environment: Option<String>,
-    /// The required variables without a value in a Postman environment file that was read. The error for a missing
-    /// setting explains them.
+    /// The variables without a value in a Postman environment file that was read: required ones, and others that are
+    /// disabled. The error for a missing setting explains them.
     pub postman_gaps: Vec<PostmanGap>,
 }
 

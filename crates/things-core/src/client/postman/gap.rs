@@ -1,8 +1,10 @@
-//! Why a required variable of a Postman environment file has no value.
+//! Why a variable of a Postman environment file has no value.
 
 use std::fmt;
 
-/// A required variable without a value in a Postman environment file, and why. `Display` explains it.
+/// A variable without a value in a Postman environment file, and why. `Display` explains it.
+///
+/// It is `tenantId`, `keyId` or `keySecret`, or another of KPN's variables that is disabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostmanGap {
     pub(super) file: String,
@@ -24,9 +26,14 @@ impl PostmanGap {
         &self.file
     }
 
-    /// The name of the variable: `tenantId`, `keyId` or `keySecret`.
+    /// The name of the variable.
     pub fn variable(&self) -> &str {
         self.variable
+    }
+
+    /// Whether the variable is in the file and disabled.
+    pub fn is_disabled(&self) -> bool {
+        self.reason == Reason::Disabled
     }
 }
 

@@ -26,7 +26,7 @@ impl Settings {
     ///
     /// Reads KPN's six variables `tenantId`, `applicationId`, `keyId`, `keySecret`, `gripBaseUrl` and `baseUrl`, whether
     /// secret or not. Ignores disabled and empty ones, and everything else. [`postman_gaps`](Settings::postman_gaps)
-    /// explains which required variables have no value, and why.
+    /// explains which variables have no value, and why.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ fn read(file: &str, json: &str) -> Result<Settings, Error> {
             Value::Absent => Reason::Absent { similar: names::similar(name, &variables) },
         };
         names += usize::from(!matches!(reason, Reason::Absent { .. }));
-        if REQUIRED.contains(&name) {
+        if REQUIRED.contains(&name) || reason == Reason::Disabled {
             settings.postman_gaps.push(PostmanGap { file: file.into(), variable: name, reason });
         }
     }
