@@ -189,7 +189,8 @@ class AsyncClient(BaseClient):
             method: The HTTP method, in upper or lower case.
             path: The path after the base URL, or a complete URL on the same server.
             params: Query parameters as a mapping or as pairs. A list repeats its parameter. `None` omits it.
-            headers: Headers in addition to those of the client. Default for `Accept`: `application/json`.
+            headers: Headers in addition to those of the client. Default for `Accept`: what KPN documents for the path, or
+                `application/json`.
             json: The body as plain data. `None` sends no body.
             content: The body as bytes. Set its `Content-Type` in `headers`, unless it is JSON.
             timeout: Seconds for the whole call, including its token and its retries. Default: the timeout of the client.

@@ -1,40 +1,70 @@
 //! A call as commands for a shell: what the client would send, for people who look or want to send it themselves.
 
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{Request, Response};
-use things_core::{Config, Moment, Operation, Session, Step};
+use things_core::{Config, ErrorKind, Moment, Operation, Session, Step};
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::layers::Layers;
+use crate::settings;
 use crate::shell::{quoted, word, word_with};
 
-/// Writes each request of the call as a `curl` command, and sends none of them.
+/// Prints each request of a call as a `curl` command, and sends none of them.
 ///
 /// Secrets, and credentials that are not set, stand as the shell variables that hold them.
-pub(crate) fn write(
+pub(crate) fn dry_run(
+    operation: &impl Operation,
+    settings: settings::Options,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    dry_run_of(operation, &settings.without_secret().load()?, console)
+}
+
+/// The same for settings that were read.
+pub(crate) fn dry_run_of(
+    operation: &impl Operation,
+    layers: &Layers,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let commands = commands(operation, layers.shown()?, layers.ca_bundle_path().as_deref())?;
+    writeln!(console.out(), "{}", script(&commands))?;
+    Ok(console.say("dry run: nothing was sent. The commands take the secrets from variables of the shell")?)
+}
+
+/// The commands as one list, which ends at the first that fails. It begins with a check of each variable that it needs.
+fn script(commands: &[String]) -> String {
+    let needed = |name: &&&str| commands.iter().any(|command| command.contains(&format!("${name}")));
+    let checks = VARIABLES.iter().filter(needed).map(|name| format!(": \"${{{name}:?is not set}}\""));
+    checks.chain(commands.iter().cloned()).collect::<Vec<_>>().join(" &&\n")
+}
+
+fn commands(
     operation: &impl Operation,
     config: Config,
     ca_bundle: Option<&str>,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
     let session = Session::new(config, 0);
     let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
     let mut step = session.start(operation, now);
+    let mut commands = Vec::new();
     while let Step::Send(request, exchange) = step {
         if request.headers().contains_key(AUTHORIZATION) {
-            writeln!(out, "{}", api_call(&request, ca_bundle))?;
+            commands.push(api_call(&request, ca_bundle));
         } else {
-            writeln!(out, "{}", token_request(&request, ca_bundle))?;
+            commands.push(token_request(&request, ca_bundle));
+            commands.push(": \"${TOKEN:?is missing: GRIP returned no access token}\"".to_owned());
         }
         let answer = Bytes::from_static(br#"{"access_token":"TOKEN"}"#);
         step = exchange.resume(Ok(Response::new(answer)), now);
     }
     match step {
-        Step::Done(Err(error)) => Err(error.into()),
-        _ => Ok(()),
+        // The response that was made up is none of the operation.
+        Step::Done(Err(error)) if error.kind() != ErrorKind::Decode => Err(error.into()),
+        _ => Ok(commands),
     }
 }
 
@@ -68,7 +98,8 @@ fn api_call(request: &Request<Bytes>, ca_bundle: Option<&str>) -> String {
 
 /// `curl` with everything but body and URL.
 fn options(request: &Request<Bytes>, ca_bundle: Option<&str>) -> Vec<String> {
-    let mut options = vec![format!("curl --silent --show-error --request {}", request.method())];
+    let mut options =
+        vec![format!("curl --silent --show-error --fail-with-body --request {}", request.method())];
     options.extend(ca_bundle.map(|path| format!("--cacert {}", word(path))));
     for (name, value) in request.headers().iter().filter(|(name, _)| *name != USER_AGENT) {
         options.push(if name == AUTHORIZATION {

@@ -8,24 +8,27 @@ use things_core::{Body, ContextSwitch, CustomerId, ErrorKind};
 
 use crate::console::Console;
 use crate::failure::{ExitStatus, Failure};
-use crate::settings;
+use crate::{curl, settings};
 
-/// Do the context switch to a sub-customer, and say whether it is granted
+/// Do the context switch to a sub-customer, and report whether it is granted
 #[derive(Args)]
 #[command(
     before_help = "\
 Examples:
   things customer switch 79658ca8-f1ba-4c25-b824-93813e9fba76
   things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76",
-    after_help = "Commands with --customer do the context switch by themselves."
+    after_help = "Commands with --customer do the context switch automatically."
 )]
 pub(crate) struct Switch {
     /// Customer ID of the sub-customer
     #[arg(value_name = "ID")]
     customer_id: String,
-    /// One JSON object, with the answer's body
+    /// Print one JSON object, with the body of the response
     #[arg(long)]
     json: bool,
+    /// Print the requests as curl commands, and send nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     settings: settings::Options,
 }
@@ -42,8 +45,13 @@ impl Switch {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let customer: CustomerId = self.customer_id.parse()?;
         self.settings.refuse_customer()?;
+        let operation = ContextSwitch::to(customer.clone());
+        if self.dry_run {
+            let layers = self.settings.without_secret().load()?.without_customer();
+            return curl::dry_run_of(&operation, &layers, console);
+        }
         let client = console.watched(self.settings.load()?.without_customer().client()?);
-        let (granted, body) = match client.call(&ContextSwitch::to(customer.clone())) {
+        let (granted, body) = match client.call(&operation) {
             Ok(body) => (true, body),
             Err(error) if error.kind() == ErrorKind::Forbidden => (false, error.body().clone()),
             Err(error) => return Err(error.into()),

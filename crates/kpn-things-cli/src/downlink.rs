@@ -77,9 +77,7 @@ impl Send {
             downlink = downlink.without_reference();
         }
         if self.dry_run {
-            let layers = self.settings.without_secret().load()?;
-            curl::write(&downlink, layers.shown()?, layers.ca_bundle_path().as_deref(), console.out())?;
-            return Ok(console.say("dry run: nothing was sent; secrets are those of the shell's variables")?);
+            return curl::dry_run(&downlink, self.settings, console);
         }
         let client = self.settings.client()?;
         let downlink = client.referenced(&downlink);

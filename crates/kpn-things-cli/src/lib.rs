@@ -21,6 +21,7 @@ mod layers;
 mod login;
 mod man;
 mod messages;
+mod paging;
 mod portal;
 mod postman;
 mod profiles;

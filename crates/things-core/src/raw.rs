@@ -9,6 +9,8 @@ use percent_encoding::utf8_percent_encode;
 use serde::de::IgnoredAny;
 
 use crate::answer::Answer;
+use crate::devices::ListDevices;
+use crate::downlinks::Downlink;
 use crate::error::DecodeError;
 use crate::input::{InputError, check_target, header_value};
 use crate::operation::{Call, Operation};
@@ -38,10 +40,13 @@ impl RawCall {
     /// Characters that are not allowed in a URL are encoded, and so is a `%` that does not start an encoded byte. The
     /// call fails before anything is sent if the path would leave the base URL, or if the method is `CONNECT` or
     /// `TRACE`.
+    ///
+    /// `Accept` is the media type that KPN documents for the path, and `application/json` for any other path.
     pub fn new(method: Method, path: &str) -> Self {
         let input = check_target(path).and_then(|()| check_drive(path));
-        let call = Call::new(method, encode_target(&rooted(path)))
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        let path = rooted(path);
+        let call = Call::new(method, encode_target(&path))
+            .header(ACCEPT, HeaderValue::from_static(media_type(&path)));
         Self { call, input }
     }
 
@@ -95,6 +100,14 @@ impl RawCall {
         self.call = self.call.replay(replay);
         self
     }
+}
+
+/// Returns the media type of the response that is documented for this path, which may have a query or be a whole URL.
+fn media_type(path: &str) -> &'static str {
+    let path = path.split('?').next().unwrap_or_default();
+    let types = [(ListDevices::PATH, ListDevices::MEDIA_TYPE), (Downlink::PATH, Downlink::MEDIA_TYPE)];
+    let found = types.into_iter().find(|(documented, _)| path.ends_with(documented));
+    found.map_or("application/json", |(_, media_type)| media_type)
 }
 
 /// U+FEFF in UTF-8, which some editors write first.
@@ -263,6 +276,24 @@ mod tests {
         ] {
             assert_eq!(RawCall::get(path).encode().unwrap().target, target, "{path:?}");
         }
+    }
+
+    #[test]
+    fn accept_is_what_is_documented_for_the_path() {
+        for (path, media_type) in [
+            ("/api/devices", "application/vnd.kpnthings.device.v1.response+json"),
+            ("api/devices?pageSize=1", "application/vnd.kpnthings.device.v1.response+json"),
+            ("https://api.kpnthings.com/api/devices", "application/vnd.kpnthings.device.v1.response+json"),
+            ("/api/actuator/downlinks?port=1", "application/vnd.kpnthings.actuator.v1.response+json"),
+            ("/api/v1/lifecycle/clients/c/context-switch", "application/json"),
+            ("/devices", "application/json"),
+            ("/api/devices/x", "application/json"),
+            ("/x?next=/api/devices", "application/json"),
+        ] {
+            assert_eq!(RawCall::get(path).encode().unwrap().headers[ACCEPT], media_type, "{path}");
+        }
+        let call = RawCall::get("/api/devices").header("accept", "text/plain");
+        assert_eq!(call.encode().unwrap().headers[ACCEPT], "text/plain");
     }
 
     #[test]

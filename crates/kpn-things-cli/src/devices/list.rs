@@ -15,7 +15,7 @@ use crate::console::Console;
 use crate::count::{number, portion};
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Verdict};
-use crate::{progress, settings};
+use crate::{curl, progress, settings};
 
 /// List your devices
 #[derive(Args)]
@@ -46,6 +46,9 @@ pub(crate) struct List {
     query: Query,
     #[command(flatten)]
     format: Format,
+    /// Print the request for the first page as a curl command, and send nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     settings: settings::Options,
 }
@@ -55,7 +58,10 @@ const SORTED: usize = 50_000;
 
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let List { query, format, settings } = self;
+        let List { query, format, dry_run, settings } = self;
+        if dry_run {
+            return curl::dry_run(&query.first_page(), settings, console);
+        }
         let devices = query.apply(console.watched(settings.client()?).devices());
         let held = (!query.is_plain() && format.is_table()).then(Vec::new);
         let shown = Arc::new(Shown::default());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use things_core::SortOrder;
+use things_core::{ListDevices, SortOrder};
 use things_ureq::{Client, Devices};
 
 use crate::settings::seconds;
@@ -54,6 +54,22 @@ impl Query {
     pub(super) fn is_plain(&self) -> bool {
         let order = self.sort_by.is_some() || self.ascending || self.descending;
         self.plain || order || self.limit.is_some()
+    }
+
+    /// The request for the first page, where the service takes every default.
+    pub(super) fn first_page(&self) -> ListDevices {
+        let mut page = ListDevices::new().page_size(self.page_size.unwrap_or(PAGE_SIZE));
+        page = page.sort_by(self.sort_by.as_deref().unwrap_or("uuid"));
+        if let Some(text) = &self.search {
+            page = page.search(text);
+        }
+        if self.ascending {
+            page = page.sort_order(SortOrder::Ascending);
+        }
+        if self.descending {
+            page = page.sort_order(SortOrder::Descending);
+        }
+        page
     }
 
     pub(super) fn apply(&self, mut devices: Devices<Client>) -> Devices<Client> {

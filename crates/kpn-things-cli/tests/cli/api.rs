@@ -32,7 +32,7 @@ fn queries_are_encoded() {
 #[test]
 fn status_and_headers_are_printed_on_request() {
     let sim = simulator().start().unwrap();
-    let args = ["api", "GET", "/api/devices", "--header", ACCEPT, "--include"];
+    let args = ["api", "GET", "/api/devices", "-i"];
     let ran = sim.things(&args).exits(0);
     let (head, body) = ran.out.split_once("\n\n").unwrap();
     assert!(head.starts_with("HTTP 200 OK\n") && head.contains("content-type: application/vnd.kpnthings"));
@@ -164,4 +164,38 @@ fn a_refusal_that_nobody_reads_is_a_failure_still() {
 fn include_shows_the_headers_of_a_refusal() {
     let sim = simulator().fault("other=status:400,X-Request-Id:4711".parse().unwrap()).start().unwrap();
     sim.things(&["api", "GET", "/x", "--include"]).exits(1).prints("HTTP 400").prints("x-request-id: 4711");
+}
+
+#[test]
+fn accept_is_what_is_documented_for_the_path() {
+    let sim = simulator().start().unwrap();
+    let accept = |sim: &Sim| sim.requests().last().unwrap().header("accept").unwrap().to_owned();
+    sim.things(&["api", "/api/devices"]).exits(0);
+    assert_eq!(accept(&sim), "application/vnd.kpnthings.device.v1.response+json");
+    sim.things(&["api", "/api/actuator/downlinks?port=1", "-d", PACK]).exits(0);
+    assert_eq!(accept(&sim), "application/vnd.kpnthings.actuator.v1.response+json");
+    let switch = format!("/api/v1/lifecycle/clients/{DEFAULT_CUSTOMER}/context-switch");
+    sim.things(&["api", &switch, "-H", "Content-Type: application/json"]).exits(0);
+    assert_eq!(accept(&sim), "application/json");
+    sim.things(&["api", "/api/devices", "-H", "accept: text/plain"]).exits(1);
+    assert_eq!(accept(&sim), "text/plain");
+}
+
+#[test]
+fn the_method_is_an_argument_an_option_or_follows_from_the_body() {
+    let sim = simulator().start().unwrap();
+    for (args, method) in [
+        (&["/x"][..], "GET"),
+        (&["/x", "-d", "{}"], "POST"),
+        (&["-X", "PATCH", "/x", "-d", "{}"], "PATCH"),
+        (&["-X", "DELETE", "/x"], "DELETE"),
+        (&["put", "/x", "--data", "{}"], "PUT"),
+    ] {
+        sim.things(&[&["api"], args].concat()).exits(1);
+        assert_eq!(sim.requests().last().unwrap().method, method, "{args:?}");
+    }
+    let ran = sim.things(&["api", "GET"]).exits(2);
+    ran.complains("a path is missing: things api GET /api/devices");
+    sim.things(&["api", "-X", "PUT", "POST", "/x"]).exits(2).complains("two methods are given: POST and PUT");
+    sim.things(&["api", "GET", "/x", "/y"]).exits(2);
 }

@@ -1,11 +1,7 @@
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
 use serde_json::{Value, json};
 use things_sim::{DEFAULT_CUSTOMER, DownlinkAnswer, Route, Sim};
 
-use crate::tool::{Ran, SECRET, Tool, bare, command, file, path, run, run_with_input, simulator};
+use crate::tool::{Ran, Tool, file, run, run_with_input, simulator};
 
 const EUI: &str = "0059AC0000181EB6";
 const RAW: &[&str] = &["downlink", "send", EUI, "--port", "1", "--hex", "0102"];
@@ -187,96 +183,6 @@ fn a_downlink_for_a_customer_goes_out_as_theirs() {
     let sim = simulator().start().unwrap();
     sim.things(&[RAW, &["--customer", DEFAULT_CUSTOMER]].concat()).exits(0);
     assert_eq!(sim.downlinks()[0].customer.as_deref(), Some(DEFAULT_CUSTOMER));
-}
-
-#[test]
-fn a_dry_run_sends_nothing_and_needs_nothing() {
-    let sim = simulator().start().unwrap();
-    let context = file("dry.context", "context-4711");
-    let ran = sim.things(&[RAW, &["--dry-run", "--security-context-file", &context]].concat()).exits(0);
-    assert_eq!(sim.calls_total(), 0);
-    assert!(!ran.out.contains("4711"), "{ran:?}");
-    let ran =
-        ran.prints("$KPN_THINGS_KEY_SECRET").prints("Bearer $TOKEN").prints("$KPN_THINGS_SECURITY_CONTEXT");
-    ran.complains("nothing was sent");
-    let ran = bare(&[RAW, &["--dry-run", "--key-secret-file", "/nowhere/secret"]].concat()).exits(0);
-    ran.prints("$KPN_THINGS_TENANT_ID")
-        .prints("$KPN_THINGS_KEY_ID")
-        .prints("https://api.kpnthings.com/api/actuator");
-    bare(&["downlink", "send", "nonsense", "--port", "1", "--hex", "01", "--dry-run"]).exits(2);
-}
-
-/// Prints its arguments and its input to a file, one a line, and answers with a token.
-const FAKE_CURL: &str = r#"#!/bin/sh
-{
-  printf 'curl\n'
-  for argument in "$@"; do printf '%s\n' "$argument"; done
-  case " $* " in *" @- "*) printf 'input: '; cat; printf '\n' ;; esac
-} >> "$CURL_LOG"
-printf '{"token_type":"Bearer", "access_token": "t.0-k_n", "expires_in":3600}\n'
-"#;
-
-#[test]
-fn a_dry_run_can_be_pasted_into_a_shell() {
-    let folder = path("fake-curl");
-    fs::create_dir_all(&folder).unwrap();
-    let curl = folder.join("curl");
-    fs::write(&curl, FAKE_CURL).unwrap();
-    fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).unwrap();
-    let log = folder.join("log");
-    let _ = fs::remove_file(&log);
-
-    let reference = "it's \"$HOME\" `id` \\ é & !";
-    let ca_bundle = file("it's a bundle.pem", "");
-    let script = run(command(
-        &[RAW, &["--dry-run", "--reference", reference, "--customer", "c-1", "--ca-bundle", &ca_bundle]]
-            .concat(),
-    ));
-    let script = script.exits(0).out;
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .env_clear()
-        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
-        .env("CURL_LOG", &log)
-        .env("KPN_THINGS_TENANT_ID", "rjsfm52t")
-        .env("KPN_THINGS_KEY_ID", "key-1")
-        .env("KPN_THINGS_KEY_SECRET", SECRET);
-    let checked = shell.args(["-n", "-c", &script]).status().unwrap();
-    assert!(checked.success());
-    let mut shell_again = Command::new("/bin/sh");
-    shell_again.args(["-e", "-u", "-c", &script]).env_clear();
-    shell_again.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    assert!(shell_again.output().unwrap().status.success());
-
-    let log = fs::read_to_string(&log).unwrap();
-    let calls: Vec<Vec<&str>> = log.split("curl\n").skip(1).map(|call| call.lines().collect()).collect();
-    let [token, switch, downlink] = &calls[..] else { panic!("{log}") };
-    let body = token.last().unwrap().strip_prefix("input: ").unwrap();
-    assert_eq!(
-        serde_json::from_str::<Value>(body).unwrap(),
-        json!({"grant_type": "client_credentials", "audience": "4dc82561-f65f-523g-dek9-6c79ec314f02",
-            "client_id": "key-1", "client_secret": SECRET})
-    );
-    assert!(token.contains(&"https://auth.grip-on-it.com/v2/rjsfm52t/oidc/idp/c1/token"), "{log}");
-    assert!(!log.replace(body, "").contains(SECRET), "the secret is an argument: {log}");
-    for call in &calls {
-        assert!(call.contains(&&*ca_bundle), "{log}");
-    }
-    assert!(
-        switch.contains(&"https://api.kpnthings.com/api/v1/lifecycle/clients/c-1/context-switch"),
-        "{log}"
-    );
-    assert!(switch.contains(&"GET") && downlink.contains(&"POST"), "{log}");
-    for argument in [
-        "authorization: Bearer t.0-k_n",
-        "x-client-id: c-1",
-        "content-type: application/json",
-        "accept: application/vnd.kpnthings.actuator.v1.response+json",
-        r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payloadHex","vs":"0102"}]"#,
-        "https://api.kpnthings.com/api/actuator/downlinks?port=1&externalReference=it%27s%20%22%24HOME%22%20%60id%60%20%5C%20%C3%A9%20%26%20%21",
-    ] {
-        assert!(downlink.contains(&argument), "{argument}: {log}");
-    }
 }
 
 #[test]

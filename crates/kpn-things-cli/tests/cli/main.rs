@@ -11,6 +11,7 @@ mod demo;
 mod devices;
 mod documents;
 mod downlink;
+mod dry_run;
 mod files;
 mod formats;
 mod get;
@@ -22,10 +23,13 @@ mod login;
 mod man;
 mod messages;
 mod output;
+mod paging;
 mod payload;
 mod portal;
 mod postman;
 mod profiles;
+#[cfg(unix)]
+mod prompt;
 mod readme;
 #[cfg(unix)]
 mod screen;
@@ -39,3 +43,4 @@ mod stream;
 #[cfg(unix)]
 mod terminal;
 mod tool;
+mod wire;

@@ -32,6 +32,11 @@ pub struct ListDevices {
 }
 
 impl ListDevices {
+    pub(crate) const PATH: &str = "/api/devices";
+
+    /// The media type of the response.
+    pub(crate) const MEDIA_TYPE: &str = "application/vnd.kpnthings.device.v1.response+json";
+
     /// Creates a query for the first page of all devices.
     pub fn new() -> Self {
         Self::default()
@@ -98,8 +103,8 @@ impl Operation for ListDevices {
     type Output = Page;
 
     fn encode(&self) -> Result<Call, InputError> {
-        let mut call = Call::new(Method::GET, "/api/devices")
-            .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.device.v1.response+json"))
+        let mut call = Call::new(Method::GET, Self::PATH)
+            .header(ACCEPT, HeaderValue::from_static(Self::MEDIA_TYPE))
             .query("currentPage", self.page);
         if self.no_cache {
             call = call.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

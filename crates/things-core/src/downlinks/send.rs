@@ -44,6 +44,11 @@ enum Reference {
 }
 
 impl Downlink {
+    pub(crate) const PATH: &str = "/api/actuator/downlinks";
+
+    /// The media type of the response.
+    pub(crate) const MEDIA_TYPE: &str = "application/vnd.kpnthings.actuator.v1.response+json";
+
     /// Creates a downlink of bytes for a LoRa device: 1 to 242 of them, on a port from 1 to 223.
     ///
     /// ```
@@ -199,8 +204,8 @@ impl Operation for Downlink {
     type Output = Receipt;
 
     fn encode(&self) -> Result<Call, InputError> {
-        let mut call = Call::new(Method::POST, "/api/actuator/downlinks")
-            .header(ACCEPT, HeaderValue::from_static("application/vnd.kpnthings.actuator.v1.response+json"))
+        let mut call = Call::new(Method::POST, Self::PATH)
+            .header(ACCEPT, HeaderValue::from_static(Self::MEDIA_TYPE))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(Bytes::copy_from_slice(self.pack.as_json().as_bytes()))
             .replay(Replay::Never);
