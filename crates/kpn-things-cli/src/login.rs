@@ -17,7 +17,7 @@ use crate::settings;
 Examples:
   things auth login
   things auth login --profile staging
-  things auth login --tenant-id rjsfm52t --key-id ID --key-secret-file - < secret.txt", after_help = "\
+  things auth login --tenant-id ID --key-id ID --key-secret-file - < secret.txt", after_help = "\
 Asks for what the options do not set, checks it with GRIP and KPN Things, and stores it in \
 $XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. The profile `default` is used by all commands \
 where no other profile, no Postman file and no key id is set. Variables are not stored.")]
