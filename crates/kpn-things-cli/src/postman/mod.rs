@@ -13,7 +13,7 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Postman {
     Import(import::Import),
-    Export(export::Export),
+    Export(Box<export::Export>),
 }
 
 impl Postman {
