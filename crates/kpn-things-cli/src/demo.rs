@@ -1,9 +1,9 @@
-//! `things demo`: the tool at work, against a simulator of its own.
+//! `things demo`: a session of the tool with a simulator that it starts.
 
 use std::io;
 
 use clap::Args;
-use things_core::{Device, Downlink, Error, FPort, Page};
+use things_core::{DevEui, Device, Downlink, Error, FPort, Page};
 use things_sim::{DEFAULT_CUSTOMER, Route, Sim};
 use things_ureq::Client;
 
@@ -11,44 +11,46 @@ use crate::console::Console;
 use crate::count::number;
 use crate::devices::device_table::DeviceTable;
 use crate::devices::tally::Tally;
+use crate::devices::wanted::dev_eui;
 use crate::failure::Failure;
 
 /// See it work, without an account
 #[derive(Args)]
 #[command(help_template = crate::HELP, after_help = "\
-Starts a simulator of KPN Things on this machine, lists devices, sends a downlink, acts for a sub-customer, and shows \
-what the service received.")]
+Starts a simulator of KPN Things on this machine, lists devices, sends a downlink to one of them, acts for a \
+sub-customer, and shows what the simulator received.")]
 pub(crate) struct Demo {}
 
 const DEVICES: usize = 45;
 const PAGE_SIZE: usize = 20;
 const SHOWN: usize = 5;
-const DEV_EUI: &str = "0059AC0000181EB6";
-const REFERENCE: &str = "valve-42";
+const REFERENCE: &str = "demo-1";
 
 impl Demo {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let sim = Sim::builder().devices(DEVICES).page_size_cap(PAGE_SIZE).start();
-        let sim = sim.map_err(|error| Failure::Local(format!("the simulator cannot start: {error}")))?;
+        let sim = Sim::builder().devices(DEVICES).page_size_cap(PAGE_SIZE).strict_devices().start();
+        let sim = sim.map_err(|error| Failure::Local(format!("could not start the simulator: {error}")))?;
         let client = client(&sim)?;
         writeln!(
             console.out(),
-            "A simulator of KPN Things, and of its identity service GRIP, runs at {}.\n\
-             It has {}, and gives them {PAGE_SIZE} a page.",
+            "A simulator of KPN Things and its identity service GRIP runs at {}.\n\
+             It has {}, and lists {PAGE_SIZE} of them per page.",
             sim.url(),
             number(DEVICES as u64, "device")
         )?;
 
         step(console, "List the devices", "things devices list")?;
-        list(console, client.devices().pages())?;
+        let shown = list(console, client.devices().pages())?;
 
+        let Some((name, eui)) = recipient(&shown) else {
+            return Err(Failure::Local("the simulator lists no device with a DevEUI".into()));
+        };
         step(
             console,
-            "Send two bytes to a device, under a name of your own",
-            &format!("things downlink send {DEV_EUI} --port 1 --hex 0102 --reference {REFERENCE}"),
+            &format!("Send two bytes to {name}, the device with the DevEUI {eui}"),
+            &format!("things downlink send {eui} --port 1 --hex 0102 --reference {REFERENCE}"),
         )?;
-        let downlink =
-            Downlink::raw(DEV_EUI.parse()?, FPort::new(1)?, [1, 2])?.external_reference(REFERENCE)?;
+        let downlink = Downlink::raw(eui, FPort::new(1)?, [1, 2])?.external_reference(REFERENCE)?;
         let receipt = client.send_downlink(&downlink)?;
         let body = serde_json::to_string(&receipt.body).map_err(io::Error::from)?;
         writeln!(console.out(), "  accepted with {}: {body}", receipt.status)?;
@@ -77,8 +79,11 @@ fn step(console: &mut Console<'_>, what: &str, command: &str) -> Result<(), Fail
     Ok(writeln!(console.out(), "\n{what}\n  $ {command}")?)
 }
 
-/// Shows the first devices, and how many there are.
-fn list(console: &mut Console<'_>, pages: impl Iterator<Item = Result<Page, Error>>) -> Result<(), Failure> {
+/// Shows the first devices by name, and the number of all. Returns those that it shows.
+fn list(
+    console: &mut Console<'_>,
+    pages: impl Iterator<Item = Result<Page, Error>>,
+) -> Result<Vec<Device>, Failure> {
     let mut count = Tally::default();
     let mut shown: Vec<Device> = Vec::new();
     for page in pages {
@@ -86,8 +91,10 @@ fn list(console: &mut Console<'_>, pages: impl Iterator<Item = Result<Page, Erro
         count.pages += 1;
         count.devices += page.devices.len() as u64;
         count.told = page.total_elements;
-        shown.extend(page.devices.into_iter().take(SHOWN - shown.len().min(SHOWN)));
+        shown.extend(page.devices);
     }
+    shown.sort_by(|a, b| a.name().cmp(b.name()));
+    shown.truncate(SHOWN);
     let mut text = Vec::new();
     let mut table = DeviceTable::new(None, console.columns().map(|columns| columns.saturating_sub(2)));
     shown.iter().try_for_each(|device| table.add(device, &mut text))?;
@@ -98,7 +105,13 @@ fn list(console: &mut Console<'_>, pages: impl Iterator<Item = Result<Page, Erro
     if count.devices > shown.len() as u64 {
         writeln!(console.out(), "  ...")?;
     }
-    Ok(writeln!(console.out(), "  {}", count.in_words(false))?)
+    writeln!(console.out(), "  {}", count.in_words(false))?;
+    Ok(shown)
+}
+
+/// The first device that has a DevEUI, by name and DevEUI.
+fn recipient(devices: &[Device]) -> Option<(&str, DevEui)> {
+    devices.iter().find_map(|device| Some((device.name(), dev_eui(device)?)))
 }
 
 fn received(console: &mut Console<'_>, sim: &Sim) -> Result<(), Failure> {
@@ -114,7 +127,7 @@ fn received(console: &mut Console<'_>, sim: &Sim) -> Result<(), Failure> {
     for downlink in sim.downlinks() {
         writeln!(
             console.out(),
-            "  The downlink, on port {} with the reference {}:\n    {}",
+            "  The downlink, to port {} with the reference {}:\n    {}",
             downlink.port.unwrap_or_default(),
             downlink.external_reference.unwrap_or_default(),
             String::from_utf8_lossy(&downlink.body)
@@ -124,11 +137,12 @@ fn received(console: &mut Console<'_>, sim: &Sim) -> Result<(), Failure> {
 }
 
 const NEXT: &str = "
-With an account of your own, set
+To use your own account, set
   export KPN_THINGS_TENANT_ID=...       the GRIP tenant, a short slug such as rjsfm52t
-  export KPN_THINGS_KEY_ID=...          the id of an API key with the service \"KPN Things\"
-  export KPN_THINGS_KEY_SECRET=...      its secret
-or point KPN_THINGS_POSTMAN_ENVIRONMENT at your Postman environment file, and try
+  export KPN_THINGS_KEY_ID=...          the id of an API key that has the service \"KPN Things\"
+  export KPN_THINGS_KEY_SECRET=...      the secret of the key
+or point KPN_THINGS_POSTMAN_ENVIRONMENT at your Postman environment file. Then run
   things auth check
-Without one, `things sim` leaves the simulator running for commands of your own.
+Without an account, run commands against a simulator:
+  things sim -- things devices list
 ";

@@ -9,4 +9,4 @@ pub(crate) mod list;
 mod query;
 mod sheet;
 pub(crate) mod tally;
-mod wanted;
+pub(crate) mod wanted;

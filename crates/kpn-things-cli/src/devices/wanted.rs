@@ -50,7 +50,7 @@ impl Wanted {
 }
 
 /// The DevEUI of a device, if the service gives one.
-fn dev_eui(device: &Device) -> Option<DevEui> {
+pub(crate) fn dev_eui(device: &Device) -> Option<DevEui> {
     Field::from(EUI).text(device).parse().ok()
 }
 

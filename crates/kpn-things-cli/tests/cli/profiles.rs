@@ -49,6 +49,18 @@ fn things(home: &Path, args: &[&str]) -> Ran {
 }
 
 #[test]
+fn a_command_of_the_simulator_never_uses_a_profile() {
+    let account = simulator().start().unwrap();
+    let customer = "customer_id = \"no-such-customer\"\n";
+    let home = home("profile-sim", &[&profile("default", &account), customer].concat());
+    let things = env!("CARGO_BIN_EXE_things");
+    let mut command = in_home(&home, &["sim", "--devices", "7", "--", things, "devices", "list", "--ndjson"]);
+    command.env("KPN_THINGS_PROFILE", "default");
+    assert_eq!(run(command).exits(0).out.lines().count(), 7);
+    assert_eq!(account.calls_total(), 0);
+}
+
+#[test]
 fn a_profile_is_enough_by_option_by_variable_and_as_the_default() {
     let sim = simulator().start().unwrap();
     let home = home("profile-enough", &[profile("default", &sim), profile("staging", &sim)].concat());
