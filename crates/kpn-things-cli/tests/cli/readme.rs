@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use things_sim::{DEFAULT_CUSTOMER, Sim};
+use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Sim};
 
 use crate::documents::{Block, Document, documents, root};
 use crate::tool::{Ran, bare, path, run};
@@ -74,7 +74,9 @@ fn every_console_block_runs_and_prints_what_it_shows() {
 
 #[test]
 fn every_command_of_a_script_runs() {
-    let sim = Sim::builder().start().unwrap();
+    let mut valve = DeviceSpec::named("Valve 42");
+    valve.extra.insert("eui".into(), "0059AC0000181EB6".into());
+    let sim = Sim::builder().device(valve).start().unwrap();
     let folder = folder("scripts");
     let shown = blocks("sh", "").into_iter().filter(|block| block.text.contains("things "));
     let mut count = 0;
