@@ -136,3 +136,35 @@ fn the_version_is_told_in_every_spelling() {
         assert_eq!(ran.out, concat!("things ", env!("CARGO_PKG_VERSION"), "\n"), "{spelling}");
     }
 }
+
+#[test]
+fn the_readme_has_the_exit_statuses_of_the_help() {
+    let help = help(&["--help"], 200).out;
+    let (_, statuses) = help.split_once("\nExit status:\n").unwrap();
+    let statuses: Vec<_> = statuses.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let readme = include_str!("../../README.md");
+    let (_, table) = readme.split_once("| status | meaning |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|')).map(|row| {
+        let row = row.replace("\\|", "\u{1}");
+        let cells: Vec<_> = row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let meaning = cells[1].replace('\u{1}', "|").replace("`--verified`", "--verified");
+        format!("{:<5}{meaning}", cells[0])
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), statuses);
+}
+
+/// Both forms of the help of each command. To accept a change: `INSTA_UPDATE=always cargo test -p kpn-things-cli help`.
+#[test]
+fn the_help_of_each_command_is_as_it_was_reviewed() {
+    each_command(|words| {
+        let text = ["-h", "--help"].map(|form| {
+            let shown = help(&[words, &[form]].concat(), 80).out;
+            // Clap leaves blanks at the ends of some lines.
+            let lines: Vec<_> = shown.lines().map(str::trim_end).collect();
+            format!("$ {} {form}\n{}\n", [&["things"], words].concat().join(" "), lines.join("\n"))
+        });
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!([&["help"], words].concat().join("-"), text.join("\n"));
+        });
+    });
+}
