@@ -14,7 +14,7 @@ use crate::{curl, input, paging, settings};
 /// Make an authenticated call to any method and path
 #[derive(Args)]
 #[command(
-    override_usage = "things api [METHOD] <PATH> [OPTIONS]",
+    allow_missing_positional = true,
     before_help = "\
 Examples:
   things api GET /api/devices --query pageSize=1 --include
@@ -30,30 +30,36 @@ on failure; POST and PATCH only if the service provably did not act on them.
 --query sortBy=uuid to a listing of /api/devices."
 )]
 pub(crate) struct Api {
-    /// Method, and path below the base URL. The first slash of the path can be left out; a whole URL on the same server is
-    /// a path, too
-    #[arg(value_names = ["METHOD", "PATH"], num_args = 1..=2, required = true)]
-    target: Vec<String>,
     /// Method [default: GET, or POST with --data]
-    #[arg(short = 'X', long, value_name = "METHOD")]
+    #[arg(value_name = "METHOD")]
+    verb: Option<String>,
+    /// Path below the base URL, with or without a query
+    ///
+    /// The first slash can be left out. A whole URL on the same server is accepted, too.
+    path: String,
+    /// Method, as in curl
+    #[arg(short = 'X', long, value_name = "METHOD", conflicts_with = "verb")]
     method: Option<String>,
     /// Query parameter; percent-encoded for you (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     query: Vec<String>,
-    /// Header; the value can be empty (repeatable). Accept is by default what KPN documents for the path, or
-    /// application/json
+    /// Header (repeatable)
+    ///
+    /// The value can be empty. Accept is by default what KPN documents for the path, or application/json.
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// JSON body; @FILE reads a file, - stdin. With a Content-Type header of another type it can be anything
+    /// JSON body; @FILE reads a file, - stdin
+    ///
+    /// With a Content-Type header of another type, it can be anything.
     #[arg(short, long, value_name = "JSON")]
     data: Option<String>,
     /// Print status and headers before the body
     #[arg(short, long)]
     include: bool,
-    /// Request all pages, and print their items as one JSON array
+    /// Print the items of all pages as one JSON array
     #[arg(long, conflicts_with_all = ["data", "include"])]
     all: bool,
-    /// Print the requests as curl commands, and send nothing
+    /// Print curl commands, and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -105,19 +111,13 @@ impl Api {
 
     /// Reads the request from the arguments.
     fn request(self) -> Result<(Request, settings::Options), Failure> {
-        let (positional, path) = match <[String; 2]>::try_from(self.target) {
-            Ok([method, path]) => (Some(method), path),
-            Err(path) => (None, path.concat()),
-        };
-        let method = match (positional, self.method) {
-            (Some(first), Some(second)) => {
-                return Err(Failure::Usage(format!("two methods are given: {first} and {second}")));
-            }
-            (Some(method), None) | (None, Some(method)) => method,
-            (None, None) if METHODS.contains(&path.as_str()) => {
+        let path = self.path;
+        let method = match self.verb.or(self.method) {
+            Some(method) => method,
+            None if METHODS.contains(&path.as_str()) => {
                 return Err(Failure::Usage(format!("a path is missing: things api {path} /api/devices")));
             }
-            (None, None) => if self.data.is_some() { "POST" } else { "GET" }.to_owned(),
+            None => if self.data.is_some() { "POST" } else { "GET" }.to_owned(),
         };
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|_| Failure::Usage(format!("{method:?} is not an HTTP method")))?;

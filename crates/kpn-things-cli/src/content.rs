@@ -14,10 +14,14 @@ use crate::input;
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Content {
-    /// Payload in hex, such as 0102ff, 0x0102ff or "01 02 ff"; @FILE reads a file, - stdin
+    /// Payload in hex, such as 0102ff or "01 02 ff"
+    ///
+    /// Bytes may be separated by blanks, :, - or commas, and may have 0x in front. @FILE reads a file, - stdin.
     #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
     hex: Option<String>,
-    /// Payload in base64; @FILE reads a file, - stdin
+    /// Payload in base64
+    ///
+    /// Standard or URL-safe, with or without padding. @FILE reads a file, - stdin.
     #[arg(long, value_name = "BASE64", allow_hyphen_values = true)]
     base64: Option<String>,
     /// Payload as text, sent in UTF-8
@@ -26,7 +30,9 @@ pub(crate) struct Content {
     /// Payload as the bytes of a file; - reads stdin
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
-    /// SenML records instead of a payload, as a JSON array; @FILE reads a file, - stdin
+    /// SenML records instead of a payload
+    ///
+    /// A JSON array. @FILE reads a file, - stdin.
     #[arg(long, value_name = "JSON")]
     senml: Option<String>,
 }

@@ -26,7 +26,7 @@ pub(crate) struct Switch {
     /// Print one JSON object, with the body of the response
     #[arg(long)]
     json: bool,
-    /// Print the requests as curl commands, and send nothing
+    /// Print curl commands, and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -28,7 +28,9 @@ The downlink is retried only if the service provably did not act on the first at
 reports an unknown outcome and exits with status 4: check the device before you send it again."
 )]
 pub(crate) struct Send {
-    /// DevEUI, 16 hex digits; with --senml also a base name such as urn:dev:IMEI:490154203237518:
+    /// DevEUI of the device, 16 hex digits
+    ///
+    /// With --senml also the base name of another device, such as urn:dev:IMEI:490154203237518:
     #[arg(value_name = "DEVEUI")]
     device: String,
     /// Further arguments are a mistake, which gets an explanation.
@@ -39,13 +41,13 @@ pub(crate) struct Send {
     port: Option<String>,
     #[command(flatten)]
     content: Content,
-    /// Your reference for this downlink (default: a generated UUID)
+    /// Your reference [default: a generated UUID]
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
     /// Send no reference, not even a generated one
     #[arg(long, conflicts_with = "reference")]
     no_reference: bool,
-    /// Print the requests as curl commands, and send nothing
+    /// Print curl commands, and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

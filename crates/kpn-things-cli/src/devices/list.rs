@@ -46,7 +46,7 @@ pub(crate) struct List {
     query: Query,
     #[command(flatten)]
     format: Format,
-    /// Print the request for the first page as a curl command, and send nothing
+    /// Print curl commands for the first page, and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
