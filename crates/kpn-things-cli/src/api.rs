@@ -40,7 +40,7 @@ pub(crate) struct Api {
     /// Method, as in curl
     #[arg(short = 'X', long, value_name = "METHOD", conflicts_with = "verb")]
     method: Option<String>,
-    /// Query parameter; percent-encoded for you (repeatable)
+    /// Query parameter, which is encoded (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
     query: Vec<String>,
     /// Header (repeatable)

@@ -34,7 +34,7 @@ pub(crate) struct Get {
     /// One JSON object
     #[arg(long)]
     json: bool,
-    /// Fields to show, in this order, such as name,eui,metadata.floor
+    /// Fields to show, such as name,eui,metadata.floor
     #[arg(long, value_name = "NAMES", value_parser = Fields::parse)]
     fields: Option<Fields>,
     #[command(flatten)]

@@ -44,11 +44,11 @@ become =\"0123\", and a formula gets an apostrophe in front."
 pub(crate) struct List {
     #[command(flatten)]
     query: Query,
-    #[command(flatten)]
-    format: Format,
-    /// Print curl commands for the first page, and send nothing
+    /// Print curl commands for the first page
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    format: Format,
     #[command(flatten)]
     settings: settings::Options,
 }

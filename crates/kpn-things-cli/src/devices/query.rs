@@ -11,7 +11,9 @@ use crate::settings::seconds;
 /// What to list, and how.
 #[derive(Args)]
 pub(super) struct Query {
-    /// Only devices that match this text: partial, and case-sensitive
+    /// Only devices that match this text
+    ///
+    /// The match is partial and case-sensitive.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Require the proof that the listing is complete
@@ -29,16 +31,22 @@ pub(super) struct Query {
     /// Sort descending
     #[arg(long)]
     descending: bool,
-    /// Most devices per page; 100 by default, the service's maximum is not documented
+    /// Most devices per page [default: 100]
+    ///
+    /// The maximum of the service is not documented.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     page_size: Option<u32>,
-    /// Pages to request at a time, 1 to 64; 8 by default, and fewer where pages are large
+    /// Pages to request at a time, 1 to 64
+    ///
+    /// The default is 8, and fewer if pages are large.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     window: Option<u32>,
     /// Stop after this many devices
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
-    /// Time limit for the whole listing; --timeout is the limit per page [default: none]
+    /// Time limit for the whole listing [default: none]
+    ///
+    /// --timeout is the limit per page.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) deadline: Option<Duration>,
 }

@@ -19,13 +19,17 @@ pub(crate) struct Format {
     /// One JSON object per line
     #[arg(long, group = "format")]
     ndjson: bool,
-    /// CSV with every field: unknown ones are in the column extra, as JSON
+    /// CSV with every field
+    ///
+    /// Unknown fields are in the column extra, as JSON.
     #[arg(long, group = "format")]
     csv: bool,
-    /// Dialect of CSV: excel opens in Dutch Excel (byte order mark, semicolons, ids as text, no formulas)
+    /// Dialect of CSV
+    ///
+    /// excel opens in Dutch Excel: byte order mark, semicolons, ids as text, no formulas.
     #[arg(long, value_name = "DIALECT", conflicts_with_all = ["json", "ndjson"])]
     csv_dialect: Option<Dialect>,
-    /// Fields to show, in this order, such as name,eui,metadata.floor
+    /// Fields to show, such as name,eui,metadata.floor
     #[arg(long, value_name = "NAMES", value_parser = Fields::parse)]
     fields: Option<Fields>,
 }

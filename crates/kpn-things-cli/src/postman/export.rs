@@ -26,10 +26,10 @@ of the type secret. The collection holds no settings.
 The collection requests a token, lists devices page by page until the last one, and tests every response. It sends a downlink \
 only if the variable devEui is set, and acts for a sub-customer only if the variable clientId is set.")]
 pub(crate) struct Export {
-    /// File to write the collection to; - is standard output
+    /// File for the collection; - is stdout
     #[arg(long, value_name = "FILE")]
     collection: Option<String>,
-    /// File to write the environment to; - is standard output
+    /// File for the environment; - is stdout
     #[arg(long, value_name = "FILE")]
     environment: Option<String>,
     /// Replace files that exist

@@ -26,13 +26,17 @@ pub(crate) struct Import {
     /// Postman environment file; - is standard input
     #[arg(value_name = "FILE")]
     file: String,
-    /// Profile to store the settings in [env: KPN_THINGS_PROFILE] [default: default]
+    /// Profile to store the settings in [default: default]
+    ///
+    /// KPN_THINGS_PROFILE can name it, too.
     #[arg(long, value_name = "NAME", value_parser = profiles::name)]
     profile: Option<String>,
-    /// File that holds the key secret, instead of the one in the Postman file; - is standard input
+    /// File with another key secret; - is stdin
+    ///
+    /// Replaces the one in the Postman file.
     #[arg(long, value_name = "FILE")]
     key_secret_file: Option<String>,
-    /// Replace a profile of this name without a question
+    /// Replace a profile without a question
     #[arg(long)]
     yes: bool,
 }
