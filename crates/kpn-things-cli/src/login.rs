@@ -41,7 +41,7 @@ Examples:
 Removes the settings of the profile from this machine, and the access token that was kept for it. The API key stays \
 valid: revoke it in GRIP.")]
 pub(crate) struct Logout {
-    /// Profile to remove [env: KPN_THINGS_PROFILE] [default: default]
+    /// Profile to remove [env: KPN_THINGS_PROFILE]
     #[arg(long, value_name = "NAME", value_parser = profiles::name)]
     profile: Option<String>,
 }

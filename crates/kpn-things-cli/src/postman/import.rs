@@ -26,7 +26,7 @@ pub(crate) struct Import {
     /// Postman environment file; - is standard input
     #[arg(value_name = "FILE")]
     file: String,
-    /// Profile to store the settings in [default: default]
+    /// Profile to store them in [default: default]
     ///
     /// KPN_THINGS_PROFILE can name it, too.
     #[arg(long, value_name = "NAME", value_parser = profiles::name)]
