@@ -620,7 +620,9 @@ class Simulator:
     def __new__(
         cls,
         *,
-        devices: int = 100,
+        devices: int | None = None,
+        device_file: str | None = None,
+        strict_devices: bool = False,
         seed: int = 0,
         port: int = 0,
         access: bool = True,

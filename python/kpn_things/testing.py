@@ -70,13 +70,14 @@ A quirk is a difference of the list of devices from the documented one:
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from ._arguments import count, number, text, texts, whole
+from ._arguments import count, number, path_text, text, texts, whole
 from ._async_client import AsyncClient
 from ._client import Client
 from ._native import Simulator as _Simulator
@@ -156,7 +157,9 @@ class Simulator:
     that started it can read what it received; other processes get a `RuntimeError`.
 
     Args:
-        devices: The number of devices.
+        devices: The number of generated devices, at most 5,000,000. Default: 100, or none with `device_file`.
+        device_file: A file of devices, which `things devices list --ndjson` wrote. Every field is kept.
+        strict_devices: Whether a downlink to a DevEUI that no device has gets a 404.
         seed: The seed of devices, API key, changes, and faults by chance.
         port: The port to listen on; 0 is any free port.
         access: Whether the API key has access to KPN Things. Without access, every call gets a 302.
@@ -168,14 +171,17 @@ class Simulator:
         faults: Faults from the start; see `kpn_things.testing`.
 
     Raises:
-        ValueError: The text of a fault, change or quirk is wrong.
+        ValueError: The text of a fault, change or quirk is wrong: the message marks the wrong part. A line of `device_file`
+            is wrong: the message names it. There are too many devices.
         OSError: The port is taken.
     """
 
     def __init__(
         self,
         *,
-        devices: int = 100,
+        devices: int | None = None,
+        device_file: str | os.PathLike[str] | None = None,
+        strict_devices: bool = False,
         seed: int = 0,
         port: int = 0,
         access: bool = True,
@@ -187,7 +193,9 @@ class Simulator:
         faults: Iterable[str] = (),
     ) -> None:
         self._native = _Simulator(
-            devices=count("devices", devices),
+            devices=whole("devices", devices),
+            device_file=None if device_file is None else path_text("device_file", device_file),
+            strict_devices=strict_devices,
             seed=seed,
             port=count("port", port),
             access=access,

@@ -1,6 +1,8 @@
 //! The simulator behind `kpn_things.testing`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -39,13 +41,15 @@ impl Simulator {
     /// Starts the simulator on the given port, or on any free one.
     #[new]
     #[pyo3(signature = (
-        *, devices=100, seed=0, port=0, access=true, customers=None, token_life=3600.0, page_size_cap=None,
-        changes=Vec::new(), quirks=Vec::new(), faults=Vec::new()
+        *, devices=None, device_file=None, strict_devices=false, seed=0, port=0, access=true, customers=None,
+        token_life=3600.0, page_size_cap=None, changes=Vec::new(), quirks=Vec::new(), faults=Vec::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
     fn new(
         py: Python<'_>,
-        devices: usize,
+        devices: Option<usize>,
+        device_file: Option<PathBuf>,
+        strict_devices: bool,
         seed: u64,
         port: u16,
         access: bool,
@@ -58,7 +62,17 @@ impl Simulator {
     ) -> PyResult<Self> {
         let life = Duration::try_from_secs_f64(token_life)
             .map_err(|error| PyValueError::new_err(format!("token_life: {error}")))?;
-        let mut builder = Sim::builder().devices(devices).seed(seed).port(port).token_life(life);
+        let mut builder = Sim::builder().seed(seed).port(port).token_life(life);
+        if let Some(devices) = devices {
+            builder = builder.devices(devices);
+        }
+        if let Some(file) = device_file {
+            let read = py.detach(|| builder.device_file(file));
+            builder = read.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        }
+        if strict_devices {
+            builder = builder.strict_devices();
+        }
         if !access {
             builder = builder.without_access();
         }
@@ -80,9 +94,10 @@ impl Simulator {
         for fault in faults {
             builder = builder.fault(parse(&fault)?);
         }
-        let sim = py
-            .detach(|| builder.start())
-            .map_err(|error| PyOSError::new_err(format!("the simulator does not start: {error}")))?;
+        let sim = py.detach(|| builder.start()).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => PyValueError::new_err(error.to_string()),
+            _ => PyOSError::new_err(format!("could not start the simulator: {error}")),
+        })?;
         guard::allow(sim.url());
         Ok(Self {
             url: sim.url().to_owned(),

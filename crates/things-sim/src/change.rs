@@ -77,6 +77,9 @@ impl FromStr for ChangeRule {
 /// The error for a rule without `=`.
 fn without_when(rule: Part<'_>) -> ParseRuleError {
     const EXPECTED: &str = "use WHEN=CHANGE, as in every-10=remove:2";
+    if rule.is_empty() {
+        return rule.missing("the rule", EXPECTED);
+    }
     match (Change::read(rule), When::read(rule)) {
         (Ok(_), _) => rule.error("WHEN is missing", EXPECTED).suggest(format!("every-10={}", rule.text())),
         (_, Ok(_)) => rule.missing("the change", EXPECTED),

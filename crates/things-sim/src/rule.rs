@@ -67,7 +67,9 @@ fn without_fault(rule: Part<'_>) -> ParseRuleError {
     const EXPECTED: &str = "use ROUTE[@WHEN]=FAULT, as in downlinks@2=drop-after";
     let route = rule.split_once(':').map_or(rule, |(route, _)| route);
     let route = route.split_once('@').map_or(route, |(route, _)| route);
-    if Fault::read(rule).is_ok() {
+    if rule.is_empty() {
+        rule.missing("the rule", EXPECTED)
+    } else if Fault::read(rule).is_ok() {
         let error = rule.error("the route is missing", EXPECTED);
         error.suggest(format!("any={}", rule.text()))
     } else if let Err(error) = read_route(route) {

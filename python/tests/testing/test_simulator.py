@@ -21,6 +21,7 @@ from kpn_things import (
     DownlinkOutcomeUnknown,
     ForbiddenError,
     ListingError,
+    NotFoundError,
     RequestTimeoutError,
     ServerError,
     testing,
@@ -252,6 +253,41 @@ def test_a_token_lives_as_long_as_it_is_told() -> None:
         client.devices().collect()
 
 
+def test_a_fleet_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.ndjson"
+    file.write_text('{"uuid":"u-1","name":"Pump","iccid":89314404000123456789,"eui":"0059AC0000181EB6"}\n')
+    with Simulator(device_file=file, strict_devices=True) as simulator, simulator.client() as client:
+        [device] = client.devices()
+        assert device["iccid"] == 89314404000123456789
+        client.send_downlink("0059AC0000181EB6", b"\x01", port=1)
+        with pytest.raises(NotFoundError, match="no device has the DevEUI 0059AC0000181EB7"):
+            client.send_downlink("0059AC0000181EB7", b"\x01", port=1)
+    with Simulator(devices=2, device_file=str(file)) as simulator:
+        assert simulator.device_count == 3
+
+
+def test_a_wrong_line_of_a_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "broken.ndjson"
+    file.write_text('{"uuid":"u-1"}\n{"uuid":"u-1"}\n')
+    with pytest.raises(ValueError, match=r"broken\.ndjson, line 2: the uuid u-1 is also on line 1"):
+        Simulator(device_file=file)
+
+
+def test_too_many_devices_are_refused() -> None:
+    with pytest.raises(ValueError, match="5000001 devices are too many"):
+        Simulator(devices=5_000_001)
+
+
+def test_the_wrong_part_of_a_rule_is_marked() -> None:
+    with pytest.raises(ValueError) as caught:
+        Simulator(faults=["downlinks@2=drop-aftr"])
+    assert str(caught.value).splitlines()[:3] == [
+        "unknown fault `drop-aftr`",
+        "  downlinks@2=drop-aftr",
+        "              ^^^^^^^^^ did you mean `drop-after`?",
+    ]
+
+
 def test_pages_can_be_capped() -> None:
     with Simulator(devices=9, page_size_cap=4) as simulator, simulator.client() as client:
         fleet = client.devices(page_size=100).collect()
@@ -342,7 +378,7 @@ def test_the_end_of_the_block_closes_the_port_and_what_stalls() -> None:
 
 def test_a_port_that_is_taken_is_an_os_error(simulator: Simulator) -> None:
     port = int(simulator.url.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match="the simulator does not start"):
+    with pytest.raises(OSError, match="could not start the simulator"):
         Simulator(port=port)
 
 
