@@ -1,8 +1,8 @@
 //! Compares the simulator with the description of the API and with the Postman collection, which are in `contract/`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use serde_json::Value;
 
@@ -38,8 +38,11 @@ pub(crate) fn contract() -> Outcome {
     };
     fs::create_dir_all(&contract.folder)
         .map_err(|error| format!("{}: {error}", contract.folder.display()))?;
-    contract.description()?;
-    contract.collection()
+    let environment = Environment::make("contract-venv", "contract/requirements.txt")?;
+    contract.description(&environment)?;
+    let newman = contract.newman()?;
+    contract.collection(&newman)?;
+    contract.readme(&environment, &newman)
 }
 
 struct Contract {
@@ -52,8 +55,7 @@ struct Contract {
 
 impl Contract {
     /// The OpenAPI description: valid, and the simulator does what it says.
-    fn description(&self) -> Outcome {
-        let environment = Environment::make("contract-venv", "contract/requirements.txt")?;
+    fn description(&self, environment: &Environment) -> Outcome {
         let description = self.files.join("openapi.yaml");
         run(environment.python().args(["-m", "openapi_spec_validator"]).arg(&description))?;
         let schemathesis = |sim: &[&str], options: &[&str]| {
@@ -80,14 +82,13 @@ impl Contract {
     }
 
     /// The Postman collection: it passes, and fails where the simulator does something wrong.
-    fn collection(&self) -> Outcome {
-        let newman = self.newman()?;
-        self.passes(&newman, &[], &TARGETS)?;
+    fn collection(&self, newman: &Path) -> Outcome {
+        self.passes(newman, &[], &TARGETS)?;
         // Nothing that acts is sent before somebody names its target, so these faults do not matter.
         let acts = ["--fault", "downlinks=status:500", "--fault", "context-switch=status:500"];
-        self.passes(&newman, &acts, &[])?;
+        self.passes(newman, &acts, &[])?;
         for (wrong, test) in WRONG {
-            let (passed, failed, text) = self.run_collection(&newman, wrong, &TARGETS)?;
+            let (passed, failed, text) = self.run_collection(newman, wrong, &TARGETS)?;
             if passed || !failed.iter().any(|failed| failed == test) {
                 return Err(format!("{wrong:?}: the test {test:?} of the collection does not fail:\n{text}"));
             }
@@ -101,7 +102,7 @@ impl Contract {
         if !passed || !failed.is_empty() {
             return Err(format!("the collection fails against things sim {sim:?}:\n{text}"));
         }
-        println!("contract: newman passes against things sim {}", sim.join(" "));
+        println!("contract: newman passes against {}", [&["things sim"], sim].concat().join(" "));
         Ok(())
     }
 
@@ -133,6 +134,46 @@ impl Contract {
         let failures = failures.ok_or_else(|| format!("the report of newman lists no failures:\n{text}"))?;
         let tests = failures.iter().filter_map(|failure| failure.pointer("/error/test")?.as_str());
         Ok((passed, tests.map(str::to_owned).collect(), text))
+    }
+
+    /// The blocks of the README that are marked `contract`: their commands run, and print what is shown below them.
+    fn readme(&self, environment: &Environment, newman: &Path) -> Outcome {
+        let folder = self.folder.join("readme");
+        let trouble = |error: std::io::Error| format!("{}: {error}", folder.display());
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("contract")).map_err(trouble)?;
+        for entry in fs::read_dir(&self.files).map_err(trouble)?.filter_map(Result::ok) {
+            if entry.path().is_file() {
+                fs::copy(entry.path(), folder.join("contract").join(entry.file_name())).map_err(trouble)?;
+            }
+        }
+        let python = environment.python();
+        let programs = [self.things.as_path(), newman, Path::new(python.get_program())];
+        let programs = programs.into_iter().filter_map(Path::parent);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(programs.map(Path::to_owned).chain(env::split_paths(&path)))
+            .map_err(|error| error.to_string())?;
+        let text = fs::read_to_string(self.files.join("README.md")).map_err(trouble)?;
+        let mut count = 0;
+        for block in text.split("```console contract\n").skip(1) {
+            let block = block.split("```").next().unwrap_or_default();
+            let commands = block.lines().filter_map(|line| line.strip_prefix("$ "));
+            let script: String = commands.map(|command| format!("{command}\n")).collect();
+            let mut shell = Command::new("sh");
+            shell.args(["-e", "-c", &script]).current_dir(&folder).env("PATH", &path);
+            let (passed, printed) = output(&mut shell)?;
+            let mut shown = block.lines().filter(|line| !line.starts_with("$ "));
+            let missing = shown.find(|line| printed.lines().all(|printed| printed != *line));
+            if !passed || missing.is_some() {
+                return Err(format!("contract/README.md: {script}does not print what is shown:\n{printed}"));
+            }
+            count += 1;
+        }
+        if count == 0 {
+            return Err("contract/README.md has no block that is marked `contract`".into());
+        }
+        println!("contract: {count} blocks of contract/README.md run");
+        Ok(())
     }
 
     /// A command that runs a program against a simulator of its own, which ends with it.
