@@ -92,6 +92,8 @@ fn api_call(request: &Request<Bytes>, ca_bundle: Option<&str>) -> String {
     if !request.body().is_empty() {
         options.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(request.body()))));
     }
+    // A redirect with an empty body would leave no trace: curl takes it for a success.
+    options.push("--write-out '%{stderr}HTTP %{http_code}\\n'".to_owned());
     options.push(url(request));
     options.join(" \\\n  ")
 }

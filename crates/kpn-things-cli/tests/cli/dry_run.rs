@@ -25,7 +25,7 @@ fn pasted(sim: &Sim, args: &[&str]) -> Ran {
 fn a_script_makes_the_call_of_its_command() {
     let sim = simulator().devices(3).start().unwrap();
     let ran = pasted(&sim, &[RAW, &["--reference", "it's \"$HOME\" & é"]].concat()).exits(0);
-    assert_eq!(ran.err, "");
+    assert_eq!(ran.err, "HTTP 201\n");
     let downlink = sim.downlinks().pop().unwrap();
     assert_eq!(downlink.external_reference.as_deref(), Some("it's \"$HOME\" & é"));
     assert_eq!(
@@ -71,6 +71,8 @@ fn a_script_ends_at_the_first_thing_that_fails() {
     let ran = run(shell);
     assert!(ran.status != 0 && ran.err.contains("GRIP returned no access token"), "{ran:?}");
     assert_eq!(sim.downlinks_received(), 0);
+    let refusing = simulator().without_access().start().unwrap();
+    assert_eq!(pasted(&refusing, RAW).err, "HTTP 302\n");
     let ran = pasted(&sim, &["api", "/api/nothing"]);
     assert!(ran.status != 0 && ran.out.contains("error"), "{ran:?}");
 }

@@ -1,6 +1,6 @@
 //! The output of commands, kept in `snapshots/`. To accept a change: `INSTA_UPDATE=always cargo test -p kpn-things-cli`.
 
-use things_sim::{DeviceSpec, Sim};
+use things_sim::{DEFAULT_CUSTOMER, DeviceSpec, Sim};
 
 use crate::tool::{Tool, simulator};
 
@@ -22,9 +22,9 @@ fn fleet() -> Sim {
 fn printed(args: &[&str]) -> String {
     let sim = fleet();
     let ran = sim.things(args);
-    let err = ran.err.replace(&sim.url(), "http://simulator");
+    let [out, err] = [&ran.out, &ran.err].map(|text| text.replace(sim.url(), "http://simulator"));
     let err: String = err.lines().map(|line| without_times(line) + "\n").collect();
-    format!("exit status: {}\n--- stdout\n{}--- stderr\n{err}", ran.status, ran.out)
+    format!("exit status: {}\n--- stdout\n{out}--- stderr\n{err}", ran.status)
 }
 
 /// The line with `N` for each number before `ms` or `s`.
@@ -38,6 +38,10 @@ fn without_times(line: &str) -> String {
         |(place, word): (usize, &&str)| if is_time(place) { "N".to_owned() } else { (*word).to_owned() };
     words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }
+
+const EUI: &str = "0059AC0000181EB6";
+const RECORDS: &str = r#"[{"n":"setpoint","v":21.5}]"#;
+const LONG: &str = "A text of more than 51 bytes, which needs a good data rate.";
 
 macro_rules! snapshots {
     ($($name:ident: $args:expr,)+) => {
@@ -61,6 +65,18 @@ snapshots! {
     get: ["devices", "get", "0001"],
     get_as_json: ["devices", "get", "0001", "--json"],
     get_what_is_not_there: ["devices", "get", "gas meter"],
+    downlink: ["downlink", "send", EUI, "--port", "1", "--hex", "0102", "--reference", "valve-42"],
+    downlink_of_records: ["downlink", "send", EUI, "--senml", RECORDS, "--no-reference", "--port", "7"],
+    downlink_too_large_for_a_slow_rate: ["downlink", "send", EUI, "--port", "1", "--text", LONG, "--no-reference"],
+    downlink_as_a_script: ["downlink", "send", EUI, "--port", "1", "--hex", "0102", "--dry-run"],
+    list_as_a_script: ["devices", "list", "--search", "a b", "--customer", DEFAULT_CUSTOMER, "--dry-run"],
+    api: ["api", "/api/devices?pageSize=1"],
+    api_all: ["api", "/api/devices", "--query", "pageSize=3", "--query", "sortBy=uuid", "--all"],
+    switch: ["customer", "switch", DEFAULT_CUSTOMER],
+    switch_as_json: ["customer", "switch", DEFAULT_CUSTOMER, "--json"],
+    switch_refused: ["customer", "switch", "somebody"],
+    open: ["open", "0059ac0000181eb6", "--print"],
+    version: ["version"],
 }
 
 #[cfg(unix)]
