@@ -14,14 +14,17 @@ use crate::table::Table;
 
 /// Find out which setting is wrong
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things auth check
   things auth check --profile staging
   things auth check --postman-environment kpn.postman_environment.json
-  things auth check --json", after_help = "\
+  things auth check --json",
+    after_help = "\
 Shows every setting and where it comes from, requests a new access token from GRIP, and reads one device. KPN does \
-not document how GRIP responds to a wrong setting, so the tool reports the likely cause.")]
+not document how GRIP responds to a wrong setting, so the tool reports the likely cause."
+)]
 pub(crate) struct Check {
     /// Print one JSON object
     #[arg(long)]

@@ -17,15 +17,15 @@ pub(crate) struct Content {
     /// Payload in hex, such as 0102ff or "01 02 ff"
     ///
     /// Bytes may be separated by blanks, :, - or commas, and may have 0x in front. @FILE reads a file, - stdin.
-    #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
+    #[arg(long, value_name = "HEX")]
     hex: Option<String>,
     /// Payload in base64
     ///
     /// Standard or URL-safe, with or without padding. @FILE reads a file, - stdin.
-    #[arg(long, value_name = "BASE64", allow_hyphen_values = true)]
+    #[arg(long, value_name = "BASE64")]
     base64: Option<String>,
     /// Payload as text, sent in UTF-8
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TEXT", allow_negative_numbers = true)]
     text: Option<String>,
     /// Payload as the bytes of a file; - reads stdin
     #[arg(long, value_name = "PATH")]

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 /// See it work, without an account
 #[derive(Args)]
-#[command(help_template = crate::HELP, after_help = "\
+#[command(after_help = "\
 Starts a simulator of KPN Things on this machine, lists devices, sends a downlink to one of them, acts for a \
 sub-customer, and shows what the simulator received.")]
 pub(crate) struct Demo {}

@@ -5,8 +5,7 @@ use clap::{Arg, Args, Command};
 use crate::{messages, settings};
 
 /// The order of a command's help: examples first, because most readers look for one to copy.
-pub(crate) const HELP: &str =
-    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

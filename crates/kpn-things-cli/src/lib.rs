@@ -45,7 +45,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use console::Console;
 pub use failure::ExitStatus;
 use failure::Failure;
-use help::HELP;
 
 /// Runs the tool on the streams of this process. The first argument is the name of the program.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {

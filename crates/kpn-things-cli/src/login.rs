@@ -13,14 +13,17 @@ use crate::settings;
 
 /// Store an API key as a profile
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things auth login
   things auth login --profile staging
-  things auth login --tenant-id ID --key-id ID --key-secret-file - < secret.txt", after_help = "\
+  things auth login --tenant-id ID --key-id ID --key-secret-file - < secret.txt",
+    after_help = "\
 Asks for what the options do not set, checks it with GRIP and KPN Things, and stores it in \
 $XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. The profile `default` is used by all commands \
-where no other profile, no Postman file and no key id is set. Variables are not stored.")]
+where no other profile, no Postman file and no key id is set. Variables are not stored."
+)]
 pub(crate) struct Login {
     /// Store the settings without checking them
     #[arg(long)]
@@ -34,12 +37,15 @@ pub(crate) struct Login {
 
 /// Remove a profile
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things auth logout
-  things auth logout --profile staging", after_help = "\
+  things auth logout --profile staging",
+    after_help = "\
 Removes the settings of the profile from this machine, and the access token that was kept for it. The API key stays \
-valid: revoke it in GRIP.")]
+valid: revoke it in GRIP."
+)]
 pub(crate) struct Logout {
     /// Profile to remove [env: KPN_THINGS_PROFILE]
     #[arg(long, value_name = "NAME", value_parser = profiles::name)]
@@ -48,10 +54,13 @@ pub(crate) struct Logout {
 
 /// List the names of all profiles
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
-  things auth profiles", after_help = "\
-Prints one name per line, and nothing else of a profile.")]
+  things auth profiles",
+    after_help = "\
+Prints one name per line, and nothing else of a profile."
+)]
 pub(crate) struct List {}
 
 impl Login {

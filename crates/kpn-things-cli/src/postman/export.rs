@@ -15,7 +15,7 @@ use crate::settings;
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("files").required(true).multiple(true).args(["collection", "environment"]),
-    help_template = crate::HELP, before_help = "\
+    before_help = "\
 Examples:
   things postman export --collection kpn.postman_collection.json
   things postman export --environment kpn.postman_environment.json

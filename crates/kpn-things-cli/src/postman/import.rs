@@ -14,14 +14,17 @@ use crate::settings;
 
 /// Store the settings of a Postman environment file as a profile
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things postman import kpn.json
   things postman import staging.json --profile staging
-  things postman import kpn.json --key-secret-file - < secret.txt", after_help = "\
+  things postman import kpn.json --key-secret-file - < secret.txt",
+    after_help = "\
 Reads the variables tenantId, keyId, keySecret, applicationId, gripBaseUrl and baseUrl of a file that Postman or newman \
 exported, and stores them in $XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. Asks for the key secret if the \
-file has none, as when it is in Postman's vault. The file is not changed: delete it if it holds the secret.")]
+file has none, as when it is in Postman's vault. The file is not changed: delete it if it holds the secret."
+)]
 pub(crate) struct Import {
     /// Postman environment file; - is standard input
     #[arg(value_name = "FILE")]

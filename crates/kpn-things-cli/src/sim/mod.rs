@@ -22,13 +22,15 @@ use setup::{Answer, Expiry};
 
 /// Simulate GRIP and KPN Things on this machine
 #[derive(Args)]
-#[command(help_template = crate::HELP, before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things sim -- things devices list       Run a command against a simulator
   things sim --devices 100000 -- pytest   The account in the environment is safe
   things sim --port 8080                  Run until interrupted
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503
-  things sim --change every-10=remove:1 --quirk shuffled-ties", after_help = "\
+  things sim --change every-10=remove:1 --quirk shuffled-ties",
+    after_help = "\
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
 exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables are removed from its \
 environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
@@ -61,7 +63,8 @@ A QUIRK is a difference of the list of devices from the documented one:
   envelope:SHAPE                JSON around the devices: sample, page-impl, paged-model, hateoas, slice, no-totals,
                                 content-only
   numbers:HOW                   Numbers of the envelope as `text` or `float`
-  empty-page:N                  Page N, counted from 0, lists no devices")]
+  empty-page:N                  Page N, counted from 0, lists no devices"
+)]
 pub(crate) struct Simulator {
     /// Port on 127.0.0.1 (default: any free port)
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]

@@ -38,6 +38,7 @@ fn every_form_of_a_payload_is_sent_as_its_bytes() {
     for (content, expected) in [
         (&["--base64", "AQI="][..], "0102"),
         (&["--base64", "_w"], "ff"),
+        (&["--base64=-w"], "fb"),
         (&["--text", "é!"], "c3a921"),
         (&["--text", "-1"], "2d31"),
         (&["--text", "@off"], "406f6666"),
@@ -69,6 +70,7 @@ fn a_downlink_has_one_content() {
     ] {
         send(&sim, &content).exits(2).complains("cannot be used with");
     }
+    sim.things(&["downlink", "send", EUI, "--hex", "--port", "1"]).exits(2).complains("a value is required");
     assert_eq!(sim.calls_total(), 0);
 }
 
