@@ -16,7 +16,7 @@ pub(super) struct Variable {
     /// The value that is shared with others.
     initial_value: Option<Json>,
     enabled: Option<bool>,
-    /// What newman writes instead of `enabled`.
+    /// What the format of collections has instead of `enabled`.
     disabled: Option<bool>,
 }
 
