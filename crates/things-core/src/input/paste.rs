@@ -38,7 +38,7 @@ pub(super) fn flaw(text: &str) -> Option<String> {
 
 /// Returns the placeholder that makes up the whole text, as written.
 fn placeholder(text: &str) -> Option<&'static str> {
-    if text == "\u{2026}" || (text.len() > 1 && text.bytes().all(|byte| byte == b'.')) {
+    if text == "\u{2026}" || (text.len() > 2 && text.bytes().all(|byte| byte == b'.')) {
         return Some("...");
     }
     [("<", ">", "<...>"), ("${", "}", "${...}"), ("{{", "}}", "{{...}}")]
