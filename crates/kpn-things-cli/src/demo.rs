@@ -97,7 +97,7 @@ fn list(
     shown.truncate(SHOWN);
     let mut text = Vec::new();
     let mut table = DeviceTable::new(None, console.columns().map(|columns| columns.saturating_sub(2)));
-    shown.iter().try_for_each(|device| table.add(device, &mut text))?;
+    table.add(&shown, &mut text)?;
     table.end(&mut text)?;
     for line in String::from_utf8_lossy(&text).lines() {
         writeln!(console.out(), "  {line}")?;

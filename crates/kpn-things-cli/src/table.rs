@@ -75,19 +75,22 @@ impl Table {
 
     /// Writes all rows of a table, with its headings.
     pub(crate) fn write(mut self, rows: &[impl AsRef<[String]>], out: &mut dyn Write) -> io::Result<()> {
-        for row in rows {
-            self.add(row.as_ref(), out)?;
-        }
+        self.add(rows.iter().map(|row| row.as_ref().iter()), out)?;
         self.end(out)
     }
 
-    /// Adds a row. It is written once the widths are settled.
-    pub(crate) fn add(&mut self, row: &[impl AsRef<str>], out: &mut dyn Write) -> io::Result<()> {
-        let row: Vec<String> = row.iter().map(|cell| plain(cell.as_ref())).collect();
-        if let Some(places) = &self.places {
-            return self.line(&row, places, out);
+    /// Adds rows. They are written once the widths are settled, and the widths fit all rows of the first call.
+    pub(crate) fn add<R>(&mut self, rows: impl Iterator<Item = R>, out: &mut dyn Write) -> io::Result<()>
+    where
+        R: Iterator<Item: AsRef<str>>,
+    {
+        for row in rows {
+            let row: Vec<String> = row.map(|cell| plain(cell.as_ref())).collect();
+            match &self.places {
+                Some(places) => self.line(&row, places, out)?,
+                None => self.held.push(row),
+            }
         }
-        self.held.push(row);
         if self.held.len() >= WINDOW { self.end(out) } else { Ok(()) }
     }
 
@@ -169,7 +172,7 @@ mod tests {
         let mut out = Vec::new();
         let mut table = Table::new(columns, room);
         for row in rows {
-            table.add(row, &mut out).unwrap();
+            table.add([row.iter()].into_iter(), &mut out).unwrap();
         }
         table.end(&mut out).unwrap();
         String::from_utf8(out).unwrap()

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use things_core::Device;
 
-use super::fields::{EUI, Fields};
+use super::fields::{EUI, Field, Fields};
 use crate::table::{Column, Table};
 
 /// A table of devices in progress.
@@ -37,10 +37,11 @@ impl DeviceTable {
         Self { table: Table::new(shown, columns), fields }
     }
 
-    /// Adds a device. It is written once the widths are settled.
-    pub(crate) fn add(&mut self, device: &Device, out: &mut dyn Write) -> io::Result<()> {
-        let row: Vec<_> = self.fields.iter().map(|field| field.text(device)).collect();
-        self.table.add(&row, out)
+    /// Adds devices. They are written once the widths are settled.
+    pub(crate) fn add(&mut self, devices: &[Device], out: &mut dyn Write) -> io::Result<()> {
+        let Self { fields, table } = self;
+        let row = |device| fields.iter().map(move |field: &Field| field.text(device));
+        table.add(devices.iter().map(row), out)
     }
 
     /// Writes what is held.

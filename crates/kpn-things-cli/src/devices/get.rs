@@ -111,7 +111,7 @@ fn several(wanted: &Wanted, found: &[Device]) -> io::Result<Failure> {
     /// More lines would hide the error.
     const SHOWN: usize = 20;
     let (mut lines, mut table) = (Vec::new(), DeviceTable::new(None, None));
-    found.iter().take(SHOWN).try_for_each(|device| table.add(device, &mut lines))?;
+    table.add(found.get(..SHOWN).unwrap_or(found), &mut lines)?;
     table.end(&mut lines)?;
     let (wanted, lines) = (cell::plain(wanted.text()), String::from_utf8_lossy(&lines));
     let devices = number(found.len() as u64, "device");

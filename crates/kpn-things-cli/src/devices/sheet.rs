@@ -72,23 +72,25 @@ enum Form<'a> {
 
 impl Sheet<'_> {
     pub(crate) fn add(&mut self, devices: &[Device]) -> Result<(), Failure> {
-        for device in devices {
-            if let Some(lookout) = &mut self.lookout {
-                lookout.see(device);
-            }
-            match &mut self.form {
-                Form::Table(table, out) => table.add(device, *out)?,
-                Form::Json { is_open, fields, out } => {
+        if let Some(lookout) = &mut self.lookout {
+            devices.iter().for_each(|device| lookout.see(device));
+        }
+        match &mut self.form {
+            Form::Table(table, out) => table.add(devices, *out)?,
+            Form::Json { is_open, fields, out } => {
+                for device in devices {
                     out.write_all(if *is_open { b",\n" } else { b"[\n" })?;
                     *is_open = true;
                     write_json(fields.as_ref(), device, *out)?;
                 }
-                Form::Ndjson { fields, out } => {
+            }
+            Form::Ndjson { fields, out } => {
+                for device in devices {
                     write_json(fields.as_ref(), device, *out)?;
                     out.write_all(b"\n")?;
                 }
-                Form::Csv(csv) => csv.add(device)?,
             }
+            Form::Csv(csv) => devices.iter().try_for_each(|device| csv.add(device))?,
         }
         Ok(())
     }

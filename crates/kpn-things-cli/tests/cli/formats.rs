@@ -25,16 +25,18 @@ fn fleet(devices: &[(&str, &str, serde_json::Value)]) -> Sim {
 
 #[test]
 fn a_table_is_aligned_over_the_whole_listing_whatever_comes_late() {
-    let mut devices = vec![("u", "short", json!({"barcode": "1", "description": "d"})); 150];
-    let uuids: Vec<_> = (0..150).map(|number| format!("uuid-{number:03}")).collect();
-    devices.iter_mut().zip(&uuids).for_each(|(device, uuid)| device.0 = uuid);
-    devices[149].1 = "Heating & cooling in hall 00026";
-    let sim = fleet(&devices);
-    for args in [&[][..], &["--plain"], &["--sort-by", "uuid", "--page-size", "20"]] {
-        let ran = list(&sim, args).exits(0);
+    // All of the first are held to sort them, and 150 fit the window of a table that is written page by page.
+    for (count, args) in
+        [(1_500, &[][..]), (150, &["--plain"]), (150, &["--sort-by", "uuid", "--page-size", "20"])]
+    {
+        let mut devices = vec![("u", "short", json!({"barcode": "1", "description": "d"})); count];
+        let uuids: Vec<_> = (0..count).map(|number| format!("uuid-{number:04}")).collect();
+        devices.iter_mut().zip(&uuids).for_each(|(device, uuid)| device.0 = uuid);
+        devices[count - 1].1 = "zone with a long name";
+        let ran = list(&fleet(&devices), args).exits(0);
         let column = ran.out.lines().next().unwrap().find("UUID").unwrap();
-        let starts = ran.out.lines().skip(1).all(|line| line[column..].starts_with("uuid-"));
-        assert!(starts, "{ran:?}");
+        let is_straight = ran.out.lines().skip(1).all(|line| line[column..].starts_with("uuid-"));
+        assert!(is_straight && ran.out.contains("zone with a long name"), "{ran:?}");
     }
 }
 
