@@ -8,6 +8,7 @@ use crate::device_file::{self, DeviceFileError};
 use crate::device_list::DeviceList;
 use crate::exchange::Exchange;
 use crate::fleet::Fleet;
+use crate::host::Host;
 use crate::listed_device::Device;
 use crate::observer::Observer;
 use crate::quirk::Quirk;
@@ -16,12 +17,12 @@ use crate::recipe::Recipe;
 use crate::rule::FaultRule;
 use crate::server::Server;
 use crate::sim::{DEFAULT_CUSTOMER, DEFAULT_CUSTOMER_DEVICES, Sim};
+use crate::tls;
 use crate::worlds::Worlds;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct SimBuilder {
     eui: bool,
     seed: u64,
     port: u16,
+    host: Host,
+    tls_directory: Option<PathBuf>,
     credentials: Option<SimCredentials>,
     customers: Vec<(String, usize)>,
     changes: Vec<ChangeRule>,
@@ -66,6 +69,8 @@ impl Default for SimBuilder {
             eui: true,
             seed: 0,
             port: 0,
+            host: Host::default(),
+            tls_directory: None,
             credentials: None,
             customers: vec![(DEFAULT_CUSTOMER.to_owned(), DEFAULT_CUSTOMER_DEVICES)],
             changes: Vec::new(),
@@ -142,7 +147,26 @@ impl SimBuilder {
         self
     }
 
-    /// Sets the port on 127.0.0.1. Default: 0, any free port.
+    /// Sets the address or the name to listen on, which is also the host in the URL. Default: `127.0.0.1`.
+    ///
+    /// `0.0.0.0` listens on every address of this machine, and its URL has `127.0.0.1`. Every program that reaches the port
+    /// can read and change the simulator, so use this in a container or in a network that you trust.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Host::new(host);
+        self
+    }
+
+    /// Serves https, with a certificate of the simulator's own authority. The authority is in the files `ca.pem` and
+    /// `ca-key.pem` of this directory, which are created at the first start and reused at the next one. Clients must
+    /// trust `ca.pem`. The certificate is valid for `localhost`, `127.0.0.1`, `::1` and the [`host`](Self::host).
+    #[must_use]
+    pub fn tls_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.tls_directory = Some(directory.into());
+        self
+    }
+
+    /// Sets the port. Default: 0, any free port.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
@@ -287,7 +311,8 @@ impl SimBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the port is taken, or if no thread can be started. A number of devices above [`MAX_DEVICES`]
+    /// Returns an error if the port is taken, if the host is not an address or a name of this machine, if the certificate
+    /// authority cannot be read or written, or if no thread can be started. A number of devices above [`MAX_DEVICES`]
     /// is an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
     pub fn start(self) -> io::Result<Sim> {
         let counts = self.customers.iter().map(|(_, count)| *count).chain(self.devices);
@@ -295,15 +320,20 @@ impl SimBuilder {
             let message = format!("{count} devices are too many: the maximum is {MAX_DEVICES}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
-        let addr = listener.local_addr()?;
+        let listener = self.host.bind(self.port)?;
+        let files = self.tls_directory.as_deref().map(tls::Files::in_directory);
+        let tls = files.as_ref().map(|files| tls::server(files, &self.host)).transpose()?;
+        let ca_file = files.map(|files| files.certificate);
+        let scheme = if ca_file.is_some() { "https" } else { "http" };
         let account = self.account();
         let customer = |(id, count): (String, usize)| {
             let fleet = Fleet::new(seed_for(self.seed, &id), count, self.eui, &self.behaviour.listing);
             (id, fleet)
         };
         let recipe = Recipe {
-            url: format!("http://{addr}"),
+            url: format!("{scheme}://{}", self.host.authority(listener.local_addr()?.port())),
+            allow_http: (ca_file.is_none() && !self.host.is_loopback()).then(|| self.host.in_url()),
+            ca_file,
             account,
             customers: self.customers.into_iter().map(customer).collect(),
             credentials: self
@@ -316,7 +346,8 @@ impl SimBuilder {
             keep_downlinks: self.keep_downlinks,
         };
         let worlds = Worlds::new(recipe, self.any_tenant);
-        Ok(Sim::new(Server::start(listener, addr, worlds, self.observer)?))
+        let server = Server::start(listener, worlds, self.observer, tls)?;
+        Ok(Sim::new(server))
     }
 
     /// The account's devices and their changes.

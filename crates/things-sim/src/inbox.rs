@@ -1,9 +1,9 @@
 //! The receiving side of a connection: reads HTTP/1.1 requests from a socket.
 
 use crate::request::Request;
+use crate::wire::Wire;
 use httparse::{EMPTY_HEADER, Header, Status};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 1024 * 1024;
@@ -41,36 +41,36 @@ pub(crate) struct Frame {
 }
 
 /// The receiving side of a connection.
-pub(crate) struct Inbox<'a> {
-    stream: &'a TcpStream,
+pub(crate) struct Inbox {
     input: Vec<u8>,
     filled: usize,
     /// The joined chunks of a chunked body.
     dechunked: Vec<u8>,
 }
 
-impl<'a> Inbox<'a> {
-    pub(crate) fn new(stream: &'a TcpStream) -> Self {
-        Self { stream, input: vec![0; 8 * 1024], filled: 0, dechunked: Vec::new() }
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self { input: vec![0; 8 * 1024], filled: 0, dechunked: Vec::new() }
     }
 
     /// Reads until a whole request has arrived.
-    pub(crate) fn receive(&mut self) -> Result<Frame, Broken> {
+    pub(crate) fn receive(&mut self, wire: &mut Wire<'_>) -> Result<Frame, Broken> {
         let mut frame = loop {
             match read_frame(self.received())? {
                 Some(frame) if frame.head <= MAX_HEAD => break frame,
-                None if self.filled < MAX_HEAD => self.fill()?,
+                None if self.filled < MAX_HEAD => self.fill(wire)?,
                 _ => return Err(Broken::Refused(431, "the head is larger than 64 KiB")),
             }
         };
         let body_is_missing = frame.chunked || self.filled < frame.head + frame.body;
         if frame.expects_continue && body_is_missing {
-            (&mut &*self.stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            wire.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            wire.flush()?;
         }
         if frame.chunked {
-            frame.body = self.dechunk(frame.head)?;
+            frame.body = self.dechunk(wire, frame.head)?;
         } else {
-            self.fill_to(frame.head + frame.body)?;
+            self.fill_to(wire, frame.head + frame.body)?;
         }
         Ok(frame)
     }
@@ -98,36 +98,34 @@ impl<'a> Inbox<'a> {
         self.input.copy_within(end..self.filled, 0);
         self.filled -= end;
         if self.filled == 0 && self.input.len() > KEEP_BUFFER {
-            *self = Self::new(self.stream);
+            *self = Self::new();
         }
     }
 
     /// Reads and ignores everything until the peer closes.
-    pub(crate) fn discard(&mut self) {
-        let mut reader = self.stream;
-        while matches!(reader.read(&mut self.input), Ok(count) if count > 0) {}
+    pub(crate) fn discard(&mut self, wire: &mut Wire<'_>) {
+        while matches!(wire.read(&mut self.input), Ok(count) if count > 0) {}
     }
 
     fn received(&self) -> &[u8] {
         self.input.get(..self.filled).unwrap_or_default()
     }
 
-    fn fill_to(&mut self, length: usize) -> Result<(), Broken> {
+    fn fill_to(&mut self, wire: &mut Wire<'_>, length: usize) -> Result<(), Broken> {
         while self.filled < length {
-            self.fill()?;
+            self.fill(wire)?;
         }
         Ok(())
     }
 
-    fn fill(&mut self) -> Result<(), Broken> {
+    fn fill(&mut self, wire: &mut Wire<'_>) -> Result<(), Broken> {
         if self.filled >= MAX_INPUT {
             return Err(Broken::Refused(413, "the body takes too much on the wire"));
         }
         if self.filled == self.input.len() {
             self.input.resize(self.filled * 2, 0);
         }
-        let mut reader = self.stream;
-        match reader.read(self.input.get_mut(self.filled..).unwrap_or_default()) {
+        match wire.read(self.input.get_mut(self.filled..).unwrap_or_default()) {
             Ok(0) => Err(Broken::Gone),
             Ok(count) => {
                 self.filled += count;
@@ -139,7 +137,7 @@ impl<'a> Inbox<'a> {
     }
 
     /// Joins a chunked body, and returns its length on the wire.
-    fn dechunk(&mut self, start: usize) -> Result<usize, Broken> {
+    fn dechunk(&mut self, wire: &mut Wire<'_>, start: usize) -> Result<usize, Broken> {
         self.dechunked.clear();
         let mut at = start;
         loop {
@@ -148,18 +146,18 @@ impl<'a> Inbox<'a> {
                 return Err(Broken::Refused(400, "not a chunk size"));
             };
             let Status::Complete((line, size)) = status else {
-                self.fill()?;
+                self.fill(wire)?;
                 continue;
             };
             at += line;
             if size == 0 {
-                return Ok(self.skip_trailers(at)? - start);
+                return Ok(self.skip_trailers(wire, at)? - start);
             }
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             if size > MAX_BODY - self.dechunked.len() {
                 return Err(Broken::Refused(413, "the body is larger than 1 MiB"));
             }
-            self.fill_to(at + size + 2)?;
+            self.fill_to(wire, at + size + 2)?;
             self.dechunked.extend_from_slice(self.input.get(at..at + size).unwrap_or_default());
             at += size;
             if self.input.get(at..at + 2) != Some(b"\r\n") {
@@ -169,11 +167,11 @@ impl<'a> Inbox<'a> {
         }
     }
 
-    fn skip_trailers(&mut self, mut at: usize) -> Result<usize, Broken> {
+    fn skip_trailers(&mut self, wire: &mut Wire<'_>, mut at: usize) -> Result<usize, Broken> {
         loop {
             let rest = self.received().get(at..).unwrap_or_default();
             match rest.iter().position(|byte| *byte == b'\n') {
-                None => self.fill()?,
+                None => self.fill(wire)?,
                 Some(end) if rest.get(..end).unwrap_or_default().trim_ascii().is_empty() => {
                     return Ok(at + end + 1);
                 }

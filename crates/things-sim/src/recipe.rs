@@ -10,11 +10,16 @@ use crate::route::Calls;
 use crate::rule::FaultRule;
 use crate::tokens::Tokens;
 use crate::world::{Customer, World};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub(crate) struct Recipe {
     pub(crate) url: String,
+    /// The host that clients must allow plain http to.
+    pub(crate) allow_http: Option<String>,
+    /// The certificate that clients must trust.
+    pub(crate) ca_file: Option<PathBuf>,
     /// The API key, with the id of the default tenant. It is valid for every tenant.
     pub(crate) credentials: SimCredentials,
     pub(crate) behaviour: Behaviour,

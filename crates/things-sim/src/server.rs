@@ -4,13 +4,16 @@ use crate::call::{self, Delivery, Outcome};
 use crate::control;
 use crate::credentials::SimCredentials;
 use crate::exchange::Exchange;
+use crate::host;
 use crate::inbox::{Broken, Frame, Inbox};
 use crate::observer::Observer;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Endpoint;
+use crate::wire::Wire;
 use crate::worlds::Worlds;
 use httparse::EMPTY_HEADER;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -34,6 +37,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Server {
     pub(crate) worlds: Worlds,
     pub(crate) addr: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
     observer: Option<Observer>,
     state: Mutex<State>,
     stopped: Condvar,
@@ -50,11 +54,18 @@ struct State {
 impl Server {
     pub(crate) fn start(
         listener: TcpListener,
-        addr: SocketAddr,
         worlds: Worlds,
         observer: Option<Observer>,
+        tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Arc<Self>> {
-        let server = Self { worlds, addr, observer, state: Mutex::default(), stopped: Condvar::new() };
+        let server = Self {
+            worlds,
+            addr: listener.local_addr()?,
+            tls,
+            observer,
+            state: Mutex::default(),
+            stopped: Condvar::new(),
+        };
         let server = Arc::new(server);
         let accepting = Arc::clone(&server);
         let acceptor = thread::Builder::new()
@@ -80,7 +91,7 @@ impl Server {
             return;
         };
         // Wakes the acceptor. If no connection can be made, the acceptor is not waiting for one either.
-        drop(TcpStream::connect_timeout(&self.addr, LINGER));
+        drop(TcpStream::connect_timeout(&host::reachable_socket(self.addr), LINGER));
         join(acceptor);
         let connections = std::mem::take(&mut self.state().connections);
         for (stream, _) in connections.values() {
@@ -130,39 +141,58 @@ impl Server {
 
     /// Serves the requests of a connection in turn, until either side closes it.
     fn serve(&self, stream: &TcpStream) {
-        let mut inbox = Inbox::new(stream);
+        let Ok(mut wire) = self.wire(stream) else {
+            return;
+        };
+        let mut inbox = Inbox::new();
         let mut response = Response::new();
         loop {
-            let frame = match inbox.receive() {
+            let frame = match inbox.receive(&mut wire) {
                 Ok(frame) => frame,
                 Err(Broken::Gone) => return,
                 Err(Broken::Refused(status, why)) => {
-                    return refuse(stream, &mut inbox, &mut response, status, why);
+                    return refuse(&mut wire, &mut inbox, &mut response, status, why);
                 }
             };
             let end = {
                 let mut headers = [EMPTY_HEADER; 100];
                 match inbox.request(&frame, &mut headers) {
-                    Some(request) => self.call(stream, &frame, &request, &mut response),
+                    Some(request) => self.call(&mut wire, &frame, &request, &mut response),
                     None => End::Close,
                 }
             };
             match end {
                 End::KeepAlive => inbox.consume(&frame),
                 End::Close => return,
-                End::Stall => return inbox.discard(),
+                End::Stall => return inbox.discard(&mut wire),
             }
         }
     }
 
-    fn call(&self, stream: &TcpStream, frame: &Frame, request: &Request<'_>, response: &mut Response) -> End {
+    fn wire<'a>(&self, stream: &'a TcpStream) -> Result<Wire<'a>, rustls::Error> {
+        Ok(match &self.tls {
+            Some(config) => {
+                let connection = ServerConnection::new(Arc::clone(config))?;
+                Wire::Tls(Box::new(StreamOwned::new(connection, stream)))
+            }
+            None => Wire::Plain(stream),
+        })
+    }
+
+    fn call(
+        &self,
+        wire: &mut Wire<'_>,
+        frame: &Frame,
+        request: &Request<'_>,
+        response: &mut Response,
+    ) -> End {
         if let Some(resource) = control::resource(request.path()) {
             let stopping = || self.state().stopping;
             control::answer(&self.worlds, resource, request, &stopping, response);
             let body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
             let keep_alive = frame.keep_alive;
             let delivery = Delivery { body_limit, keep_alive, declares_close: !keep_alive };
-            return self.deliver(stream, delivery, response).0;
+            return self.deliver(wire, delivery, response).0;
         }
         let endpoint = Endpoint::of(request.path());
         let route = endpoint.route();
@@ -176,7 +206,7 @@ impl Server {
         let outcome = call::process(&world, &endpoint, request, frame.keep_alive, &verdict, response);
         let status = response.status();
         let (end, body_length) = match outcome {
-            Outcome::Respond(delivery) => self.deliver(stream, delivery, response),
+            Outcome::Respond(delivery) => self.deliver(wire, delivery, response),
             Outcome::Drop => (End::Close, None),
             Outcome::Stall => (End::Stall, None),
         };
@@ -193,12 +223,13 @@ impl Server {
     /// Sends a response. Returns the number of bytes of its body, or `None` if the client is gone.
     fn deliver(
         &self,
-        mut stream: &TcpStream,
+        wire: &mut Wire<'_>,
         delivery: Delivery,
         response: &mut Response,
     ) -> (End, Option<usize>) {
         let Delivery { body_limit, keep_alive, declares_close } = delivery;
-        let sent = stream.write_all(response.bytes(declares_close, body_limit)).is_ok();
+        let written = wire.write_all(response.bytes(declares_close, body_limit));
+        let sent = written.and_then(|()| wire.flush()).is_ok();
         let end = if sent && keep_alive { End::KeepAlive } else { End::Close };
         (end, sent.then(|| response.body().len()))
     }
@@ -240,16 +271,12 @@ enum End {
     Stall,
 }
 
-fn refuse(stream: &TcpStream, inbox: &mut Inbox<'_>, response: &mut Response, status: u16, why: &str) {
+fn refuse(wire: &mut Wire<'_>, inbox: &mut Inbox, response: &mut Response, status: u16, why: &str) {
     response.begin(status, Some("text/plain;charset=UTF-8"));
     response.push(why.as_bytes());
-    let mut writer = stream;
     // Closing a socket with unread bytes resets it, and the response may be lost: let the client finish first.
-    if writer.write_all(response.bytes(true, usize::MAX)).is_ok()
-        && stream.shutdown(Shutdown::Write).is_ok()
-        && stream.set_read_timeout(Some(LINGER)).is_ok()
-    {
-        inbox.discard();
+    if wire.write_all(response.bytes(true, usize::MAX)).is_ok() && wire.finish(LINGER).is_ok() {
+        inbox.discard(wire);
     }
 }
 

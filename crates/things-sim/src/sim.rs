@@ -10,6 +10,7 @@ use crate::server::Server;
 use crate::world::World;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,7 +20,7 @@ pub const DEFAULT_CUSTOMER: &str = "79658ca8-f1ba-4c25-b824-93813e9fba76";
 /// The number of devices of the default sub-customer.
 pub const DEFAULT_CUSTOMER_DEVICES: usize = 3;
 
-/// A running simulator: GRIP and KPN Things behind one port on loopback. Dropping it stops it.
+/// A running simulator: GRIP and KPN Things behind one port. Dropping it stops it.
 pub struct Sim {
     server: Arc<Server>,
 }
@@ -34,7 +35,7 @@ impl Sim {
         self.server.worlds.default()
     }
 
-    /// The base URL of both GRIP and the API: `http://127.0.0.1:PORT`.
+    /// The base URL of both GRIP and the API, by default `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.server.worlds.recipe.url
     }
@@ -51,7 +52,15 @@ impl Sim {
 
     /// The environment variables that point a client at it, including the secret.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        self.credentials().environment(self.url())
+        let mut variables = self.credentials().environment(self.url());
+        let host = self.server.worlds.recipe.allow_http.clone();
+        variables.extend(host.map(|host| ("KPN_THINGS_ALLOW_HTTP", host)));
+        variables
+    }
+
+    /// The certificate authority that clients must trust if the simulator serves https.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.server.worlds.recipe.ca_file.as_deref()
     }
 
     /// The same settings as a Postman environment file, including the secret.

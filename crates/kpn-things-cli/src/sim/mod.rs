@@ -8,15 +8,17 @@ mod setup;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use things_sim::{ChangeRule, FaultRule, Quirk};
+use things_sim::{ChangeRule, FaultRule, Quirk, Sim};
 
 use crate::console::Console;
 use crate::count::number;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Verdict};
+use crate::shell::quoted;
 use format::Format;
 use setup::{Answer, Expiry};
 
@@ -28,6 +30,7 @@ Examples:
   things sim -- things devices list       Run a command against a simulator
   things sim --devices 100000 -- pytest   The account in the environment is safe
   things sim --port 8080                  Run until interrupted
+  things sim --host 0.0.0.0 --port 8080   The same in a container
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503
   things sim --change every-10=remove:1 --quirk shuffled-ties",
     after_help = "\
@@ -66,9 +69,15 @@ A QUIRK is a difference of the list of devices from the documented one:
   empty-page:N                  Page N, counted from 0, lists no devices"
 )]
 pub(crate) struct Simulator {
-    /// Port on 127.0.0.1 (default: any free port)
+    /// Port (default: any free port)
     #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
     port: u16,
+    /// Address or name of this machine to listen on; 0.0.0.0: all addresses
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// Serve https with a certificate authority in this directory (default: http)
+    #[arg(long, value_name = "DIR")]
+    tls_dir: Option<PathBuf>,
     /// Number of generated devices (default: 100, or 0 with --device-file)
     #[arg(long, value_name = "N", value_parser = numbers::devices)]
     devices: Option<usize>,
@@ -147,8 +156,10 @@ impl Simulator {
             fs::write(&path, sim.postman_environment())
                 .map_err(|error| Failure::Local(format!("could not write {path}: {error}")))?;
         }
-        let settings = sim.environment();
+        let mut settings = sim.environment();
         if !command.is_empty() {
+            let ca_file = sim.ca_file().map(|file| file.display().to_string());
+            settings.extend(ca_file.map(|file| ("SSL_CERT_FILE", file)));
             return match command::run(&command, &settings, console.owns_process())? {
                 0 => Ok(()),
                 status => Err(Failure::Command(status)),
@@ -158,11 +169,35 @@ impl Simulator {
         console.say(format_args!(
             "A simulator of KPN Things and GRIP runs at {} until it is interrupted.\n\
              Sub-customers: {}.\n\
-             Paste the settings into another shell, and run: things auth check",
+             Paste the settings into another shell, and run: things auth check{}{}",
             sim.url(),
-            sim.customers().join(", ")
+            sim.customers().join(", "),
+            trust(&sim),
+            elsewhere(&sim)
         ))?;
         sim.wait();
         Ok(())
+    }
+}
+
+/// How a client trusts the certificate of the simulator.
+fn trust(sim: &Sim) -> String {
+    let Some(file) = sim.ca_file() else {
+        return String::new();
+    };
+    let file = quoted(&file.display().to_string());
+    format!(" --ca-bundle {file}\nOther programs on Linux trust its certificate with SSL_CERT_FILE={file}")
+}
+
+/// How a client on another machine, or in another container, reaches the simulator.
+fn elsewhere(sim: &Sim) -> &'static str {
+    match (sim.addr().ip().is_unspecified(), sim.ca_file()) {
+        (false, _) => "",
+        (true, None) => {
+            "\nElsewhere, replace the host in the URLs by the name of this machine, and set KPN_THINGS_ALLOW_HTTP to it"
+        }
+        (true, Some(_)) => {
+            "\nThe certificate is valid for localhost. To use it elsewhere, name this machine with --host NAME"
+        }
     }
 }

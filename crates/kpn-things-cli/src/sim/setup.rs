@@ -36,6 +36,7 @@ impl Simulator {
     fn builder(self) -> Result<SimBuilder, Failure> {
         let mut sim = Sim::builder()
             .port(self.port)
+            .host(&self.host)
             .seed(self.seed)
             .token_life(self.token_life)
             .expires_in(match self.expires_in {
@@ -77,6 +78,10 @@ impl Simulator {
         }
         if self.without_access {
             sim = sim.without_access();
+        }
+        if let Some(directory) = self.tls_dir {
+            let directory = std::path::absolute(&directory).unwrap_or(directory);
+            sim = sim.tls_directory(directory);
         }
         if self.any_tenant {
             sim = sim.any_tenant();

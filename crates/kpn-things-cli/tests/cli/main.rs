@@ -37,6 +37,7 @@ mod secrets;
 mod settings;
 mod sim;
 mod sim_command;
+mod sim_hosts;
 #[cfg(unix)]
 mod sim_signals;
 mod stream;

@@ -200,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_is_never_allowed_to_a_host_of_kpn() {
+        for host in
+            ["api.kpnthings.com", "API.KPNThings.com.", "kpnthings.com", "grip-on-it.com", "x.y.kpn.com"]
+        {
+            assert!(check_allowed_host(host).unwrap_err().contains("which is KPN's"), "{host}");
+        }
+        for host in ["sim", "gateway.local", "notkpn.com", "kpn.com.example"] {
+            assert_eq!(check_allowed_host(host), Ok(()));
+        }
+    }
+
+    #[test]
     fn a_whole_url_of_the_same_server_is_its_path() {
         let base = parse("https://api.kpnthings.com").unwrap();
         for (target, address) in [

@@ -19,4 +19,5 @@ mod quirks;
 mod record;
 mod refusals;
 mod tenants;
+mod tls;
 mod wrong_rules;
