@@ -53,7 +53,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_clear()
-        .env("HOME", "/nowhere")
+        // Root could create a folder anywhere, so this one is where nothing else is affected.
+        .env("HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/home"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
