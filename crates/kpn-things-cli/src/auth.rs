@@ -2,6 +2,7 @@
 
 use std::io;
 
+use anstyle::AnsiColor;
 use clap::Args;
 use serde::Serialize;
 use things_core::{Error, ErrorKind, Stage};
@@ -149,7 +150,10 @@ impl Report {
             writeln!(console.out())?;
         }
         for step in &self.steps {
-            let result = if step.ok { "ok    " } else { "failed" };
+            let result = match step.ok {
+                true => console.painted("ok    ", AnsiColor::Green),
+                false => console.painted("failed", AnsiColor::Red),
+            };
             writeln!(console.out(), "{result}  {}: {}", step.name, step.message)?;
             step.details.iter().try_for_each(|detail| writeln!(console.out(), "        {detail}"))?;
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
+use anstyle::AnsiColor;
 use things_core::Watch;
 use things_ureq::Client;
 
@@ -18,11 +19,17 @@ pub struct Console<'a> {
     columns: Option<usize>,
     owns_process: bool,
     is_attended: bool,
-    allows_colors: bool,
+    allows_colors: Colors,
     options: messages::Options,
     progress: Option<Progress>,
     /// Data that cannot be written is given up.
     lost: bool,
+}
+
+/// The streams that show colors, if the options do not say otherwise.
+struct Colors {
+    data: bool,
+    messages: bool,
 }
 
 /// Large enough that a page of devices is one write.
@@ -37,7 +44,7 @@ impl<'a> Console<'a> {
             columns: None,
             owns_process: false,
             is_attended: false,
-            allows_colors: false,
+            allows_colors: Colors { data: false, messages: false },
             options: messages::Options::default(),
             progress: None,
             lost: false,
@@ -69,9 +76,10 @@ impl<'a> Console<'a> {
         self.is_attended
     }
 
-    /// Sets whether messages are colored. `--color always` and `--color never` override it. Default: no.
-    pub fn colors(self, allowed: bool) -> Self {
-        Self { allows_colors: allowed, ..self }
+    /// Sets whether words in the data and messages are colored. `--color always` and `--color never` override it.
+    /// Default: no.
+    pub fn colors(self, data: bool, messages: bool) -> Self {
+        Self { allows_colors: Colors { data, messages }, ..self }
     }
 
     /// Takes over the options of the command line.
@@ -87,6 +95,14 @@ impl<'a> Console<'a> {
     /// The stream for data.
     pub(crate) fn out(&mut self) -> &mut dyn Write {
         &mut self.out
+    }
+
+    /// Returns a word for the stream of data, colored where colors are shown.
+    pub(crate) fn painted(&self, word: &str, color: AnsiColor) -> String {
+        match self.options.is_colored(self.allows_colors.data) {
+            true => messages::painted(word, color),
+            false => word.to_owned(),
+        }
     }
 
     /// Returns the client, with its requests shown as the options say.
@@ -145,7 +161,7 @@ impl<'a> Console<'a> {
     /// Writes a message that `--quiet` does not suppress. That it cannot be written is no reason to stop.
     pub(crate) fn complain(&mut self, message: impl fmt::Display) {
         let mut message = message.to_string();
-        if self.options.is_colored(self.allows_colors) {
+        if self.options.is_colored(self.allows_colors.messages) {
             message = colored(&message);
         }
         message.push('\n');

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use anstyle::AnsiColor;
 use clap::Args;
 use serde::Serialize;
 use things_core::{Body, ContextSwitch, CustomerId, ErrorKind};
@@ -61,9 +62,11 @@ impl Switch {
             serde_json::to_writer_pretty(console.out(), &switch).map_err(io::Error::from)?;
             writeln!(console.out())?;
         } else if granted {
-            writeln!(console.out(), "granted: this API key may act for {customer}")?;
+            let granted = console.painted("granted:", AnsiColor::Green);
+            writeln!(console.out(), "{granted} this API key may act for {customer}")?;
         } else {
-            writeln!(console.out(), "not granted: this API key may not act for {customer}")?;
+            let refused = console.painted("not granted:", AnsiColor::Red);
+            writeln!(console.out(), "{refused} this API key may not act for {customer}")?;
         }
         if granted {
             return Ok(());

@@ -51,10 +51,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let width = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
     let mut stdout = stdout.lock();
-    let (is_attended, allows_colors) = (stderr.is_terminal(), messages::allows_colors(&stderr));
+    let is_attended = stderr.is_terminal();
+    let (data_color, message_color) = (messages::allows_colors(&stdout), messages::allows_colors(&stderr));
     // On Windows this makes the terminal obey control sequences.
     let mut console = Console::new(&mut stdout, AutoStream::always_ansi(stderr));
-    console = console.with_process().colors(allows_colors);
+    console = console.with_process().colors(data_color, message_color);
     if is_attended && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb") {
         console = console.attended();
     }

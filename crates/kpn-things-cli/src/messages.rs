@@ -59,14 +59,13 @@ pub(crate) fn allows_colors(stream: &impl anstream::stream::RawStream) -> bool {
 }
 
 /// The labels at the start of a line that are colored.
-const LABELS: [(&str, AnsiColor); 7] = [
+const LABELS: [(&str, AnsiColor); 6] = [
     ("error:", AnsiColor::Red),
     ("warning:", AnsiColor::Yellow),
     ("hint:", AnsiColor::Cyan),
     ("ok:", AnsiColor::Green),
     ("accepted:", AnsiColor::Green),
-    ("granted:", AnsiColor::Green),
-    ("not granted:", AnsiColor::Red),
+    ("likely cause:", AnsiColor::Cyan),
 ];
 
 /// Colors the label of each line that has one.
@@ -74,14 +73,17 @@ pub(crate) fn colored(message: &str) -> String {
     let line = |line: &str| {
         let label = LABELS.iter().find_map(|(label, color)| Some((label, color, line.strip_prefix(label)?)));
         match label {
-            Some((label, color, rest)) => {
-                let style = Style::new().bold().fg_color(Some((*color).into()));
-                format!("{style}{label}{style:#}{rest}")
-            }
+            Some((label, color, rest)) => painted(label, *color) + rest,
             None => line.to_owned(),
         }
     };
     message.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The text in bold and in this color.
+pub(crate) fn painted(text: &str, color: AnsiColor) -> String {
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    format!("{style}{text}{style:#}")
 }
 
 #[cfg(test)]

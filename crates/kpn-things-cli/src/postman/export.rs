@@ -53,7 +53,7 @@ impl Export {
         if let Some(path) = self.environment {
             let settings = self.settings.without_secret().load()?.values().settings;
             if settings.token_url.is_some() {
-                console.complain("warning: a token URL is set, and neither file has it: the collection uses /v2/{tenantId}/oidc/idp/c1/token at gripBaseUrl");
+                console.warn("a token URL is set, and neither file has it: the collection uses /v2/{tenantId}/oidc/idp/c1/token at gripBaseUrl");
             }
             files.push((path, environment::environment(&settings)));
         }

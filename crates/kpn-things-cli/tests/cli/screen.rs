@@ -123,6 +123,16 @@ fn nothing_is_drawn_where_nobody_looks() {
 }
 
 #[test]
+fn results_are_colored_at_a_terminal_and_nowhere_else() {
+    let sim = simulator().start().unwrap();
+    let written = Terminal::start(sim.command(&["auth", "check"]), 120, 40).finish().written;
+    assert!(written.contains("\x1b[32mok    \x1b[0m  settings"), "{written:?}");
+    assert!(!sim.things(&["auth", "check"]).exits(0).out.contains('\x1b'));
+    let args = ["customer", "switch", "stranger", "--color", "always"];
+    sim.things(&args).exits(1).prints("\x1b[31mnot granted:\x1b[0m this API key");
+}
+
+#[test]
 fn errors_are_colored_at_a_terminal() {
     let colored = |args: &[&str], variable: (&str, &str)| {
         let mut command = crate::tool::command(&[&["devices", "list"], args].concat());
