@@ -233,13 +233,14 @@ fn hints(error: &Error, values: &Values) -> Vec<String> {
         return error.hint().map(str::to_owned).into_iter().collect();
     }
     let mut hints = Vec::new();
-    if !values.settings.postman_gaps.is_empty() {
+    if values.settings.postman_gaps.is_empty() {
+        hints.push(
+            "run `things auth login`, set the variables, or name the Postman environment file of KPN's documentation"
+                .to_owned(),
+        );
+    } else {
         hints.extend(error.hint().map(str::to_owned));
     }
-    hints.push(
-        "run `things auth login`, set the variables, or name the Postman environment file of KPN's documentation"
-            .to_owned(),
-    );
     if missing.iter().any(|setting| setting.key == TENANT_ID.key) {
         hints.push(WHERE_TENANT.to_owned());
     }
