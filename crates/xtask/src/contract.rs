@@ -58,6 +58,7 @@ impl Contract {
     fn description(&self, environment: &Environment) -> Outcome {
         let description = self.files.join("openapi.yaml");
         run(environment.python().args(["-m", "openapi_spec_validator"]).arg(&description))?;
+        reasons(&description)?;
         let schemathesis = |sim: &[&str], options: &[&str]| {
             let mut command = self.against_simulator(sim, &environment.tool("st"));
             command.arg("--config-file").arg(self.files.join("schemathesis.toml")).arg("run");
@@ -203,6 +204,21 @@ impl Contract {
         run(npm.arg(&folder))?;
         fs::write(installed, lock).map_err(trouble)?;
         Ok(newman)
+    }
+}
+
+/// Checks that the description gives a reason below each mark of what is inferred.
+fn reasons(description: &Path) -> Outcome {
+    let text = fs::read_to_string(description).map_err(|error| error.to_string())?;
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let marks = || lines.windows(2).enumerate().filter(|(_, pair)| pair.first() == Some(&"x-inferred: true"));
+    let reason = |line: &&str| line.starts_with("x-inferred-reason: ");
+    match marks().find(|(_, pair)| !pair.last().is_some_and(reason)) {
+        Some((number, _)) => Err(format!("{}:{}: no x-inferred-reason", description.display(), number + 1)),
+        None => {
+            println!("contract: {} marks of what is inferred, each with its reason", marks().count());
+            Ok(())
+        }
     }
 }
 
