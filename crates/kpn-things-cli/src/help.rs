@@ -93,6 +93,8 @@ fn is_folded(arg: &Arg) -> bool {
 
 /// The settings as they are shown in the help of a command.
 fn settings() -> String {
-    let command = Command::new("settings").disable_help_flag(true).help_template("{options}");
+    // A manual page has 80 columns, whatever the terminal has that it is made in.
+    let command =
+        Command::new("settings").max_term_width(80).disable_help_flag(true).help_template("{options}");
     settings::Options::augment_args(command).render_help().to_string().trim_end().to_owned()
 }

@@ -24,7 +24,7 @@ pub(crate) struct Manual {
 
 impl Manual {
     pub(crate) fn run(&self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let mut command = crate::command().disable_help_subcommand(true);
+        let mut command = complete(crate::command()).disable_help_subcommand(true);
         command.build();
         let Some(directory) = &self.directory else {
             return Ok(console.out().write_all(&page(&command)?)?);
@@ -42,6 +42,11 @@ impl Manual {
     }
 }
 
+/// The command with the help of every argument, because a page leaves out what the short help does.
+fn complete(command: Command) -> Command {
+    command.mut_args(|arg| arg.hide_short_help(false)).mut_subcommands(complete)
+}
+
 /// The command and all below it.
 fn all(command: &Command) -> Vec<&Command> {
     let below = command.get_subcommands().filter(|command| !command.is_hide_set()).flat_map(all);
@@ -50,7 +55,7 @@ fn all(command: &Command) -> Vec<&Command> {
 
 /// The manual page of a command, in roff.
 fn page(command: &Command) -> Result<Vec<u8>, Failure> {
-    let manual = Man::new(command.clone());
+    let manual = Man::new(command.clone()).source(concat!("things ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
     manual.render_title(&mut page)?;
     manual.render_name_section(&mut page)?;

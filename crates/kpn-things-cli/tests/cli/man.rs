@@ -26,6 +26,12 @@ fn every_command_has_a_page_without_a_mistake() {
     let has = |name: &str| pages.contains(&folder.join(name));
     assert!(has("things.1") && has("things-devices-list.1") && has("things-api.1"), "{pages:?}");
     assert!(!pages.iter().any(|page| page.to_str().unwrap().contains("help")), "{pages:?}");
+    let list = fs::read_to_string(folder.join("things-devices-list.1")).unwrap();
+    for part in
+        ["GRIP tenant", "Show each request", "Sort ascending", concat!("things ", env!("CARGO_PKG_VERSION"))]
+    {
+        assert!(list.contains(part), "{part} is not in {list}");
+    }
     for page in &pages {
         if let Some((_, warnings)) = formatted("groff", &["-man", "-Tutf8", "-ww", "-z"], page) {
             assert_eq!(warnings, "", "{page:?}");
