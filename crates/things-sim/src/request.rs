@@ -14,9 +14,10 @@ pub(crate) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// A value that is not UTF-8 is returned as an empty text: the header is there, and it names nothing that is known.
     pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
         let header = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(header.value).ok()
+        Some(std::str::from_utf8(header.value).unwrap_or_default())
     }
 
     /// The token in `Authorization: Bearer`.

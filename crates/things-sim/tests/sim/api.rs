@@ -294,6 +294,18 @@ fn a_sub_customer_needs_a_grant_and_a_context_switch() {
 }
 
 #[test]
+fn a_sub_customer_that_cannot_be_read_is_not_the_account_itself() {
+    let sim = Sim::builder().start().unwrap();
+    let bearer = bearer(&sim);
+    let headers = [("Authorization", bearer.as_str()), ("Accept", DEVICES), ("x-client-id", "CUSTOMER")];
+    let head = request("GET", "/api/devices", &headers, "");
+    let (before, after) = head.split_once("CUSTOMER").unwrap();
+    let mut wire = Wire::to(&sim);
+    wire.write([before.as_bytes(), b"caf\xE9", after.as_bytes()].concat());
+    assert_eq!(wire.read().unwrap().status, 403);
+}
+
+#[test]
 fn a_context_switch_wants_json_and_is_answered_in_the_chosen_way() {
     let target = format!("/api/v1/lifecycle/clients/{DEFAULT_CUSTOMER}/context-switch");
     let json = "application/json";
