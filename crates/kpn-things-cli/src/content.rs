@@ -1,4 +1,4 @@
-//! What a downlink carries: the options of `things downlink send` that hold it.
+//! The content of a downlink: the options of `things downlink send` that carry it.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -57,7 +57,7 @@ impl Content {
                 let payload = from_base64(text.expose())?;
                 if text.expose().parse::<Payload>().is_ok() {
                     console.warn(format_args!(
-                        "the payload is read as base64, and it looks like hex: for hex, use --hex. It has {}",
+                        "the payload looks like hex, and is sent as {} of base64: use --hex for hex",
                         count(&payload)
                     ));
                 }
@@ -103,8 +103,7 @@ fn from_hex(text: &str) -> Result<Payload, Failure> {
     })
 }
 
-/// Reads base64 in the standard and in the URL-safe alphabet, with and without padding; blanks and line breaks are left
-/// out.
+/// Reads base64 in the standard or the URL-safe alphabet, with or without padding. Ignores blanks and line breaks.
 fn from_base64(text: &str) -> Result<Payload, Failure> {
     let wrong = |why: String| {
         let hint =

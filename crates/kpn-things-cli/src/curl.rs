@@ -1,4 +1,4 @@
-//! A call as commands for a shell: what the client would send, for people who look or want to send it themselves.
+//! `--dry-run`: the requests of a call as a script for `sh` and `curl`.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use crate::shell::{quoted, word, word_with};
 
 /// Prints each request of a call as a `curl` command, and sends none of them.
 ///
-/// Secrets, and credentials that are not set, stand as the shell variables that hold them.
+/// Secrets are written as the shell variables that hold them, and so are credentials that are not set.
 pub(crate) fn dry_run(
     operation: &impl Operation,
     settings: settings::Options,

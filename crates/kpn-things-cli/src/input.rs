@@ -10,7 +10,7 @@ use things_core::{Secret, file_text};
 use crate::failure::Failure;
 use crate::prompt;
 
-/// Reads the bytes of a file; `-` is standard input.
+/// Reads the bytes of a file; `-` is stdin.
 pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     let bytes = match path {
         "-" => {
@@ -26,16 +26,16 @@ pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
     bytes.map_err(|error| Failure::Usage(format!("{what} cannot be read from {path}: {error}")))
 }
 
-/// Standard input can be read once: a second reader would find nothing.
+/// Claims stdin, because only one reader can have it: a second one would find nothing.
 fn claim(what: &str) -> Result<(), Failure> {
     static CLAIMED: OnceLock<String> = OnceLock::new();
     CLAIMED.set(what.to_owned()).map_err(|_| {
         let first = CLAIMED.get().map_or("something else", String::as_str);
-        Failure::Usage(format!("{what} cannot be read from standard input: {first} is"))
+        Failure::Usage(format!("{what} cannot be read from stdin, because {first} is read from it"))
     })
 }
 
-/// Text as it is given, or with `@FILE` the text of that file, or with `-` that of standard input.
+/// Returns a text as it is. For `@FILE` returns the text of that file, and for `-` that of stdin.
 pub(crate) fn content(what: &str, given: String) -> Result<Secret, Failure> {
     match given.strip_prefix('@') {
         Some(path) => text(what, path),
@@ -44,7 +44,7 @@ pub(crate) fn content(what: &str, given: String) -> Result<Secret, Failure> {
     }
 }
 
-/// The same for a body that need not be text: the bytes as they are.
+/// The same for bytes that need not be text.
 pub(crate) fn bytes(what: &str, given: String) -> Result<Vec<u8>, Failure> {
     match given.strip_prefix('@') {
         Some(path) => read(what, path),
@@ -53,7 +53,7 @@ pub(crate) fn bytes(what: &str, given: String) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The text of a file, which may be a secret; `-` is standard input.
+/// Returns the text of a file, which may be a secret; `-` is stdin.
 pub(crate) fn text(what: &str, path: &str) -> Result<Secret, Failure> {
     file_text(what, read(what, path)?).map_err(|error| Failure::Usage(error.message().to_owned()))
 }
@@ -72,7 +72,7 @@ pub(crate) fn json(what: &str, given: String) -> Result<Secret, Failure> {
     content(what, given)
 }
 
-/// The secret in a file, without the line end that editors put after it. For `-` at a terminal, asks for it.
+/// Returns the secret in a file, without the line end that editors add. For `-` at a terminal, asks for it.
 pub(crate) fn secret(what: &str, path: &str) -> Result<Secret, Failure> {
     if path == "-" && prompt::is_possible() {
         claim(what)?;

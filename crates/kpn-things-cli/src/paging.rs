@@ -1,4 +1,4 @@
-//! `things api --all`: every page of a listing, each item as it came.
+//! `things api --all`: the items of all pages, byte for byte.
 //!
 //! Two ways to page are known. `GET /api/devices` has numbered pages (KPN's documentation): `content`, `last`, and the query
 //! `currentPage`. The current API has `items` and probably a link `next`, which is a URL or a bare cursor.
@@ -84,7 +84,7 @@ impl Step {
     }
 }
 
-/// What is known of a page. Fields of another type than expected are as good as missing.
+/// The known fields of a page. A field of an unexpected type counts as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<'a> {

@@ -1,4 +1,4 @@
-//! The device that a downlink goes to, as it is given in the arguments.
+//! The device of a downlink, and common mistakes in its place.
 
 use things_core::{DevEui, DeviceUrn};
 
@@ -34,7 +34,7 @@ pub(crate) fn refuse_more(more: &[String]) -> Result<(), Failure> {
     Err(Failure::Usage(format!("unexpected argument {first:?} after the device{hint}")))
 }
 
-/// Rejects what people give in place of a DevEUI.
+/// Rejects common mistakes: a UUID, a list, or a file in place of a DevEUI.
 fn check(text: &str) -> Result<(), Failure> {
     if text == "-" || text.starts_with('@') {
         return Err(one_device(&format!("{text:?} is not a DevEUI")));

@@ -14,8 +14,8 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text as one word in which each of these variables, where it stands as `$NAME`, is replaced by `expansion`
-/// of its name.
+/// Returns the text as one word. Each of these variables that is written as `$NAME` is replaced by `expansion` of its
+/// name.
 pub(crate) fn word_with(text: &str, variables: &[&str], expansion: impl Fn(&str) -> String) -> String {
     let found = variables.iter().find_map(|name| Some((text.split_once(&format!("${name}"))?, name)));
     match found {

@@ -94,7 +94,9 @@ fn what_was_pasted_into_the_wrong_option_is_guessed() {
     assert_eq!(sim.calls_total(), 0);
     for hex in ["0102", "01 02"] {
         let ran = send(&sim, &["--base64", hex]).exits(0);
-        ran.complains("warning: the payload is read as base64, and it looks like hex");
+        ran.complains(
+            "warning: the payload looks like hex, and is sent as 3 bytes of base64: use --hex for hex",
+        );
     }
 }
 

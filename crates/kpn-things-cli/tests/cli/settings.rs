@@ -60,11 +60,11 @@ fn standard_input_is_read_for_one_thing_alone() {
     let twice = ["--key-secret-file", "-", "--security-context-file", "-"];
     run_with_input(command(&[LIST, &options(&sim), &twice].concat()), SECRET)
         .exits(2)
-        .complains("the security context cannot be read from standard input: the key secret is");
+        .complains("the security context cannot be read from stdin, because the key secret is read from it");
     let post = ["api", "POST", "/x", "--data", "-", "--key-secret-file", "-"];
     run_with_input(command(&[&post[..], &options(&sim)].concat()), "{}")
         .exits(2)
-        .complains("the key secret cannot be read from standard input: the body is");
+        .complains("the key secret cannot be read from stdin, because the body is read from it");
     assert_eq!(sim.calls_total(), 0);
 }
 
