@@ -77,7 +77,7 @@ impl Api {
         if dry_run {
             return curl::dry_run(&call, settings, console);
         }
-        let client = console.watched(settings.client()?);
+        let client = console.watched(settings.client(console)?);
         if all {
             return paging::print_all(&client, request, console);
         }

@@ -57,7 +57,7 @@ struct Step {
 
 impl Check {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let layers = self.settings.load()?;
+        let layers = self.settings.without_token_cache().load()?;
         let mut report = Report {
             settings: layers.describe(),
             unused: layers.unused(),
@@ -84,7 +84,7 @@ pub(crate) fn accepted(layers: &Layers, console: &mut Console<'_>) -> Result<(),
 impl Report {
     /// Makes the steps, up to the first that fails.
     fn make_steps(&mut self, layers: &Layers, console: &mut Console<'_>) -> Result<(), Failure> {
-        let client = layers.client().inspect_err(|failure| {
+        let client = layers.client(console).inspect_err(|failure| {
             let why = match failure {
                 Failure::Settings(text) => text.lines().next().unwrap_or_default(),
                 _ => "",

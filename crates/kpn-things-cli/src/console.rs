@@ -10,7 +10,7 @@ use things_ureq::Client;
 
 use crate::messages::{self, colored};
 use crate::progress::{self, Progress};
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 /// Where a command writes: data to one stream, messages to another.
 pub struct Console<'a> {
@@ -119,6 +119,11 @@ impl<'a> Console<'a> {
             Some(state) => state,
             None => Arc::new(()),
         }
+    }
+
+    /// What takes the reason why the token cache cannot be used.
+    pub(crate) fn token_cache_report(&self) -> fn(&str) {
+        if self.options.verbose { trace::no_token_cache } else { |_| () }
     }
 
     /// The progress of this command; `None` where nobody would see it.

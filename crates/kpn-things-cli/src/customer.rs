@@ -51,7 +51,7 @@ impl Switch {
             let layers = self.settings.without_secret().load()?.without_customer();
             return curl::dry_run_of(&operation, &layers, console);
         }
-        let client = console.watched(self.settings.load()?.without_customer().client()?);
+        let client = console.watched(self.settings.load()?.without_customer().client(console)?);
         let (granted, body) = match client.call(&operation) {
             Ok(body) => (true, body),
             Err(error) if error.kind() == ErrorKind::Forbidden => (false, error.body().clone()),

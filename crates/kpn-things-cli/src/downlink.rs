@@ -81,7 +81,7 @@ impl Send {
         if self.dry_run {
             return curl::dry_run(&downlink, self.settings, console);
         }
-        let client = self.settings.client()?;
+        let client = self.settings.client(console)?;
         let downlink = client.referenced(&downlink);
         let dispatch = Dispatch::downlink(&downlink);
         let (receipt, begun) = dispatch.make(console, &client, |client| client.send_downlink(&downlink))?;

@@ -1,24 +1,29 @@
 //! The settings of every place, in the order of precedence, and the client that they make.
 
+use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, fs, io};
 
 use serde::Serialize;
 use things_core::{Builder, Config, Error, ErrorKind, Secret, Settings};
 use things_ureq::Client;
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::profiles::{DEFAULT, Profiles, nearest};
 use crate::setting::{KEY_ID, SETTINGS, Setting, TENANT_ID, Values};
 use crate::settings::{POSTMAN_VARIABLE, PROFILE_VARIABLE};
+use crate::token_cache::TokenCache;
 
 /// The settings of each place, from the highest precedence to the lowest.
 pub(crate) struct Layers {
-    layers: Vec<(Source, Values)>,
+    pub(crate) layers: Vec<(Source, Values)>,
     /// A file or profile that a variable names, and that is not read because an option names another.
-    unread: Option<Source>,
-    timeout: Option<Duration>,
+    pub(crate) unread: Option<Source>,
+    pub(crate) timeout: Option<Duration>,
+    /// Whether the access token is kept for the next run.
+    pub(crate) keeps_token: bool,
 }
 
 /// A place that settings come from.
@@ -86,13 +91,9 @@ pub(crate) struct UnknownVariable {
 }
 
 impl Layers {
-    /// `unread` is what a variable names where an option names another file or profile.
-    pub(crate) fn new(
-        layers: Vec<(Source, Values)>,
-        unread: Option<Source>,
-        timeout: Option<Duration>,
-    ) -> Self {
-        Self { layers, unread, timeout }
+    /// Returns the settings of one place, whose token is not kept.
+    pub(crate) fn of(source: Source, values: Values) -> Self {
+        Self { layers: vec![(source, values)], unread: None, timeout: None, keeps_token: false }
     }
 
     /// All places as one.
@@ -109,13 +110,30 @@ impl Layers {
     }
 
     /// The client that the settings make, or all that is wrong with them.
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, console: &Console<'_>) -> Result<Client, Failure> {
         let values = self.values();
-        let mut builder = Builder::new(values.settings, Client::new)
+        let client = self.client_of(&values)?;
+        let cache =
+            TokenCache::of(&client, &values, console.token_cache_report()).filter(|_| self.keeps_token);
+        Ok(match cache {
+            Some(cache) => client.with_token_store(Arc::new(cache)),
+            None => client,
+        })
+    }
+
+    /// Removes the token that was kept for these settings. Settings that make no client have none.
+    pub(crate) fn forget_token(&self) -> io::Result<()> {
+        let values = self.values();
+        let Ok(client) = self.client_of(&values) else { return Ok(()) };
+        TokenCache::of(&client, &values, |_| ()).map_or(Ok(()), |cache| cache.remove())
+    }
+
+    fn client_of(&self, values: &Values) -> Result<Client, Failure> {
+        let mut builder = Builder::new(values.settings.clone(), Client::new)
             .machine(|name| env::var_os(name), |path| fs::read(path))
             .user_agent(concat!("things/", env!("CARGO_PKG_VERSION")));
-        if let Some(path) = values.ca_bundle {
-            builder = builder.ca_bundle(input::read("the CA bundle", &path)?);
+        if let Some(path) = &values.ca_bundle {
+            builder = builder.ca_bundle(input::read("the CA bundle", path)?);
         }
         if let Some(timeout) = self.timeout {
             builder = builder.timeout(timeout);

@@ -24,6 +24,7 @@ mod messages;
 mod paging;
 mod portal;
 mod postman;
+mod private;
 mod profiles;
 mod progress;
 mod prompt;
@@ -33,6 +34,7 @@ mod settings;
 mod shell;
 mod sim;
 mod table;
+mod token_cache;
 mod trace;
 
 use std::env;

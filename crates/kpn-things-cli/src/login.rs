@@ -22,7 +22,8 @@ Examples:
     after_help = "\
 Asks for what the options do not set, checks it with GRIP and KPN Things, and stores it in \
 $XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. The profile `default` is used by all commands \
-where no other profile, no Postman file and no key id is set. Variables are not stored."
+where no other profile, no Postman file and no key id is set. Variables are not stored. \
+A script sets --tenant-id, --key-id and --key-secret-file, because nobody is asked without a terminal."
 )]
 pub(crate) struct Login {
     /// Store the settings without checking them
@@ -79,10 +80,10 @@ impl Login {
         for setting in missing {
             ask(setting, &mut values)?;
         }
-        let layers = Layers::new(vec![(Source::Options, values.clone())], None, given.timeout);
+        let layers = Layers { timeout: given.timeout, ..Layers::of(Source::Options, values.clone()) };
         if self.no_check {
             // What cannot be right is refused all the same.
-            layers.client()?;
+            layers.client(console)?;
         } else {
             let accepted = auth::accepted(&layers, console);
             if accepted.is_err() {
@@ -145,8 +146,15 @@ impl Logout {
             None => settings::profile_variable()?.unwrap_or_else(|| DEFAULT.to_owned()),
         };
         let mut profiles = Profiles::open()?;
+        // A profile that is wrong can be removed, too. Then there is no token to be found for it.
+        let values = profiles.get(&name);
         profiles.remove(&name)?;
         profiles.save()?;
+        if let Ok(values) = values {
+            Layers::of(Source::Profile(name.clone()), values).forget_token().map_err(|error| {
+                Failure::Local(format!("profile {name} is removed, but not its access token: {error}"))
+            })?;
+        }
         console.complain(format_args!(
             "profile {name} is removed; revoke its API key in GRIP if nothing uses it"
         ));

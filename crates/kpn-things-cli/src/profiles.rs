@@ -3,13 +3,13 @@
 //! The file holds key secrets. It is readable by its owner alone, and it is refused if anybody else can read it.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use toml_edit::{Document, DocumentMut, Item, Table, Value, value};
 
 use crate::failure::Failure;
+use crate::private;
 use crate::setting::{SETTINGS, Values};
 
 /// The profile that is used where none is named.
@@ -50,10 +50,10 @@ impl Profiles {
         let failed = |why: String| Failure::Usage(format!("the profiles in {} {why}", path.display()));
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| failed("are not UTF-8".into()))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) if private::is_missing(&error) => String::new(),
             Err(error) => return Err(failed(format!("cannot be read: {error}"))),
         };
-        if !text.is_empty() && is_open_to_others(&path) {
+        if !text.is_empty() && private::is_open_to_others(&path) {
             return Err(failed(format!("can be read by other users: run chmod 600 {}", path.display())));
         }
         let profiles = Self { path, text };
@@ -125,19 +125,10 @@ impl Profiles {
 
     /// Replaces the file at once, so that no reader sees a part of it. Only its owner can read it.
     pub(crate) fn save(&self) -> Result<(), Failure> {
-        let write = || {
-            // A link to the file stays a link.
-            let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-            let folder = path.parent().unwrap_or(Path::new("."));
-            create_private(folder)?;
-            let mut file = tempfile::Builder::new().prefix(".profiles").tempfile_in(folder)?;
-            file.write_all(self.text.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)
-        };
-        write().map(drop).map_err(|error: io::Error| {
-            Failure::Local(format!("{} cannot be written: {error}", self.path.display()))
-        })
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let saved = private::create_folder(folder)
+            .and_then(|()| private::replace(&self.path, self.text.as_bytes(), true));
+        saved.map_err(|error| Failure::Local(format!("{} cannot be written: {error}", self.path.display())))
     }
 
     fn change(&mut self, change: impl FnOnce(&mut DocumentMut)) -> Result<(), Failure> {
@@ -187,14 +178,6 @@ impl Profiles {
     }
 }
 
-/// Creates a folder that only its owner can enter, unless it exists.
-pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
-}
-
 /// Returns the name that is most like a mistyped one, if any is.
 pub(crate) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &str| strsim::jaro_winkler(typed, name);
@@ -210,15 +193,4 @@ fn text(item: &Item) -> Option<String> {
         }
         _ => None,
     }
-}
-
-#[cfg(unix)]
-fn is_open_to_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
-    false
 }

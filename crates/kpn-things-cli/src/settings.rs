@@ -7,6 +7,7 @@ use clap::Args;
 use things_core::Settings;
 use things_ureq::Client;
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::layers::{Layers, Source};
@@ -69,6 +70,9 @@ pub(crate) struct Options {
     /// Time limit of one call, such as a page or a downlink, with its token and retries [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+    /// Use no access token of an earlier run, and keep none
+    #[arg(long)]
+    no_token_cache: bool,
 }
 
 /// A number of seconds, with a fraction or without.
@@ -103,7 +107,7 @@ impl Options {
             }
             (true, unread) => unread,
         };
-        Ok(Layers::new(layers, unread, self.timeout))
+        Ok(Layers { layers, unread, timeout: self.timeout, keeps_token: !self.no_token_cache })
     }
 
     /// Takes the values that the options set, and reads the secrets that they name.
@@ -139,8 +143,13 @@ impl Options {
     }
 
     /// The client that the settings make.
-    pub(crate) fn client(self) -> Result<Client, Failure> {
-        self.load()?.client()
+    pub(crate) fn client(self, console: &Console<'_>) -> Result<Client, Failure> {
+        self.load()?.client(console)
+    }
+
+    /// Uses no access token of an earlier run, and keeps none.
+    pub(crate) fn without_token_cache(self) -> Self {
+        Self { no_token_cache: true, ..self }
     }
 
     /// Leaves the key secret where it is.

@@ -52,6 +52,11 @@ pub(crate) fn result(reply: &Result<Response<Bytes>, TransportError>) -> String 
     reason.to_owned()
 }
 
+/// Writes why the access token is not kept.
+pub(crate) fn no_token_cache(why: &str) {
+    write(&format!("the access token is not kept for the next run: {why}"));
+}
+
 /// Writes one line at once, so that lines of several threads do not mix.
 fn write(line: &str) {
     let _ = io::stderr().write_all(format!("{}\n", cell::plain(line)).as_bytes());

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access_token;
 mod answer;
 mod asked;
 mod body;
@@ -29,6 +30,7 @@ mod status;
 mod token;
 mod transport;
 
+pub use access_token::AccessToken;
 pub use answer::Answer;
 pub use body::Body;
 pub use client::{

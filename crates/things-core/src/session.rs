@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::access_token::AccessToken;
 use crate::config::{Config, Limits};
 use crate::customers::CustomerId;
 use crate::error::Error;
@@ -118,6 +119,17 @@ impl Session {
         self.timeout = timeout.unwrap_or(self.timeout);
         self.deadline = deadline.or(self.deadline);
         self
+    }
+
+    /// Returns the access token that the session holds, to keep it for another session. `None` if there is none, or if it
+    /// has expired or was rejected.
+    pub fn access_token(&self, now: Moment) -> Option<AccessToken> {
+        let (grant, life) = self.shared.token.held(now)?;
+        Some(AccessToken {
+            text: token::text(&grant.value)?,
+            fetched_at: grant.fetched_at.wall(),
+            expires_at: life?.expires_at.wall(),
+        })
     }
 
     /// The checked configuration.

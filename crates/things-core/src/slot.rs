@@ -55,7 +55,7 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Grant {
     pub(crate) value: HeaderValue,
     generation: u64,
-    fetched_at: Moment,
+    pub(crate) fetched_at: Moment,
     /// Whether it was fetched because the previous value was rejected.
     replaces_rejected: bool,
 }
@@ -179,6 +179,11 @@ impl Slot {
         state.held = None;
         state.rejected = true;
         true
+    }
+
+    /// Returns the value, if it is valid and was not rejected, and its life.
+    pub(crate) fn held(&self, now: Moment) -> Option<(Grant, Option<Life>)> {
+        self.lock().held.clone().filter(|held| lives(held, now))
     }
 
     /// Records that the service rejected a new value as well, so the rejection is final.

@@ -12,12 +12,13 @@ use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::access_token::AccessToken;
 use crate::coding;
 use crate::config::Credentials;
 use crate::error::DecodeError;
 use crate::json::{Flaw, Kind, Scanner, Token, Why};
 use crate::moment::Moment;
-use crate::secret::secret_bytes;
+use crate::secret::{Secret, secret_bytes};
 use crate::slot::Life;
 
 /// A token is valid for one hour (KPN's documentation), unless the response specifies another time.
@@ -93,14 +94,40 @@ pub(crate) fn decode(headers: &HeaderMap, body: &[u8]) -> Result<(HeaderValue, D
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Err(no_token(no_access_token(&names)));
     };
-    let mut header = Vec::with_capacity(7 + token.len());
-    header.extend_from_slice(b"Bearer ");
-    header.extend_from_slice(token.as_bytes());
-    let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
-    let header = HeaderValue::from_maybe_shared(secret_bytes(header)).ok().filter(|_| plain);
-    let mut header = header.ok_or_else(|| no_token("access_token cannot be a header value"))?;
-    header.set_sensitive(true);
+    let header = header(&token).ok_or_else(|| no_token("access_token cannot be a header value"))?;
     Ok((header, life(expires_in)))
+}
+
+const SCHEME: &str = "Bearer ";
+
+/// Returns the `Authorization` header for a token, unless it cannot be one.
+fn header(token: &str) -> Option<HeaderValue> {
+    let mut header = Vec::with_capacity(SCHEME.len() + token.len());
+    header.extend_from_slice(SCHEME.as_bytes());
+    header.extend_from_slice(token.as_bytes());
+    let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut header = HeaderValue::from_maybe_shared(secret_bytes(header)).ok().filter(|_| plain)?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// Returns the token of an `Authorization` header.
+pub(crate) fn text(header: &HeaderValue) -> Option<Secret> {
+    header.to_str().ok()?.strip_prefix(SCHEME).map(Secret::from)
+}
+
+/// Returns the `Authorization` header for a stored token, and its times by the monotonic clock.
+///
+/// A token that has expired is useless. The lifetime of one from the future is unknown: the clock was set back after
+/// it was fetched.
+pub(crate) fn stored(token: &AccessToken, now: Moment, jitter: f64) -> Option<(HeaderValue, Life)> {
+    let age = now.wall().duration_since(token.fetched_at).ok()?;
+    let left = token.expires_at.duration_since(now.wall()).ok().filter(|left| !left.is_zero())?;
+    let life = (age + left).min(LONGEST_LIFE);
+    let fetched = schedule(life, now, jitter);
+    let earlier = |due: Moment| now + due.since(now).saturating_sub(age);
+    let life = Life { refresh_at: earlier(fetched.refresh_at), expires_at: earlier(fetched.expires_at) };
+    Some((header(token.text.expose())?, life)).filter(|_| life.expires_at > now)
 }
 
 fn no_token(why: impl fmt::Display) -> DecodeError {
@@ -147,6 +174,8 @@ pub(crate) fn schedule(life: Duration, now: Moment, jitter: f64) -> Life {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -248,6 +277,46 @@ mod tests {
         let late = schedule(Duration::from_secs(100), now, 0.0);
         assert_eq!(early.refresh_at.monotonic().as_secs_f64().round(), 70.0);
         assert_eq!(late.refresh_at.monotonic().as_secs_f64().round(), 80.0);
+    }
+
+    fn second(second: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    #[test]
+    fn a_stored_token_has_what_is_left_of_its_life() {
+        let token =
+            AccessToken { text: "canary".into(), fetched_at: second(1_000), expires_at: second(4_600) };
+        // The monotonic clock of another process.
+        let at = |wall: u64| Moment::new(Duration::from_secs(7), second(wall));
+        let (header, life) = stored(&token, at(2_800), 0.0).unwrap();
+        assert_eq!(
+            (header.clone(), header.is_sensitive()),
+            (HeaderValue::from_static("Bearer canary"), true)
+        );
+        assert_eq!(text(&header), Some("canary".into()));
+        let left = |due: Moment| due.monotonic().as_secs() - 7;
+        assert_eq!((left(life.refresh_at), left(life.expires_at)), (1_080, 1_800));
+        let (_, late) = stored(&token, at(4_500), 0.0).unwrap();
+        assert_eq!((left(late.refresh_at), left(late.expires_at)), (0, 100));
+        for wall in [999, 4_600, 4_601] {
+            assert!(stored(&token, at(wall), 0.0).is_none(), "{wall}");
+        }
+        assert!(!format!("{token:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_stored_token_that_cannot_be_one_is_not_used() {
+        let now = Moment::new(Duration::ZERO, second(10));
+        let of = |text: &str, expires: u64| {
+            let token = AccessToken { text: text.into(), fetched_at: second(0), expires_at: second(expires) };
+            stored(&token, now, 0.0)
+        };
+        for bad in ["", "a b", "a\r\nb", "\u{e9}"] {
+            assert!(of(bad, 100).is_none(), "{bad:?}");
+        }
+        let (_, life) = of("t", 10_000_000).unwrap();
+        assert_eq!(life.expires_at.since(now), LONGEST_LIFE - Duration::from_secs(10));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 mod connector;
 mod feed;
 mod resolver;
+mod token_store;
 mod transport;
 mod turn;
 
@@ -12,16 +13,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, process, thread};
 
+use bytes::Bytes;
 pub use feed::{FeedIter, PageIter, Stopper};
+use http::Request;
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui, Device,
-    DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort,
-    Feed, Fleet, Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation, Outcome,
-    Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings,
-    SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
+    AccessToken, Answer, Body, Builder, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui,
+    Device, DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra,
+    FPort, Feed, Fleet, Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation,
+    Outcome, Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session,
+    Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
 };
-use things_core::{Pause, Step, finish};
+use things_core::{Exchange, Pause, Step, finish};
+pub use token_store::{TokenPlace, TokenStore};
 use transport::Transport;
 
 /// A blocking client. Clones share connections, token and retry budget, and can move to other threads.
@@ -31,6 +35,7 @@ pub struct Client {
     transport: Transport,
     clock: Arc<dyn Clock>,
     watch: Option<Arc<dyn Watch>>,
+    tokens: Option<Arc<dyn TokenStore>>,
 }
 
 impl Client {
@@ -76,6 +81,7 @@ impl Client {
             transport,
             clock: Arc::new(clock),
             watch: None,
+            tokens: None,
         })
     }
 
@@ -88,6 +94,12 @@ impl Client {
     #[must_use]
     pub fn with_watch(&self, watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch), ..self.clone() }
+    }
+
+    /// Returns the same client, which takes its access token from `store` and keeps it there.
+    #[must_use]
+    pub fn with_token_store(&self, store: Arc<dyn TokenStore>) -> Self {
+        Self { tokens: Some(store), ..self.clone() }
     }
 
     /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
@@ -181,15 +193,12 @@ impl Client {
             step = match step {
                 Step::Done(result) => return finish(operation, result),
                 unwanted if !wanted() => return finish(operation, unwanted.cancel(now)),
-                Step::Send(request, exchange) => {
-                    if !watch.sending(&exchange) {
-                        return finish(operation, Step::Send(request, exchange).cancel(now));
+                Step::Send(request, exchange) => match &self.tokens {
+                    Some(store) if exchange.stage() == Stage::Token => {
+                        self.fetch(&**store, request, exchange, watch)
                     }
-                    let reply = self.transport.send(request, exchange.timeout(), exchange.limit());
-                    let later = self.clock.now();
-                    watch.replied(&exchange, &reply, later.since(now));
-                    exchange.resume(reply, later)
-                }
+                    _ => self.exchange(request, exchange, Duration::ZERO, watch),
+                },
                 Step::Sleep(pause) => {
                     watch.pausing(&pause, pause.until().since(now));
                     self.sleep(&pause, wanted);
@@ -205,6 +214,60 @@ impl Client {
 }
 
 impl Client {
+    /// Takes the token from the store, or requests one and keeps it there.
+    fn fetch(
+        &self,
+        store: &dyn TokenStore,
+        request: Request<Bytes>,
+        exchange: Exchange,
+        watch: &dyn Watch,
+    ) -> Step {
+        let before = self.clock.now();
+        // Another client may hang. Half of the time is left for a request of this one.
+        let mut place = store.open(exchange.timeout() / 2);
+        let now = self.clock.now();
+        let stored = place.token();
+        let step = Step::Send(request, exchange);
+        let step = match &stored {
+            Some(token) => step.with_token(token, now),
+            None => step,
+        };
+        match step {
+            Step::Send(request, exchange) if exchange.stage() == Stage::Token => {
+                let step = self.exchange(request, exchange, now.since(before), watch);
+                if let Some(token) = self.session.access_token(self.clock.now()) {
+                    place.keep(&token);
+                }
+                step
+            }
+            step => step,
+        }
+    }
+
+    /// Performs one exchange, of whose time a part has passed.
+    fn exchange(
+        &self,
+        request: Request<Bytes>,
+        exchange: Exchange,
+        passed: Duration,
+        watch: &dyn Watch,
+    ) -> Step {
+        let now = self.clock.now();
+        if !watch.sending(&exchange) {
+            return Step::Done(Step::Send(request, exchange).cancel(now));
+        }
+        let time = exchange.timeout().saturating_sub(passed);
+        let reply = self.transport.send(request, time, exchange.limit());
+        let later = self.clock.now();
+        watch.replied(&exchange, &reply, later.since(now));
+        if let (Some(store), Ok(response)) = (&self.tokens, &reply)
+            && let Some(token) = exchange.rejected_token(response)
+        {
+            store.reject(&token);
+        }
+        exchange.resume(reply, later)
+    }
+
     /// Sleeps until the pause is over, or until shortly after the call is no longer wanted.
     fn sleep(&self, pause: &Pause, wanted: impl Fn() -> bool) {
         const LOOK: Duration = Duration::from_millis(50);

@@ -47,7 +47,7 @@ impl Get {
         if wanted.text().is_empty() {
             return Err(Failure::Usage("the device is empty: give a DevEUI, a UUID or a name".into()));
         }
-        let client = console.watched(self.settings.client()?);
+        let client = console.watched(self.settings.client(console)?);
         let device = find(client.devices(), &wanted)?;
         let fields = self.fields.as_ref();
         if self.json {

@@ -62,7 +62,7 @@ impl List {
         if dry_run {
             return curl::dry_run(&query.first_page(), settings, console);
         }
-        let devices = query.apply(console.watched(settings.client()?).devices());
+        let devices = query.apply(console.watched(settings.client(console)?).devices());
         let held = (!query.is_plain() && format.is_table()).then(Vec::new);
         let shown = Arc::new(Shown::default());
         let (columns, progress, seen) = (console.columns(), console.progress(), Arc::clone(&shown));

@@ -62,7 +62,7 @@ impl Import {
             (KEY_SECRET.set)(&mut values, prompt::secret("the key secret")?.expose().to_owned());
         }
         // What is missing or cannot be right is refused before anything is stored.
-        Layers::new(vec![(file, values.clone())], None, None).client()?;
+        Layers::of(file, values.clone()).client(console)?;
         login::may_replace(&name, self.yes)?;
         let path = profiles::store(&name, values.clone())?;
         console.complain(format_args!("profile {name} is stored in {}", path.display()));

@@ -44,5 +44,6 @@ mod sim_signals;
 mod stream;
 #[cfg(unix)]
 mod terminal;
+mod token_cache;
 mod tool;
 mod wire;

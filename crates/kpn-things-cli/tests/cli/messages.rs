@@ -15,6 +15,7 @@ fn verbose_shows_each_request_and_each_wait_without_queries_and_secrets() {
         let sim = sim("devices@1=status:503,Retry-After:0");
         let ran = sim.things(&args).exits(0);
         let expected = [
+            "the access token is not kept for the next run: cannot create /dev/null/".to_owned(),
             format!("POST {}/v2/rjsfm52t/oidc/idp/c1/token: 200 OK in ", sim.url()),
             format!("GET {}/api/devices: 503 Service Unavailable in ", sim.url()),
             format!("GET {}/api/devices: waiting ", sim.url()),
@@ -26,7 +27,7 @@ fn verbose_shows_each_request_and_each_wait_without_queries_and_secrets() {
         for (line, start) in lines.iter().zip(&expected) {
             assert!(line.starts_with(start), "{line} {start}");
         }
-        assert!(lines[1].ends_with(" ms (attempt 1)") && lines[3].ends_with(" ms (attempt 2)"), "{ran:?}");
+        assert!(lines[2].ends_with(" ms (attempt 1)") && lines[4].ends_with(" ms (attempt 2)"), "{ran:?}");
         assert!(!ran.err.contains('?'), "{ran:?}");
     }
 }

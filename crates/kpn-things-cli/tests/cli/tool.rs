@@ -53,8 +53,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_clear()
-        // Root could create a folder anywhere, so this one is where nothing else is affected.
-        .env("HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/home"))
+        // Not even root can create a folder there, so that no test finds the token of another one.
+        .env("HOME", "/dev/null")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -406,6 +406,60 @@ mod tests {
         assert_eq!(error.external_reference(), Some(reference.as_str()));
     }
 
+    #[test]
+    fn a_token_of_another_session_serves_and_nothing_is_sent_to_grip() {
+        let (session, downlink, now) = session_and_downlink();
+        assert_eq!(session.access_token(now), None);
+        let fetched = answered(session.start(&downlink, now), TOKEN, now);
+        let token = session.access_token(now).unwrap();
+        assert_eq!((token.text.expose(), token.fetched_at), ("canary", now.wall()));
+        // A step that requests no token stays as it is.
+        assert_eq!(sent_to(&fetched.with_token(&token, now)), "/api/actuator/downlinks");
+
+        let (other, downlink, _) = session_and_downlink();
+        let (leader, follower) = (other.start(&downlink, now), other.start(&downlink, now));
+        let Step::Wait(turn) = follower else { panic!("the second call follows") };
+        let step = leader.with_token(&token, now);
+        let Step::Send(request, exchange) = step else { panic!("nothing is sent: {step:?}") };
+        assert_eq!(request.headers()["authorization"], "Bearer canary");
+        assert_eq!((exchange.stage(), exchange.attempt()), (Stage::Call, 1));
+        assert_eq!(sent_to(&turn.resume(now)), "/api/actuator/downlinks");
+        assert_eq!(other.access_token(now).unwrap(), token);
+    }
+
+    #[test]
+    fn a_stored_token_that_has_expired_does_not_serve() {
+        let (session, downlink, now) = session_and_downlink();
+        let token = crate::AccessToken {
+            text: "canary".into(),
+            fetched_at: now.wall(),
+            expires_at: now.wall() + Duration::from_secs(10),
+        };
+        let later = now + Duration::from_secs(10);
+        let step = session.start(&downlink, later).with_token(&token, later);
+        assert_eq!(sent_to(&step), "/v2/t/oidc/idp/c1/token");
+    }
+
+    #[test]
+    fn a_response_that_rejects_a_token_names_it() {
+        let (session, downlink, now) = session_and_downlink();
+        let step = session.start(&downlink, now);
+        let Step::Send(_, exchange) = &step else { panic!("{step:?}") };
+        let with = |status: u16| {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            response
+        };
+        assert_eq!(exchange.rejected_token(&with(401)), None);
+        let step = answered(step, TOKEN, now);
+        let Step::Send(_, exchange) = &step else { panic!("{step:?}") };
+        for (status, rejected) in [(302, true), (401, true), (403, false), (200, false), (500, false)] {
+            assert_eq!(exchange.rejected_token(&with(status)).is_some(), rejected, "{status}");
+        }
+        let again = refused(step, 401, None, now);
+        assert_eq!((sent_to(&again), session.access_token(now)), ("/v2/t/oidc/idp/c1/token", None));
+    }
+
     /// Runs a call with more time that waits for the token of a call with little time, whose fetch fails in this way at
     /// this time. Returns the next step of the waiting call.
     fn after_one_in_a_hurry(kind: TransportErrorKind, timeout: u64, failed_after: u64) -> Step {

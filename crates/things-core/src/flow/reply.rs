@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use super::{Flow, Step};
 use crate::answer::Answer;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::moment::Moment;
 use crate::retry::{Replay, Stop};
 use crate::secret::overwrite;
-use crate::slot::Lease;
+use crate::slot::{Lease, Life};
 use crate::stage::Stage;
 use crate::status::Meaning;
 use crate::token;
@@ -63,6 +63,15 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// Settles the fetch with a token from elsewhere, so that its request is not sent.
+    pub(super) fn adopt(mut self: Box<Self>, value: HeaderValue, life: Life, now: Moment) -> Step {
+        self.attempts.token = 0;
+        if let Some(lease) = self.token_lease.take() {
+            self.grant = Some(lease.settle(value, Some(life), now));
+        }
+        self.advance(now)
     }
 
     /// Shares the failure of a fetch. The call continues if the old token is still valid.

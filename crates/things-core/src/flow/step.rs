@@ -8,15 +8,18 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 
 use super::Flow;
+use crate::access_token::AccessToken;
 use crate::answer::Answer;
 use crate::asked::without_query;
 use crate::coding;
 use crate::error::Error;
 use crate::moment::Moment;
 use crate::retry::Replay;
+use crate::secret::Secret;
 use crate::slot::Ticket;
 use crate::stage::Stage;
 use crate::status::Meaning;
+use crate::token;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// The next action of a driver.
@@ -46,6 +49,21 @@ impl Step {
             Self::Sleep(pause) => Err(pause.flow.cancelled(false, now)),
             Self::Wait(turn) => Err(turn.flow.cancelled(false, now)),
             Self::Done(result) => result,
+        }
+    }
+
+    /// Continues with a token from elsewhere, if this step requests a token. Nothing is sent then.
+    ///
+    /// Returns the step itself if it requests no token, or if this one has expired or is invalid.
+    pub fn with_token(self, token: &AccessToken, now: Moment) -> Self {
+        match self {
+            Self::Send(request, exchange) if exchange.stage() == Stage::Token => {
+                match token::stored(token, now, exchange.flow.shared().jitter()) {
+                    Some((value, life)) => exchange.flow.adopt(value, life, now),
+                    None => Self::Send(request, exchange),
+                }
+            }
+            step => step,
         }
     }
 
@@ -122,6 +140,13 @@ impl Exchange {
     /// Whether this is the request of a call that must not be made twice, such as a downlink.
     pub fn acts(&self) -> bool {
         self.flow.stage == Stage::Call && self.flow.call.replay == Replay::Never
+    }
+
+    /// Returns the access token that this response rejects, if it does.
+    pub fn rejected_token(&self, response: &Response<Bytes>) -> Option<Secret> {
+        let grant = self.flow.grant.as_ref().filter(|_| self.flow.stage != Stage::Token)?;
+        let meaning = Meaning::of(response.status(), self.flow.stage, false);
+        token::text(&grant.value).filter(|_| meaning == Meaning::TokenRejected)
     }
 
     /// Continues with the response, whatever its status, or with the transport's error.
