@@ -148,6 +148,24 @@ def test_a_file_that_cannot_be_read_is_named(cls: type[Client], tmp_path: Path) 
 
 
 @CLIENTS
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"info":{},"item":[]}', "kpn.json is a collection of Postman, not an environment"),
+        ('{"values":[{"key":"tenant_id","value":"t"}]}', r"kpn.json was read: .* it has: tenant_id \(rename it to tenantId\)"),
+        ('{"values":[{"key":"keyId","value":"k","enabled":false}]}', "kpn.json was read: .*keyId is disabled there"),
+        ('{"values":[{"key":"keySecret","value":"{{vault:kpn}}"}]}', "the reference {{vault:kpn}} into Postman's vault"),
+    ],
+)
+def test_a_postman_file_that_lacks_a_value_is_explained(cls: type[Client], tmp_path: Path, content: str, told: str) -> None:
+    file = tmp_path / "kpn.json"
+    file.write_text(content)
+    for make in (cls.from_postman_environment, lambda path: cls.from_env({"KPN_THINGS_POSTMAN_ENVIRONMENT": str(path)})):
+        with pytest.raises(ConfigError, match=told):
+            make(file)
+
+
+@CLIENTS
 @pytest.mark.parametrize("name", ["timeout", "attempt_timeout", "connect_timeout"])
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e300])
 def test_times_that_cannot_be_right_are_refused(cls: type[Client], name: str, wrong: Any) -> None:
