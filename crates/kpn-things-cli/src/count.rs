@@ -19,10 +19,10 @@ pub(crate) fn number(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count))
 }
 
-/// How many devices of how many.
-pub(crate) fn portion(devices: u64, told: Option<u64>) -> String {
-    match told {
-        Some(told) => format!("{} of {}", thousands(devices), number(told, "device")),
+/// The number of devices, and the number of all devices if it is known.
+pub(crate) fn portion(devices: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) => format!("{} of {}", thousands(devices), number(total, "device")),
         None => number(devices, "device"),
     }
 }

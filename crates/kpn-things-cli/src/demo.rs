@@ -90,7 +90,7 @@ fn list(
         let page = page?;
         count.pages += 1;
         count.devices += page.devices.len() as u64;
-        count.told = page.total_elements;
+        count.counted = page.total_elements;
         shown.extend(page.devices);
     }
     shown.sort_by(|a, b| a.name().cmp(b.name()));
@@ -105,7 +105,7 @@ fn list(
     if count.devices > shown.len() as u64 {
         writeln!(console.out(), "  ...")?;
     }
-    writeln!(console.out(), "  {}", count.in_words(false))?;
+    writeln!(console.out(), "  {}", count.summary(false))?;
     Ok(shown)
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Table {
     places: Option<Vec<Place>>,
 }
 
-/// A column, and how it gives way where the terminal is too narrow.
+/// A column, and how it shrinks if the terminal is too narrow.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     heading: String,
@@ -40,17 +40,17 @@ impl From<&str> for Column {
 }
 
 impl Column {
-    /// Its cells may be cut, to no less than this if possible.
+    /// Allows to cut its cells, to this width or more if possible.
     pub(crate) fn cut_to(self, least: usize) -> Self {
         Self { least: Some(least), ..self }
     }
 
-    /// It is left out where it does not fit.
+    /// Leaves the column out if it does not fit.
     pub(crate) fn if_it_fits(self) -> Self {
         Self { may_go: true, ..self }
     }
 
-    /// It is left out where no row has a text for it.
+    /// Leaves the column out if no row has a text for it.
     pub(crate) fn if_any(self) -> Self {
         Self { is_optional: true, ..self }
     }
@@ -67,7 +67,7 @@ struct Place {
 }
 
 impl Table {
-    /// A table for a terminal of this width, or for any other place.
+    /// Creates a table for a terminal of this width, or for a file or pipe.
     pub(crate) fn new(columns: impl IntoIterator<Item = impl Into<Column>>, room: Option<usize>) -> Self {
         let columns = columns.into_iter().map(Into::into).collect();
         Self { columns, room, held: Vec::new(), places: None }
@@ -108,7 +108,7 @@ impl Table {
         Ok(())
     }
 
-    /// Where each column goes, so that the longest cells are cut first.
+    /// Returns the columns that are shown and their widths. The longest cells are cut first.
     fn settle(&self, rows: &[Vec<String>]) -> Vec<Place> {
         let widest = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));

@@ -10,7 +10,7 @@ use things_core::{Device, Json};
 const DOCUMENTED: [&str; 6] =
     ["uuid", "name", "description", "metadata", "deviceSpecificationUUID", "barcode"];
 
-/// The undocumented field in which the service gives the DevEUI.
+/// The undocumented field that holds the DevEUI.
 pub(crate) const EUI: &str = "eui";
 
 /// A field by the service's name, or a path into one such as `metadata.floor`.

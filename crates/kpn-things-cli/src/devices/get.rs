@@ -24,8 +24,8 @@ Examples:
   things devices get d2723e99-1fe4-4d60-9b6d-8061f7414b24 --json
   things devices get \"Parking 12\" --fields eui",
     after_help = "\
-KPN Things has no documented request for one device. A name is searched for; for a DevEUI or a UUID, devices are listed \
-until the UUID is found, or to the end. A name or a DevEUI that several devices have is an error that lists these."
+KPN documents no request for one device. The tool searches for a name. For a UUID it lists devices until it finds the \
+device, and for a DevEUI it lists all devices. If several devices have the name or DevEUI, the error lists them."
 )]
 pub(crate) struct Get {
     /// DevEUI, UUID, or the exact name

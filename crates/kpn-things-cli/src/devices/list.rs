@@ -29,17 +29,19 @@ Examples:
   things devices list --csv-dialect excel > devices.csv
   things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76",
     after_help = "\
-The listing proves that it is complete: every device that was there from the first request to the last response is \
-listed. The last message says so, or why it could not be proven; the rest is listed page by page then. The exit status \
-is 0 either way, and 5 for a missing proof with --verified. An order or a limit of your own leaves the proof out.
+The listing proves that it is complete: it contains every device that existed from the first request to the last \
+response. The last message reports this, or why the proof failed. After a failed proof, the remaining devices are \
+listed page by page, and the exit status is still 0. With --verified it is 5. --limit and an order of your own turn the \
+proof off.
 
 The table is sorted by name, up to 50,000 devices. The other formats are written page by page, in the order of uuid, \
-with the service's own field names and values: a fleet of any size takes the same memory. --fields takes these names, \
-and paths such as metadata.floor. A device without the field has null in JSON and nothing in a cell.
+so that a fleet of any size takes the same memory. They keep the field names and values of the service. --fields takes \
+these names, and paths such as metadata.floor. A device without the field has null in JSON, and an empty cell in a table \
+or in CSV.
 
---csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata and eui, and extra: all \
-other fields, as one JSON object. --csv-dialect excel changes cells that Excel would change or run: digits and ids \
-become =\"0123\", and a formula gets an apostrophe in front."
+--csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata, eui and extra. The column \
+extra holds all other fields as one JSON object. --csv-dialect excel changes cells that Excel would change or run: ids, \
+numbers and dates become =\"0123\", and a formula gets an apostrophe in front."
 )]
 pub(crate) struct List {
     #[command(flatten)]
@@ -91,10 +93,10 @@ impl List {
             }
             Err(failure) => {
                 list.sheet.leave()?;
-                let Tally { devices, told, .. } = list.tally;
+                let Tally { devices, counted, .. } = list.tally;
                 drop(list);
                 if devices > 0 && matches!(failure, Failure::Call(_)) {
-                    let listed = portion(devices, told);
+                    let listed = portion(devices, counted);
                     console.flush()?;
                     console.complain(format_args!("error: the output is incomplete: {listed}"));
                 }
@@ -108,23 +110,23 @@ impl List {
 #[derive(Debug, Default)]
 struct Shown {
     devices: AtomicU64,
-    /// 0 where the service does not say.
-    told: AtomicU64,
+    /// The number of devices that the service counts. 0 if it is unknown.
+    counted: AtomicU64,
 }
 
 impl Shown {
     fn set(&self, tally: &Tally) {
         self.devices.store(tally.devices, Ordering::Relaxed);
-        self.told.store(tally.told.unwrap_or(0), Ordering::Relaxed);
+        self.counted.store(tally.counted.unwrap_or(0), Ordering::Relaxed);
     }
 
     fn interrupted(&self) -> String {
-        let (devices, told) = (self.devices.load(Ordering::Relaxed), self.told.load(Ordering::Relaxed));
-        let told = Some(told).filter(|told| *told > 0);
+        let (devices, counted) = (self.devices.load(Ordering::Relaxed), self.counted.load(Ordering::Relaxed));
+        let counted = Some(counted).filter(|counted| *counted > 0);
         if devices == 0 {
             return "interrupted: no device was written".to_owned();
         }
-        format!("interrupted: the output is incomplete: {}", portion(devices, told))
+        format!("interrupted: the output is incomplete: {}", portion(devices, counted))
     }
 }
 
@@ -153,7 +155,7 @@ impl Listing<'_> {
             self.add_page(page)?;
         }
         self.tally.doubles = pages.feed().report().doubles;
-        Ok(self.tally.in_words(left == 0))
+        Ok(self.tally.summary(left == 0))
     }
 
     /// Lists with a proof, and returns the summary. If the proof fails and is not required, the devices that are missing are
@@ -170,7 +172,7 @@ impl Listing<'_> {
             match batches.next() {
                 Some(Ok(batch)) => {
                     let total = batches.feed().expected() as u64;
-                    self.tally.told = Some(total).filter(|total| *total > 0);
+                    self.tally.counted = Some(total).filter(|total| *total > 0);
                     self.add(batch)?;
                 }
                 Some(Err(error)) if error.kind() == ErrorKind::Incomplete && !required => {
@@ -190,19 +192,19 @@ impl Listing<'_> {
             self.add_page(page)?;
         }
         self.tally.doubles = pages.feed().report().doubles;
-        Ok(format!("{}; not proven complete: {why}", self.tally.in_words(false)))
+        Ok(format!("{}; not proven complete: {why}", self.tally.summary(false)))
     }
 
     fn add_page(&mut self, page: Page) -> Result<(), Failure> {
         self.tally.pages += 1;
-        self.tally.told = page.total_elements.or(self.tally.told);
+        self.tally.counted = page.total_elements.or(self.tally.counted);
         self.add(page.devices)
     }
 
     fn add(&mut self, devices: Vec<Device>) -> Result<(), Failure> {
         self.tally.devices += devices.len() as u64;
         if let Some(progress) = &self.progress {
-            progress.devices(self.tally.devices, self.tally.told);
+            progress.devices(self.tally.devices, self.tally.counted);
         }
         if let Some(held) = &mut self.held {
             held.extend(devices);

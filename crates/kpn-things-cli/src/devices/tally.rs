@@ -1,17 +1,17 @@
-//! How much a listing has found, in words.
+//! The number of devices that a listing has found, and its summary.
 
 use things_core::Proof;
 
 use crate::count::number;
 
-/// How much a listing has found.
+/// The number of devices that a listing has found.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) devices: u64,
     pub(crate) pages: u64,
-    /// How many devices there are by the server's own word.
-    pub(crate) told: Option<u64>,
-    /// How often a device came again on a later page.
+    /// The number of devices that the service counts.
+    pub(crate) counted: Option<u64>,
+    /// The number of devices that were on an earlier page already.
     pub(crate) doubles: u64,
 }
 
@@ -22,19 +22,19 @@ impl Tally {
         format!("{}, proven complete with {}", number(self.devices, "device"), number(requests, "request"))
     }
 
-    pub(crate) fn in_words(&self, limited: bool) -> String {
-        let mut words = format!("{} on {}", number(self.devices, "device"), number(self.pages, "page"));
-        if let Some(told) = self.told.filter(|told| *told != self.devices) {
-            words.push_str(&format!("; the service counts {}", number(told, "device")));
+    pub(crate) fn summary(&self, limited: bool) -> String {
+        let mut text = format!("{} on {}", number(self.devices, "device"), number(self.pages, "page"));
+        if let Some(counted) = self.counted.filter(|counted| *counted != self.devices) {
+            text.push_str(&format!("; the service counts {}", number(counted, "device")));
         }
         if self.doubles > 0 {
             let doubles = number(self.doubles, "device");
-            words.push_str(&format!("; {doubles} came twice, so others may be missing"));
+            text.push_str(&format!("; {doubles} came twice, so others may be missing"));
         }
         if limited {
-            words.push_str("; stopped at the limit");
+            text.push_str("; stopped at the limit");
         }
-        words
+        text
     }
 }
 
@@ -44,16 +44,16 @@ mod tests {
 
     #[test]
     fn counts_read_well() {
-        let tally = |devices, pages, told| Tally { devices, pages, told, doubles: 0 };
-        assert_eq!(tally(100_000, 5_000, Some(100_000)).in_words(false), "100,000 devices on 5,000 pages");
-        assert_eq!(tally(1, 1, None).in_words(false), "1 device on 1 page");
+        let tally = |devices, pages, counted| Tally { devices, pages, counted, doubles: 0 };
+        assert_eq!(tally(100_000, 5_000, Some(100_000)).summary(false), "100,000 devices on 5,000 pages");
+        assert_eq!(tally(1, 1, None).summary(false), "1 device on 1 page");
         assert_eq!(
-            tally(1_234_567, 1, Some(2)).in_words(true),
+            tally(1_234_567, 1, Some(2)).summary(true),
             "1,234,567 devices on 1 page; the service counts 2 devices; stopped at the limit"
         );
         let doubles = Tally { doubles: 12, ..tally(48, 3, Some(60)) };
         assert_eq!(
-            doubles.in_words(false),
+            doubles.summary(false),
             "48 devices on 3 pages; the service counts 60 devices; 12 devices came twice, so others may be missing"
         );
     }

@@ -14,7 +14,7 @@ pub(crate) struct Wanted {
     dev_eui: Option<DevEui>,
 }
 
-/// By what a device matches.
+/// The kind of a match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Match {
     /// There is one device with this UUID.
@@ -49,7 +49,7 @@ impl Wanted {
     }
 }
 
-/// The DevEUI of a device, if the service gives one.
+/// The DevEUI of a device, if the service returns one.
 pub(crate) fn dev_eui(device: &Device) -> Option<DevEui> {
     Field::from(EUI).text(device).parse().ok()
 }
