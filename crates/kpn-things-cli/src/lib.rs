@@ -21,7 +21,6 @@ mod layers;
 mod login;
 mod man;
 mod messages;
-mod paging;
 mod portal;
 mod postman;
 mod private;

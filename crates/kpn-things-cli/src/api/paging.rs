@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 use things_core::{Error, ErrorKind};
 use things_ureq::Client;
 
-use crate::api::Request;
+use super::request::Request;
 use crate::console::Console;
 use crate::failure::Failure;
 
 /// Requests every page, and prints all items as one JSON array with an item per line.
-pub(crate) fn print_all(client: &Client, first: Request, console: &mut Console<'_>) -> Result<(), Failure> {
+pub(super) fn print_all(client: &Client, first: Request, console: &mut Console<'_>) -> Result<(), Failure> {
     let mut written = 0;
     let result = print_pages(client, first, console, &mut written);
     if result.is_err() && written > 0 {
