@@ -37,40 +37,42 @@ Examples:
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
 exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables are removed from its \
 environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
-interrupted. Devices and API key come from the seed, so they are the same every time.
+interrupted. The seed decides about devices and API key, so they are the same every time.
 
 A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
   ROUTE   token, devices, downlinks, context-switch, other, any
   WHEN    3, 3-5, 3-, every-10, 5%; default: every call
-  FAULT   latency:20ms, status:503[,Name:value]*, status-after:500, drop-before, drop-after,
-          truncate:100, stall, stall-after, revoke,
-          refuse:SHAPE[,STATUS] (spring, spring-errors, problem, oauth, challenge, html),
-          rate-limit:5/s (per s, min or h; 429 with Retry-After beyond it),
-          gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be, charset:NAME (of the body),
-          echo:header, echo:body (the response repeats secrets)
+  FAULT   latency:20ms, status:503[,Name:value]*, status-after:500,
+          drop-before, drop-after, truncate:100, stall, stall-after, revoke,
+          refuse:SHAPE[,STATUS] (spring, spring-errors, problem, oauth,
+          challenge, html), rate-limit:5/s (per s, min or h; 429 beyond it),
+          gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be,
+          charset:NAME (of the body), echo:header, echo:body (of secrets)
 
 A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the requests that list devices:
-  CHANGE  add:N, remove:N, rename:N, return:N (removed ones), skip:N (missing from one response),
-          add-device:UUID,NAME, remove-device:UUID[,UUID]*, rename-device:UUID,NAME,
+  CHANGE  add:N, remove:N, rename:N, return:N (removed devices),
+          skip:N (missing from one response), add-device:UUID,NAME,
+          remove-device:UUID[,UUID]*, rename-device:UUID,NAME,
           return-device:UUID[,UUID]*
 
 A QUIRK is a difference of the list of devices from the documented one:
-  shuffled-ties                 Devices with equal sort keys are in another order in each response
-  shared-names:N                Each generated name belongs to N devices
-  sort-by-uuid:refused          sortBy=uuid gets a 400; `ignored`: sorts by name
-  sort-order:ignored            sortOrder=DESC has no effect
-  sort-echo:WHAT                Field `sort`: array, object, null, absent, or `requested` (names an ignored order)
-  page-size-limit:N             A larger pageSize gets a 400
-  silent-page-size-cap:N        Fewer devices per page than requested, and no field says so
-  totals:WHAT                   Totals of a wrong count: stale, random, fewer or more
-  envelope:SHAPE                JSON around the devices: sample, page-impl, paged-model, hateoas, slice, no-totals,
-                                content-only
-  numbers:HOW                   Numbers of the envelope as `text` or `float`
-  empty-page:N                  Page N, counted from 0, lists no devices"
+  shuffled-ties           Another order of equal devices in each response
+  shared-names:N          Each generated name belongs to N devices
+  sort-by-uuid:WHAT       sortBy=uuid is `refused` (400), or `ignored` (by name)
+  sort-order:ignored      sortOrder=DESC has no effect
+  sort-echo:WHAT          Field `sort`: array, object, null, absent, or
+                          `requested` (names an ignored order)
+  page-size-limit:N       A larger pageSize gets a 400
+  silent-page-size-cap:N  Fewer devices per page, and no field says so
+  totals:WHAT             Totals of a wrong count: stale, random, fewer, more
+  envelope:SHAPE          JSON around the devices: sample, page-impl,
+                          paged-model, hateoas, slice, no-totals, content-only
+  numbers:HOW             Numbers of the envelope as `text` or `float`
+  empty-page:N            Page N, counted from 0, lists no devices"
 )]
 pub(crate) struct Simulator {
     /// Port (default: any free port)
-    #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Address or name of this machine to listen on; 0.0.0.0: all addresses
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
@@ -78,16 +80,22 @@ pub(crate) struct Simulator {
     /// Serve https with a certificate authority in this directory (default: http)
     #[arg(long, value_name = "DIR")]
     tls_dir: Option<PathBuf>,
-    /// Number of generated devices (default: 100, or 0 with --device-file)
+    /// Generate N devices (default: 100, or 0 with --device-file)
     #[arg(long, value_name = "N", value_parser = numbers::devices)]
     devices: Option<usize>,
-    /// Read devices from a file that `things devices list --ndjson` wrote; - is stdin (repeatable)
+    /// Simulate the devices of a file (repeatable)
+    ///
+    /// The file has one JSON object per line, as `things devices list --ndjson` writes it; - is stdin. Every field is
+    /// kept unchanged.
     #[arg(long, value_name = "FILE")]
     device_file: Vec<String>,
-    /// Respond with 404 to a downlink for a DevEUI that no device has
+    /// Respond with 404 to a downlink for an unknown DevEUI
+    ///
+    /// A DevEUI is known if a device has it in its field `eui`, as about half of the generated devices do. What KPN
+    /// Things does is unknown, so this is a guess. Default: every DevEUI is accepted.
     #[arg(long)]
     strict_devices: bool,
-    /// Seed of devices, API key and chance
+    /// Seed of devices, API key and random faults
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Inject a fault (repeatable)
@@ -99,17 +107,17 @@ pub(crate) struct Simulator {
     /// List devices in an undocumented way (repeatable)
     #[arg(long, value_name = "QUIRK")]
     quirk: Vec<Quirk>,
-    /// Most devices per page
+    /// Limit the number of devices per page
     #[arg(long, value_name = "N", value_parser = numbers::page_size)]
     page_size_cap: Option<usize>,
     /// Lifetime of an access token
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = numbers::token_life)]
     token_life: Duration,
     /// Form of `expires_in` in a token response
-    #[arg(long, value_enum, default_value_t = Expiry::Number)]
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Expiry::Number)]
     expires_in: Expiry,
     /// Response to a downlink
-    #[arg(long, value_enum, default_value_t = Answer::CreatedObject)]
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Answer::CreatedObject)]
     downlink_answer: Answer,
     /// Add a sub-customer with N devices (repeatable)
     #[arg(long, value_name = "ID=N", value_parser = numbers::customer)]
@@ -120,13 +128,15 @@ pub(crate) struct Simulator {
     /// Accept any tenant id, each with its own devices, faults and records
     #[arg(long)]
     any_tenant: bool,
-    /// Print one line per request on stderr (default on a terminal, if there is no COMMAND)
+    /// Print one line per request on stderr
+    ///
+    /// This is the default on a terminal if there is no COMMAND.
     #[arg(long)]
     log: bool,
     /// Format of the printed settings
     #[arg(long, value_enum, default_value_t = Format::Posix)]
     format: Format,
-    /// Print the settings as one JSON object: --format json
+    /// Print the settings as JSON, like --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Also write the settings to a Postman environment file
