@@ -118,8 +118,12 @@ fn line(text: &str) {
         is_switched_to(text);
     }
     if let Ok(payload) = text.parse::<Payload>() {
-        assert_eq!(payload.bytes().len() * 2, text.len());
-        is_sent(&payload, text);
+        // Separators between the bytes, and 0x before them, are no digits.
+        let bytes = text.split(|char: char| char.is_whitespace() || ":-,".contains(char));
+        let digits: String =
+            bytes.map(|byte| byte.trim_start_matches("0x").trim_start_matches("0X")).collect();
+        assert_eq!(payload.bytes().len() * 2, digits.len());
+        is_sent(&payload, &digits);
     }
 }
 
