@@ -8,6 +8,7 @@ use anstyle::AnsiColor;
 use things_core::Watch;
 use things_ureq::Client;
 
+use crate::interrupt;
 use crate::messages::{self, colored};
 use crate::progress::{self, Progress};
 use crate::trace::{self, Trace};
@@ -131,7 +132,15 @@ impl<'a> Console<'a> {
         if !self.is_attended || self.options.quiet || self.options.verbose {
             return None;
         }
-        let state = self.progress.get_or_insert_with(Progress::start).state();
+        let owns_process = self.owns_process;
+        let progress = self.progress.get_or_insert_with(|| {
+            let progress = Progress::start();
+            if owns_process {
+                interrupt::erase(progress.state());
+            }
+            progress
+        });
+        let state = progress.state();
         if self.columns.is_some() {
             self.out.get_mut().line = Some(Arc::clone(&state));
         }

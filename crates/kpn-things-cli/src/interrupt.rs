@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 use std::process;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use crate::console::Console;
 use crate::failure::ExitStatus;
+use crate::progress::State;
 
 /// What to do when the tool is interrupted.
 #[derive(Debug)]
@@ -18,10 +19,21 @@ pub(crate) enum Verdict {
     Finish,
 }
 
+static LISTENING: Once = Once::new();
+
 type Report = Box<dyn Fn() -> Verdict + Send>;
 
 /// The report of the command in progress.
 static REPORT: Mutex<Option<Report>> = Mutex::new(None);
+
+/// What is drawn on the terminal, and is erased before the tool ends.
+static PROGRESS: Mutex<Option<Arc<State>>> = Mutex::new(None);
+
+/// Erases the progress when the tool is interrupted, so that no half of a line stays in front of the prompt.
+pub(crate) fn erase(progress: Arc<State>) {
+    *PROGRESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    LISTENING.call_once(listen);
+}
 
 fn report() -> std::sync::MutexGuard<'static, Option<Report>> {
     REPORT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -34,17 +46,9 @@ pub(crate) struct Interrupt(());
 impl Interrupt {
     /// Calls `decide` on a thread of its own when the tool is interrupted. Does nothing where the tool runs inside
     /// another program, because signals are that program's business.
-    pub(crate) fn handle(console: &mut Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
+    pub(crate) fn handle(console: &Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
         if console.owns_process() {
-            let progress = console.progress();
-            *report() = Some(Box::new(move || {
-                let verdict = decide();
-                if let Some(progress) = &progress {
-                    progress.end();
-                }
-                verdict
-            }));
-            static LISTENING: Once = Once::new();
+            *report() = Some(Box::new(decide));
             LISTENING.call_once(listen);
         }
         Self(())
@@ -61,6 +65,9 @@ impl Drop for Interrupt {
 fn interrupted(die: impl FnOnce()) {
     let report = report().take();
     let verdict = report.as_ref().map_or(Verdict::Die(None), |decide| decide());
+    if let Some(progress) = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        progress.end_soon();
+    }
     match verdict {
         Verdict::Exit(status, message) => {
             say(&message);

@@ -79,6 +79,18 @@ impl State {
         seen.is_over = true;
     }
 
+    /// The same, unless another thread is stuck while it writes to the terminal.
+    pub(crate) fn end_soon(&self) {
+        for _ in 0..100 {
+            if let Ok(mut seen) = self.0.try_lock() {
+                seen.erase();
+                seen.is_over = true;
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Counts the devices that are listed.
     pub(crate) fn devices(&self, listed: u64, total: Option<u64>) {
         self.lock().devices = Some((listed, total));

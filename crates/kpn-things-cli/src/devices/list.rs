@@ -96,9 +96,8 @@ impl List {
                 let Tally { devices, counted, .. } = list.tally;
                 drop(list);
                 if devices > 0 && matches!(failure, Failure::Call(_)) {
-                    let listed = portion(devices, counted);
                     console.flush()?;
-                    console.complain(format_args!("error: the output is incomplete: {listed}"));
+                    console.complain(format_args!("error: {}", incomplete(devices, counted)));
                 }
                 Err(failure)
             }
@@ -126,8 +125,14 @@ impl Shown {
         if devices == 0 {
             return "interrupted: no device was written".to_owned();
         }
-        format!("interrupted: the output is incomplete: {}", portion(devices, counted))
+        format!("interrupted: {}", incomplete(devices, counted))
     }
+}
+
+/// How much of the output there is. The service may count fewer devices than there are.
+fn incomplete(devices: u64, counted: Option<u64>) -> String {
+    let may_be = if counted.is_some_and(|counted| counted <= devices) { "may be" } else { "is" };
+    format!("the output {may_be} incomplete: {}", portion(devices, counted))
 }
 
 /// A listing as it is written.

@@ -146,11 +146,17 @@ fn a_deadline_bounds_the_whole_listing_and_a_timeout_each_page() {
     let ran = list(&slow(), &[&page[..], &["--deadline", "0.5"]].concat()).exits(1);
     assert!((5..200).contains(&ran.out.lines().count()), "{ran:?}");
     ran.complains("error: the output is incomplete: ").complains(" of 200 devices");
-    let fast = simulator().devices(200).start().unwrap();
-    list(&fast, &[&page[..], &["--timeout", "20", "--deadline", "60"]].concat()).exits(0);
+    // 20 pages of 200 ms take longer than the time limit of each.
+    let slower = |latency: &str| {
+        let fault = format!("devices=latency:{latency}").parse().unwrap();
+        simulator().devices(200).fault(fault).start().unwrap()
+    };
+    let page_of_ten = ["--plain", "--window", "1", "--page-size", "10", "--ndjson", "--timeout", "3"];
+    list(&slower("200ms"), &page_of_ten).exits(0);
+    list(&slower("4s"), &page_of_ten).exits(1).complains("/api/devices (1 attempt, ");
     let ran = list(&slow(), &["--ndjson", "--deadline", "0.05"]).exits(1);
     assert_eq!(ran.out, "");
-    list(&fast, &["--deadline", "soon"]).exits(2).complains("--deadline");
+    list(&slow(), &["--deadline", "soon"]).exits(2).complains("--deadline");
 }
 
 #[test]

@@ -39,6 +39,16 @@ fn signals_end_a_listing() {
 }
 
 #[test]
+fn a_signal_erases_the_progress_of_any_command() {
+    let sim = simulator().fault("devices=stall".parse().unwrap()).start().unwrap();
+    let mut terminal = Terminal::start(sim.command(&["devices", "get", "Valve"]), 120, 24);
+    terminal.wait_for("/api/devices, 1 s");
+    terminal.type_in("\x03");
+    let left = terminal.finish();
+    assert_eq!((left.status, &*left.screen), (None, ""), "{left:?}");
+}
+
+#[test]
 fn an_interrupted_listing_says_how_much_of_it_there_is() {
     let sim = simulator().devices(60).page_size_cap(20);
     let sim = sim.fault("devices@3=stall".parse().unwrap()).start().unwrap();
