@@ -16,6 +16,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
 
 /// The certificate authority, which clients must trust.
 const CERTIFICATE: &str = "ca.pem";
@@ -26,31 +27,25 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The files of a certificate authority.
 pub(crate) struct Files {
+    directory: PathBuf,
     pub(crate) certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Files {
     pub(crate) fn in_directory(directory: &Path) -> Self {
-        Self { certificate: directory.join(CERTIFICATE), key: directory.join(KEY) }
+        Self {
+            directory: directory.to_owned(),
+            certificate: directory.join(CERTIFICATE),
+            key: directory.join(KEY),
+        }
     }
 }
 
 /// Returns the settings of a server whose certificate is signed by the certificate authority in these files. Creates
 /// the files if they do not exist.
 pub(crate) fn server(files: &Files, host: &Host) -> io::Result<Arc<ServerConfig>> {
-    let (authority, issuer) = match (fs::read(&files.certificate), fs::read_to_string(&files.key)) {
-        (Ok(certificate), Ok(key)) => {
-            let certificate = CertificateDer::from_pem_slice(&certificate)
-                .map_err(|error| unusable(&files.certificate, error))?;
-            let key = KeyPair::from_pem(&key).map_err(|error| unusable(&files.key, error))?;
-            (certificate, Issuer::new(authority()?, key))
-        }
-        (Err(certificate), Err(key)) if is_missing(&certificate) && is_missing(&key) => create(files)?,
-        (Err(error), _) => return Err(unusable(&files.certificate, error)),
-        (_, Err(error)) => return Err(unusable(&files.key, error)),
-    };
-
+    let (authority, issuer) = open(files)?;
     let key = KeyPair::generate().map_err(io::Error::other)?;
     let certificate = leaf(host)?.signed_by(&key, &issuer).map_err(io::Error::other)?.der().clone();
     let provider = Arc::new(ring::default_provider());
@@ -65,19 +60,61 @@ pub(crate) fn server(files: &Files, host: &Host) -> io::Result<Arc<ServerConfig>
     Ok(Arc::new(config))
 }
 
-/// Creates a certificate authority, and writes it to the files.
-fn create(files: &Files) -> io::Result<(CertificateDer<'static>, Issuer<'static, KeyPair>)> {
-    let key = KeyPair::generate().map_err(io::Error::other)?;
-    let certificate = authority()?.self_signed(&key).map_err(io::Error::other)?;
-    if let Some(directory) = files.key.parent() {
-        fs::create_dir_all(directory).map_err(|error| not_made(directory, &error))?;
-    }
-    let write = |path: &Path, text: String, is_secret| {
-        write_new(path, text.as_bytes(), is_secret).map_err(|error| not_made(path, &error))
+/// Reads the certificate authority, or creates what is missing. Simulators that start at the same time get the same one.
+fn open(files: &Files) -> io::Result<(CertificateDer<'static>, Issuer<'static, KeyPair>)> {
+    // The certificate is read first, because its key is written first.
+    let certificate = read(&files.certificate)?;
+    let key = match (read(&files.key)?, &certificate) {
+        (Some(key), _) => key,
+        (None, None) => create_key(files)?,
+        (None, Some(_)) => return Err(unusable(&files.certificate, "its key is missing")),
     };
-    write(&files.key, key.serialize_pem(), true)?;
-    write(&files.certificate, certificate.pem(), false)?;
-    Ok((certificate.der().clone(), Issuer::new(authority()?, key)))
+    let key = KeyPair::from_pem(&key).map_err(|error| unusable(&files.key, error))?;
+    let certificate = match certificate {
+        Some(pem) => CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| unusable(&files.certificate, error))?,
+        None => {
+            let certificate = authority()?.self_signed(&key).map_err(io::Error::other)?;
+            let file = written(files, &certificate.pem(), 0o644)?;
+            file.persist(&files.certificate).map_err(|error| not_made(&files.certificate, &error.error))?;
+            certificate.der().clone()
+        }
+    };
+    Ok((certificate, Issuer::new(authority()?, key)))
+}
+
+/// Reads a file, or returns `None` if it does not exist.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable(path, error)),
+    }
+}
+
+/// Creates the key, or reads the one that another simulator has just created.
+fn create_key(files: &Files) -> io::Result<String> {
+    fs::create_dir_all(&files.directory).map_err(|error| not_made(&files.directory, &error))?;
+    let key = KeyPair::generate().map_err(io::Error::other)?.serialize_pem();
+    match written(files, &key, 0o600)?.persist_noclobber(&files.key) {
+        Ok(_) => Ok(key),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => fs::read_to_string(&files.key),
+        Err(error) => Err(not_made(&files.key, &error.error)),
+    }
+}
+
+/// Writes a text to a file that has no name yet, so that its readers never see a part of it.
+fn written(files: &Files, text: &str, mode: u32) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    let written = builder.tempfile_in(&files.directory).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        Ok(file)
+    });
+    written.map_err(|error| not_made(&files.directory, &error))
 }
 
 /// The certificate authority, which is the same each time except for its key and its dates.
@@ -127,27 +164,11 @@ fn verify(
     verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::now()).map(|_| ())
 }
 
-fn write_new(path: &Path, bytes: &[u8], is_secret: bool) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if is_secret {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = is_secret;
-    options.open(path)?.write_all(bytes)
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
-}
-
 fn unusable(path: &Path, error: impl std::fmt::Display) -> io::Error {
     let directory = path.parent().unwrap_or(path).display();
     io::Error::other(format!(
-        "{} cannot be used: {error}; remove {CERTIFICATE} and {KEY} in {directory}, and a new certificate authority is \
-         created",
+        "{} cannot be used: {error}. Remove {CERTIFICATE} and {KEY} in {directory}, and start again to create \
+         new ones",
         path.display()
     ))
 }

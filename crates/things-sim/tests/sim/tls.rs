@@ -78,8 +78,27 @@ fn the_authority_is_reused_and_its_key_is_private() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        assert_eq!(fs::metadata(&files[1]).unwrap().permissions().mode() & 0o777, 0o600);
+        let modes = files.each_ref().map(|file| fs::metadata(file).unwrap().permissions().mode());
+        assert_eq!([modes[0] & 0o400, modes[1] & 0o777], [0o400, 0o600]);
     }
+}
+
+#[test]
+fn simulators_that_start_together_share_an_authority() {
+    let directory = directory("together");
+    let sims: Vec<Sim> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..8).map(|_| scope.spawn(|| tls(&directory).start().unwrap())).collect();
+        starting.into_iter().map(|sim| sim.join().unwrap()).collect()
+    });
+    let ca = fs::read(directory.join("ca.pem")).unwrap();
+    for sim in sims {
+        assert!(exchange(&sim, &ca, "localhost", HEALTH).unwrap().contains("200 OK"));
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+    fs::remove_file(directory.join("ca.pem")).unwrap();
+    let sim = tls(&directory).start().unwrap();
+    let ca = fs::read(directory.join("ca.pem")).unwrap();
+    assert!(exchange(&sim, &ca, "localhost", HEALTH).unwrap().contains("200 OK"));
 }
 
 #[test]
@@ -90,7 +109,7 @@ fn files_that_do_not_belong_together_are_named() {
     }
     let refused = |why: &str| {
         let message = tls(&one).start().unwrap_err().to_string();
-        assert!(message.contains(why) && message.contains("remove ca.pem and ca-key.pem in"), "{message}");
+        assert!(message.contains(why) && message.contains("Remove ca.pem and ca-key.pem in"), "{message}");
     };
     fs::copy(two.join("ca.pem"), one.join("ca.pem")).unwrap();
     refused("ca.pem cannot be used");
@@ -98,7 +117,7 @@ fn files_that_do_not_belong_together_are_named() {
     refused("ca.pem cannot be used");
     fs::remove_file(one.join("ca-key.pem")).unwrap();
     fs::copy(two.join("ca.pem"), one.join("ca.pem")).unwrap();
-    refused("ca-key.pem cannot be used");
+    refused("ca.pem cannot be used: its key is missing");
     let file = tls(&two.join("ca.pem")).start().unwrap_err().to_string();
     assert!(file.contains("ca.pem"), "{file}");
 }
