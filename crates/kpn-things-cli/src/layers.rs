@@ -14,6 +14,7 @@ use crate::input;
 use crate::profiles::{DEFAULT, Profiles, nearest};
 use crate::setting::{KEY_ID, SETTINGS, Setting, TENANT_ID, Values};
 use crate::settings::{POSTMAN_VARIABLE, PROFILE_VARIABLE};
+use crate::token_cache::FOLDER_VARIABLE;
 use crate::token_cache::TokenCache;
 
 /// The settings of each place, from the highest precedence to the lowest.
@@ -290,7 +291,7 @@ pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
     let known = || {
         let settings = SETTINGS.iter().filter_map(|setting| setting.variable);
         // The Python package reads the last one.
-        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, "KPN_THINGS_LOG"])
+        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, "KPN_THINGS_LOG"])
     };
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut unknown: Vec<_> = set

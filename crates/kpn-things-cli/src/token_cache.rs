@@ -9,6 +9,7 @@
 //!
 //! Without a usable folder there is no cache, and each run requests a token.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +50,17 @@ pub(crate) struct TokenCache {
     report: fn(&str),
 }
 
+/// Names another folder. A simulator sets it for the command that it runs, so that its tokens end with it.
+pub(crate) const FOLDER_VARIABLE: &str = "KPN_THINGS_TOKEN_CACHE";
+
+/// The folder of the tokens; `None` where there is no home folder.
+fn folder() -> Option<PathBuf> {
+    match env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()) {
+        Some(folder) => Some(folder.into()),
+        None => Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("kpn-things").join("tokens")),
+    }
+}
+
 /// What is in the file.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -77,9 +89,8 @@ impl TokenCache {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let folder = etcetera::choose_base_strategy().ok()?.cache_dir().join("kpn-things").join("tokens");
         Some(Self {
-            path: folder.join(format!("{}.json", hex::encode(hash.finalize()))),
+            path: folder()?.join(format!("{}.json", hex::encode(hash.finalize()))),
             secret: settings.key_secret.clone()?,
             last: Mutex::default(),
             report,

@@ -6,6 +6,7 @@ use std::io;
 use std::process::{Command, ExitStatus};
 
 use crate::failure::{self, Failure};
+use crate::token_cache::FOLDER_VARIABLE;
 
 /// Runs the command until it ends, and returns its exit status.
 ///
@@ -30,6 +31,9 @@ pub(super) fn run(
     }
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     command.envs(without_proxy(|name| std::env::var_os(name)));
+    // The next simulator has other tokens, so those of this one end with it.
+    let tokens = tempfile::Builder::new().prefix("things-sim-").tempdir();
+    command.envs(tokens.iter().map(|folder| (FOLDER_VARIABLE, folder.path().join("tokens"))));
     let ended = if owns_process { pass_signals(&mut command) } else { command.status() };
     ended.map(in_a_shell).map_err(|error| cannot_run(program, &error))
 }

@@ -1,5 +1,6 @@
 //! `things sim -- COMMAND`: the command runs against the simulator, and never against an account.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -7,7 +8,7 @@ use std::process::Command;
 use things_sim::{DEFAULT_CUSTOMER, Sim};
 
 use crate::terminal::Terminal;
-use crate::tool::{Ran, Tool, bare, command, file, finish, run};
+use crate::tool::{Ran, Tool, bare, command, file, finish, folder, run};
 
 const THINGS: &str = env!("CARGO_BIN_EXE_things");
 
@@ -45,10 +46,24 @@ fn its_environment_has_the_settings_of_the_simulator_and_no_others() {
     let mut names: Vec<_> = ran.out.lines().filter(|name| name.starts_with("KPN_THINGS_")).collect();
     names.sort_unstable();
     let mut expected: Vec<_> = account.environment().into_iter().map(|(name, _)| name).collect();
+    expected.push("KPN_THINGS_TOKEN_CACHE");
     expected.sort_unstable();
     assert_eq!(names, expected);
     assert!(!ran.out.contains(account.url()), "{ran:?}");
     assert_eq!(ran.err, "");
+}
+
+#[test]
+fn its_access_token_ends_with_the_simulator() {
+    let (cache, temporary) = (folder("sim-cache"), folder("sim-temporary"));
+    let script = "\"$0\" devices list --ndjson && \"$0\" devices list --ndjson && ls $KPN_THINGS_TOKEN_CACHE";
+    let mut command = command(&["sim", "--log", "--devices", "1", "--", "/bin/sh", "-c", script, THINGS]);
+    command.env("XDG_CACHE_HOME", &cache).env("TMPDIR", &temporary).env("PATH", "/usr/bin:/bin");
+    let ran = run(command).exits(0).prints(".json\n");
+    assert_eq!(ran.err.lines().filter(|line| line.ends_with("/token 200")).count(), 1, "{ran:?}");
+    for folder in [cache, temporary] {
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{folder:?}");
+    }
 }
 
 #[test]
