@@ -184,7 +184,10 @@ impl Report {
 fn likely_cause(error: &Error) -> String {
     let hint = error.hint().unwrap_or_default();
     // The evidence is in the error itself.
-    if hint.contains("must not end in /api") || hint.contains("is a token URL") || hint.contains("TLS") {
+    if hint.contains("must not end in /api")
+        || hint.contains("is a token URL")
+        || hint.contains("expects http://")
+    {
         return hint.to_owned();
     }
     if hint.starts_with("check the proxy") {

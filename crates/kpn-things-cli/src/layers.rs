@@ -320,13 +320,15 @@ fn masked(secret: &Secret) -> String {
 fn traits(secret: &Secret) -> Option<String> {
     let text = secret.expose();
     let (first, last) = (kind(text.chars().next()?), kind(text.chars().next_back()?));
-    let short =
-        if text.len() < SHORTEST_REDACTED { "; it is too short to be redacted in messages" } else { "" };
+    let short = if is_redacted(text) { "" } else { "; it is too short to be redacted in messages" };
     Some(format!("it starts with {first} and ends with {last}{short}"))
 }
 
-/// The core redacts no shorter secret, because it could not be told from a word.
-const SHORTEST_REDACTED: usize = 8;
+/// Whether the core redacts a secret in messages. It leaves texts alone that could be words.
+fn is_redacted(secret: &str) -> bool {
+    let is_word = secret.bytes().all(|byte| byte.is_ascii_alphabetic());
+    secret.len() >= if is_word { 8 } else { 4 }
+}
 
 fn kind(char: char) -> &'static str {
     match char {

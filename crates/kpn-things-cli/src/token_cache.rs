@@ -27,7 +27,7 @@ use things_ureq::{Client, TokenPlace, TokenStore};
 use crate::private;
 use crate::setting::Values;
 
-/// Iterations of PBKDF2: 3 ms on a common machine. Without optimization, each takes 20 times as long.
+/// Iterations of PBKDF2: 1.3 ms with the SHA instructions of the processor, 4 ms without. Without optimization, each takes 20 times as long.
 const ROUNDS: u32 = if cfg!(debug_assertions) { 600 } else { 12_000 };
 
 /// A token must outlive the call that it is for: with the default timeout this takes 30 s.

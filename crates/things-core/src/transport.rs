@@ -100,7 +100,7 @@ impl fmt::Display for TransportError {
             (_, None) => {}
         }
         match &self.cause {
-            Some(cause) => write!(f, ": {}", innermost(cause.as_ref())),
+            Some(cause) => write!(f, ": {}", reason(cause.as_ref())),
             None => Ok(()),
         }
     }
@@ -113,6 +113,20 @@ impl From<TransportErrorKind> for TransportError {
         Self { kind, proxy: None, cause: None }
     }
 }
+
+/// Returns the reason for a failure in words that a user can look up.
+fn reason(cause: &(dyn StdError + 'static)) -> String {
+    let text = innermost(cause).to_string();
+    // rustls received something other than a TLS record, such as a response in plain http.
+    if text.contains("InvalidContentType") {
+        return NO_TLS.to_owned();
+    }
+    // ureq names the kind of its error first.
+    text.strip_prefix("io: ").unwrap_or(&text).to_owned()
+}
+
+/// The reason if an https address is that of a server for plain http.
+pub(crate) const NO_TLS: &str = "the server does not speak TLS";
 
 /// Returns the innermost cause. HTTP libraries keep the message of the actual failure there.
 fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a dyn StdError {
@@ -136,6 +150,20 @@ mod tests {
         ] {
             let error = TransportError::proxy_status(status, "no tunnel");
             assert_eq!((error.kind(), error.kind().is_unsent()), (kind, true), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_in_words_that_a_user_can_look_up() {
+        for (cause, told) in [
+            ("io: Connection refused (os error 111)", "no connection: Connection refused (os error 111)"),
+            (
+                "io: received corrupt message of type InvalidContentType",
+                "no connection: the server does not speak TLS",
+            ),
+            ("radio: off", "no connection: radio: off"),
+        ] {
+            assert_eq!(TransportError::new(TransportErrorKind::Connect, cause).to_string(), told);
         }
     }
 

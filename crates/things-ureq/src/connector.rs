@@ -42,7 +42,12 @@ pub(crate) fn not_connected(error: Error) -> Error {
         Error::ConnectProxyFailed(told) => {
             // "proxy server responded 502/502".
             let status = told.split([' ', '/']).find_map(|word| word.parse().ok()).unwrap_or_default();
-            TransportError::proxy_status(status, told)
+            let reason = match status {
+                0 => told,
+                407 => "it responded 407, and it wants a user name and a password that it accepts (only Basic is supported)".into(),
+                status => format!("it responded {status}"),
+            };
+            TransportError::proxy_status(status, reason)
         }
         Error::Rustls(error) => {
             TransportError::new(TransportErrorKind::Connect, format!("{error}: {CERTIFICATES}"))

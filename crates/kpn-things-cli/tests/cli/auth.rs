@@ -144,3 +144,96 @@ fn an_address_that_is_one_path_too_long_gets_a_hint() {
         assert!(ran.out.contains(hint), "{ran:?}");
     }
 }
+
+#[test]
+fn every_value_that_is_overridden_is_listed() {
+    let sim = simulator().start().unwrap();
+    let postman = file("shadowed.json", &sim.postman_environment());
+    let args = ["auth", "check", "--postman-environment", &postman, "--tenant-id", "rjsfm52t"];
+    let mut command = sim.command(&args);
+    command.env("KPN_THINGS_KEY_ID", "of-production").env("KPN_THINGS_PROFILE", "production");
+    let ran = crate::tool::run(command).exits(0);
+    for note in [
+        format!("note    tenant id: also in {postman}, not used (same value)\n"),
+        "note    tenant id: also in KPN_THINGS_TENANT_ID, not used (same value)\n".to_owned(),
+        "note    key id: also in KPN_THINGS_KEY_ID, not used\n".to_owned(),
+        "note    key secret: also in KPN_THINGS_KEY_SECRET, not used (same value)\n".to_owned(),
+        format!(
+            "note    profile production: named by a variable, not used, because an option names {postman}\n"
+        ),
+    ] {
+        assert!(ran.out.contains(&note), "{note}{ran:?}");
+    }
+    let quiet = sim.things(CHECK).exits(0);
+    assert!(!quiet.out.contains("not used"), "{quiet:?}");
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant() {
+    let sim = simulator().start().unwrap();
+    let told = |name: &str| sim.things_with(name, "x", CHECK).exits(0).out;
+    let meant = "note    KPN_THINGS_TENANT is not a setting, not used: did you mean KPN_THINGS_TENANT_ID?\n";
+    assert!(told("KPN_THINGS_TENANT").contains(meant));
+    assert!(told("KPN_THINGS_ZZZ").contains("note    KPN_THINGS_ZZZ is not a setting, not used\n"));
+    assert!(!told("KPN_THINGS_LOG").contains("KPN_THINGS_LOG"));
+}
+
+#[test]
+fn a_context_switch_is_a_step_of_the_check() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things_with("KPN_THINGS_CUSTOMER_ID", DEFAULT_CUSTOMER, CHECK).exits(0);
+    ran.prints(&format!("ok      context switch: this API key may act for customer {DEFAULT_CUSTOMER}\n"));
+    assert!(!sim.things(CHECK).exits(0).out.contains("context switch"));
+}
+
+#[test]
+fn a_check_can_be_read_by_a_program() {
+    let sim = simulator().start().unwrap();
+    let json = &["auth", "check", "--json"];
+    let found = sim.things_with("KPN_THINGS_TENANT", "x", json).exits(0).json();
+    assert_eq!(found["settings"][0]["value"], "rjsfm52t");
+    assert_eq!(found["settings"][0]["source"], "KPN_THINGS_TENANT_ID");
+    assert_eq!(found["unknown_variables"][0]["did_you_mean"], "KPN_THINGS_TENANT_ID");
+    let steps = found["steps"].as_array().unwrap();
+    assert!(steps.len() == 3 && steps.iter().all(|step| step["ok"] == true), "{found}");
+    assert!(found["likely_cause"].is_null());
+    let ran = sim.things_with("KPN_THINGS_KEY_ID", "other", json).exits(3);
+    assert_eq!(ran.json()["steps"][1]["ok"], false);
+    assert!(ran.json()["likely_cause"].as_str().unwrap().contains("KPN_THINGS_KEY_ID"), "{ran:?}");
+    let ran = bare(json).exits(2);
+    assert_eq!(ran.json()["steps"][0]["name"], "settings");
+}
+
+#[test]
+fn what_can_be_told_of_a_secret_is() {
+    let sim = simulator().start().unwrap();
+    sim.things(CHECK).exits(0).prints("note    key secret: it starts with a letter and ends with a sign\n");
+    sim.things_with("KPN_THINGS_KEY_SECRET", "wrong", CHECK)
+        .exits(3)
+        .prints("ends with a letter; it is too short to be redacted in messages\n")
+        .prints("******** (5 characters)")
+        .prints("secret");
+}
+
+#[test]
+fn a_short_word_as_a_secret_takes_no_word_out_of_a_message() {
+    let ran = simulator().start().unwrap().things_with("KPN_THINGS_KEY_SECRET", "wrong", CHECK).exits(3);
+    assert!(!ran.out.contains("redacted]"), "{ran:?}");
+}
+
+#[test]
+fn https_to_a_server_without_it_is_explained() {
+    let sim = simulator().start().unwrap();
+    let url = sim.url().replace("http://", "https://");
+    let ran = sim.things_with("KPN_THINGS_GRIP_BASE_URL", &url, CHECK).exits(1);
+    let ran = ran.prints("the server does not speak TLS\n").complains("use http://127.0.0.1");
+    assert!(!ran.out.contains("io: ") && !ran.out.contains("InvalidContentType"), "{ran:?}");
+}
+
+#[test]
+fn an_address_that_is_too_long_is_the_likely_cause() {
+    let sim = simulator().start().unwrap();
+    let api = format!("{}/api", sim.url());
+    let ran = sim.things_with("KPN_THINGS_BASE_URL", &api, CHECK).exits(1);
+    ran.complains("likely cause: the base URL must not end in /api");
+}

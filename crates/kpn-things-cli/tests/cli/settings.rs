@@ -130,6 +130,9 @@ fn what_was_copied_with_a_setting_is_named_and_nothing_is_sent() {
             "<your key secret>",
             "key secret (KPN_THINGS_KEY_SECRET) is a placeholder (<...>)",
         ),
+        ("KPN_THINGS_TENANT_ID", "...", "tenant id (KPN_THINGS_TENANT_ID) is a placeholder (...)"),
+        ("KPN_THINGS_KEY_SECRET", "\u{2026}", "key secret (KPN_THINGS_KEY_SECRET) is a placeholder (...)"),
+        ("KPN_THINGS_BASE_URL", "...", "base URL (KPN_THINGS_BASE_URL) is a placeholder (...)"),
         ("KPN_THINGS_KEY_SECRET", "\u{200b}s3cr3t-of-the-key", "a zero-width space (U+200B) at position 1"),
         ("KPN_THINGS_KEY_SECRET", "s3cr3t\u{2013}of-the-key", "a dash (U+2013) at position 7"),
         ("KPN_THINGS_KEY_ID", "'key-1'", "key id (KPN_THINGS_KEY_ID) is in quotes"),
@@ -143,6 +146,10 @@ fn what_was_copied_with_a_setting_is_named_and_nothing_is_sent() {
         let ran = sim.things_with(variable, value, LIST).exits(2).complains(told);
         assert!(!ran.err.contains("s3cr3t"), "{ran:?}");
     }
+    let postman = file("placeholder.json", &sim.postman_environment().replace("rjsfm52t", "..."));
+    let named = ["--postman-environment", &postman];
+    let told = format!("tenant id ({postman}) is a placeholder (...)");
+    bare(&[LIST, &named].concat()).exits(2).complains(&told);
     let quoted = file("quoted.secret", "'s3cr3t'\n");
     sim.things(&[LIST, &["--key-secret-file", &quoted]].concat()).exits(2).complains("key secret");
     sim.things(&[LIST, &["--customer", "<customer>"]].concat()).exits(2).complains("customer id");

@@ -2,6 +2,7 @@
 
 use super::{ErrorKind, Form, Outcome, Report};
 use crate::stage::Stage;
+use crate::transport::NO_TLS;
 
 /// Returns what the user can do, where the documentation or HTTP defines it.
 pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
@@ -55,6 +56,9 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
             None => "try again later",
         },
+        (ErrorKind::Connect, _, _) if report.message.ends_with(NO_TLS) => {
+            "the address starts with https://, and the server expects http://: for a simulator, use http://127.0.0.1 and its port"
+        }
         (ErrorKind::Connect, _, _) if report.message.contains("certificate") => {
             "check the address; if a firewall inspects TLS, or the authority is your own, set its certificate (ca_bundle or SSL_CERT_FILE)"
         }
@@ -108,6 +112,8 @@ mod tests {
         assert!(!refused.contains("proxy") && !refused.contains("certificate"), "{refused}");
         let proxied = told(connect("connection refused").through("http://proxy:3128"));
         assert!(proxied.contains("HTTPS_PROXY") && !proxied.contains("BASE_URL"), "{proxied}");
+        let no_tls = told(connect("io: received corrupt message of type InvalidContentType"));
+        assert!(no_tls.contains("use http://127.0.0.1"), "{no_tls}");
         let untrusted = told(connect("invalid peer certificate: UnknownIssuer"));
         assert!(untrusted.contains("ca_bundle") && !untrusted.contains("proxy"), "{untrusted}");
     }
