@@ -66,7 +66,7 @@ fn both_clients_list_what_is_searched_for_and_send_a_downlink() {
 fn both_clients_tell_a_downlink_that_may_have_arrived_from_one_that_has_not() {
     for program in [BLOCKING, ASYNC] {
         for (fault, told) in [
-            ("downlinks=drop-after", "look before you send it again: "),
+            ("downlinks=drop-after", "check the portal before you send it again: "),
             ("downlinks=status:400", "not queued: "),
         ] {
             let sim = simulator().fault(fault.parse().unwrap()).start().unwrap();

@@ -267,7 +267,7 @@ def _again(
         config = cls._configure(dict(settings), {"environ": environ})
     except ConfigError as error:
         why = (
-            f"a pickled client does not hold the secret of its API key {settings['key_id']}: set KPN_THINGS_KEY_SECRET "
+            f"a pickled client does not contain the secret of its API key {settings['key_id']}: set KPN_THINGS_KEY_SECRET "
             "in this process, or KPN_THINGS_POSTMAN_ENVIRONMENT"
         )
         if "KPN_THINGS_KEY_SECRET" in os.environ or "KPN_THINGS_POSTMAN_ENVIRONMENT" in os.environ:
@@ -275,7 +275,7 @@ def _again(
     else:
         if has_security_context and not config.has_security_context:
             why = (
-                "a pickled client does not hold its security context: set KPN_THINGS_SECURITY_CONTEXT in this process"
+                "a pickled client does not contain its security context: set KPN_THINGS_SECURITY_CONTEXT in this process"
             )
     if why is not None:
         client = cls.__new__(cls)

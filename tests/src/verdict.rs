@@ -31,7 +31,7 @@ impl<'a> Verdict<'a> {
             (Ok(fields), Some(expected), None) => self.compare(&name, expected, fields),
             (Err(fields), None, Some(expected)) => self.failure(&name, expected, fields),
             (_, None, None) | (_, Some(_), Some(_)) => {
-                self.add(format!("{name}: give either \"ok\" or \"error\""));
+                self.add(format!("{name}: expected either \"ok\" or \"error\""));
             }
             (Ok(fields), ..) => self.add(format!("{name}: an error was expected and this came: {fields}")),
             (Err(fields), ..) => self.add(format!("{name}: failed: {fields}")),

@@ -108,7 +108,7 @@ fn from_base64(text: &str) -> Result<Payload, Failure> {
     let wrong = |why: String| {
         let hint =
             if text.parse::<Payload>().is_ok() { "\nhint: this looks like hex: use --hex" } else { "" };
-        Failure::Usage(format!("payload {why}: give base64, such as AQL/{hint}"))
+        Failure::Usage(format!("payload {why}: expected base64, such as AQL/{hint}"))
     };
     let mut symbols = String::with_capacity(text.len());
     for (place, char) in text.chars().enumerate() {

@@ -66,7 +66,7 @@ pub(crate) fn json(what: &str, given: String) -> Result<Secret, Failure> {
     }
     if given.starts_with('\'') {
         return Err(Failure::Usage(format!(
-            "{what} starts with a single quote, which cmd.exe does not remove: put the JSON into a file and give @FILE"
+            "{what} starts with a single quote, which cmd.exe does not remove: put the JSON into a file and use @FILE"
         )));
     }
     content(what, given)

@@ -34,7 +34,7 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
     match text.chars().find(|char| !plain(*char)) {
         _ if text.is_empty() => Err("a profile needs a name".to_owned()),
-        Some(char) => Err(format!("a name cannot hold {char:?}: use letters, digits, '-' and '_'")),
+        Some(char) => Err(format!("a name cannot contain {char:?}: use letters, digits, '-' and '_'")),
         None => Ok(text.to_owned()),
     }
 }

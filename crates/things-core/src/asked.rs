@@ -66,8 +66,7 @@ impl Asked {
         if out_of_time && timed_out {
             error = error.with(|report| {
                 report.kind = ErrorKind::Deadline;
-                report.message =
-                    format!("the time of the call, {:.1?}, ran out before the response arrived", self.limit);
+                report.message = format!("timed out after {:.1?}, before the response arrived", self.limit);
             });
         }
         (failure, self.failed(error, failure, now))
@@ -177,15 +176,13 @@ impl Asked {
         let message = match before {
             Before::Start => "the deadline had passed before the call began".to_owned(),
             Before::Token => {
-                format!("the time of the call, {limit:.1?}, ran out before there was an access token")
+                format!("timed out after {limit:.1?}, before there was an access token")
             }
             Before::ContextSwitch => {
-                format!(
-                    "the time of the call, {limit:.1?}, ran out before the context switch to the customer"
-                )
+                format!("timed out after {limit:.1?}, before the context switch to the customer")
             }
             Before::Call => {
-                format!("the time of the call, {limit:.1?}, ran out before the call could be sent")
+                format!("timed out after {limit:.1?}, before the call could be sent")
             }
         };
         Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
@@ -209,7 +206,7 @@ impl Asked {
             Error::new(
                 ErrorKind::RateLimited,
                 self.stage,
-                "the session sends one request at a time, because the service asked it to wait",
+                "the session sends one request at a time, because the service requested a wait",
             )
         });
         error.with(|report| {

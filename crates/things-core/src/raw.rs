@@ -141,7 +141,7 @@ impl Operation for RawCall {
 /// Rejects the two methods that are not calls to a path of the API or must not carry a token (RFC 9110, section 9.3).
 fn check_method(method: &Method) -> Result<(), InputError> {
     let why = match *method {
-        Method::CONNECT => "asks for a tunnel, not for a path",
+        Method::CONNECT => "requests a tunnel, not a path",
         Method::TRACE => "must not carry a token",
         _ => return Ok(()),
     };
@@ -230,7 +230,7 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), In
         return Err(InputError::new(what, format!("{parsed} is set by the client: set it there")));
     }
     if parsed == USER_AGENT {
-        let why = "user-agent names the client: give your program's name to the client, as its user agent";
+        let why = "user-agent names the client: set your program's name as the user agent of the client";
         return Err(InputError::new(what, why));
     }
     if OF_THE_CONNECTION.contains(&parsed.as_str()) {
@@ -351,7 +351,7 @@ mod tests {
             assert!(RawCall::get("/").header(name, "x").encode().is_err(), "{name}");
         }
         let error = RawCall::get("/").header("User-Agent", "my-app").encode().unwrap_err().to_string();
-        assert!(error.contains("give your program's name to the client"), "{error}");
+        assert!(error.contains("set your program's name as the user agent"), "{error}");
         for value in ["a\r\nb: c", "a\0b", "é", " a", " "] {
             assert!(RawCall::get("/").header("x-note", value).encode().is_err(), "{value:?}");
         }

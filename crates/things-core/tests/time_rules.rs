@@ -363,7 +363,7 @@ fn calls_that_were_refused_once_all_at_once_finish_soon() {
             callers_left -= 1;
             busy(429, 1)
         });
-        assert_eq!(played.errors().count(), 0, "what the service asks to wait for costs no budget");
+        assert_eq!(played.errors().count(), 0, "what the service requests a wait of for costs no budget");
         assert!(played.slowest() <= within, "{:?}", played.slowest());
     }
 }

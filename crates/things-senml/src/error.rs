@@ -52,7 +52,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Creates an error. `what` names the thing, `why` is a clause such as "is empty: give at least one record".
+    /// Creates an error. `what` names the thing, `why` is a clause such as "is empty: expected at least one record".
     pub(crate) fn new(kind: ErrorKind, what: &'static str, why: impl Into<String>) -> Self {
         Self { kind, what, why: why.into(), record: None, field: None }
     }

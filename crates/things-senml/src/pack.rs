@@ -142,7 +142,7 @@ impl fmt::Debug for Pack {
 const PACK: &str = "SenML pack";
 
 fn empty() -> Error {
-    Error::new(ErrorKind::Empty, PACK, "is empty: give at least one record")
+    Error::new(ErrorKind::Empty, PACK, "is empty: expected at least one record")
 }
 
 /// Checks that base name and name together are a valid name.
@@ -164,7 +164,7 @@ impl Names {
         if self.has_base {
             check_part(name).map_err(|why| wrong("name", "n", &why))
         } else if name.is_empty() {
-            let why = r#"has a name that is empty: give it an "n", or a base name in "bn""#;
+            let why = r#"has a name that is empty: add "n", or a base name in "bn""#;
             Err(Error::in_record(ErrorKind::Name, why).of_field("n"))
         } else {
             check_full(name).map_err(|why| wrong("name", "n", &why))
@@ -270,7 +270,7 @@ mod tests {
         );
         assert_eq!(
             error.unwrap_err().to_string(),
-            "SenML record 2 has a name that is empty: give it an \"n\", or a base name in \"bn\""
+            "SenML record 2 has a name that is empty: add \"n\", or a base name in \"bn\""
         );
     }
 
@@ -328,15 +328,15 @@ mod tests {
             (
                 "",
                 ErrorKind::Syntax,
-                "SenML pack is not JSON at line 1, column 0: give an array of records, such as",
+                "SenML pack is not JSON at line 1, column 0: expected an array of records, such as",
             ),
-            ("[{\n\"n\":nonsense", ErrorKind::Syntax, "SenML pack is not JSON at line 2, column 6: give"),
+            ("[{\n\"n\":nonsense", ErrorKind::Syntax, "SenML pack is not JSON at line 2, column 6: expected"),
             (r#"[{"n":"a","v":NaN}]"#, ErrorKind::Syntax, "SenML pack is not JSON at line 1, column 15"),
             ("[{\"n\":\"a\"}] x", ErrorKind::Syntax, "SenML pack is not JSON at line 1, column 13"),
             ("\u{feff}\u{feff}[]", ErrorKind::Syntax, "SenML pack is not JSON at line 1, column 1"),
             ("{}", ErrorKind::NotAnArray, "SenML pack is not a JSON array of records: put [ and ] around it"),
-            ("1", ErrorKind::NotAnArray, "SenML pack is not a JSON array of records: give one, such as"),
-            ("[]", ErrorKind::Empty, "SenML pack is empty: give at least one record"),
+            ("1", ErrorKind::NotAnArray, "SenML pack is not a JSON array of records: expected one, such as"),
+            ("[]", ErrorKind::Empty, "SenML pack is empty: expected at least one record"),
         ] {
             let error = Pack::from_json(json).unwrap_err();
             assert_eq!((error.kind(), error.record()), (kind, None), "{json:?}");
@@ -355,8 +355,8 @@ mod tests {
     #[test]
     fn a_wrong_record_is_named_by_its_place() {
         for (record, kind, field, message) in [
-            ("1", ErrorKind::NotAnObject, None, "is not an object: give fields in { and }"),
-            (r#"["n"]"#, ErrorKind::NotAnObject, None, "is not an object: give fields in { and }"),
+            ("1", ErrorKind::NotAnObject, None, "is not an object: expected fields in { and }"),
+            (r#"["n"]"#, ErrorKind::NotAnObject, None, "is not an object: expected fields in { and }"),
             (
                 r#"{"n":"b","v":1,"vs":"1"}"#,
                 ErrorKind::SeveralValues,
@@ -379,7 +379,7 @@ mod tests {
                 r#"{"vs":"1"}"#,
                 ErrorKind::Name,
                 Some("n"),
-                r#"has a name that is empty: give it an "n", or a base name in "bn""#,
+                r#"has a name that is empty: add "n", or a base name in "bn""#,
             ),
             (
                 r#"{"n":"b c"}"#,
@@ -409,7 +409,7 @@ mod tests {
                 r#"{"n":"b","v":1e309}"#,
                 ErrorKind::Number,
                 Some("v"),
-                r#"has a number in "v" that is beyond the range of a double: give a number between -1.7e308 and 1.7e308"#,
+                r#"has a number in "v" that is beyond the range of a double: expected a number between -1.7e308 and 1.7e308"#,
             ),
             (
                 r#"{"n":"b","vd":"+/8="}"#,
@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn fields_have_the_types_of_rfc_8428() {
         let (text, number) = ("a text in quotes", "a number without quotes");
-        for (labels, right, give) in [
+        for (labels, right, expected) in [
             (&["bn", "bu", "n", "u", "vs"][..], r#""a""#, text),
             (&["vd"], r#""YQ""#, text),
             (&["bt", "bv", "bs", "bver", "v", "s", "t", "ut"], "1", number),
@@ -452,8 +452,9 @@ mod tests {
                     if !fits {
                         let error = error_of(&format!("{{{label:?}:{value}}}"));
                         assert_eq!((error.kind(), error.field()), (ErrorKind::FieldType, Some(*label)));
-                        let message =
-                            format!("SenML record 2 has a value of the wrong type in {label:?}: give {give}");
+                        let message = format!(
+                            "SenML record 2 has a value of the wrong type in {label:?}: expected {expected}"
+                        );
                         assert_eq!(error.to_string(), message);
                     }
                 }

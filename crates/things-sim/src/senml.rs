@@ -40,7 +40,7 @@ pub(crate) fn check(body: &[u8]) -> Result<(), &'static str> {
         return Err("the body must be a JSON array of SenML records");
     };
     if records.is_empty() {
-        return Err("the body must hold a SenML record");
+        return Err("the body must contain a SenML record");
     }
     let mut base_name = "";
     for record in &records {

@@ -85,7 +85,7 @@ def test_a_downlink_that_may_have_arrived_is_a_warning(
     assert caught.value.outcome == "unknown"
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
-    assert "may have arrived and was not repeated" in caplog.text
+    assert "may have arrived and was not retried" in caplog.text
     assert vars(warnings[0])["kpn_outcome"] == "unknown"
     assert vars(warnings[0])["kpn_external_reference"] == caught.value.external_reference
     assert len(simulator.downlinks()) == 1

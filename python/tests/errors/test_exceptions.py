@@ -157,7 +157,7 @@ def test_a_downlink_that_failed_is_named(simulator: Simulator, client: Client) -
     with pytest.raises(DownlinkOutcomeUnknown) as caught:
         client.send_downlink("0059AC0000181EB6", b"\x01", port=1, external_reference="valve 42")
     assert caught.value.external_reference == "valve 42"
-    assert 'downlink "valve 42" may have arrived and was not repeated' in str(caught.value)
+    assert 'downlink "valve 42" may have arrived and was not retried' in str(caught.value)
     assert pickle.loads(pickle.dumps(caught.value)).external_reference == "valve 42"
 
 

@@ -132,7 +132,7 @@ def test_the_tree_of_exceptions_is_public() -> None:
 
 
 FIELDS = {
-    "hint": "look before you send it again",
+    "hint": "check the portal before you send it again",
     "method": "POST",
     "url": "https://api.kpnthings.com/api/actuator/downlinks",
     "status": 503,

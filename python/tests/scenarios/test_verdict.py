@@ -72,7 +72,7 @@ def test_an_error_must_be_expected_and_a_success_too() -> None:
         verdict_on(Call("request", ok={}), Outcome({"kind": "input"}, failed=True))
     with pytest.raises(AssertionError, match="an error was expected"):
         verdict_on(Call("request", error={}), Outcome({}))
-    with pytest.raises(AssertionError, match="give either"):
+    with pytest.raises(AssertionError, match="expected either"):
         verdict_on(Call("request"), Outcome({}))
 
 

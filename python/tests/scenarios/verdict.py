@@ -35,7 +35,7 @@ class Verdict:
         if outcome.took_ms < call.at_least_ms:
             self._add(f"{call.do}: took {outcome.took_ms} ms, less than {call.at_least_ms}")
         if (call.ok is None) == (call.error is None):
-            self._add(f'{call.do}: give either "ok" or "error"')
+            self._add(f'{call.do}: expected either "ok" or "error"')
         elif outcome.failed and call.error is not None:
             self._failure(call.do, call.error, outcome.fields)
         elif outcome.failed:

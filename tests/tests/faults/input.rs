@@ -90,7 +90,7 @@ fn at_each(tried: impl Fn(&mut Desk)) {
     }
 }
 
-const DIGITS: &str = "give 16 hex digits";
+const DIGITS: &str = "expected 16 hex digits";
 
 #[test]
 fn r27_downlink_that_no_device_could_get_is_not_sent() {
@@ -275,7 +275,7 @@ fn r27_call_that_would_leave_its_place_is_not_sent() {
         ] {
             desk.refuses(name, desk.header(name, "x"), "header", "is set by the");
         }
-        desk.refuses("User-Agent", desk.header("User-Agent", "x"), "header", "give your program's name");
+        desk.refuses("User-Agent", desk.header("User-Agent", "x"), "header", "set your program's name");
         for name in ["", "a b", "a:", "a\r\nb", "é", "a\0"] {
             desk.refuses(name, desk.header(name, "x"), "header", "is not an HTTP field name");
         }
@@ -347,7 +347,7 @@ fn r27_input_of_chance_that_cannot_be_right_is_not_sent() {
                 true => spoilt(&mut random, &hex, &['g', '０', '.', '/', '\0', '\u{202e}']),
                 false => hex[..2 * random.usize(0..8) + 1].to_owned(),
             };
-            desk.refuses(&text, desk.payload_hex(&text), "payload", "give hex digits, two a byte");
+            desk.refuses(&text, desk.payload_hex(&text), "payload", "expected two hex digits per byte");
             let text = spoilt(&mut random, "valve 42", &CONTROL);
             desk.refuses(&text, desk.reference(&text), "external reference", "");
             let text = spoilt(&mut random, "79658ca8-f1ba", &STRAY);

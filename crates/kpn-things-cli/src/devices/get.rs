@@ -45,7 +45,7 @@ impl Get {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let wanted = Wanted::new(&self.device);
         if wanted.text().is_empty() {
-            return Err(Failure::Usage("the device is empty: give a DevEUI, a UUID or a name".into()));
+            return Err(Failure::Usage("the device is empty: expected a DevEUI, a UUID or a name".into()));
         }
         let client = console.watched(self.settings.client(console)?);
         let device = find(client.devices(), &wanted)?;
@@ -115,7 +115,10 @@ fn several(wanted: &Wanted, found: &[Device]) -> io::Result<Failure> {
     table.end(&mut lines)?;
     let (wanted, lines) = (cell::plain(wanted.text()), String::from_utf8_lossy(&lines));
     let devices = number(found.len() as u64, "device");
-    Ok(Failure::Local(format!("{devices} match {wanted:?}: give the UUID of one\n{}", lines.trim_end())))
+    Ok(Failure::Local(format!(
+        "{devices} match {wanted:?}: use the UUID of one of them\n{}",
+        lines.trim_end()
+    )))
 }
 
 /// The fields that are shown where the user chose none, in this order. All others follow.

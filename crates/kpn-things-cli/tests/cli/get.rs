@@ -76,7 +76,7 @@ fn a_name_is_searched_for_and_a_uuid_ends_the_listing() {
 fn several_devices_of_one_name_are_an_error_that_lists_them() {
     let ran = get(&fleet(), &["Twin"]).exits(1);
     let expected = "\
-error: 2 devices match \"Twin\": give the UUID of one
+error: 2 devices match \"Twin\": use the UUID of one of them
 NAME  EUI               UUID  BARCODE  DESCRIPTION
 Twin  0059AC0000181EB7  u-2
 Twin  0059AC0000181EB8  u-3

@@ -83,7 +83,7 @@ fn what_was_pasted_into_the_wrong_option_is_guessed() {
         (["--hex", "\\x01\\x02"], "hint: leave \\x out"),
         (["--hex", "0102h"], "has 'h' at position 5"),
         (["--hex", "1, 2, 255"], "has 1 hex digit, an odd number, at position 1"),
-        (["--base64", "01:02"], "payload has ':' at position 3: give base64"),
+        (["--base64", "01:02"], "payload has ':' at position 3: expected base64"),
         (["--base64", "AQJ"], "payload is not base64"),
         (["--base64", "0x0102"], "hint: this looks like hex: use --hex"),
         (["--text", ""], "payload is empty"),

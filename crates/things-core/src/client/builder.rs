@@ -271,7 +271,7 @@ impl<C> fmt::Debug for Builder<C> {
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(Error::config("the CA bundle holds no certificate")),
+        Ok(found) if found.is_empty() => Err(Error::config("the CA bundle contains no certificate")),
         Ok(found) => Ok(found),
         Err(error) => Err(Error::config(format!("the CA bundle is not PEM: {error}"))),
     }
@@ -421,7 +421,7 @@ mod tests {
         let problem = |pem: &'static str| {
             builder(Credentials::new("t", "k", "s").into()).ca_bundle(pem).build().unwrap_err().to_string()
         };
-        assert!(problem("").contains("holds no certificate"));
+        assert!(problem("").contains("contains no certificate"));
         assert!(problem("-----BEGIN CERTIFICATE-----\n!").contains("not PEM"));
     }
 

@@ -31,7 +31,7 @@ impl BaseUrl {
             return Err("is not an absolute URL: start it with https://".into());
         };
         if authority.as_str().contains('@') {
-            return Err("holds a user name or password: leave it out".into());
+            return Err("contains a user name or password: remove it".into());
         }
         if authority.host().is_empty() {
             return Err("names no host".into());

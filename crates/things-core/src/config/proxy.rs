@@ -138,7 +138,7 @@ fn address(text: &str) -> Result<(String, String), String> {
     }
     if path.ends_with(".pac") {
         return Err(format!(
-            "is the address of a PAC script, which is not read: give the proxy itself, {EXAMPLE}"
+            "is the address of a PAC script, which is not supported: set the proxy itself, {EXAMPLE}"
         ));
     }
     let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));

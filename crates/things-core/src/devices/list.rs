@@ -111,7 +111,7 @@ impl Operation for ListDevices {
         }
         if let Some(size) = self.page_size {
             if size == 0 {
-                return Err(InputError::new("page size", "is 0: give at least 1"));
+                return Err(InputError::new("page size", "is 0: expected at least 1"));
             }
             call = call.query("pageSize", size);
         }
@@ -122,7 +122,7 @@ impl Operation for ListDevices {
             if property.is_empty() {
                 return Err(InputError::new(
                     "sort property",
-                    "is empty: give the name of a device's field, such as name",
+                    "is empty: expected the name of a device field, such as name",
                 ));
             }
             call = call.query("sortBy", property);

@@ -41,7 +41,7 @@ impl FromStr for DevEui {
 
     fn from_str(text: &str) -> Result<Self, InputError> {
         let refuse = |why: String| {
-            InputError::new("DevEUI", format!("{why}: give 16 hex digits, such as 0059AC0000181EB6"))
+            InputError::new("DevEUI", format!("{why}: expected 16 hex digits, such as 0059AC0000181EB6"))
         };
         if text.is_empty() {
             return Err(refuse("is empty".into()));

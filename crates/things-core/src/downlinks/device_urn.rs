@@ -300,7 +300,10 @@ mod tests {
         }
         let error =
             device("0059AC0000181EB6").pack(r#"[{"n":"a"},{"bn":"urn:dev:DEVEUI:01:"}]"#).unwrap_err();
-        assert!(error.to_string().starts_with("DevEUI of SenML record 2 has 2 hex digits: give"), "{error}");
+        assert!(
+            error.to_string().starts_with("DevEUI of SenML record 2 has 2 hex digits: expected"),
+            "{error}"
+        );
         let error = device("0059AC0000181EB6").pack("{}").unwrap_err();
         assert_eq!(error.what(), "SenML pack");
     }

@@ -28,7 +28,7 @@ impl Payload {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, InputError> {
         let bytes = bytes.into();
         match bytes.len() {
-            0 => Err(InputError::new("payload", "is empty: give 1 to 242 bytes")),
+            0 => Err(InputError::new("payload", "is empty: expected 1 to 242 bytes")),
             1..=Self::MAX => Ok(Self(bytes)),
             more => Err(InputError::new("payload", format!("has {more} bytes: LoRaWAN carries at most 242"))),
         }
@@ -144,7 +144,7 @@ fn check_digits(digits: &str, place: usize) -> Result<(), InputError> {
 }
 
 fn not_hex(why: impl fmt::Display) -> InputError {
-    InputError::new("payload", format!("{why}: give hex digits, two a byte, such as 0102ff"))
+    InputError::new("payload", format!("{why}: expected two hex digits per byte, such as 0102ff"))
 }
 
 /// Shows the number of bytes, not the bytes.

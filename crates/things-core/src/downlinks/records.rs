@@ -61,7 +61,7 @@ fn check_payload(base_name: &str, record: &Record) -> Result<(), InputError> {
         Some(Value::String(hex)) => Payload::from_record(hex).map(drop),
         _ => Err(InputError::new(
             "payload",
-            r#"is not a text: give hex digits in "vs", two a byte, such as "vs":"0102ff""#,
+            r#"is not a text: expected two hex digits per byte in "vs", such as "vs":"0102ff""#,
         )),
     }
 }
@@ -100,14 +100,14 @@ mod tests {
         }
         let too_long = format!(r#""vs":"{}""#, "00".repeat(300));
         for (fields, why) in [
-            (r#""vs":"""#, "is empty: give 1 to 242 bytes"),
-            (r#""vs":"0x0102""#, "starts with 0x: give hex digits, two a byte, such as 0102ff"),
+            (r#""vs":"""#, "is empty: expected 1 to 242 bytes"),
+            (r#""vs":"0x0102""#, "starts with 0x: expected two hex digits per byte, such as 0102ff"),
             (
                 r#""vs":"102""#,
-                "has 3 hex digits, an odd number, from position 1: give hex digits, two a byte, such as 0102ff",
+                "has 3 hex digits, an odd number, from position 1: expected two hex digits per byte, such as 0102ff",
             ),
-            (r#""vs":"AQI=""#, "has 'Q' at position 2: give hex digits, two a byte, such as 0102ff"),
-            (r#""vs":"01 02""#, "has ' ' at position 3: give hex digits, two a byte, such as 0102ff"),
+            (r#""vs":"AQI=""#, "has 'Q' at position 2: expected two hex digits per byte, such as 0102ff"),
+            (r#""vs":"01 02""#, "has ' ' at position 3: expected two hex digits per byte, such as 0102ff"),
             (&too_long, "has 300 bytes: LoRaWAN carries at most 242"),
             (r#""v":102"#, NO_TEXT),
             (r#""vd":"AQI""#, NO_TEXT),
@@ -118,7 +118,7 @@ mod tests {
         }
     }
 
-    const NO_TEXT: &str = r#"is not a text: give hex digits in "vs", two a byte, such as "vs":"0102ff""#;
+    const NO_TEXT: &str = r#"is not a text: expected two hex digits per byte in "vs", such as "vs":"0102ff""#;
 
     #[test]
     fn a_payload_is_found_by_its_full_name() {

@@ -53,7 +53,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             return None;
         }
         (ErrorKind::RateLimited | ErrorKind::Server, _, _) => match report.retry_after {
-            Some(wait) => return Some(format!("the service asks to wait {} s", wait.as_secs())),
+            Some(wait) => return Some(format!("the service requests a wait of {} s", wait.as_secs())),
             None => "try again later",
         },
         (ErrorKind::Connect, _, _) if report.message.ends_with(NO_TLS) => {
@@ -71,7 +71,7 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
         // Another try would send it twice.
         (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
-        (ErrorKind::Deadline, _, _) => "give the call more time, or try again later",
+        (ErrorKind::Deadline, _, _) => "use a longer timeout, or try again later",
         (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
             "redirects are never followed: set the address that is meant"
         }
@@ -154,7 +154,7 @@ mod tests {
             (Connect, Stage::Call, None, None, Some("KPN_THINGS_BASE_URL")),
             (TooLarge, Stage::Call, None, None, Some("fewer devices per page")),
             (HeadTooLarge, Stage::Call, None, None, Some("any proxy")),
-            (Deadline, Stage::Call, None, None, Some("more time")),
+            (Deadline, Stage::Call, None, None, Some("a longer timeout")),
             (Deadline, Stage::Call, None, unknown, None),
             (UnexpectedStatus, Stage::Call, Some(307), None, Some("redirects are never followed")),
             (UnexpectedStatus, Stage::Call, Some(418), None, None),

@@ -279,7 +279,7 @@ impl fmt::Display for Error {
             write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;
         }
         let outcome = report.outcome.map(|outcome| match outcome {
-            Outcome::Unknown => "may have arrived and was not repeated",
+            Outcome::Unknown => "may have arrived and was not retried",
             Outcome::NotSent if report.stage == Stage::Call && report.status.is_some() => {
                 "was refused, and the service did not act on it"
             }
@@ -356,9 +356,9 @@ mod tests {
     fn display_names_the_downlink_that_may_have_arrived() {
         let error = Error::new(ErrorKind::Server, Stage::Call, "500 Internal Server Error");
         let error = error.with(|report| report.outcome = Some(Outcome::Unknown));
-        assert!(error.to_string().ends_with("; it may have arrived and was not repeated"), "{error}");
+        assert!(error.to_string().ends_with("; it may have arrived and was not retried"), "{error}");
         let error = error.with(|report| report.external_reference = Some("valve 42".into()));
-        assert!(error.to_string().ends_with("; downlink \"valve 42\" may have arrived and was not repeated"));
+        assert!(error.to_string().ends_with("; downlink \"valve 42\" may have arrived and was not retried"));
     }
 
     #[test]

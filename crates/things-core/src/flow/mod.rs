@@ -613,14 +613,11 @@ mod tests {
         let session = session_in_a_hurry();
         let leader = session.start(&call, at(0));
         let Step::Wait(turn) = session.start(&call, at(0)) else { panic!("the second call follows") };
-        assert_eq!(
-            told(turn.resume(at(1))),
-            "the time of the call, 1.0s, ran out before there was an access token"
-        );
-        let late = "the time of the call, 1.0s, ran out before the call could be sent";
+        assert_eq!(told(turn.resume(at(1))), "timed out after 1.0s, before there was an access token");
+        let late = "timed out after 1.0s, before the call could be sent";
         assert_eq!(told(answered(leader, TOKEN, at(1))), late);
         let customer = session_in_a_hurry().for_customer("c-1").unwrap();
-        let late = "the time of the call, 1.0s, ran out before the context switch to the customer";
+        let late = "timed out after 1.0s, before the context switch to the customer";
         assert_eq!(told(answered(customer.start(&call, at(0)), TOKEN, at(1))), late);
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn check_opaque(what: &'static str, text: &str) -> Result<(), InputEr
 pub(crate) fn check_address(text: &str) -> Result<(), String> {
     let within = || {
         paste::placeholder_within(text)
-            .map(|kind| format!("holds a placeholder ({kind}): put the value in its place"))
+            .map(|kind| format!("contains a placeholder ({kind}): replace it by the value"))
     };
     paste::flaw(text).or_else(within).map_or(Ok(()), Err)
 }
@@ -126,9 +126,10 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
     }
     let stray = |char: char| !char.is_ascii_graphic() || matches!(char, '/' | '\\' | '?' | '#' | '%');
     match text.chars().find(|char| stray(*char)) {
-        Some(char) => {
-            Err(InputError::new(what, format!("holds {char:?}, which an id cannot hold: copy the bare id")))
-        }
+        Some(char) => Err(InputError::new(
+            what,
+            format!("contains {char:?}, which an id cannot contain: copy only the id"),
+        )),
         None => Ok(()),
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn flaw(text: &str) -> Option<String> {
     if let Some((at, char)) = find(text, |char| lookalike(char).is_some()) {
         let (name, meant) = lookalike(char).unwrap_or_default();
         return Some(format!(
-            "has {name} (U+{:04X}) at position {at}, which a word processor puts in place of {meant}: type the value",
+            "has {name} (U+{:04X}) at position {at}, which a word processor inserts instead of {meant}: type the value",
             char as u32
         ));
     }

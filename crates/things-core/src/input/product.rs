@@ -2,7 +2,7 @@
 
 /// Checks a list of products and comments. The error is a clause that follows the name.
 pub(super) fn check(text: &str) -> Result<(), String> {
-    const EXAMPLE: &str = "give a product and its version, such as my-app/1.2";
+    const EXAMPLE: &str = "expected a product and its version, such as my-app/1.2";
     if text.is_empty() {
         return Err(format!("is empty: {EXAMPLE}"));
     }

@@ -211,7 +211,9 @@ impl Pages {
     fn judge(&mut self, page: &Page) -> Result<(), Error> {
         let asked = self.number(self.next_take);
         if let Some(number) = page.number.filter(|number| *number != asked) {
-            return Err(Error::listing(format!("page {asked} was requested and page {number} came")));
+            return Err(Error::listing(format!(
+                "page {asked} was requested, and the response is page {number}"
+            )));
         }
         self.judge_size(page)?;
         if page.devices.is_empty() {
@@ -226,7 +228,7 @@ impl Pages {
             self.empty_in_a_row = 0;
             let fingerprint = fingerprint(&page.devices);
             if !self.fingerprints.insert(fingerprint) {
-                return Err(Error::listing(format!("page {asked} has the same devices as a page before")));
+                return Err(Error::listing(format!("page {asked} has the same devices as an earlier page")));
             }
         }
         if self.next_take == 0 {
@@ -755,7 +757,10 @@ mod tests {
     fn another_page_than_asked_for_is_an_error() {
         let server = Server::new(100, 20);
         let serve = |number| server.page(if number == 2 { 3 } else { number });
-        assert_eq!(message(list(pages_of(1), |_| 0, serve).0), "page 2 was requested and page 3 came");
+        assert_eq!(
+            message(list(pages_of(1), |_| 0, serve).0),
+            "page 2 was requested, and the response is page 3"
+        );
     }
 
     #[test]
@@ -1121,7 +1126,7 @@ mod tests {
             assert!(pages.take().unwrap().is_ok());
             pages.take().unwrap().unwrap_err().message().to_owned()
         };
-        assert_eq!(end(server.page(4)), "page 3 was requested and page 4 came");
+        assert_eq!(end(server.page(4)), "page 3 was requested, and the response is page 4");
         assert_eq!(
             end(Page { size: Some(10), ..server.page(3) }),
             "page 3 has the size 10, and page 2 had 20"

@@ -18,14 +18,14 @@ pub(crate) fn array(json: &str) -> Result<String, Error> {
     let json = serde_json::from_str::<&RawValue>(json).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let why = format!(
-            "is not JSON at line {line}, column {column}: give an array of records, such as {EXAMPLE}"
+            "is not JSON at line {line}, column {column}: expected an array of records, such as {EXAMPLE}"
         );
         Error::new(ErrorKind::Syntax, "SenML pack", why)
     })?;
     let why = match json.get().get(..1) {
         Some("[") => return Ok(scan::compact(json.get())),
         Some("{") => "is not a JSON array of records: put [ and ] around it".to_owned(),
-        _ => format!("is not a JSON array of records: give one, such as {EXAMPLE}"),
+        _ => format!("is not a JSON array of records: expected one, such as {EXAMPLE}"),
     };
     Err(Error::new(ErrorKind::NotAnArray, "SenML pack", why))
 }
@@ -45,7 +45,7 @@ pub(crate) fn check_size(json: &str) -> Result<(), Error> {
 /// Reads a record from valid JSON without blanks. The error does not contain the index of the record.
 pub(crate) fn record(json: &str) -> Result<Record, Error> {
     if !json.starts_with('{') {
-        return Err(Error::in_record(ErrorKind::NotAnObject, "is not an object: give fields in { and }"));
+        return Err(Error::in_record(ErrorKind::NotAnObject, "is not an object: expected fields in { and }"));
     }
     // The array around the record adds one level.
     let depth = scan::depth(json) + 1;
@@ -145,8 +145,8 @@ fn unescape(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn wrong_type(label: &str, give: &str) -> Error {
-    let why = format!("has a value of the wrong type in {label:?}: give {give}");
+fn wrong_type(label: &str, expected: &str) -> Error {
+    let why = format!("has a value of the wrong type in {label:?}: expected {expected}");
     Error::in_record(ErrorKind::FieldType, why).of_field(label)
 }
 

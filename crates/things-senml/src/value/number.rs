@@ -44,9 +44,9 @@ impl Number {
         text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
             match text.parse::<f64>() {
                 Ok(double) if double.is_finite() => Ok(Self { text: text.into(), double }),
-                _ => {
-                    Err(error("is beyond the range of a double: give a number between -1.7e308 and 1.7e308"))
-                }
+                _ => Err(error(
+                    "is beyond the range of a double: expected a number between -1.7e308 and 1.7e308",
+                )),
             }
         })
     }
@@ -61,7 +61,7 @@ impl FromStr for Number {
         // JSON allows blanks around the number.
         let number = json.filter(|json| *json == text).and_then(Self::from_valid_json);
         number.unwrap_or_else(|| {
-            Err(error("is not a JSON number: give digits, such as 21.5 or 1.7E9, without blanks"))
+            Err(error("is not a JSON number: expected digits, such as 21.5 or 1.7E9, without blanks"))
         })
     }
 }

@@ -57,7 +57,7 @@ impl fmt::Display for Why {
                 write!(f, "the service returned {listed} devices for a page of {requested}")
             }
             Self::Number { requested, listed } => {
-                write!(f, "page {requested} was requested and page {listed} came")
+                write!(f, "page {requested} was requested, and the response is page {listed}")
             }
             // A text that is not a plain name is not shown, because it could be anything.
             Self::OtherOrder { property: Some(property) } if is_plain(property) => {
@@ -74,7 +74,7 @@ impl fmt::Display for Why {
                 f.write_str("the service does not show that it ordered the devices by uuid")
             }
             Self::OrderNotKept => f.write_str(
-                "the service says that it orders devices by uuid, but they come in no order of uuids that is known",
+                "the service reports that it orders devices by uuid, but they are in no known order of uuids",
             ),
             Self::Refused { reason } => {
                 write!(f, "the service refused a page that the proof needs: {reason}")

@@ -160,7 +160,7 @@ fn an_order_that_is_only_named_is_not_believed() {
         },
     );
     let (why, gaps) = listed.incomplete();
-    assert!(why.contains("come in no order of uuids"), "{why}");
+    assert!(why.contains("are in no known order of uuids"), "{why}");
     assert_eq!(gaps, ["START .. END"]);
 }
 
@@ -245,7 +245,7 @@ fn pages_that_no_service_should_send_end_the_listing() {
             |page| page["content"].as_array_mut().unwrap().push(json!({"uuid": "x"})),
             "21 devices for a page of 20",
         ),
-        (|page| page["number"] = json!(3), "page 0 was requested and page 3 came"),
+        (|page| page["number"] = json!(3), "page 0 was requested, and the response is page 3"),
     ];
     for (change, part) in changes {
         let listed = list(
