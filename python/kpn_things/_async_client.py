@@ -85,7 +85,7 @@ class AsyncClient(BaseClient):
             window: Maximum number of pages in flight at a time, 1 to 64.
             timeout: Seconds for one page, including its token and its retries. Default: the timeout of the client.
             deadline: Seconds for all pages together, from the first request. Default: no limit.
-            strict: Raise `ListingError` if the pages do not fit together: a device was listed twice, the total changed, or
+            strict: Raise `ListingError` if the pages contradict each other: a device was listed twice, the total changed, or
                 there are fewer devices than the service counts. By default, this is logged as a warning and is in the
                 `report`.
 

@@ -241,7 +241,7 @@ class Fleet(Sequence[Device]):
 class ListingReport:
     """The report of a plain listing on its own completeness. Immutable.
 
-    Pages that do not fit together show as doubles, as a total that moves, or as fewer devices than the service counted.
+    Pages that contradict each other show as doubles, as a total that changes, or as fewer devices than the service counted.
     If devices are added or removed during the listing, doubles and moved totals are normal. A clean report does not
     prove that the listing is complete: `verified` does.
 

@@ -19,7 +19,7 @@ pub(crate) struct Query {
 
 /// The kind of a listing.
 enum Kind {
-    /// Pages as the service returns them. A strict listing refuses pages that do not fit together.
+    /// Pages as the service returns them. A strict listing refuses pages that contradict each other.
     Pages { strict: bool },
     /// Devices in batches, proven complete.
     Verified { vouched: bool },

@@ -29,7 +29,7 @@ NOTICES = pytest.mark.parametrize(
         pytest.param({"changes": ["2=remove:3"]}, MOVED, id="moved"),
     ],
 )
-"""Simulators of 45 devices in pages of ten that do not fit together, and the expected report."""
+"""Simulators of 45 devices in pages of ten that contradict each other, and the expected report."""
 
 
 def plain(client: Any) -> Any:
@@ -103,7 +103,7 @@ def test_a_strict_listing_raises_what_does_not_fit_together(
     with Simulator(devices=45, **options) as simulator, pytest.raises(ListingError) as caught:
         lister(simulator.environment()).collect(strict)
     assert type(caught.value) is ListingError
-    assert str(caught.value).startswith("the pages do not fit together: ")
+    assert str(caught.value).startswith("the pages contradict each other: ")
     with Simulator(devices=45, **options) as simulator:
         read = lister(simulator.environment()).read(strict)
     assert type(read.error) is ListingError

@@ -13,7 +13,7 @@ def test_a_report_says_what_was_noticed() -> None:
     assert (UNCLEAN.devices, UNCLEAN.doubles, UNCLEAN.total_elements, UNCLEAN.moved_totals) == (48, 12, 60, (58, 61))
     assert (UNCLEAN.missing, UNCLEAN.is_clean) == (12, False)
     assert str(UNCLEAN) == (
-        "12 devices came twice, 12 fewer came than the 60 that the service counts, the total moved between 58 and 61"
+        "12 devices listed twice, 12 fewer listed than the 60 that the service counts, the total changed between 58 and 61"
     )
 
 

@@ -29,7 +29,7 @@ impl Tally {
         }
         if self.doubles > 0 {
             let doubles = number(self.doubles, "device");
-            text.push_str(&format!("; {doubles} came twice, so others may be missing"));
+            text.push_str(&format!("; {doubles} listed twice, so others may be missing"));
         }
         if limited {
             text.push_str("; stopped at the limit");
@@ -54,7 +54,7 @@ mod tests {
         let doubles = Tally { doubles: 12, ..tally(48, 3, Some(60)) };
         assert_eq!(
             doubles.summary(false),
-            "48 devices on 3 pages; the service counts 60 devices; 12 devices came twice, so others may be missing"
+            "48 devices on 3 pages; the service counts 60 devices; 12 devices listed twice, so others may be missing"
         );
     }
 }

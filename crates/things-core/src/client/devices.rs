@@ -122,7 +122,7 @@ impl<C: FeedClient> Devices<C> {
         self
     }
 
-    /// Ends the listing with an error as soon as it notices that pages do not fit together; see
+    /// Ends the listing with an error as soon as it notices that pages contradict each other; see
     /// [`ListingReport`](crate::ListingReport). By default the listing only reports that at its end.
     pub fn strict(mut self) -> Self {
         self.strict = true;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The signs of missing devices that a plain listing noticed: duplicates, a changing total, or fewer devices than the
-/// service counted. They show that pages do not fit together.
+/// service counted. They show that pages contradict each other.
 ///
 /// If a fleet changes during the listing, duplicates and changing totals are normal. A clean report does not prove that
 /// the listing is complete: devices can be missed without any of these signs.
@@ -55,14 +55,14 @@ impl fmt::Display for ListingReport {
         let mut notices = Vec::new();
         if self.doubles > 0 {
             let plural = if self.doubles == 1 { "device" } else { "devices" };
-            notices.push(format!("{} {plural} came twice", self.doubles));
+            notices.push(format!("{} {plural} listed twice", self.doubles));
         }
         if let (missing @ 1.., Some(counted)) = (self.missing(), self.counted()) {
             let part = if self.skipped > 0 { " from the first page on" } else { "" };
-            notices.push(format!("{missing} fewer came than the {counted} that the service counts{part}"));
+            notices.push(format!("{missing} fewer listed than the {counted} that the service counts{part}"));
         }
         if let Some((least, most)) = self.moved_totals {
-            notices.push(format!("the total moved between {least} and {most}"));
+            notices.push(format!("the total changed between {least} and {most}"));
         }
         f.write_str(&notices.join(", "))
     }
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!((report.missing(), report.moved_totals), (12, Some((58, 61))));
         assert_eq!(
             report.to_string(),
-            "12 devices came twice, 12 fewer came than the 60 that the service counts, the total moved between 58 and 61"
+            "12 devices listed twice, 12 fewer listed than the 60 that the service counts, the total changed between 58 and 61"
         );
         assert!(!report.is_clean());
     }
@@ -94,7 +94,7 @@ mod tests {
         assert!(report.is_clean());
         report.count(63);
         assert_eq!((report.missing(), report.counted()), (3, Some(23)));
-        let notice = "3 fewer came than the 23 that the service counts from the first page on";
+        let notice = "3 fewer listed than the 23 that the service counts from the first page on";
         assert!(report.to_string().starts_with(notice), "{report}");
     }
 

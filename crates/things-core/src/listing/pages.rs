@@ -124,7 +124,7 @@ impl Pages {
         self
     }
 
-    /// Ends the listing with an error as soon as it notices that pages do not fit together: a duplicate device, a
+    /// Ends the listing with an error as soon as it notices that pages contradict each other: a duplicate device, a
     /// changing total, fewer devices than the service counts. See [`ListingReport`].
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -269,7 +269,7 @@ impl Pages {
         self.report.doubles += (before - page.devices.len()) as u64;
         let noticed = self.report.doubles > 0 || self.report.moved_totals.is_some();
         if self.strict && (noticed || !goes_on && !self.report.is_clean()) {
-            let error = Error::listing(format!("the pages do not fit together: {}", self.report));
+            let error = Error::listing(format!("the pages contradict each other: {}", self.report));
             if noticed {
                 return Err(error);
             }
@@ -1009,7 +1009,7 @@ mod tests {
             let report = pages.fleet(devices).report;
             assert_eq!((report.devices, report.doubles, report.missing()), (59, 1, 1));
             let warning = pages.warning().unwrap();
-            assert!(warning.contains("1 device came twice") && warning.contains("verified()"), "{warning}");
+            assert!(warning.contains("1 device listed twice") && warning.contains("verified()"), "{warning}");
         }
     }
 
@@ -1025,9 +1025,9 @@ mod tests {
     #[test]
     fn a_strict_listing_ends_with_an_error_where_pages_do_not_fit_together() {
         let strict = || pages_of(8).strict(true);
-        assert!(message(list(strict(), |_| 0, overlapping).0).contains("1 device came twice"));
+        assert!(message(list(strict(), |_| 0, overlapping).0).contains("1 device listed twice"));
         let moving = |number| Server::new(if number == 0 { 60 } else { 59 }, 20).page(number);
-        assert!(message(list(strict(), |_| 0, moving).0).contains("the total moved between 59 and 60"));
+        assert!(message(list(strict(), |_| 0, moving).0).contains("the total changed between 59 and 60"));
         let fewer = |number| Page { total_elements: Some(61), ..Server::new(60, 20).page(number) };
         let mut devices = 0;
         let mut pages = strict();
@@ -1040,7 +1040,7 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert!(end.message().contains("1 fewer came than the 61"), "{end}");
+        assert!(end.message().contains("1 fewer listed than the 61"), "{end}");
         assert_eq!((devices, end.kind()), (60, ErrorKind::Listing));
         assert!(pages.is_finished() && pages.take().is_none());
         assert_eq!(pages.warning(), None, "the error says it already");
