@@ -245,7 +245,7 @@ fn certificates_come_from_a_file() {
     fs::write(&empty, "").unwrap();
     sim.things(&[LIST, &["--ca-bundle", empty.to_str().unwrap()]].concat())
         .exits(2)
-        .complains("holds no certificate");
+        .complains("contains no certificate");
     sim.things(&[LIST, &["--ca-bundle", "/nowhere/ca.pem"]].concat()).exits(2).complains("/nowhere/ca.pem");
 }
 
