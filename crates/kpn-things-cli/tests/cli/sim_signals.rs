@@ -1,12 +1,14 @@
 //! Signals end `things sim` at once.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::terminal::Terminal;
 use crate::tool::command;
 
 const SIM: [&str; 3] = ["sim", "--json", "--log"];
@@ -47,6 +49,19 @@ fn ended_by(signal: &str) -> ExitStatus {
 fn a_signal_ends_it_as_a_program_without_a_handler() {
     assert_eq!(ended_by("-TERM").signal(), Some(15));
     assert_eq!(ended_by("-INT").signal(), Some(2));
+}
+
+#[test]
+fn a_terminal_shows_each_request_until_ctrl_c() {
+    let mut terminal = Terminal::start(command(&["sim"]), 120, 40);
+    terminal.wait_for("run: things auth check");
+    let screen = terminal.screen();
+    let (_, rest) = screen.split_once("runs at http://").unwrap();
+    let mut client = TcpStream::connect(rest.split_whitespace().next().unwrap()).unwrap();
+    client.write_all(b"GET /login HTTP/1.1\r\n\r\n").unwrap();
+    terminal.wait_for("\nGET /login 200");
+    terminal.type_in("\x03");
+    assert_eq!(terminal.finish().status, None);
 }
 
 /// The kernel ignores the default action of a signal to the first process of a container.
