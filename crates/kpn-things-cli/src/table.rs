@@ -35,7 +35,7 @@ const GAP: &str = "  ";
 impl From<&str> for Column {
     /// A column that is always shown, with all of its text.
     fn from(heading: &str) -> Self {
-        Self { heading: heading.to_owned(), least: None, may_go: false, is_optional: false }
+        Self { heading: plain(heading), least: None, may_go: false, is_optional: false }
     }
 }
 

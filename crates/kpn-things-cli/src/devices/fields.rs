@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use things_core::{Device, Json};
 
+use crate::cell;
+
 /// The fields that KPN documents, in the order of its documentation.
 const DOCUMENTED: [&str; 6] =
     ["uuid", "name", "description", "metadata", "deviceSpecificationUUID", "barcode"];
@@ -178,7 +180,7 @@ impl Lookout {
             // A path has a name of its own at its end, which may be like nothing here.
             let like = most_like(field.name(), names).filter(|_| !field.name().contains('.'));
             let hint = like.map_or(String::new(), |name| format!("; did you mean {name}?"));
-            format!("no device has the field {}{hint}", field.name())
+            cell::plain(&format!("no device has the field {}{hint}", field.name()))
         };
         missing.map(warning).collect()
     }
@@ -255,5 +257,9 @@ mod tests {
             "no device has the field zzz",
         ];
         assert_eq!(lookout.warnings(), expected);
+        let mut lookout = Lookout::new(&Fields::parse("serialno").unwrap());
+        lookout.see(&device(r#"{"uuid":"u","serial\u001bNo":1}"#));
+        let expected = "no device has the field serialno; did you mean serial No?";
+        assert_eq!(lookout.warnings(), [expected], "nothing steers the terminal");
     }
 }

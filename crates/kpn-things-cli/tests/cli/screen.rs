@@ -63,17 +63,18 @@ fn an_interrupted_listing_says_how_much_of_it_there_is() {
     assert_eq!(read_to_string(path("interrupted.json")).unwrap().lines().count(), 41);
 }
 
-/// A listing of 60 devices, whose third page waits for two seconds before it is retried.
-fn slow() -> Sim {
+/// A listing of 60 devices, whose third page waits for so many seconds before it is retried.
+fn slow(seconds: u32) -> Sim {
     let sim = simulator().devices(60).page_size_cap(20);
-    sim.fault("devices@3=status:503,Retry-After:2".parse().unwrap()).start().unwrap()
+    let fault = format!("devices@3=status:503,Retry-After:{seconds}");
+    sim.fault(fault.parse().unwrap()).start().unwrap()
 }
 
 const SLOW: [&str; 6] = ["devices", "list", "--plain", "--window", "1", "--ndjson"];
 
 #[test]
 fn progress_is_shown_with_waits_and_erased_at_the_end() {
-    let sim = slow();
+    let sim = slow(3);
     let file = File::create(path("progress.ndjson")).unwrap();
     let mut terminal = Terminal::start_with(sim.command(&SLOW), 120, 24, |command| command.stdout(file));
     terminal.wait_for("40 of 60 devices, 2 pages, ");
@@ -85,7 +86,7 @@ fn progress_is_shown_with_waits_and_erased_at_the_end() {
 
 #[test]
 fn progress_and_data_share_a_terminal() {
-    let sim = slow();
+    let sim = slow(3);
     let mut terminal = Terminal::start(sim.command(&SLOW), 400, 100);
     terminal.wait_for("40 of 60 devices");
     let left = terminal.finish();
@@ -97,7 +98,7 @@ fn progress_and_data_share_a_terminal() {
 
 #[test]
 fn progress_fits_its_line_in_a_narrow_terminal() {
-    let sim = slow();
+    let sim = slow(3);
     let file = File::create(path("narrow.ndjson")).unwrap();
     let mut terminal = Terminal::start_with(sim.command(&SLOW), 20, 24, |command| command.stdout(file));
     terminal.wait_for("40 of 60 devices, …");
@@ -119,17 +120,16 @@ fn a_call_that_waits_shows_its_request() {
 #[test]
 fn nothing_is_drawn_where_nobody_looks() {
     let drawn = |args: &[&str], variable: (&str, &str)| {
-        let mut command = slow().command(&[&SLOW[..], args].concat());
+        let sim = slow(2);
+        let mut command = sim.command(&[&SLOW[..], args].concat());
         command.env(variable.0, variable.1);
-        let sim = slow();
-        command.envs(sim.environment());
         Terminal::start(command, 400, 100).finish().written.contains("\x1b[K")
     };
     assert!(drawn(&[], ("TERM", "xterm")));
     assert!(!drawn(&["--quiet"], ("TERM", "xterm")));
     assert!(!drawn(&["--verbose"], ("TERM", "xterm")));
     assert!(!drawn(&[], ("TERM", "dumb")));
-    assert!(!slow().things(&SLOW).exits(0).err.contains('\x1b'));
+    assert!(!slow(2).things(&SLOW).exits(0).err.contains('\x1b'));
 }
 
 #[test]
