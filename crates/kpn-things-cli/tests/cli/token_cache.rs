@@ -238,3 +238,20 @@ fn a_logout_removes_the_token_of_the_profile() {
     run(in_home(&["auth", "logout"])).exits(0);
     assert_eq!(kept(&home).len(), 0);
 }
+
+#[test]
+fn a_process_that_hangs_while_it_fetches_a_token_does_not_hold_up_the_others() {
+    let hangs: FaultRule = "token@1=stall".parse().unwrap();
+    let (sim, cache) = (simulator().fault(hangs).start().unwrap(), folder("token-hangs"));
+    let mut first = cached(&sim, &cache, LIST).spawn().unwrap();
+    while sim.calls(Route::Token) == 0 {
+        std::thread::yield_now();
+    }
+    let second = things(&sim, &cache, &[LIST, &["--verbose", "--timeout", "4"]].concat()).exits(0);
+    second.complains("another process is fetching a token, and takes long");
+    assert_eq!((sim.calls(Route::Token), kept(&cache).len()), (2, 0), "the lock is still the first one's");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    things(&sim, &cache, LIST).exits(0);
+    assert_eq!((sim.calls(Route::Token), kept(&cache).len()), (3, 1));
+}
