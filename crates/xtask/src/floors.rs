@@ -12,7 +12,7 @@ use crate::{Outcome, root};
 const FLOORS: &[&[&str]] = &[
     &["json"],
     &["moment", "secret", "stage", "escapes", "input"],
-    &["redaction"],
+    &["redaction", "access_token"],
     &["transport", "status"],
     &["coding"],
     &["retry"],
