@@ -118,6 +118,7 @@ fn a_login_at_a_terminal_asks_for_what_is_missing_and_shows_no_secret() {
     terminal.wait_for("Enter the key id: ");
     terminal.type_in("key-1\r");
     terminal.wait_for("Enter the key secret");
+    terminal.wait_for_hidden_input();
     terminal.type_in(&format!("{SECRET}\r"));
     let left = terminal.finish();
     assert_eq!(left.status, Some(0), "{left:?}");

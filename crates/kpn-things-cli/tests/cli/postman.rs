@@ -230,9 +230,11 @@ fn a_secret_that_the_file_lacks_is_asked_for_at_a_terminal() {
     let mut terminal = Terminal::start(in_home(&home, &["postman", "import", &postman]), 200, 30);
     terminal.wait_for("keySecret is empty there");
     terminal.wait_for("Enter the key secret (it is not shown): ");
+    terminal.wait_for_hidden_input();
     terminal.type_in(&format!("{SECRET}\r"));
     let left = terminal.finish();
     assert_eq!(left.status, Some(0), "{left:?}");
+    assert!(!left.written.contains(SECRET), "{left:?}");
     things(&home, LIST).exits(0);
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty};
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// Longest time to wait for anything. A test that waits for so long has failed.
 const BOUND: Duration = Duration::from_secs(60);
@@ -90,6 +91,13 @@ impl Terminal {
             let goes_on = self.read(end);
             assert!(goes_on || self.screen().contains(text), "{text:?} never came: {:?}", self.screen());
         }
+    }
+
+    /// Waits until the terminal does not show what is typed.
+    #[track_caller]
+    pub(crate) fn wait_for_hidden_input(&mut self) {
+        let terminal = self.pty.as_fd().try_clone_to_owned().unwrap();
+        self.wait_until(|| !tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO));
     }
 
     /// Waits until this is so, and shows what comes meanwhile.
