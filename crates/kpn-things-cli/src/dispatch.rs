@@ -89,7 +89,7 @@ impl Dispatch {
     pub(crate) fn outcome(&self, outcome: Outcome) -> Vec<String> {
         match outcome {
             Outcome::NotSent => {
-                vec!["outcome: NotSent: the service did not act on it, so it is safe to send it again".into()]
+                vec!["outcome: NotSent: the service did not act on it, so sending it again does not do it twice".into()]
             }
             Outcome::Unknown => vec![
                 "outcome: Unknown: it may have arrived, and it was not retried".into(),

@@ -163,7 +163,9 @@ fn in_lines(error: &Error, dispatch: Option<&Dispatch>) -> String {
     lines.extend(request(error).map(|request| format!("request: {request}")));
     lines.extend(dispatch.map(Dispatch::line));
     lines.extend(error.reference().map(|reference| format!("service reference: {reference}")));
-    lines.extend(error.hint().map(|hint| format!("hint: {hint}")));
+    // The hint of a call with an unknown outcome is below: it names the device.
+    let hint = error.hint().filter(|_| dispatch.is_none() || error.outcome() != Some(Outcome::Unknown));
+    lines.extend(hint.map(|hint| format!("hint: {hint}")));
     lines.extend(
         dispatch.zip(error.outcome()).into_iter().flat_map(|(dispatch, outcome)| dispatch.outcome(outcome)),
     );

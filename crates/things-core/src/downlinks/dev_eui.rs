@@ -49,6 +49,10 @@ impl FromStr for DevEui {
         if text.starts_with("0x") || text.starts_with("0X") {
             return Err(refuse("starts with 0x".into()));
         }
+        if is_uuid(text) {
+            let why = "is a UUID, which names the device in KPN Things: use its DevEUI, the field `eui`";
+            return Err(InputError::new("DevEUI", why));
+        }
         let separator = text.chars().nth(2).filter(|char| matches!(char, '-' | ':'));
         let mut digits = String::with_capacity(16);
         for (place, char) in text.chars().enumerate() {
@@ -68,6 +72,12 @@ impl FromStr for DevEui {
         hex::decode_to_slice(&digits, &mut bytes).map_err(|error| refuse(error.to_string()))?;
         Ok(Self(bytes))
     }
+}
+
+/// Whether the text is 32 hex digits in groups of 8, 4, 4, 4 and 12.
+fn is_uuid(text: &str) -> bool {
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 /// `urn:dev:DEVEUI:<16 hex>:`, in upper case.
@@ -126,6 +136,7 @@ mod tests {
             ("0059AC0000181EB", "has 15 hex digits"),
             ("0059AC0000181EB6A", "has 17 hex digits"),
             ("0059AC0000181EBG", "has 'G' at position 16"),
+            ("d2723e99-1fe4-4d60-9b6d-8061f7414b24", "is a UUID"),
             ("00-59:AC-00-00-18-1E-B6", "has ':' at position 6"),
             ("00-59-AC-00-00-18-1E-B6-", "between some pairs"),
             ("00-59AC0000181EB6", "between some pairs"),

@@ -11,8 +11,12 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
     if let (Some(setting), Some(404)) = (repeated_path(path, report.stage), status) {
         return Some(setting.into());
     }
+    // Any other hint would be followed by another attempt, which could make two downlinks.
+    if report.outcome == Some(Outcome::Unknown) {
+        return Some("before you send it again, look for it in the KPN Things portal".into());
+    }
     let redirected = matches!(status, Some(300..=399));
-    if report.form == Some(Form::Page) && !redirected && report.outcome != Some(Outcome::Unknown) {
+    if report.form == Some(Form::Page) && !redirected {
         let setting = match report.stage {
             Stage::Token => "KPN_THINGS_GRIP_BASE_URL",
             _ => "KPN_THINGS_BASE_URL",
@@ -45,13 +49,12 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
             ));
         }
         (ErrorKind::BadRequest, _, _) => {
-            "the service did not take the body, the Accept header or a query parameter"
+            "the service did not accept the body, the Accept header or a query parameter"
+        }
+        (ErrorKind::NotFound, _, _) if path.ends_with("/actuator/downlinks") => {
+            "check the DevEUI: the service may not know the device; and the base URL (KPN_THINGS_BASE_URL)"
         }
         (ErrorKind::NotFound, _, _) => "check the base URL and the path (KPN_THINGS_BASE_URL)",
-        // Another try would send it twice.
-        (ErrorKind::RateLimited | ErrorKind::Server, _, _) if report.outcome == Some(Outcome::Unknown) => {
-            return None;
-        }
         (ErrorKind::RateLimited | ErrorKind::Server, _, _) => match report.retry_after {
             Some(wait) => return Some(format!("the service requests a wait of {} s", wait.as_secs())),
             None => "try again later",
@@ -69,8 +72,6 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         (ErrorKind::Connect, _, _) => "check the network and the address (KPN_THINGS_BASE_URL)",
         (ErrorKind::TooLarge, _, _) => "request fewer devices per page, or allow larger responses",
         (ErrorKind::HeadTooLarge, _, _) => "check the address, and any proxy in between",
-        // Another try would send it twice.
-        (ErrorKind::Deadline, _, _) if report.outcome == Some(Outcome::Unknown) => return None,
         (ErrorKind::Deadline, _, _) => "use a longer timeout, or try again later",
         (ErrorKind::UnexpectedStatus, _, Some(300..=399)) => {
             "redirects are never followed: set the address that is meant"
@@ -134,6 +135,8 @@ mod tests {
         let grip = "https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token";
         assert!(told(Stage::Token, &format!("{grip}/v2/t/oidc/idp/c1/token")).contains("is a token URL"));
         assert!(!told(Stage::Token, grip).contains("is a token URL"));
+        let downlinks = "https://api.kpnthings.com/api/actuator/downlinks";
+        assert!(told(Stage::Call, downlinks).starts_with("check the DevEUI"));
     }
 
     #[test]
@@ -149,13 +152,13 @@ mod tests {
             (BadRequest, Stage::Call, Some(400), None, Some("the Accept header")),
             (NotFound, Stage::Call, Some(404), None, Some("the path")),
             (Server, Stage::Call, Some(500), None, Some("try again later")),
-            (Server, Stage::Call, Some(500), unknown, None),
+            (Server, Stage::Call, Some(500), unknown, Some("look for it")),
             (Connect, Stage::Token, None, None, Some("KPN_THINGS_GRIP_BASE_URL")),
             (Connect, Stage::Call, None, None, Some("KPN_THINGS_BASE_URL")),
             (TooLarge, Stage::Call, None, None, Some("fewer devices per page")),
             (HeadTooLarge, Stage::Call, None, None, Some("any proxy")),
             (Deadline, Stage::Call, None, None, Some("a longer timeout")),
-            (Deadline, Stage::Call, None, unknown, None),
+            (Deadline, Stage::Call, None, unknown, Some("look for it")),
             (UnexpectedStatus, Stage::Call, Some(307), None, Some("redirects are never followed")),
             (UnexpectedStatus, Stage::Call, Some(418), None, None),
             (Timeout, Stage::Call, None, None, None),

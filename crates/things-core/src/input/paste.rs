@@ -41,10 +41,22 @@ fn placeholder(text: &str) -> Option<&'static str> {
     if text == "\u{2026}" || (text.len() > 2 && text.bytes().all(|byte| byte == b'.')) {
         return Some("...");
     }
+    if is_yours(text) {
+        return Some("your-...");
+    }
     [("<", ">", "<...>"), ("${", "}", "${...}"), ("{{", "}}", "{{...}}")]
         .into_iter()
         .find(|(start, end, _)| text.starts_with(start) && text.ends_with(end))
         .map(|(_, _, kind)| kind)
+}
+
+/// Whether the text is of the form `your-key-id` or `YOUR_SECRET`: words of letters, of which the first is "your".
+fn is_yours(text: &str) -> bool {
+    let mut words = text.split(['-', '_', ' ']);
+    let letters = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    words.next().is_some_and(|word| word.eq_ignore_ascii_case("your"))
+        && words.clone().next().is_some()
+        && words.all(letters)
 }
 
 /// Returns the placeholder that occurs in a text, as written.
@@ -146,6 +158,8 @@ mod tests {
             ("{{keyId}}", "is a placeholder ({{...}})"),
             ("...", "is a placeholder (...)"),
             ("\u{2026}", "is a placeholder (...)"),
+            ("your-secret", "is a placeholder (your-...)"),
+            ("YOUR_TENANT_ID", "is a placeholder (your-...)"),
         ] {
             let flaw = flaw(text).unwrap_or_default();
             assert!(flaw.starts_with(told), "{text:?}: {flaw}");
@@ -156,7 +170,7 @@ mod tests {
     #[test]
     fn what_a_secret_may_hold_is_left_alone() {
         for good in
-            ["s3cr/et+=&%\"é", "a b", "\"", "'", "a\"b\"c", "\"ab'", "<", "a<b>", "$a{b}", "${a", "x{{y}}"]
+            ["s3cr/et+=&%\"é", "a b", "\"", "'", "a\"b\"c", "\"ab'", "<", "a<b>", "$a{b}", "${a", "x{{y}}", "your", "yourtown", "your-4711"]
         {
             assert_eq!(flaw(good), None, "{good:?}");
         }
