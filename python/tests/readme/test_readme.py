@@ -87,7 +87,7 @@ def test_command_works(command: str, simulator: Simulator, tmp_path: Path, monke
             (tmp_path / file).write_text(program.text, encoding="utf-8")
             done = run(*TOOL, "sim", "--", sys.executable, file)
             assert (done.returncode, "queued: 201" in done.stdout) == (0, True), done
-            assert simulator.downlinks == []
+            assert not simulator.downlinks
         case ["things", *arguments]:
             assert run(*TOOL, *arguments).returncode == 0
         case _:
@@ -98,7 +98,7 @@ def test_command_works(command: str, simulator: Simulator, tmp_path: Path, monke
 def test_the_demonstration_runs_without_an_account(tool: list[str]) -> None:
     demonstration = run(*tool, "demo")
     assert (demonstration.returncode, demonstration.stderr) == (0, "")
-    assert "valve-42" in demonstration.stdout
+    assert "with the reference demo-1" in demonstration.stdout
 
 
 def test_a_wrong_command_ends_with_its_status() -> None:
