@@ -1,5 +1,6 @@
 //! Rows of text in columns that stay straight.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::mem;
 
@@ -147,12 +148,10 @@ impl Table {
             let cell = row.get(place.column).map_or("", |cell| cell.as_ref());
             // A long cell at the end of a line moves nothing, where there is no terminal that would wrap it.
             let is_cut = place.is_cut && (self.room.is_some() || number + 1 < places.len());
-            match is_cut {
-                true => line.push_str(&cut(cell, place.width)),
-                false => line.push_str(cell),
-            }
-            let taken = width(cell).min(if is_cut { place.width } else { usize::MAX });
-            line.extend(std::iter::repeat_n(' ', place.width.saturating_sub(taken)));
+            let shown = if is_cut { Cow::Owned(cut(cell, place.width)) } else { Cow::Borrowed(cell) };
+            line.push_str(&shown);
+            // A wide character that does not fit leaves a column empty.
+            line.extend(std::iter::repeat_n(' ', place.width.saturating_sub(width(&shown))));
             line.push_str(GAP);
         }
         writeln!(out, "{}", line.trim_end())
@@ -230,5 +229,8 @@ mod tests {
     fn wide_characters_are_aligned() {
         let text = table(None, columns(), &[["日本", "1", ""], ["e\u{301}\x1b", "2", ""]]);
         assert_eq!(text, "NAME  ID  TEXT\n日本  1\ne\u{301}     2\n");
+        // The third character needs two columns, and one is left beside the mark.
+        let text = table(Some(10), columns(), &[["日本語話", "1", ""], ["abcdefgh", "2", ""]]);
+        assert_eq!(text, "NAME    ID\n日本…   1\nabcde…  2\n");
     }
 }
