@@ -32,7 +32,7 @@ fn print_pages(
     console: &mut Console<'_>,
     written: &mut u64,
 ) -> Result<(), Failure> {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::from([first.target()]);
     let mut next = Some(Step::to(first.clone()));
     let mut separator = "[\n";
     while let Some(step) = next {

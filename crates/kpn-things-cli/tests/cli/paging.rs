@@ -102,3 +102,11 @@ fn a_page_that_fails_is_reported_with_what_was_printed() {
         Wire::start(move |target| (200, if target.contains("=1") { last.clone() } else { numbers.clone() }));
     assert_eq!(wire.things(&["api", "/api/devices", "--all"]).exits(0).out, "[\n1,\n2\n]\n");
 }
+
+#[test]
+fn a_link_to_the_first_page_prints_no_item_twice() {
+    let wire = Wire::start(|_| (200, r#"{"items":[1],"next":"/devices"}"#.to_owned()));
+    let ran = wire.things(&["api", "/devices", "--all"]).exits(1);
+    ran.complains("the service links to a page that was read already: /devices");
+    assert_eq!(wire.requests(), 1);
+}
