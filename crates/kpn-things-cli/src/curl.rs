@@ -52,6 +52,7 @@ fn commands(
     let mut step = session.start(operation, now);
     let mut commands = Vec::new();
     while let Step::Send(request, exchange) = step {
+        check_body(request.body())?;
         if request.headers().contains_key(AUTHORIZATION) {
             commands.push(api_call(&request, ca_bundle));
         } else {
@@ -66,6 +67,14 @@ fn commands(
         Step::Done(Err(error)) if error.kind() != ErrorKind::Decode => Err(error.into()),
         _ => Ok(commands),
     }
+}
+
+/// Refuses a body that would not be the same in a script: no argument of a command holds a NUL.
+fn check_body(body: &[u8]) -> Result<(), Failure> {
+    if std::str::from_utf8(body).is_err() || body.contains(&0) {
+        return Err(Failure::Usage("the body is no text, and a script can hold only text".into()));
+    }
+    Ok(())
 }
 
 /// Variables that the requests may hold in place of a value.
@@ -108,7 +117,9 @@ fn options(request: &Request<Bytes>, ca_bundle: Option<&str>) -> Vec<String> {
             format!("--header \"{name}: Bearer $TOKEN\"")
         } else {
             let value = String::from_utf8_lossy(value.as_bytes());
-            let header = word_with(&format!("{name}: {value}"), VARIABLES, |name| format!("${name}"));
+            // curl sends an empty header only after a semicolon.
+            let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+            let header = word_with(&header, VARIABLES, |name| format!("${name}"));
             format!("--header {header}")
         });
     }

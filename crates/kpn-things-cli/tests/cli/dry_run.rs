@@ -46,6 +46,31 @@ fn a_script_makes_the_call_of_its_command() {
 }
 
 #[test]
+fn an_empty_header_is_sent_by_curl_too() {
+    let args = ["api", "/api/devices", "--header", "X-Empty:", "--dry-run"];
+    let sim = simulator().start().unwrap();
+    // After a colon without a value, curl sends no header.
+    sim.things(&args).exits(0).prints("--header 'x-empty;'");
+}
+
+#[test]
+fn a_body_that_is_no_text_is_refused_in_a_script() {
+    let sim = simulator().start().unwrap();
+    let body = path("dry-run-binary");
+    for bytes in [&b"\xff\xfe"[..], b"a\0b"] {
+        fs::write(&body, bytes).unwrap();
+        let data = format!("@{}", body.display());
+        let args =
+            ["api", "/x", "--header", "Content-Type: application/octet-stream", "--data", &data, "--dry-run"];
+        let ran = sim
+            .things(&args)
+            .exits(2)
+            .complains("error: the body is no text, and a script can hold only text");
+        assert_eq!(ran.out, "");
+    }
+}
+
+#[test]
 fn a_script_ends_at_the_first_thing_that_fails() {
     let sim = simulator().start().unwrap();
     let script = sim.things(&[RAW, &["--dry-run"]].concat()).exits(0).out;
