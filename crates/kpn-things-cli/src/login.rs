@@ -145,7 +145,7 @@ impl Logout {
             Some(name) => name,
             None => settings::profile_variable()?.unwrap_or_else(|| DEFAULT.to_owned()),
         };
-        let mut profiles = Profiles::open()?;
+        let mut profiles = Profiles::open_to_change()?;
         // A profile that is wrong can be removed, too. Then there is no token to be found for it.
         let values = profiles.get(&name);
         profiles.remove(&name)?;

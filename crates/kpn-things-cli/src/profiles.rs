@@ -3,9 +3,11 @@
 //! The file holds key secrets. It is readable by its owner alone, and it is refused if anybody else can read it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use fs4::FileExt;
 use toml_edit::{Document, DocumentMut, Item, Table, Value, value};
 
 use crate::failure::Failure;
@@ -19,11 +21,13 @@ pub(crate) const DEFAULT: &str = "default";
 pub(crate) struct Profiles {
     path: PathBuf,
     text: String,
+    /// Held while the profiles are changed.
+    _lock: Option<fs::File>,
 }
 
 /// Stores settings under this name, in place of any others, and returns the path of the file.
 pub(crate) fn store(name: &str, values: impl Into<Values>) -> Result<PathBuf, Failure> {
-    let mut profiles = Profiles::open()?;
+    let mut profiles = Profiles::open_to_change()?;
     profiles.put(name, &values.into())?;
     profiles.save()?;
     Ok(profiles.path)
@@ -40,13 +44,16 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
 }
 
 impl Profiles {
+    /// Reads the file to change it. Until this is dropped, another process that does the same waits.
+    pub(crate) fn open_to_change() -> Result<Self, Failure> {
+        // Where there can be no lock, only changes at the same time are at risk.
+        let lock = lock(&path()?).ok();
+        Ok(Self { _lock: lock, ..Self::open()? })
+    }
+
     /// Reads the file. A file that does not exist has no profiles.
     pub(crate) fn open() -> Result<Self, Failure> {
-        let path = etcetera::choose_base_strategy()
-            .map_err(|_| Failure::Usage("there is no home directory for profiles: set HOME".into()))?
-            .config_dir()
-            .join("kpn-things")
-            .join("profiles.toml");
+        let path = path()?;
         let failed = |why: String| Failure::Usage(format!("the profiles in {} {why}", path.display()));
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| failed("are not UTF-8".into()))?,
@@ -56,7 +63,7 @@ impl Profiles {
         if !text.is_empty() && private::is_open_to_others(&path) {
             return Err(failed(format!("can be read by other users: run chmod 600 {}", path.display())));
         }
-        let profiles = Self { path, text };
+        let profiles = Self { path, text, _lock: None };
         profiles.tables()?;
         Ok(profiles)
     }
@@ -176,6 +183,20 @@ impl Profiles {
         let before = span.and_then(|span| self.text.get(..span.start)).unwrap_or_default();
         before.matches('\n').count() + 1
     }
+}
+
+fn path() -> Result<PathBuf, Failure> {
+    let home = etcetera::choose_base_strategy()
+        .map_err(|_| Failure::Usage("there is no home directory for profiles: set HOME".into()))?;
+    Ok(home.config_dir().join("kpn-things").join("profiles.toml"))
+}
+
+/// Waits for the lock. It is beside the file, because the file itself is replaced.
+fn lock(path: &Path) -> io::Result<fs::File> {
+    private::create_folder(path.parent().unwrap_or(path))?;
+    let lock = private::open_lock(&path.with_extension("lock"))?;
+    FileExt::lock(&lock)?;
+    Ok(lock)
 }
 
 /// Returns the name that is most like a mistyped one, if any is.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use things_sim::{DEFAULT_CUSTOMER, Sim};
 
-use crate::tool::{Ran, SECRET, command, file, folder, run, simulator};
+use crate::tool::{Ran, SECRET, command, file, finish, folder, run, simulator};
 
 const LIST: &[&str] = &["devices", "list", "--limit", "1", "--ndjson"];
 
@@ -207,4 +207,23 @@ fn what_was_copied_with_a_value_of_a_profile_is_named_with_the_profile() {
         let ran = things(&home("profile-pasted", &content), LIST).exits(2).complains(told);
         assert!(!ran.err.contains("s3cr3t"), "{ran:?}");
     }
+}
+
+#[test]
+fn profiles_that_are_stored_at_the_same_time_are_all_kept() {
+    let home = folder("profiles-at-the-same-time");
+    let names: Vec<_> = (1..=8).map(|number| format!("p{number}")).collect();
+    let login = ["auth", "login", "--no-check", "--tenant-id", "t", "--key-id", "k", "--key-secret-file"];
+    let secret = file("profiles-secret", SECRET);
+    let children: Vec<_> = names
+        .iter()
+        .map(|name| in_home(&home, &[&login[..], &[&secret, "--profile", name]].concat()).spawn().unwrap())
+        .collect();
+    for child in children {
+        finish(child).exits(0);
+    }
+    let mut stored: Vec<_> =
+        things(&home, &["auth", "profiles"]).exits(0).out.lines().map(str::to_owned).collect();
+    stored.sort();
+    assert_eq!(stored, names);
 }
