@@ -122,9 +122,9 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// What takes the reason why the token cache cannot be used.
+    /// What takes that something goes wrong with the token cache.
     pub(crate) fn token_cache_report(&self) -> fn(&str) {
-        if self.options.verbose { trace::no_token_cache } else { |_| () }
+        if self.options.verbose { trace::token_cache } else { |_| () }
     }
 
     /// The progress of this command; `None` where nobody would see it.

@@ -46,7 +46,7 @@ pub(crate) struct TokenCache {
     secret: Secret,
     /// The last token that this process got from the file or kept there.
     last: Mutex<Option<Secret>>,
-    /// Takes the reason why the file cannot be used.
+    /// Takes what goes wrong with the file.
     report: fn(&str),
 }
 
@@ -105,8 +105,8 @@ impl TokenCache {
         }
     }
 
-    /// Waits for the lock, but no longer than `within`.
-    fn lock(&self, within: Duration) -> io::Result<File> {
+    /// Waits for the lock, but no longer than `within`: then there is none.
+    fn lock(&self, within: Duration) -> io::Result<Option<File>> {
         let folder = self.path.parent().unwrap_or(&self.path);
         private::create_folder(folder).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot create {}: {error}", folder.display()))
@@ -118,13 +118,13 @@ impl TokenCache {
         let end = Instant::now() + within;
         loop {
             match FileExt::try_lock(&file) {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Some(file)),
                 Err(fs4::TryLockError::Error(error)) => return Err(error),
                 Err(fs4::TryLockError::WouldBlock) => {}
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(io::Error::other("another process is fetching a token, and takes long"));
+                return Ok(None);
             }
             thread::sleep(LOOK.min(left));
         }
@@ -177,6 +177,10 @@ impl TokenCache {
         hex::encode(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(secret, salt, ROUNDS))
     }
 
+    fn report_not_kept(&self, error: &io::Error) {
+        (self.report)(&format!("the access token is not kept for the next run: {error}"));
+    }
+
     fn remember(&self, token: &Secret) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
     }
@@ -198,17 +202,23 @@ impl TokenStore for TokenCache {
     fn open(&self, within: Duration) -> Box<dyn TokenPlace + '_> {
         // Files are replaced at once, so that reading one needs no lock.
         let found = self.read_other();
-        let lock = match found {
-            Some(_) => None,
-            None => self.lock(within).inspect_err(|error| (self.report)(&error.to_string())).ok(),
-        };
-        // Another process may have fetched one meanwhile.
-        let token = found.or_else(|| lock.as_ref().and_then(|_| self.read_other()));
-        Box::new(Place { cache: self, lock, token })
+        if found.is_some() {
+            return Box::new(Place { cache: self, keeps: false, _lock: None, token: found });
+        }
+        let lock = self.lock(within);
+        match &lock {
+            Ok(Some(_)) => {}
+            Ok(None) => (self.report)("another process is fetching an access token, and takes long"),
+            Err(error) => self.report_not_kept(error),
+        }
+        // Another process may have fetched one meanwhile. Without the lock the token is kept all the same: the file is
+        // replaced at once, and otherwise each run would wait for a process that hangs.
+        let (keeps, token) = (lock.is_ok(), lock.as_ref().ok().and_then(|_| self.read_other()));
+        Box::new(Place { cache: self, keeps, _lock: lock.ok().flatten(), token })
     }
 
     fn reject(&self, token: &Secret) {
-        let Ok(_lock) = self.lock(Duration::from_secs(1)) else { return };
+        let Ok(Some(_lock)) = self.lock(Duration::from_secs(1)) else { return };
         if self.read().is_some_and(|kept| kept.text == *token) {
             // A token that cannot be removed is replaced by the next fetch.
             let _ = self.remove();
@@ -216,10 +226,12 @@ impl TokenStore for TokenCache {
     }
 }
 
-/// The file, and the lock that lets this process change it.
+/// The file, and the lock that keeps others from fetching a token.
 struct Place<'a> {
     cache: &'a TokenCache,
-    lock: Option<File>,
+    /// Whether a token can be kept.
+    keeps: bool,
+    _lock: Option<File>,
     token: Option<AccessToken>,
 }
 
@@ -229,12 +241,12 @@ impl TokenPlace for Place<'_> {
     }
 
     fn keep(&mut self, token: &AccessToken) {
-        if self.lock.is_none() || self.cache.is_last(&token.text) {
+        if !self.keeps || self.cache.is_last(&token.text) {
             return;
         }
         self.cache.remember(&token.text);
         if let Err(error) = self.cache.write(token) {
-            (self.cache.report)(&error.to_string());
+            self.cache.report_not_kept(&error);
         }
     }
 }

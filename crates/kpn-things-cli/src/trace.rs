@@ -52,9 +52,9 @@ pub(crate) fn result(reply: &Result<Response<Bytes>, TransportError>) -> String 
     reason.to_owned()
 }
 
-/// Writes why the access token is not kept.
-pub(crate) fn no_token_cache(why: &str) {
-    write(&format!("the access token is not kept for the next run: {why}"));
+/// Writes what goes wrong with the file of the access token.
+pub(crate) fn token_cache(what: &str) {
+    write(what);
 }
 
 /// Writes one line at once, so that lines of several threads do not mix.
