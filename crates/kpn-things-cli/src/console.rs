@@ -193,12 +193,15 @@ impl<'a> Console<'a> {
         if self.lost { Ok(()) } else { self.out.flush() }
     }
 
-    /// Writes out what is buffered, or says that it cannot: for data whose loss is no failure of the command.
-    pub(crate) fn flush_or_complain(&mut self) {
-        if let Err(error) = self.flush() {
+    /// Writes out the response of a call that must not be made twice. That it cannot be written is no failure of the
+    /// command, because a user who sees a failure would make the call again.
+    pub(crate) fn write_accepted(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if let Err(error) = write(&mut self.out).and_then(|()| self.flush()) {
             self.lost = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
-                self.warn(format_args!("the output cannot be written: {error}"));
+                self.warn(format_args!(
+                    "the service accepted it, but the response cannot be written: {error}"
+                ));
             }
         }
     }

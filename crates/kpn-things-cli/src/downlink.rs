@@ -88,10 +88,10 @@ impl Send {
         // This comes first, whether or not the output can be written: a user who sees a failure would send it again.
         console.note("accepted: it is queued; a class A device gets it after its next uplink");
         begun.printed();
-        serde_json::to_writer_pretty(console.out(), &Accepted::new(&downlink, &receipt))
-            .map_err(std::io::Error::from)?;
-        writeln!(console.out())?;
-        console.flush_or_complain();
+        console.write_accepted(|out| {
+            serde_json::to_writer_pretty(&mut *out, &Accepted::new(&downlink, &receipt))?;
+            writeln!(out)
+        });
         Ok(())
     }
 }

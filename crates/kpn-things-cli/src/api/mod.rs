@@ -95,13 +95,20 @@ impl Api {
         };
         match result {
             // `begun` lives until the response is printed.
-            Ok((answer, _begun)) => {
-                if include {
-                    head(answer.status, &answer.headers, console.out())?;
-                }
+            Ok((answer, begun)) => {
+                let ends_line = console.columns().is_some();
                 let body = answer.redacted_body();
-                console.out().write_all(&body)?;
-                end_line(&body, console)
+                let write = |out: &mut dyn Write| {
+                    if include {
+                        head(answer.status, &answer.headers, out)?;
+                    }
+                    write_body(&body, ends_line, out)
+                };
+                match begun {
+                    Some(_) => console.write_accepted(write),
+                    None => write(console.out())?,
+                }
+                Ok(())
             }
             Err(failure) => {
                 // The failure is reported even if nobody reads the response.
@@ -153,13 +160,12 @@ fn pairs<'a>(
     Ok(arguments.iter().filter_map(split).map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
-fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> Result<(), Failure> {
+fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> io::Result<()> {
     if let (true, Some(status)) = (include, error.status()) {
         head(status, error.headers(), console.out())?;
     }
-    let body = error.body().bytes();
-    console.out().write_all(body)?;
-    end_line(body, console)
+    let ends_line = console.columns().is_some();
+    write_body(error.body().bytes(), ends_line, console.out())
 }
 
 fn head(status: StatusCode, headers: &HeaderMap, out: &mut dyn Write) -> io::Result<()> {
@@ -170,10 +176,11 @@ fn head(status: StatusCode, headers: &HeaderMap, out: &mut dyn Write) -> io::Res
     writeln!(out)
 }
 
-/// On a terminal, what follows begins on a line of its own.
-fn end_line(body: &[u8], console: &mut Console<'_>) -> Result<(), Failure> {
-    if console.columns().is_some() && !body.is_empty() && !body.ends_with(b"\n") {
-        writeln!(console.out())?;
+/// Writes a body as it came. On a terminal, `ends_line` makes what follows begin on a line of its own.
+fn write_body(body: &[u8], ends_line: bool, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(body)?;
+    if ends_line && !body.is_empty() && !body.ends_with(b"\n") {
+        writeln!(out)?;
     }
     Ok(())
 }

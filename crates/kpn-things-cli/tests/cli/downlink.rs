@@ -201,6 +201,6 @@ fn an_accepted_downlink_is_no_failure_though_its_receipt_cannot_be_written() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = sim.command(RAW);
     command.stdout(full);
-    run(command).exits(0).complains("accepted").complains("the output cannot be written");
+    run(command).exits(0).complains("accepted: ").complains("the response cannot be written");
     assert_eq!(sim.downlinks_received(), 1);
 }

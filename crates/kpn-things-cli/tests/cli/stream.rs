@@ -1,6 +1,8 @@
 use std::io::{BufRead, BufReader};
 
 use crate::tool::{Tool, finish, simulator};
+#[cfg(target_os = "linux")]
+use crate::wire::Wire;
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
@@ -24,6 +26,21 @@ fn an_output_that_is_full_is_a_failure() {
         let ran = finish(sim.command(args).stdout(full).spawn().unwrap()).exits(1);
         assert!(ran.err.starts_with("error: the output cannot be written: "), "{ran:?}");
     }
+}
+
+/// A user who sees a failure would make the call again.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_call_that_was_accepted_is_no_failure_though_its_response_cannot_be_written() {
+    // The response is larger than the buffer of the tool.
+    let wire = Wire::start(|_| (201, format!("{:?}", "x".repeat(100_000))));
+    let downlink = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"];
+    for args in [&downlink[..], &["api", "POST", "/lora/downlinks", "--data", "[]", "--include"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = finish(wire.command(args).stdout(full).spawn().unwrap()).exits(0);
+        ran.complains("warning: the service accepted it, but the response cannot be written: ");
+    }
+    assert_eq!(wire.requests(), 2);
 }
 
 /// The largest memory the tool had, in KiB, when it had printed all devices but what fits a few buffers.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -37,6 +38,11 @@ impl Wire {
 
     /// Runs the tool with this server.
     pub(crate) fn things(&self, args: &[&str]) -> Ran {
+        run(self.command(args))
+    }
+
+    /// The tool with the environment that points at this server.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
         command.envs([
             ("KPN_THINGS_TENANT_ID", "rjsfm52t"),
@@ -45,7 +51,7 @@ impl Wire {
             ("KPN_THINGS_GRIP_BASE_URL", &self.url),
             ("KPN_THINGS_BASE_URL", &self.url),
         ]);
-        run(command)
+        command
     }
 }
 
