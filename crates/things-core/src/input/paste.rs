@@ -169,9 +169,22 @@ mod tests {
 
     #[test]
     fn what_a_secret_may_hold_is_left_alone() {
-        for good in
-            ["s3cr/et+=&%\"é", "a b", "\"", "'", "a\"b\"c", "\"ab'", "<", "a<b>", "$a{b}", "${a", "x{{y}}", "your", "yourtown", "your-4711"]
-        {
+        for good in [
+            "s3cr/et+=&%\"é",
+            "a b",
+            "\"",
+            "'",
+            "a\"b\"c",
+            "\"ab'",
+            "<",
+            "a<b>",
+            "$a{b}",
+            "${a",
+            "x{{y}}",
+            "your",
+            "yourtown",
+            "your-4711",
+        ] {
             assert_eq!(flaw(good), None, "{good:?}");
         }
     }
