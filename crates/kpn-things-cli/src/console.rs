@@ -59,6 +59,7 @@ impl<'a> Console<'a> {
 
     /// Says that this process runs nothing but the tool, so that the tool handles its signals.
     pub(crate) fn with_process(self) -> Self {
+        interrupt::own_process();
         Self { owns_process: true, ..self }
     }
 

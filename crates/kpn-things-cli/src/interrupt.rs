@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use crate::console::Console;
 use crate::failure::ExitStatus;
@@ -20,6 +23,14 @@ pub(crate) enum Verdict {
 }
 
 static LISTENING: Once = Once::new();
+
+/// Whether this process runs nothing but the tool, for code that has no console.
+static OWNS_PROCESS: AtomicBool = AtomicBool::new(false);
+
+/// Declares that this process runs nothing but the tool.
+pub(crate) fn own_process() {
+    OWNS_PROCESS.store(true, Ordering::Relaxed);
+}
 
 type Report = Box<dyn Fn() -> Verdict + Send>;
 
@@ -47,12 +58,38 @@ impl Interrupt {
     /// Calls `decide` on a thread of its own when the tool is interrupted. Does nothing where the tool runs inside
     /// another program, because signals are that program's business.
     pub(crate) fn handle(console: &Console<'_>, decide: impl Fn() -> Verdict + Send + 'static) -> Self {
-        if console.owns_process() {
-            *report() = Some(Box::new(decide));
-            LISTENING.call_once(listen);
-        }
+        if console.owns_process() { Self::set(decide) } else { Self(()) }
+    }
+
+    /// Waits for the signal that was sent to end the tool, but not forever.
+    pub(crate) fn wait(&self) {
+        thread::sleep(Duration::from_secs(10));
+    }
+
+    fn set(decide: impl Fn() -> Verdict + Send + 'static) -> Self {
+        *report() = Some(Box::new(decide));
+        LISTENING.call_once(listen);
         Self(())
     }
+}
+
+/// Makes the terminal show again what is typed if the tool is interrupted before this is dropped: while a secret is typed,
+/// it is hidden.
+#[cfg(unix)]
+pub(crate) fn restore_input() -> Option<Interrupt> {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+    let terminal = OWNS_PROCESS.load(Ordering::Relaxed).then(|| std::fs::File::open("/dev/tty"))?.ok()?;
+    let shown = tcgetattr(&terminal).ok()?;
+    Some(Interrupt::set(move || {
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &shown);
+        Verdict::Die(Some("interrupted".to_owned()))
+    }))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn restore_input() -> Option<Interrupt> {
+    None
 }
 
 impl Drop for Interrupt {
@@ -96,7 +133,7 @@ fn listen() {
 
     // Without the handler, a signal ends the tool without a message, as before.
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
+    let _ = thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             interrupted(|| {
                 // The kernel ignores the default action of a signal to process 1, which is the tool in a container.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use things_core::Secret;
 
 use crate::failure::Failure;
+use crate::interrupt;
 
 /// Whether somebody can answer: standard input is a terminal.
 pub(crate) fn is_possible() -> bool {
@@ -15,8 +16,14 @@ pub(crate) fn is_possible() -> bool {
 ///
 /// The question goes to the terminal itself, so that redirected output does not hide it.
 pub(crate) fn secret(what: &str) -> Result<Secret, Failure> {
-    let typed = rpassword::prompt_password(format!("Enter {what} (it is not shown): "))
-        .map_err(|error| Failure::Usage(format!("{what} cannot be read from the terminal: {error}")))?;
+    let interrupt = interrupt::restore_input();
+    let typed = rpassword::prompt_password(format!("Enter {what} (it is not shown): ")).map_err(|error| {
+        // Ctrl-C has sent a signal, which another thread answers.
+        if let (io::ErrorKind::Interrupted, Some(interrupt)) = (error.kind(), &interrupt) {
+            interrupt.wait();
+        }
+        Failure::Usage(format!("{what} cannot be read from the terminal: {error}"))
+    })?;
     if typed.is_empty() {
         return Err(Failure::Usage(format!("{what} is empty: nothing was typed")));
     }

@@ -49,12 +49,14 @@ fn nothing_typed_is_no_secret() {
 }
 
 #[test]
-fn ctrl_c_ends_a_question() {
+fn ctrl_c_ends_a_question_and_the_terminal_shows_again_what_is_typed() {
     let sim = typeable();
     let args = ["devices", "list", "--key-secret-file", "-"];
     let mut terminal = Terminal::start(sim.command(&args), 100, 24);
     terminal.wait_for("(it is not shown): ");
+    terminal.wait_for_hidden_input();
     terminal.type_in("\x03");
+    terminal.wait_until_input_is_shown(true);
     assert_eq!(terminal.finish().status, None, "the signal ends the tool");
     assert_eq!(sim.calls_total(), 0);
 }

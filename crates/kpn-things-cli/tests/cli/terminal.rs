@@ -96,8 +96,14 @@ impl Terminal {
     /// Waits until the terminal does not show what is typed.
     #[track_caller]
     pub(crate) fn wait_for_hidden_input(&mut self) {
+        self.wait_until_input_is_shown(false);
+    }
+
+    /// Waits until the terminal shows what is typed, or does not.
+    #[track_caller]
+    pub(crate) fn wait_until_input_is_shown(&mut self, shown: bool) {
         let terminal = self.pty.as_fd().try_clone_to_owned().unwrap();
-        self.wait_until(|| !tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO));
+        self.wait_until(|| tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO) == shown);
     }
 
     /// Waits until this is so, and shows what comes meanwhile.
