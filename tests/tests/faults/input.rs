@@ -151,8 +151,8 @@ fn r27_downlink_that_no_device_could_get_is_not_sent() {
         }
         for (text, why) in [
             ("", "is empty"),
-            (" a", "blank"),
-            ("a ", "blank"),
+            (" a", "space"),
+            ("a ", "space"),
             ("a\n", "line break"),
             ("a\r\nx: y", "line break (U+000D) at position 2"),
             ("a\0b", "control character (U+0000) at position 2"),
@@ -232,7 +232,7 @@ fn r27_call_that_would_leave_its_place_is_not_sent() {
             ("a\r\nx: y", "line break (U+000D) at position 2"),
             ("a\0", "control character (U+0000) at position 2"),
             ("a\n", "line break"),
-            (" a", "blank"),
+            (" a", "space"),
         ] {
             desk.refuses(id, desk.customer(id), "customer id", why);
         }
@@ -280,7 +280,7 @@ fn r27_call_that_would_leave_its_place_is_not_sent() {
             desk.refuses(name, desk.header(name, "x"), "header", "is not an HTTP field name");
         }
         for value in [" a", "a ", "\ta", "a\n"] {
-            desk.refuses(value, desk.header("x-note", value), "header", "x-note starts or ends with a blank");
+            desk.refuses(value, desk.header("x-note", value), "header", "x-note starts or ends with a space");
         }
         for value in ["a\r\nx: y", "a\nb", "a\rb", "a\0b", "a\tb", "a\u{7f}", "é"] {
             desk.refuses(value, desk.header("x-note", value), "header", "x-note has a control character");
@@ -379,7 +379,7 @@ fn r27_settings_that_cannot_be_right_make_no_client() {
         (|it| it.credentials(KEY("t", "k\0", "hush!")), &["key id", "control character"]),
         (|it| it.credentials(KEY("t", "k", "")), &["key secret", "missing"]),
         (|it| it.credentials(KEY("t", "k", "hush!\n")), &["key secret", "line break"]),
-        (|it| it.credentials(KEY("t", "k", " hush!")), &["key secret", "blank"]),
+        (|it| it.credentials(KEY("t", "k", " hush!")), &["key secret", "space"]),
         (|it| it.credentials(KEY("t", "k", "hush!").application_id("")), &["application id", "is empty"]),
         (|it| it.base_url(""), &["base URL", "is empty"]),
         (|it| it.base_url("api.kpnthings.com"), &["base URL", "not an absolute URL"]),

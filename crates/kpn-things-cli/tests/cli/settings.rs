@@ -140,7 +140,7 @@ fn what_was_copied_with_a_setting_is_named_and_nothing_is_sent() {
         ("KPN_THINGS_APPLICATION_ID", "4dc82561-\u{ad}6c79", "a soft hyphen (U+00AD) at position 10"),
         ("KPN_THINGS_BASE_URL", "\"https://a.example\"", "base URL (KPN_THINGS_BASE_URL) is in quotes"),
         ("KPN_THINGS_BASE_URL", "https://a.example\r", "base URL (KPN_THINGS_BASE_URL) ends in a line break"),
-        ("KPN_THINGS_BASE_URL", "https://a.example ", "base URL (KPN_THINGS_BASE_URL) ends in a blank"),
+        ("KPN_THINGS_BASE_URL", "https://a.example ", "base URL (KPN_THINGS_BASE_URL) ends in a space"),
         ("KPN_THINGS_GRIP_BASE_URL", "{{gripBaseUrl}}", "is a placeholder ({{...}})"),
     ] {
         let ran = sim.things_with(variable, value, LIST).exits(2).complains(told);

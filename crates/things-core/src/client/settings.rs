@@ -419,7 +419,7 @@ mod tests {
             for (text, told) in [
                 ("\"https://hush.example\"", "is in quotes"),
                 ("https://hush.example\n", "ends in a line break"),
-                ("https://hush.example ", "ends in a blank"),
+                ("https://hush.example ", "ends in a space"),
                 ("https://hush\u{200B}.example", "a zero-width space (U+200B) at position 13"),
                 ("https://hush\u{2011}a.example", "a typographic hyphen (U+2011) at position 13"),
                 ("https://hush\u{A0}.example", "a no-break space (U+00A0)"),

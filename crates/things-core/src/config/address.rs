@@ -323,7 +323,7 @@ mod tests {
         for (bad, reason) in [
             ("", "is empty"),
             ("\"https://a.example\"", "is in quotes"),
-            ("https://a.example ", "ends in a blank"),
+            ("https://a.example ", "ends in a space"),
             ("https://a.example\r", "ends in a line break"),
             ("https://a\u{200B}.example", "a zero-width space (U+200B) at position 10"),
             ("https://${HOST}/x", "a placeholder (${...})"),

@@ -17,7 +17,7 @@ impl ExternalReference {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is empty, starts or ends with a blank, or has a control character.
+    /// Returns an error if the text is empty, starts or ends with a space, or has a control character.
     pub fn new(text: impl Into<String>) -> Result<Self, InputError> {
         let text = text.into();
         check_text("external reference", &text)?;

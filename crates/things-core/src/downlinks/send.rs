@@ -91,7 +91,7 @@ impl Downlink {
     ///
     /// # Errors
     ///
-    /// Returns an error if the reference is empty, starts or ends with a blank, or has a control character.
+    /// Returns an error if the reference is empty, starts or ends with a space, or has a control character.
     pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
         self.reference = Reference::Given(ExternalReference::new(reference)?);
         Ok(self)

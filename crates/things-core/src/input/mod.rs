@@ -73,7 +73,7 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
     paste::flaw(text).or_else(within).map_or(Ok(()), Err)
 }
 
-/// Rejects an invalid free text: empty, blank at an end, or with control characters. Unlike an id, it may hold any
+/// Rejects an invalid free text: empty, space at an end, or with control characters. Unlike an id, it may hold any
 /// character that can be part of a text, such as the joiner inside an emoji.
 pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), InputError> {
     let control = text.chars().any(char::is_control);
@@ -134,11 +134,11 @@ pub(crate) fn check_segment(what: &'static str, text: &str) -> Result<(), InputE
     }
 }
 
-/// Returns a custom header value: visible ASCII and blanks only, so that it can neither end its line nor be misread.
+/// Returns a custom header value: visible ASCII and spaces only, so that it can neither end its line nor be misread.
 /// HTTP allows an empty value. The error is a clause that follows the name.
 pub(crate) fn header_value(value: Bytes) -> Result<HeaderValue, String> {
     if [value.first(), value.last()].into_iter().flatten().any(u8::is_ascii_whitespace) {
-        return Err("starts or ends with a blank or a line break".into());
+        return Err("starts or ends with a space or a line break".into());
     }
     let stray = value.iter().position(|byte| *byte != b' ' && !byte.is_ascii_graphic());
     if let Some(place) = stray {

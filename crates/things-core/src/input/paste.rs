@@ -1,4 +1,4 @@
-//! Detects artefacts of copying in a value: quotes, blanks, invisible characters, placeholders that nobody replaced.
+//! Detects artefacts of copying in a value: quotes, spaces, invisible characters, placeholders that nobody replaced.
 
 /// Describes the flaw in a text that a user copied, as a clause that follows its name. Never shows the text.
 ///
@@ -19,7 +19,7 @@ pub(super) fn flaw(text: &str) -> Option<String> {
     }
     if text.trim() != text {
         let end = if text.starts_with(char::is_whitespace) { "starts with" } else { "ends in" };
-        return Some(format!("{end} a blank: take it out"));
+        return Some(format!("{end} a space: remove it"));
     }
     if let Some((at, char)) = find(text, |char| lookalike(char).is_some()) {
         let (name, meant) = lookalike(char).unwrap_or_default();
@@ -30,7 +30,7 @@ pub(super) fn flaw(text: &str) -> Option<String> {
     }
     if let Some(quote) = quoted(text) {
         return Some(format!(
-            "is in quotes ({quote}...{quote}): take them out, `docker --env-file` and some editors keep them"
+            "is in quotes ({quote}...{quote}): remove them, `docker --env-file` and some editors keep them"
         ));
     }
     placeholder(text).map(|kind| format!("is a placeholder ({kind}): put the value in its place"))
@@ -78,7 +78,7 @@ fn find(text: &str, wrong: impl Fn(char) -> bool) -> Option<(usize, char)> {
 }
 
 /// Returns the name of an invisible character: control and format characters (Unicode categories Cc and Cf), and every
-/// blank except the ordinary one.
+/// space except the ordinary one.
 fn unseen(char: char) -> Option<&'static str> {
     Some(match char {
         '\t' => "a tab",
@@ -107,7 +107,7 @@ fn unseen(char: char) -> Option<&'static str> {
         | '\u{E0001}'
         | '\u{E0020}'..='\u{E007F}' => "a format character",
         char if char.is_control() => "a control character",
-        char if char.is_whitespace() && char != ' ' => "a blank of an unusual kind",
+        char if char.is_whitespace() && char != ' ' => "an unusual space",
         _ => return None,
     })
 }
@@ -138,14 +138,14 @@ mod tests {
             ("k\ney", "has a line break (U+000A) at position 2"),
             ("k\tey", "has a tab (U+0009) at position 2"),
             ("k\0ey", "has a control character (U+0000) at position 2"),
-            (" key", "starts with a blank"),
-            ("key ", "ends in a blank"),
+            (" key", "starts with a space"),
+            ("key ", "ends in a space"),
             ("key\u{A0}", "has a no-break space (U+00A0) at position 4"),
             ("\u{200B}key", "has a zero-width space (U+200B) at position 1"),
             ("é\u{AD}key", "has a soft hyphen (U+00AD) at position 2"),
             ("\u{FEFF}key", "has a byte order mark (U+FEFF) at position 1"),
             ("k\u{202E}ey", "has a direction mark (U+202E)"),
-            ("k\u{3000}ey", "has a blank of an unusual kind (U+3000)"),
+            ("k\u{3000}ey", "has an unusual space (U+3000)"),
             ("k\u{E0061}ey", "has a format character (U+E0061)"),
             ("k\u{2011}ey", "has a typographic hyphen (U+2011) at position 2"),
             ("k\u{2013}ey", "has a dash (U+2013) at position 2"),

@@ -34,7 +34,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
         if rest.is_empty() {
             return Ok(());
         }
-        rest = rest.strip_prefix(' ').ok_or("has no blank after a comment")?;
+        rest = rest.strip_prefix(' ').ok_or("has no space after a comment")?;
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
             ("a (b", "without its ')'"),
             ("a (b(c)", "a comment with"),
             ("a (\r)", "a comment with"),
-            ("a (b)c", "no blank after"),
+            ("a (b)c", "no space after"),
         ] {
             let found = check(bad).unwrap_err();
             assert!(found.contains(why), "{bad:?}: {found}");
