@@ -11,12 +11,17 @@ use crate::failure::Failure;
 #[command(
     before_help = "\
 Examples:
+  mkdir -p ~/.local/share/bash-completion/completions
   things completions bash > ~/.local/share/bash-completion/completions/things
-  things completions zsh > \"${fpath[1]}/_things\"
+  mkdir -p ~/.zfunc
+  things completions zsh > ~/.zfunc/_things
+  mkdir -p ~/.config/fish/completions
   things completions fish > ~/.config/fish/completions/things.fish
   things completions powershell >> $PROFILE",
     after_help = "\
-Start a new shell after you have installed the script. Bash needs the package bash-completion."
+Start a new shell after you have installed the script. Bash needs the package bash-completion. Zsh needs the line \
+`fpath+=~/.zfunc` in ~/.zshrc, above the line with compinit. PowerShell creates a missing profile with \
+`New-Item -Force $PROFILE`."
 )]
 pub(crate) struct Completions {
     /// Shell to print the script for

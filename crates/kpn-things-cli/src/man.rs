@@ -12,10 +12,15 @@ use crate::failure::Failure;
 
 /// Print the manual page, or write the pages of all commands
 #[derive(Args)]
-#[command(before_help = "\
+#[command(
+    before_help = "\
 Examples:
   things man | man -l -
-  things man ~/.local/share/man/man1")]
+  things man ~/.local/share/man/man1",
+    after_help = "\
+`man` finds the pages in a folder man1 of a directory that `manpath` lists. To add ~/.local/share/man, set \
+`export MANPATH=~/.local/share/man:` in the profile of your shell. The colon at its end keeps the other directories."
+)]
 pub(crate) struct Manual {
     /// Directory for the pages things.1, things-devices-list.1 and so on
     #[arg(value_name = "DIR")]

@@ -75,3 +75,18 @@ fn a_shell_that_is_not_known_is_refused_with_those_that_are() {
     bare(&["completions", "tcsh"]).exits(2).complains("bash, zsh, fish, powershell");
     bare(&["completions"]).exits(2).complains("<SHELL>");
 }
+
+#[test]
+fn the_help_creates_each_folder_before_it_writes_a_script() {
+    let help = bare(&["completions", "--help"]).exits(0).out;
+    let mut folders = Vec::new();
+    for line in help.lines().map(str::trim) {
+        if let Some(folder) = line.strip_prefix("mkdir -p ") {
+            folders.push(folder);
+        } else if let Some((_, file)) = line.split_once(" > ") {
+            let (folder, _) = file.rsplit_once('/').unwrap();
+            assert!(folders.contains(&folder), "{folder} may not exist: {help}");
+        }
+    }
+    assert_eq!(folders.len(), 3, "{help}");
+}

@@ -60,3 +60,8 @@ fn a_directory_that_cannot_be_written_is_named() {
     let blocked = file("no-directory", "");
     bare(&["man", &blocked]).exits(1).complains("no-directory cannot be written");
 }
+
+#[test]
+fn the_help_says_how_man_finds_the_pages() {
+    bare(&["man", "--help"]).exits(0).prints("export MANPATH=~/.local/share/man:");
+}
