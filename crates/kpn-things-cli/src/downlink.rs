@@ -86,7 +86,12 @@ impl Send {
         let dispatch = Dispatch::downlink(&downlink);
         let (receipt, begun) = dispatch.make(console, &client, |client| client.send_downlink(&downlink))?;
         // This comes first, whether or not the output can be written: a user who sees a failure would send it again.
-        console.note("accepted: it is queued; a class A device gets it after its next uplink");
+        // It has the reference, because the output may be lost.
+        let reference = receipt.external_reference.as_deref();
+        let reference = reference.map(|text| format!(" (reference {text})")).unwrap_or_default();
+        console.note(format_args!(
+            "accepted: it is queued; a class A device gets it after its next uplink{reference}"
+        ));
         begun.printed();
         console.write_accepted(|out| {
             serde_json::to_writer_pretty(&mut *out, &Accepted::new(&downlink, &receipt))?;

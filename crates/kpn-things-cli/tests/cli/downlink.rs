@@ -204,3 +204,19 @@ fn an_accepted_downlink_is_no_failure_though_its_receipt_cannot_be_written() {
     run(command).exits(0).complains("accepted: ").complains("the response cannot be written");
     assert_eq!(sim.downlinks_received(), 1);
 }
+
+#[test]
+#[cfg(unix)]
+fn a_generated_reference_is_known_even_if_the_output_is_lost() {
+    let sim = simulator().start().unwrap();
+    let send = ["downlink", "send", EUI, "--port", "1", "--hex", "01"];
+    let mut command = sim.command(&send);
+    command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let ran = run(command).exits(0);
+    let reference = sim.downlinks().pop().unwrap().external_reference.unwrap();
+    ran.complains(&format!(
+        "accepted: it is queued; a class A device gets it after its next uplink (reference {reference})\n"
+    ));
+    let ran = sim.things(&[&send[..], &["--no-reference"]].concat()).exits(0);
+    ran.complains("after its next uplink\n");
+}
