@@ -56,6 +56,12 @@ impl Get {
         } else {
             write_lines(fields, &device, console.out())?;
         }
+        let eui = Field::from(EUI);
+        if eui.text(&device).is_empty()
+            && fields.is_none_or(|fields| fields.iter().any(|field| *field == eui))
+        {
+            console.say("no DevEUI: the service returned no field eui for this device")?;
+        }
         if let Some(fields) = fields {
             console.flush()?;
             let mut lookout = Lookout::new(fields);

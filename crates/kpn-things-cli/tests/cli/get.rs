@@ -97,3 +97,16 @@ fn a_device_that_is_not_there_is_an_error_with_similar_names() {
     get(&sim, &["~~~"]).exits(1).complains("hint: see all devices with: things devices list");
     get(&sim, &[" "]).exits(2).complains("error: the device is empty");
 }
+
+#[test]
+fn a_device_without_a_dev_eui_says_so() {
+    let sim = simulator().devices(0).device(DeviceSpec::named("Gate")).start().unwrap();
+    let told = "no DevEUI: the service returned no field eui for this device\n";
+    for args in [&["Gate"][..], &["Gate", "--json"], &["Gate", "--fields", "name,eui"]] {
+        get(&sim, args).exits(0).complains(told);
+    }
+    for args in [&["Gate", "--fields", "name"][..], &["Gate", "--quiet"]] {
+        assert_eq!(get(&sim, args).exits(0).err, "", "{args:?}");
+    }
+    assert_eq!(get(&fleet(), &[UUID]).exits(0).err, "");
+}
