@@ -2,16 +2,47 @@
 
 use things_core::{DevEui, DeviceUrn};
 
+use crate::cell;
 use crate::failure::Failure;
+use crate::shell::quoted;
 
 /// Sends to each DevEUI of a list.
 const LOOP: &str =
     r#"while read -r eui; do things downlink send "$eui" --port 1 --hex 0102; done < list.txt"#;
 
 /// Reads a DevEUI, or the URN of a device.
+///
+/// Ignores spaces and line ends around it, which a list may have.
 pub(crate) fn device(text: &str) -> Result<DeviceUrn, Failure> {
+    let text = text.trim();
     check(text)?;
-    Ok(text.parse()?)
+    text.parse().map_err(|error| {
+        let hint = if is_name(text) { look_up(text) } else { String::new() };
+        Failure::Usage(format!("{error}{hint}"))
+    })
+}
+
+/// Whether a text that is no device may be the name of one: it has a space, or a letter that no hex number has. A text
+/// with many hex digits is more likely a DevEUI with a typing error.
+fn is_name(text: &str) -> bool {
+    let starts_with =
+        |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let is_letter = |char: char| char.is_alphabetic() && !char.is_ascii_hexdigit();
+    let digits = text.chars().filter(char::is_ascii_hexdigit).count();
+    !starts_with("urn:")
+        && !starts_with("0x")
+        && digits < 14
+        && (text.contains(' ') || text.contains(is_letter))
+}
+
+/// How to find the DevEUI of a device with this name.
+fn look_up(name: &str) -> String {
+    let name = cell::plain(name);
+    let name = match name.contains(['"', '$', '`', '\\', '!', '%']) {
+        true => quoted(&name),
+        false => format!("\"{name}\""),
+    };
+    format!("\nhint: if it is the name of a device, look up its DevEUI with: things devices get {name}")
 }
 
 /// The text that finds a device in a search: its DevEUI as KPN writes it, or the text as it is.
@@ -28,7 +59,7 @@ pub(crate) fn refuse_more(more: &[String]) -> Result<(), Failure> {
     }
     let is_byte = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hint = match more.iter().all(is_byte) {
-        true => "\nhint: put a payload with blanks into quotes: --hex \"01 02\"",
+        true => "\nhint: put a payload with spaces into quotes: --hex \"01 02\"",
         false => "\nhint: run `things downlink send --help` for all options",
     };
     Err(Failure::Usage(format!("unexpected argument {first:?} after the device{hint}")))
@@ -45,7 +76,7 @@ fn check(text: &str) -> Result<(), Failure> {
     if is_uuid(text) {
         return Err(Failure::Usage(format!(
             "{text} is a device's UUID, and a downlink needs its DevEUI\n\
-             hint: `things devices get {text}` shows its DevEUI"
+             hint: `things devices get {text}` shows its DevEUI, if the service knows it"
         )));
     }
     Ok(())

@@ -116,7 +116,13 @@ fn what_is_given_in_place_of_a_dev_eui_is_explained() {
         (&["@list.txt"], "\"@list.txt\" is not a DevEUI, and a downlink goes to one device"),
         (&[EUI, "0059AC0000181EB7"], "2 devices are given, and a downlink goes to one device"),
         (&["0059AC0000181EB6,0059AC0000181EB7"], "several DevEUIs are given"),
-        (&[EUI, "02", "03"], "hint: put a payload with blanks into quotes: --hex \"01 02\""),
+        (&[EUI, "02", "03"], "hint: put a payload with spaces into quotes: --hex \"01 02\""),
+        (
+            &["Parking sensor 00036"],
+            "hint: if it is the name of a device, look up its DevEUI with: things devices get \"Parking sensor 00036\"\n",
+        ),
+        (&["valve-$1"], "things devices get 'valve-$1'\n"),
+        (&["0059AC0000181EBG"], "such as 0059AC0000181EB6\n"),
         (&[EUI, "please"], "unexpected argument \"please\" after the device"),
         (&["urn:dev:IMEI:490154203237518:"], "has no DevEUI, and only --senml goes to other devices"),
     ] {
@@ -144,4 +150,13 @@ fn a_receipt_names_device_port_and_reference() {
         [&receipt["device"], &receipt["port"], &receipt["external_reference"]],
         [&json!(imei), &json!(null), &json!("door")]
     );
+}
+
+#[test]
+fn spaces_around_a_dev_eui_are_ignored() {
+    let sim = simulator().start().unwrap();
+    for device in [" 0059AC0000181EB6", "0059AC0000181EB6 ", "0059AC0000181EB6\r"] {
+        let ran = sim.things(&["downlink", "send", device, "--port", "1", "--hex", "01"]).exits(0);
+        assert_eq!(ran.json()["device"], EUI, "{device:?}");
+    }
 }
