@@ -9,7 +9,7 @@ use crate::layers::{Layers, Source};
 use crate::login;
 use crate::profiles::{self, DEFAULT};
 use crate::prompt;
-use crate::setting::{KEY_SECRET, SETTINGS};
+use crate::setting::{KEY_SECRET, SETTINGS, Values};
 use crate::settings;
 
 /// Store the settings of a Postman environment file as a profile
@@ -22,7 +22,7 @@ Examples:
   things postman import kpn.json --key-secret-file - < secret.txt",
     after_help = "\
 Reads the variables tenantId, keyId, keySecret, applicationId, gripBaseUrl and baseUrl of a file that Postman or newman \
-exported, and stores them in $XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. Asks for the key secret if the \
+exported, and stores them in ~/.config/kpn-things/profiles.toml (XDG_CONFIG_HOME overrides), which only you can read. Asks for the key secret if the \
 file has none, as when it is in Postman's vault. The file is not changed: delete it if it holds the secret."
 )]
 pub(crate) struct Import {
@@ -39,7 +39,7 @@ pub(crate) struct Import {
     /// Replaces the one in the Postman file.
     #[arg(long, value_name = "FILE")]
     key_secret_file: Option<String>,
-    /// Replace a profile without a question
+    /// Replace a profile without asking
     #[arg(long)]
     yes: bool,
 }
@@ -50,7 +50,8 @@ impl Import {
             None => settings::profile_variable()?.unwrap_or_else(|| DEFAULT.to_owned()),
             Some(name) => name,
         };
-        let file = Source::Postman(self.file);
+        let path = self.file;
+        let file = Source::Postman(path.clone());
         let mut values = file.read()?;
         if let Some(path) = self.key_secret_file {
             values.settings.key_secret = Some(input::secret("the key secret", &path)?);
@@ -62,6 +63,7 @@ impl Import {
             (KEY_SECRET.set)(&mut values, prompt::secret("the key secret")?.expose().to_owned());
         }
         // What is missing or cannot be right is refused before anything is stored.
+        refuse_missing(&path, &values)?;
         Layers::of(file, values.clone()).client(console)?;
         login::may_replace(&name, self.yes)?;
         let path = profiles::store(&name, values.clone())?;
@@ -80,4 +82,28 @@ impl Import {
         }
         Ok(())
     }
+}
+
+/// Rejects a file that lacks settings. Neither the environment nor another profile is read for them.
+fn refuse_missing(path: &str, values: &Values) -> Result<(), Failure> {
+    let missing: Vec<_> = SETTINGS.iter().filter(|setting| setting.is_missing(values)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|setting| setting.name).collect();
+    let mut lines = vec![format!("missing in {path}: {}", names.join(", "))];
+    let gaps: Vec<_> = values.settings.postman_gaps.iter().map(ToString::to_string).collect();
+    if !gaps.is_empty() {
+        lines.push(format!("note: {path} was read: {}", gaps.join("; ")));
+    }
+    if missing.iter().any(|setting| !setting.is_secret) {
+        lines.push("hint: set the values in Postman, export the environment again, and import it".into());
+    }
+    if missing.iter().any(|setting| setting.is_secret) {
+        lines.push(
+            "hint: --key-secret-file FILE reads the key secret from a file, --key-secret-file - from stdin"
+                .into(),
+        );
+    }
+    Err(Failure::Usage(lines.join("\n")))
 }

@@ -213,7 +213,15 @@ fn a_secret_that_the_file_lacks_comes_from_elsewhere() {
     let vault = json!({"key": "keySecret", "value": "{{vault:kpn-key}}", "type": "secret"});
     let postman = file("import-vault.json", &with(&sim, "keySecret", vault));
     let import = ["postman", "import", &postman];
-    things(&home, &import).exits(2).complains("the reference {{vault:kpn-key}} into Postman's vault");
+    let ran =
+        things(&home, &import).exits(2).complains("the reference {{vault:kpn-key}} into Postman's vault");
+    let ran = ran.complains(": key secret\n").complains("hint: --key-secret-file FILE reads the key secret");
+    assert!(!ran.err.contains("environment") && !ran.err.contains("auth login"), "{ran:?}");
+    let empty = json!({"key": "tenantId", "value": ""});
+    let without_tenant = file("import-no-tenant.json", &with(&sim, "tenantId", empty));
+    let ran = things(&home, &["postman", "import", &without_tenant]).exits(2);
+    let ran = ran.complains(": tenant id\n").complains("hint: set the values in Postman");
+    assert!(!ran.err.contains("--key-secret-file"), "{ran:?}");
     assert!(!home.join("kpn-things").exists());
     let from_input = [&import[..], &["--key-secret-file", "-"]].concat();
     run_with_input(in_home(&home, &from_input), &format!("{SECRET}\n")).exits(0);
