@@ -1,15 +1,17 @@
 //! `--dry-run`: the requests of a call as a script for `sh` and `curl`.
 
+use std::env;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{Request, Response};
-use things_core::{Config, ErrorKind, Moment, Operation, Session, Step};
+use things_core::{Config, ErrorKind, Moment, Operation, Secret, Session, Step};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::layers::Layers;
+use crate::setting::{SETTINGS, Values};
 use crate::settings;
 use crate::shell::{quoted, word, word_with};
 
@@ -31,8 +33,31 @@ pub(crate) fn dry_run_of(
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let commands = commands(operation, layers.shown()?, layers.ca_bundle_path().as_deref())?;
-    writeln!(console.out(), "{}", script(&commands))?;
-    Ok(console.say("dry run: nothing was sent. The commands take the secrets from variables of the shell")?)
+    let script = script(&commands);
+    writeln!(console.out(), "{script}")?;
+    let unset = unset(&script, &layers.values());
+    let before = match unset.is_empty() {
+        true => String::new(),
+        false => format!(": set {} before you run it", unset.join(" and ")),
+    };
+    Ok(console.say(format_args!(
+        "dry run: nothing was sent. The script reads the secrets from environment variables{before}"
+    ))?)
+}
+
+/// The variables that the script needs, and that do not have the value of their setting.
+fn unset(script: &str, values: &Values) -> Vec<&'static str> {
+    let is_set = |name: &str| {
+        let variable = env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::from);
+        let setting = SETTINGS.iter().find(|setting| setting.variable == Some(name));
+        let value = setting.and_then(|setting| (setting.get)(values));
+        variable.is_some() && variable == value
+    };
+    VARIABLES
+        .iter()
+        .copied()
+        .filter(|name| script.contains(&format!("${{{name}:?")) && !is_set(name))
+        .collect()
 }
 
 /// The commands as one list, which ends at the first that fails. It begins with a check of each variable that it needs.

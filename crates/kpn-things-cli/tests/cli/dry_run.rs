@@ -210,3 +210,22 @@ fn a_dry_run_can_be_pasted_into_a_shell() {
         assert!(downlink.contains(&argument), "{argument}: {log}");
     }
 }
+
+#[test]
+fn a_dry_run_names_the_variables_that_its_script_needs() {
+    let sim = simulator().start().unwrap();
+    let args = [RAW, &["--dry-run"]].concat();
+    let ready = "dry run: nothing was sent. The script reads the secrets from environment variables";
+    assert_eq!(sim.things(&args).exits(0).err, format!("{ready}\n"));
+    let to_set = |ran: Ran, names: &str| {
+        assert_eq!(ran.exits(0).err, format!("{ready}: set {names} before you run it\n"));
+    };
+    let postman = file("dry-run.json", &sim.postman_environment());
+    let of_a_file = [&args[..], &["--postman-environment", &postman]].concat();
+    to_set(bare(&of_a_file), "KPN_THINGS_KEY_SECRET");
+    // The variable has the secret of another account.
+    let mut other = command(&of_a_file);
+    other.env("KPN_THINGS_KEY_SECRET", "of-another-account");
+    to_set(run(other), "KPN_THINGS_KEY_SECRET");
+    to_set(bare(&args), "KPN_THINGS_TENANT_ID and KPN_THINGS_KEY_ID and KPN_THINGS_KEY_SECRET");
+}
