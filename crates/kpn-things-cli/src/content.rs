@@ -16,7 +16,7 @@ use crate::input;
 pub(crate) struct Content {
     /// Payload in hex, such as 0102ff or "01 02 ff"
     ///
-    /// Bytes may be separated by blanks, :, - or commas, and may have 0x in front. @FILE reads a file, - stdin.
+    /// Bytes may be separated by spaces, :, - or commas, and may have 0x in front. @FILE reads a file, - stdin.
     #[arg(long, value_name = "HEX")]
     hex: Option<String>,
     /// Payload in base64
@@ -103,7 +103,7 @@ fn from_hex(text: &str) -> Result<Payload, Failure> {
     })
 }
 
-/// Reads base64 in the standard or the URL-safe alphabet, with or without padding. Ignores blanks and line breaks.
+/// Reads base64 in the standard or the URL-safe alphabet, with or without padding. Ignores spaces and line breaks.
 fn from_base64(text: &str) -> Result<Payload, Failure> {
     let wrong = |why: String| {
         let hint =

@@ -21,7 +21,7 @@ Examples:
   things auth login --tenant-id ID --key-id ID --key-secret-file - < secret.txt",
     after_help = "\
 Asks for what the options do not set, checks it with GRIP and KPN Things, and stores it in \
-$XDG_CONFIG_HOME/kpn-things/profiles.toml, which only you can read. The profile `default` is used by all commands \
+~/.config/kpn-things/profiles.toml (XDG_CONFIG_HOME overrides), which only you can read. The profile `default` is used by all commands \
 where no other profile, no Postman file and no key id is set. Variables are not stored. \
 A script sets --tenant-id, --key-id and --key-secret-file, because nobody is asked without a terminal."
 )]
@@ -29,7 +29,7 @@ pub(crate) struct Login {
     /// Store the settings without checking them
     #[arg(long)]
     no_check: bool,
-    /// Replace a profile of this name without a question
+    /// Replace a profile of this name without asking
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

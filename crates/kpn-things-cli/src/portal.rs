@@ -24,7 +24,7 @@ there. The browser is the one that BROWSER names, or the default of the system. 
 printed."
 )]
 pub(crate) struct Open {
-    /// Device that you look for
+    /// Device to open
     #[arg(value_name = "DEVICE")]
     device: Option<String>,
     /// Print the address, and open nothing

@@ -30,7 +30,7 @@ pub(crate) fn secret(what: &str) -> Result<Secret, Failure> {
     Ok(typed.into())
 }
 
-/// Asks for a text that may be seen, and returns it without blanks around it.
+/// Asks for a text that may be seen, and returns it without spaces around it.
 pub(crate) fn line(question: &str) -> Result<String, Failure> {
     eprint!("{question}: ");
     let mut typed = String::new();

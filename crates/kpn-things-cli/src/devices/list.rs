@@ -31,8 +31,8 @@ Examples:
     after_help = "\
 The listing proves that it is complete: it contains every device that existed from the first request to the last \
 response. The last message reports this, or why the proof failed. After a failed proof, the remaining devices are \
-listed page by page, and the exit status is still 0. With --verified it is 5. --limit and an order of your own turn the \
-proof off.
+listed page by page, and the exit status is still 0. With --verified it is 5. There is no proof if you set an order or \
+a limit.
 
 The table is sorted by name, up to 50,000 devices. The other formats are written page by page, in the order of uuid, \
 so that a fleet of any size takes the same memory. They keep the field names and values of the service. --fields takes \
