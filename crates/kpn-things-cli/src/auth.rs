@@ -34,6 +34,9 @@ pub(crate) struct Check {
     settings: settings::Options,
 }
 
+/// The name of the first step.
+const SETTINGS: &str = "settings";
+
 /// What a check found.
 #[derive(Default, Serialize)]
 struct Report {
@@ -89,10 +92,10 @@ impl Report {
                 Failure::Settings(text) => text.lines().next().unwrap_or_default(),
                 _ => "",
             };
-            self.failed("settings", why.strip_prefix("error: ").unwrap_or(why), Vec::new());
+            self.failed(SETTINGS, why.strip_prefix("error: ").unwrap_or(why), Vec::new());
         })?;
         let client = console.watched(client);
-        self.ok("settings", "all required settings are there".into());
+        self.ok(SETTINGS, "all required settings are there".into());
         let customer = layers.values().settings.customer_id;
         let result = client.devices().page_size(1).window(1).pages().next();
         let error = result.and_then(Result::err);
@@ -109,15 +112,17 @@ impl Report {
             self.ok("KPN Things", "this API key may list devices".into());
             return Ok(());
         };
+        let places = layers.places();
         let step = match error.stage() {
             Stage::Token => "access token",
             Stage::ContextSwitch => "context switch",
             _ => "KPN Things",
         };
         let request = request(&error).map(|request| format!("request: {request}"));
-        let details = request.into_iter().chain(error.hint().map(|hint| format!("hint: {hint}")));
+        let details =
+            request.into_iter().chain(error.hint().map(|hint| format!("hint: {}", places.named(hint))));
         self.failed(step, error.message(), details.collect());
-        let cause = likely_cause(&error);
+        let cause = places.named(&likely_cause(&error));
         self.likely_cause = Some(cause.clone());
         let status = match exit_status(&error) {
             ExitStatus::Authentication => ExitStatus::Authentication,
@@ -154,7 +159,11 @@ impl Report {
                 true => console.painted("ok    ", AnsiColor::Green),
                 false => console.painted("failed", AnsiColor::Red),
             };
-            writeln!(console.out(), "{result}  {}: {}", step.name, step.message)?;
+            // The error on the other stream has the message, with its hints.
+            match !step.ok && step.name == SETTINGS {
+                true => writeln!(console.out(), "{result}  {}", step.name)?,
+                false => writeln!(console.out(), "{result}  {}: {}", step.name, step.message)?,
+            }
             step.details.iter().try_for_each(|detail| writeln!(console.out(), "        {detail}"))?;
         }
         Ok(())

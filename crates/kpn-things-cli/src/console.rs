@@ -1,5 +1,6 @@
 //! The two streams that a command writes to.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use things_ureq::Client;
 
 use crate::interrupt;
 use crate::messages::{self, colored};
+use crate::places::Places;
 use crate::progress::{self, Progress};
 use crate::trace::{self, Trace};
 
@@ -17,11 +19,15 @@ use crate::trace::{self, Trace};
 pub struct Console<'a> {
     out: BufWriter<Data<'a>>,
     messages: Box<dyn Write + 'a>,
+    /// Whether the data goes to a terminal, whose width may be unknown.
+    shows_data: bool,
     columns: Option<usize>,
     owns_process: bool,
     is_attended: bool,
     allows_colors: Colors,
     options: messages::Options,
+    /// Where the settings of this command come from, once they are read.
+    places: OnceCell<Places>,
     progress: Option<Progress>,
     /// Data that cannot be written is given up.
     lost: bool,
@@ -42,11 +48,13 @@ impl<'a> Console<'a> {
         Self {
             out: BufWriter::with_capacity(BUFFER, Data { out, line: None }),
             messages: Box::new(messages),
+            shows_data: false,
             columns: None,
             owns_process: false,
             is_attended: false,
             allows_colors: Colors { data: false, messages: false },
             options: messages::Options::default(),
+            places: OnceCell::new(),
             progress: None,
             lost: false,
         }
@@ -54,7 +62,12 @@ impl<'a> Console<'a> {
 
     /// Declares that the data goes to a terminal of this width: tables are cut to it.
     pub fn terminal(self, columns: usize) -> Self {
-        Self { columns: Some(columns), ..self }
+        Self { shows_data: true, columns: Some(columns), ..self }
+    }
+
+    /// Declares that the data goes to a terminal. Without a width, nothing is cut.
+    pub(crate) fn with_terminal(self, columns: Option<usize>) -> Self {
+        Self { shows_data: true, columns, ..self }
     }
 
     /// Says that this process runs nothing but the tool, so that the tool handles its signals.
@@ -89,7 +102,26 @@ impl<'a> Console<'a> {
         self.options = options;
     }
 
-    /// The width of the terminal; `None` where data goes anywhere else.
+    /// Says where the settings of this command come from.
+    pub(crate) fn locate(&self, places: Places) {
+        // A command has one account. Should it read another one, the first is that of the user.
+        let _ = self.places.set(places);
+    }
+
+    /// The message of a failed call, with the places of settings instead of their variables.
+    pub(crate) fn located(&self, message: String) -> String {
+        match self.places.get() {
+            Some(places) => places.named(&message),
+            None => message,
+        }
+    }
+
+    /// Whether the data goes to a terminal.
+    pub(crate) fn shows_data(&self) -> bool {
+        self.shows_data
+    }
+
+    /// The width of the terminal; `None` where it is unknown, or data goes anywhere else.
     pub(crate) fn columns(&self) -> Option<usize> {
         self.columns
     }
@@ -142,7 +174,7 @@ impl<'a> Console<'a> {
             progress
         });
         let state = progress.state();
-        if self.columns.is_some() {
+        if self.shows_data {
             self.out.get_mut().line = Some(Arc::clone(&state));
         }
         Some(state)

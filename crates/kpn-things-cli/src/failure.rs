@@ -95,9 +95,9 @@ impl Failure {
             Self::Arguments(error) => (ExitStatus::Usage, error.render().to_string().trim_end().to_owned()),
             Self::Usage(message) => (ExitStatus::Usage, format!("error: {message}")),
             Self::Settings(text) => (ExitStatus::Usage, text),
-            Self::Call(error) => (exit_status(&error), in_lines(&error, None)),
+            Self::Call(error) => (exit_status(&error), console.located(in_lines(&error, None))),
             Self::Dispatch(error, begun) => {
-                let lines = in_lines(&error, Some(&begun.dispatch));
+                let lines = console.located(in_lines(&error, Some(&begun.dispatch)));
                 let status = Self::print(console, exit_status(&error), &lines);
                 begun.printed();
                 return status;

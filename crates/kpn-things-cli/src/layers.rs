@@ -11,9 +11,10 @@ use things_ureq::Client;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
+use crate::places::{Place, Places};
 use crate::profiles::{DEFAULT, Profiles, nearest};
 use crate::setting::{KEY_ID, SETTINGS, Setting, TENANT_ID, Values};
-use crate::settings::{POSTMAN_VARIABLE, PROFILE_VARIABLE};
+use crate::settings::{LOG_VARIABLE, POSTMAN_VARIABLE, PROFILE_VARIABLE};
 use crate::token_cache::FOLDER_VARIABLE;
 use crate::token_cache::TokenCache;
 
@@ -113,6 +114,7 @@ impl Layers {
     /// The client that the settings make, or all that is wrong with them.
     pub(crate) fn client(&self, console: &Console<'_>) -> Result<Client, Failure> {
         let values = self.values();
+        console.locate(self.places());
         let client = self.client_of(&values)?;
         let cache =
             TokenCache::of(&client, &values, console.token_cache_report()).filter(|_| self.keeps_token);
@@ -228,20 +230,33 @@ impl Layers {
         if error.kind() != ErrorKind::Config {
             return Failure::Call(error);
         }
-        let values = self.values();
-        let mut message = format!("error: {}", error.message());
-        for setting in SETTINGS.iter().filter(|setting| !setting.is_missing(&values)) {
-            let found = (setting.get)(&values);
-            let holder =
-                self.layers.iter().find(|(_, layer)| found.is_some() && (setting.get)(layer) == found);
-            if let (Some((source, _)), Some(variable)) = (holder, setting.variable) {
-                message =
-                    message.replace(&format!("({variable})"), &format!("({})", source.name_of(setting)));
-            }
+        let (values, places) = (self.values(), self.places());
+        let mut lines = vec![format!("error: {}", places.named(error.message()))];
+        if SETTINGS.iter().any(|setting| setting.is_missing(&values)) {
+            lines.extend(self.unused().into_iter().map(|unused| format!("note: {unused}")));
         }
-        let mut lines = vec![message];
-        lines.extend(hints(&error, &values).into_iter().map(|hint| format!("hint: {hint}")));
+        let hints = hints(&error, &values).into_iter();
+        lines.extend(hints.map(|hint| format!("hint: {}", places.named(&hint))));
         Failure::Settings(lines.join("\n"))
+    }
+
+    /// Where the values are that do not come from a variable.
+    pub(crate) fn places(&self) -> Places {
+        let values = self.values();
+        let place = |setting: &Setting| {
+            let found = (setting.get)(&values).filter(|_| !setting.is_missing(&values))?;
+            let is_holder = |(_, layer): &&(Source, Values)| (setting.get)(layer).as_ref() == Some(&found);
+            let (source, _) = self.layers.iter().find(is_holder)?;
+            let place = source.name_of(setting);
+            let in_place = match source {
+                Source::Environment => return None,
+                Source::Options => place.clone(),
+                Source::Postman(_) => format!("the {} in {place}", setting.name),
+                Source::Profile(_) => format!("{} in {place}", setting.key),
+            };
+            Some(Place { variable: setting.variable?, place, setting: in_place })
+        };
+        SETTINGS.iter().filter_map(place).collect()
     }
 }
 
@@ -290,8 +305,7 @@ pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
     const PREFIX: &str = "KPN_THINGS_";
     let known = || {
         let settings = SETTINGS.iter().filter_map(|setting| setting.variable);
-        // The Python package reads the last one.
-        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, "KPN_THINGS_LOG"])
+        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, LOG_VARIABLE])
     };
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut unknown: Vec<_> = set
@@ -316,10 +330,14 @@ fn masked(secret: &Secret) -> String {
     }
 }
 
-/// What else can be told of a secret, so that its owner can compare it with the original.
+/// What else can be told of an unusual secret, so that its owner can compare it with the original.
 fn traits(secret: &Secret) -> Option<String> {
     let text = secret.expose();
-    let (first, last) = (kind(text.chars().next()?), kind(text.chars().next_back()?));
+    let (first, last) = (text.chars().next()?, text.chars().next_back()?);
+    if text.is_ascii() && is_redacted(text) && first.is_alphanumeric() && last.is_alphanumeric() {
+        return None;
+    }
+    let (first, last) = (kind(first), kind(last));
     let short = if is_redacted(text) { "" } else { "; it is too short to be redacted in messages" };
     Some(format!("it starts with {first} and ends with {last}{short}"))
 }
@@ -334,7 +352,7 @@ fn kind(char: char) -> &'static str {
     match char {
         char if char.is_alphabetic() => "a letter",
         char if char.is_numeric() => "a digit",
-        char if char.is_whitespace() => "a blank",
-        _ => "a sign",
+        char if char.is_whitespace() => "a space",
+        _ => "a symbol",
     }
 }

@@ -21,6 +21,7 @@ mod layers;
 mod login;
 mod man;
 mod messages;
+mod places;
 mod portal;
 mod postman;
 mod private;
@@ -50,7 +51,7 @@ use failure::Failure;
 /// Runs the tool on the streams of this process. The first argument is the name of the program.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let (stdout, stderr) = (io::stdout(), io::stderr());
-    let width = stdout.is_terminal().then(terminal_size::terminal_size).flatten();
+    let shows_data = stdout.is_terminal();
     let mut stdout = stdout.lock();
     let is_attended = stderr.is_terminal();
     let (data_color, message_color) = (messages::allows_colors(&stdout), messages::allows_colors(&stderr));
@@ -60,8 +61,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitStatus {
     if is_attended && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb") {
         console = console.attended();
     }
-    if let Some((terminal_size::Width(columns), _)) = width {
-        console = console.terminal(columns.into());
+    if shows_data {
+        let width = terminal_size::terminal_size();
+        console = console.with_terminal(width.map(|(terminal_size::Width(columns), _)| columns.into()));
     }
     run(args, &mut console)
 }
@@ -90,7 +92,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
 /// Parses the arguments.
 fn arguments(args: &[OsString]) -> Result<Arguments, clap::Error> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(args)?;
+    let matches = command.try_get_matches_from_mut(args).map_err(|error| sim::explained(error, args))?;
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 

@@ -151,7 +151,8 @@ impl Seen {
 
     /// Replaces the line. That it cannot be written is no reason to stop.
     fn draw(&mut self) {
-        if self.is_over {
+        // A command that has sent nothing has nothing to show.
+        if self.is_over || (self.devices.is_none() && self.request.is_empty()) {
             return;
         }
         let columns = terminal_size::terminal_size_of(io::stderr())

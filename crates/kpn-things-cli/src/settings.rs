@@ -20,6 +20,9 @@ pub(crate) const POSTMAN_VARIABLE: &str = "KPN_THINGS_POSTMAN_ENVIRONMENT";
 /// The variable that names a profile.
 pub(crate) const PROFILE_VARIABLE: &str = "KPN_THINGS_PROFILE";
 
+/// The variable that sets the log level of the Python package. It is not a setting of an account.
+pub(crate) const LOG_VARIABLE: &str = "KPN_THINGS_LOG";
+
 /// The heading of the settings in the help of a command.
 pub(crate) const HEADING: &str = "Settings";
 

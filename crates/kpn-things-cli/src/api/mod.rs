@@ -25,11 +25,11 @@ Examples:
   things api /devices --query limit=50 --query sort=createdAt,-name --all
   things api POST /lora/downlinks --data @downlink.json --dry-run",
     after_help = "\
-The body of the response is printed as it came, also that of an error. If the service repeats the key secret, the \
+The body of the response is printed unchanged, including error bodies. If the service repeats the key secret, the \
 access token or the security context, [redacted] is printed in their place. GET, HEAD, OPTIONS, PUT and DELETE are retried \
 on failure; POST and PATCH only if the service provably did not act on them.
 
---all prints one JSON array: the items of all pages, each as it came, one after the other. It follows the numbered pages of \
+--all prints one JSON array: the items of all pages, each unchanged, one after the other. It follows the numbered pages of \
 /api/devices, and the cursor of the current API. Pages in the order of a property that repeats may overlap, so add \
 --query sortBy=uuid to a listing of /api/devices."
 )]
@@ -96,7 +96,7 @@ impl Api {
         match result {
             // `begun` lives until the response is printed.
             Ok((answer, begun)) => {
-                let ends_line = console.columns().is_some();
+                let ends_line = console.shows_data();
                 let body = answer.redacted_body();
                 let write = |out: &mut dyn Write| {
                     if include {
@@ -164,7 +164,7 @@ fn write_refusal(error: &Error, include: bool, console: &mut Console<'_>) -> io:
     if let (true, Some(status)) = (include, error.status()) {
         head(status, error.headers(), console.out())?;
     }
-    let ends_line = console.columns().is_some();
+    let ends_line = console.shows_data();
     write_body(error.body().bytes(), ends_line, console.out())
 }
 

@@ -6,11 +6,12 @@ use std::io;
 use std::process::{Command, ExitStatus};
 
 use crate::failure::{self, Failure};
+use crate::settings::LOG_VARIABLE;
 use crate::token_cache::FOLDER_VARIABLE;
 
 /// Runs the command until it ends, and returns its exit status.
 ///
-/// It inherits the streams and the environment of this process, except the settings of the SDK. If this process runs
+/// It inherits the streams and the environment of this process, except the settings of an account. If this process runs
 /// nothing but the tool, its signals go on to the command.
 ///
 /// # Errors
@@ -38,11 +39,11 @@ pub(super) fn run(
     ended.map(in_a_shell).map_err(|error| cannot_run(program, &error))
 }
 
-/// Whether the variable is a setting of the SDK. Windows ignores the case of a name.
+/// Whether the variable is a setting of an account. Windows ignores the case of a name.
 fn is_setting(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let name = if cfg!(windows) { name.to_ascii_uppercase() } else { name.into_owned() };
-    name.starts_with("KPN_THINGS_")
+    name.starts_with("KPN_THINGS_") && name != LOG_VARIABLE
 }
 
 const PROXIES: [&str; 6] =

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use things_sim::{ChangeRule, FaultRule, Quirk, Sim};
 
 use crate::console::Console;
@@ -28,15 +29,15 @@ use setup::{Answer, Expiry};
     before_help = "\
 Examples:
   things sim -- things devices list       Run a command against a simulator
-  things sim --devices 100000 -- pytest   The account in the environment is safe
+  things sim --devices 100000 -- pytest   The same with 100,000 devices
   things sim --port 8080                  Run until interrupted
   things sim --host 0.0.0.0 --port 8080   The same in a container
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503
   things sim --change every-10=remove:1 --quirk shuffled-ties",
     after_help = "\
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
-exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables are removed from its \
-environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
+exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables except \
+KPN_THINGS_LOG are removed from its environment, so it never uses the account in your environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
 interrupted. The seed decides about devices and API key, so they are the same every time.
 
 A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
@@ -55,7 +56,7 @@ A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the reque
           remove-device:UUID[,UUID]*, rename-device:UUID,NAME,
           return-device:UUID[,UUID]*
 
-A QUIRK is a difference of the list of devices from the documented one:
+A QUIRK makes the list of devices differ from the documented one:
   shuffled-ties           Another order of equal devices in each response
   shared-names:N          Each generated name belongs to N devices
   sort-by-uuid:WHAT       sortBy=uuid is `refused` (400), or `ignored` (by name)
@@ -188,6 +189,22 @@ impl Simulator {
         sim.wait();
         Ok(())
     }
+}
+
+/// Adds a tip to the error of a COMMAND without `--` in front of it.
+pub(crate) fn explained(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(unexpected)) = error.get(ContextKind::InvalidArg) else { return error };
+    let mut words = args.iter().skip(1).filter(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    let is_command = error.kind() == ErrorKind::UnknownArgument
+        && words.next().is_some_and(|word| word == "sim")
+        && !unexpected.starts_with('-');
+    if is_command {
+        let tip = format!(
+            "to run a command against the simulator, put -- in front of it: things sim -- {unexpected} ..."
+        );
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// How a client trusts the certificate of the simulator.

@@ -207,7 +207,7 @@ fn a_check_can_be_read_by_a_program() {
 #[test]
 fn what_can_be_told_of_a_secret_is() {
     let sim = simulator().start().unwrap();
-    sim.things(CHECK).exits(0).prints("note    key secret: it starts with a letter and ends with a sign\n");
+    sim.things(CHECK).exits(0).prints("note    key secret: it starts with a letter and ends with a symbol\n");
     sim.things_with("KPN_THINGS_KEY_SECRET", "wrong", CHECK)
         .exits(3)
         .prints("ends with a letter; it is too short to be redacted in messages\n")
@@ -236,4 +236,17 @@ fn an_address_that_is_too_long_is_the_likely_cause() {
     let api = format!("{}/api", sim.url());
     let ran = sim.things_with("KPN_THINGS_BASE_URL", &api, CHECK).exits(1);
     ran.complains("likely cause: the base URL must not end in /api");
+}
+
+#[test]
+fn an_error_of_settings_is_told_once() {
+    let ran = bare(CHECK).exits(2).prints("failed  settings\n");
+    assert_eq!(format!("{}{}", ran.out, ran.err).matches("missing: ").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn an_ordinary_secret_needs_no_note() {
+    let sim = Sim::builder().start().unwrap();
+    let ran = sim.things(CHECK).exits(0);
+    assert!(!ran.out.contains("key secret: "), "{ran:?}");
 }

@@ -227,3 +227,30 @@ fn profiles_that_are_stored_at_the_same_time_are_all_kept() {
     stored.sort();
     assert_eq!(stored, names);
 }
+
+#[test]
+fn a_key_id_that_sets_the_default_profile_aside_is_named_where_settings_are_missing() {
+    let sim = simulator().start().unwrap();
+    let home = home("profile-set-aside", &profile("default", &sim));
+    let mut list = in_home(&home, LIST);
+    list.env("KPN_THINGS_KEY_ID", "left-over");
+    let told = "note: profile default: not used, because the key id comes from KPN_THINGS_KEY_ID\n";
+    run(list).exits(2).complains("missing: tenant id").complains(told);
+    assert_eq!(sim.calls_total(), 0);
+}
+
+#[test]
+fn a_hint_names_the_place_of_a_wrong_value() {
+    let sim = simulator().start().unwrap();
+    let wrong = profile("default", &sim).replace("rjsfm52t", "other");
+    let home = home("profile-hint", &wrong);
+    for args in [LIST, &["auth", "check"]] {
+        let ran = things(&home, args).exits(3);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(all.contains("tenant_id in profile default, grip_base_url in profile default"), "{ran:?}");
+        assert!(!all.contains("KPN_THINGS_TENANT_ID"), "{ran:?}");
+    }
+    let mut list = in_home(&home, LIST);
+    list.env("KPN_THINGS_TENANT_ID", "another");
+    run(list).exits(3).complains("(KPN_THINGS_TENANT_ID, grip_base_url in profile default)");
+}

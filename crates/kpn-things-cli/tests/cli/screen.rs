@@ -157,3 +157,31 @@ fn errors_are_colored_at_a_terminal() {
     assert!(!colored(&["--color", "never"], ("TERM", "xterm")));
     assert!(colored(&["--color", "always"], ("NO_COLOR", "1")));
 }
+
+#[test]
+fn a_simulator_that_waits_shows_no_progress() {
+    let mut terminal = Terminal::start(crate::tool::command(&["sim", "--devices", "1"]), 120, 24);
+    terminal.wait_for("things auth check");
+    // As long as it takes until another command shows its progress.
+    let sim = slow(2);
+    let file = File::create(path("beside-a-simulator.ndjson")).unwrap();
+    let mut other = Terminal::start_with(sim.command(&SLOW), 120, 24, |command| command.stdout(file));
+    other.wait_for("40 of 60 devices, 2 pages, ");
+    terminal.type_in("\x03");
+    let left = terminal.finish();
+    assert!(!left.written.contains("\x1b[K") && !left.written.contains(", 1 s"), "{left:?}");
+}
+
+#[test]
+fn a_body_ends_its_line_in_a_terminal_of_any_width() {
+    for columns in [0, 80] {
+        let sim = simulator().devices(1).start().unwrap();
+        let get = |path: &str| {
+            Terminal::start(sim.command(&["api", path, "--color", "never"]), columns, columns / 2).finish()
+        };
+        let left = get("/api/devices");
+        assert!(left.written.ends_with("}\r\n"), "{left:?}");
+        let left = get("/api/no-such-path");
+        assert!(left.written.contains("}\r\nerror: 404"), "{left:?}");
+    }
+}

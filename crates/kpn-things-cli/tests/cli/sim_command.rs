@@ -135,3 +135,25 @@ fn a_long_start_is_announced_on_a_terminal() {
     let mut terminal = Terminal::start(command(&["sim", "--devices", "500000"]), 80, 24);
     terminal.wait_for("Generating 500,000 devices ...");
 }
+
+#[test]
+fn the_log_level_of_python_is_no_setting_of_an_account() {
+    let mut command =
+        command(&["sim", "--", "/bin/sh", "-c", "echo $KPN_THINGS_LOG $KPN_THINGS_CUSTOMER_ID"]);
+    command.env("KPN_THINGS_LOG", "debug").env("KPN_THINGS_CUSTOMER_ID", DEFAULT_CUSTOMER);
+    assert_eq!(run(command).exits(0).out, "debug\n");
+}
+
+#[test]
+fn a_forgotten_separator_in_front_of_a_command_gets_a_tip() {
+    for args in
+        [&["sim", "things", "devices", "list", "--ndjson"][..], &["-v", "sim", "--devices", "3", "pytest"]]
+    {
+        let ran = bare(args).exits(2);
+        ran.complains("tip: to run a command against the simulator, put -- in front of it: things sim -- ");
+    }
+    for args in [&["sim", "--unknown"][..], &["devices", "list", "things"]] {
+        let ran = bare(args).exits(2);
+        assert!(!ran.err.contains("against the simulator"), "{ran:?}");
+    }
+}

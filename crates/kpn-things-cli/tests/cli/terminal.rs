@@ -68,7 +68,8 @@ impl Terminal {
                 }
             }
         });
-        let size = |number: u16| number.try_into().unwrap();
+        // The screen that is shown has a size, even if the terminal does not know it.
+        let size = |number: u16| number.max(1).try_into().unwrap();
         let screen = vt100::Parser::new(size(rows), size(columns), 0);
         Self { pty, child, output, written: Vec::new(), screen }
     }
