@@ -286,7 +286,7 @@ fn r27_call_that_would_leave_its_place_is_not_sent() {
             desk.refuses(value, desk.header("x-note", value), "header", "x-note has a control character");
         }
         for (method, why) in
-            [(Method::CONNECT, "asks for a tunnel"), (Method::TRACE, "must not carry a token")]
+            [(Method::CONNECT, "requests a tunnel"), (Method::TRACE, "must not carry a token")]
         {
             let call = RawCall::new(method.clone(), "/api/devices");
             desk.refuses(method.as_str(), desk.client.call(&call).map(drop), "method", why);
