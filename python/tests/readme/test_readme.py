@@ -24,7 +24,9 @@ MAIN = [sys.executable, "-c", "import sys; from kpn_things.__main__ import main;
 
 
 @pytest.fixture
-def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+def simulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+    """A simulator for the tool, whose token cache is not that of the user."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with Simulator() as simulator:
         for name, value in simulator.environment().items():
             monkeypatch.setenv(name, value)
