@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::places::{Place, Places};
 use crate::profiles::{DEFAULT, Profiles, nearest};
-use crate::setting::{KEY_ID, SETTINGS, Setting, TENANT_ID, Values};
+use crate::setting::{KEY_ID, KEY_SECRET, SETTINGS, Setting, TENANT_ID, Values};
 use crate::settings::{LOG_VARIABLE, POSTMAN_VARIABLE, PROFILE_VARIABLE};
 use crate::token_cache::FOLDER_VARIABLE;
 use crate::token_cache::TokenCache;
@@ -209,9 +209,12 @@ impl Layers {
             let why = match self.named().next() {
                 Some(named) => format!("{} is named", described(named)),
                 None => {
-                    let holder = self.layers.iter().find(|(_, layer)| (KEY_ID.get)(layer).is_some());
-                    let place = holder.map(|(source, _)| source.name_of(&KEY_ID)).unwrap_or_default();
-                    format!("the key id comes from {place}")
+                    let place_of = |setting: &'static Setting| {
+                        let mut layers = self.layers.iter();
+                        let (source, _) = layers.find(|(_, layer)| (setting.get)(layer).is_some())?;
+                        Some(format!("the {} comes from {}", setting.name, source.name_of(setting)))
+                    };
+                    place_of(&KEY_ID).or_else(|| place_of(&KEY_SECRET)).unwrap_or_default()
                 }
             };
             unused.push(format!("profile {DEFAULT}: not used, because {why}"));

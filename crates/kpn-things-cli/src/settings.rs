@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::layers::{Layers, Source};
 use crate::profiles::{self, DEFAULT, Profiles};
-use crate::setting::Values;
+use crate::setting::{KEY_ID, KEY_SECRET, Setting, Values};
 
 /// The variable that names a Postman environment file.
 pub(crate) const POSTMAN_VARIABLE: &str = "KPN_THINGS_POSTMAN_ENVIRONMENT";
@@ -208,14 +208,20 @@ fn named_by_variable(postman: Option<String>, unused: bool) -> Result<Option<Sou
 }
 
 /// Returns the default profile. It is for users who name no account in any other way: where a key id is set, a
-/// customer id or an address of the profile would belong to another account.
+/// customer id or an address of the profile would belong to another account. Where a secret is set, the key id of a
+/// profile with a secret of its own would.
 fn default_profile(layers: &[(Source, Values)]) -> Result<Option<(Source, Values)>, Failure> {
-    if layers.iter().any(|(_, layer)| layer.settings.key_id.is_some()) {
+    let is_set = |setting: &Setting| layers.iter().any(|(_, layer)| (setting.get)(layer).is_some());
+    if is_set(&KEY_ID) {
         return Ok(None);
     }
     let profiles = Profiles::open()?;
     if !profiles.contains(DEFAULT)? {
         return Ok(None);
     }
-    Ok(Some((Source::Profile(DEFAULT.to_owned()), profiles.get(DEFAULT)?)))
+    let values = profiles.get(DEFAULT)?;
+    if is_set(&KEY_SECRET) && (KEY_SECRET.get)(&values).is_some() {
+        return Ok(None);
+    }
+    Ok(Some((Source::Profile(DEFAULT.to_owned()), values)))
 }

@@ -236,6 +236,11 @@ fn a_key_id_that_sets_the_default_profile_aside_is_named_where_settings_are_miss
     list.env("KPN_THINGS_KEY_ID", "left-over");
     let told = "note: profile default: not used, because the key id comes from KPN_THINGS_KEY_ID\n";
     run(list).exits(2).complains("missing: tenant id").complains(told);
+    // A secret of another account must not go to GRIP under the key id of the profile.
+    let mut list = in_home(&home, LIST);
+    list.env("KPN_THINGS_TENANT_ID", "another").env("KPN_THINGS_KEY_SECRET", "secret-of-another-account");
+    let told = "note: profile default: not used, because the key secret comes from KPN_THINGS_KEY_SECRET\n";
+    run(list).exits(2).complains("missing: key id").complains(told);
     assert_eq!(sim.calls_total(), 0);
 }
 
