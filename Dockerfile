@@ -8,7 +8,11 @@ WORKDIR /source
 COPY . .
 RUN cargo build --release --locked --package kpn-things-cli
 
-# The C library of the same Debian, the certificates of public authorities, no shell, and no root.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# The C library of the same Debian, and the certificates of public authorities.
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /source/target/release/things /usr/local/bin/things
+USER nobody
 ENTRYPOINT ["things"]

@@ -2,24 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use things_sim::{Route, Sim};
 use things_tests::canary::{Canary, assert_clean};
 
 #[cfg(unix)]
 use crate::terminal::Terminal;
-use crate::tool::{Ran, SECRET, command, file, folder, run, run_with_input, simulator};
-
-fn in_home(home: &Path, args: &[&str]) -> Command {
-    let mut command = command(args);
-    command.env("XDG_CONFIG_HOME", home);
-    command
-}
-
-fn things(home: &Path, args: &[&str]) -> Ran {
-    run(in_home(home, args))
-}
+use crate::tool::{SECRET, file, folder, in_home, run_with_input, simulator, things};
 
 fn profiles(home: &Path) -> PathBuf {
     home.join("kpn-things/profiles.toml")

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use things_sim::Sim;
 
 #[cfg(unix)]
 use crate::terminal::Terminal;
-use crate::tool::{Ran, SECRET, Tool, bare, command, file, folder, path, run, run_with_input, simulator};
+use crate::tool::{Ran, SECRET, Tool, bare, file, folder, in_home, path, run_with_input, simulator, things};
 
 /// The environment file of a simulator, with the variable of this name replaced.
 fn with(sim: &Sim, name: &str, variable: Value) -> String {
@@ -169,17 +168,6 @@ fn a_token_url_that_neither_file_holds_is_named() {
     bare(&["postman", "export", "--environment", &written, "--token-url", "grip-v3"])
         .exits(0)
         .complains("warning: a token URL is set");
-}
-
-/// The tool where this folder holds the profiles.
-fn in_home(home: &Path, args: &[&str]) -> Command {
-    let mut command = command(args);
-    command.env("XDG_CONFIG_HOME", home);
-    command
-}
-
-fn things(home: &Path, args: &[&str]) -> Ran {
-    run(in_home(home, args))
 }
 
 const LIST: &[&str] = &["devices", "list", "--limit", "1", "--ndjson"];

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use things_sim::{DEFAULT_CUSTOMER, Sim};
 
-use crate::tool::{Ran, SECRET, command, file, finish, folder, run, simulator};
+use crate::tool::{SECRET, file, finish, folder, in_home, run, simulator, things};
 
 const LIST: &[&str] = &["devices", "list", "--limit", "1", "--ndjson"];
 
@@ -36,16 +35,6 @@ fn profile(name: &str, sim: &Sim) -> String {
         "[{name}]\ntenant_id = \"rjsfm52t\"\nkey_id = \"key-1\"\nkey_secret = \"\"\"{}\"\"\"\ngrip_base_url = \"{url}\"\nbase_url = \"{url}\"\n",
         SECRET.replace('\\', "\\\\")
     )
-}
-
-fn in_home(home: &Path, args: &[&str]) -> Command {
-    let mut command = command(args);
-    command.env("XDG_CONFIG_HOME", home);
-    command
-}
-
-fn things(home: &Path, args: &[&str]) -> Ran {
-    run(in_home(home, args))
 }
 
 #[test]

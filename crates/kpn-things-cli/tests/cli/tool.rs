@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -84,6 +84,18 @@ pub(crate) fn run_with_input(mut command: Command, input: &str) -> Ran {
 /// Runs the tool without any setting.
 pub(crate) fn bare(args: &[&str]) -> Ran {
     run(command(args))
+}
+
+/// The tool where this folder holds the profiles.
+pub(crate) fn in_home(home: &Path, args: &[&str]) -> Command {
+    let mut command = command(args);
+    command.env("XDG_CONFIG_HOME", home);
+    command
+}
+
+/// Runs the tool where this folder holds the profiles.
+pub(crate) fn things(home: &Path, args: &[&str]) -> Ran {
+    run(in_home(home, args))
 }
 
 /// A simulator whose key has a secret that is hard to carry.
