@@ -1,5 +1,6 @@
 //! Reads the Postman environment file in which users of KPN Things keep their settings.
 
+mod content;
 mod gap;
 mod names;
 mod variable;
@@ -122,7 +123,7 @@ fn variables(file: &str, json: &str) -> Result<Vec<Variable>, Error> {
     Err(Error::config(format!("{file} is {what}: {EXPORT}")))
 }
 
-fn set(settings: &mut Settings, name: &str, text: String) {
+fn set(settings: &mut Settings, name: &str, text: Secret) {
     let slot = match name {
         "tenantId" => &mut settings.tenant_id,
         "applicationId" => &mut settings.application_id,
@@ -130,11 +131,11 @@ fn set(settings: &mut Settings, name: &str, text: String) {
         "gripBaseUrl" => &mut settings.grip_base_url,
         "baseUrl" => &mut settings.base_url,
         _ => {
-            settings.key_secret = Some(Secret::new(text));
+            settings.key_secret = Some(text);
             return;
         }
     };
-    *slot = Some(text);
+    *slot = Some(text.expose().to_owned());
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! A variable of a Postman environment, and the value that Postman would use for it.
 
 use serde::Deserialize;
-use serde_json::Value as Json;
 
+use super::content::Content;
 use super::names;
+use crate::secret::Secret;
 
 /// A variable, as one of the dialects writes it.
 #[derive(Deserialize)]
@@ -11,10 +12,10 @@ use super::names;
 pub(super) struct Variable {
     pub(super) key: String,
     /// The value on the machine of the user, which Postman sends.
-    current_value: Option<Json>,
-    value: Option<Json>,
+    current_value: Option<Content>,
+    value: Option<Content>,
     /// The value that is shared with others.
-    initial_value: Option<Json>,
+    initial_value: Option<Content>,
     enabled: Option<bool>,
     /// What the format of collections has instead of `enabled`.
     disabled: Option<bool>,
@@ -22,7 +23,7 @@ pub(super) struct Variable {
 
 /// The value of a variable, or the reason why it has none.
 pub(super) enum Value {
-    Text(String),
+    Text(Secret),
     /// A name in double braces, as it can be shown.
     Reference(String),
     NotText,
@@ -47,16 +48,15 @@ impl Variable {
     }
 
     fn read(&self, name: &str) -> Value {
-        let is_set = |value: &&Json| !matches!(value, Json::Null) && value.as_str() != Some("");
         let values = [&self.current_value, &self.value, &self.initial_value];
-        let Some(value) = values.into_iter().flatten().find(is_set) else { return Value::Empty };
-        match value {
-            Json::String(text) => match reference(name, text) {
+        match values.into_iter().flatten().find(|value| value.is_set()) {
+            None | Some(Content::Null) => Value::Empty,
+            Some(Content::Text(text)) => match reference(name, text.expose()) {
                 Some(reference) => Value::Reference(reference),
                 None => Value::Text(text.clone()),
             },
-            Json::Number(number) => Value::Text(number.to_string()),
-            _ => Value::NotText,
+            Some(Content::Number(number)) => Value::Text(number.to_string().into()),
+            Some(Content::Other) => Value::NotText,
         }
     }
 }
