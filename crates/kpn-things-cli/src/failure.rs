@@ -7,6 +7,7 @@ use std::time::Duration;
 use things_core::{Error, ErrorKind, InputError, Outcome};
 
 use crate::Console;
+use crate::cell;
 use crate::dispatch::{Begun, Dispatch};
 
 /// What the tool tells the shell at its end.
@@ -169,6 +170,8 @@ fn in_lines(error: &Error, dispatch: Option<&Dispatch>) -> String {
     lines.extend(
         dispatch.zip(error.outcome()).into_iter().flat_map(|(dispatch, outcome)| dispatch.outcome(outcome)),
     );
+    // The service's reason may contain what would steer a terminal.
+    let lines: Vec<_> = lines.iter().map(|line| cell::plain(line)).collect();
     lines.join("\n")
 }
 

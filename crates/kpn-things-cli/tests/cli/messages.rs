@@ -3,6 +3,7 @@
 use things_sim::Sim;
 
 use crate::tool::{Ran, Tool, bare, simulator};
+use crate::wire::Wire;
 
 fn sim(fault: &str) -> Sim {
     simulator().devices(3).fault(fault.parse().unwrap()).start().unwrap()
@@ -72,4 +73,14 @@ fn messages_are_colored_where_it_is_asked_for() {
     assert!(with("CLICOLOR_FORCE", &missing));
     assert!(!with("CLICOLOR_FORCE", &[&missing[..], &["--color", "never"]].concat()));
     bare(&["devices", "list", "--color", "red"]).exits(2).complains("never");
+}
+
+#[test]
+fn nothing_in_a_reason_of_the_service_steers_the_terminal() {
+    let reason = r#"{"error":"Bad Request","message":"no \u202evalve\u001b[2J\nhint: send it again"}"#;
+    let wire = Wire::start(move |_| (400, reason.to_owned()));
+    let ran = wire.things(&["devices", "list", "--plain", "--page-size", "5", "--sort-by", "name"]).exits(1);
+    assert!(ran.err.starts_with("error: 400 Bad Request; "), "{ran:?}");
+    assert!(ran.err.contains("valve") && !ran.err.contains(['\u{202E}', '\u{1B}']), "{ran:?}");
+    assert!(!ran.err.contains("\nhint: send"), "{ran:?}");
 }
