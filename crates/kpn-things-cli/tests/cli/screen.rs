@@ -39,6 +39,21 @@ fn signals_end_a_listing() {
 }
 
 #[test]
+fn ctrl_c_in_a_downlink_says_what_may_have_happened() {
+    let sim = simulator().fault("downlinks=stall-after".parse().unwrap()).start().unwrap();
+    let downlink = ["downlink", "send", "0059AC0000181EB6", "--port", "1", "--hex", "01"];
+    let mut terminal = Terminal::start(sim.command(&downlink), 120, 24);
+    terminal.wait_until(|| sim.downlinks_received() == 1);
+    terminal.type_in("\x03");
+    let left = terminal.finish();
+    assert_eq!(left.status, Some(4), "{left:?}");
+    let reference = sim.downlinks()[0].external_reference.clone().unwrap();
+    for part in ["error: interrupted while the request was in flight\n", &reference, "\noutcome: Unknown: "] {
+        assert!(left.screen.contains(part), "{part:?} is not in {left:?}");
+    }
+}
+
+#[test]
 fn a_signal_erases_the_progress_of_any_command() {
     let sim = simulator().fault("devices=stall".parse().unwrap()).start().unwrap();
     let mut terminal = Terminal::start(sim.command(&["devices", "get", "Valve"]), 120, 24);
