@@ -47,8 +47,12 @@ fn look_up(name: &str) -> String {
 
 /// The text that finds a device in a search: its DevEUI as KPN writes it, or the text as it is.
 pub(crate) fn search_text(device: &str) -> String {
-    let dev_eui = device.parse::<DeviceUrn>().ok().and_then(|urn| urn.dev_eui());
-    dev_eui.map_or_else(|| device.to_owned(), |dev_eui| dev_eui.to_string())
+    dev_eui(device).map_or_else(|| device.to_owned(), |dev_eui| dev_eui.to_string())
+}
+
+/// The DevEUI in a text that is one, or the URN of one.
+pub(crate) fn dev_eui(text: &str) -> Option<DevEui> {
+    text.parse::<DeviceUrn>().ok()?.dev_eui()
 }
 
 /// Rejects arguments that follow the device, with a guess at what was meant.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use things_core::{DevEui, Device, DeviceUrn};
+use things_core::{DevEui, Device};
 
 use super::fields::{EUI, Field, likeness};
-use crate::recipient::is_uuid;
+use crate::recipient::{self, is_uuid};
 
 /// The device that a user names.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ pub(crate) enum Match {
 impl Wanted {
     pub(crate) fn new(text: &str) -> Self {
         let text = text.trim();
-        let dev_eui = text.parse::<DeviceUrn>().ok().and_then(|urn| urn.dev_eui());
-        Self { text: text.to_owned(), dev_eui }
+        Self { text: text.to_owned(), dev_eui: recipient::dev_eui(text) }
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -69,13 +69,11 @@ impl<'de> Visitor<'de> for Contents {
         Ok(Content::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Content, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Content::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Content, A::Error> {
+        IgnoredAny.visit_seq(items).map(|_| Content::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Content, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Content::Other)
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Content, A::Error> {
+        IgnoredAny.visit_map(fields).map(|_| Content::Other)
     }
 }
