@@ -191,7 +191,7 @@ fn path() -> Result<PathBuf, Failure> {
     Ok(home.config_dir().join("kpn-things").join("profiles.toml"))
 }
 
-/// Waits for the lock. It is beside the file, because the file itself is replaced.
+/// Waits for the lock, which is another file next to it, because the file itself is replaced.
 fn lock(path: &Path) -> io::Result<fs::File> {
     private::create_folder(path.parent().unwrap_or(path))?;
     let lock = private::open_lock(&path.with_extension("lock"))?;

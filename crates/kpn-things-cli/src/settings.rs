@@ -169,7 +169,7 @@ impl Options {
     }
 }
 
-/// What a login is told by its options.
+/// The options of a login.
 pub(crate) struct ForLogin {
     pub(crate) profile: Option<String>,
     pub(crate) values: Values,

@@ -229,7 +229,7 @@ mod tests {
     fn wide_characters_are_aligned() {
         let text = table(None, columns(), &[["日本", "1", ""], ["e\u{301}\x1b", "2", ""]]);
         assert_eq!(text, "NAME  ID  TEXT\n日本  1\ne\u{301}     2\n");
-        // The third character needs two columns, and one is left beside the mark.
+        // The third character needs two columns, and the mark leaves one.
         let text = table(Some(10), columns(), &[["日本語話", "1", ""], ["abcdefgh", "2", ""]]);
         assert_eq!(text, "NAME    ID\n日本…   1\nabcde…  2\n");
     }

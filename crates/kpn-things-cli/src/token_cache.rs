@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// The token of one API key, in a file.
 pub(crate) struct TokenCache {
-    /// The file. Its lock is beside it, because the file itself is replaced.
+    /// The file. Its lock is another file next to it, because the file itself is replaced.
     path: PathBuf,
     secret: Secret,
     /// The last token that this process got from the file or kept there.

@@ -81,7 +81,7 @@ fn short_help_folds_the_settings_into_one_line() {
         );
         let settings = long.contains("\nSettings:\n");
         assert_eq!(short.contains("settings (tenant, "), settings, "{words:?}: {short}");
-        // The longest options of the simulator leave no room beside them.
+        // The longest options of the simulator leave no room for a description on their line.
         let wrapped = short.lines().find(|line| line.starts_with("               "));
         assert!(words == ["sim"] || wrapped.is_none(), "{words:?}: {wrapped:?} is a second line");
     });

@@ -25,7 +25,7 @@ fn a_secret_is_asked_for_and_not_shown() {
     command.env_remove("KPN_THINGS_KEY_SECRET");
     let mut terminal = Terminal::start(command, 100, 24);
     terminal.wait_for("Enter the key secret (it is not shown): ");
-    // The question comes first, and then the terminal is told not to show the input.
+    // The tool prints the question before it turns the echo of the terminal off.
     terminal.wait_for_hidden_input();
     terminal.type_in(SECRET);
     terminal.type_in("\r");

@@ -206,7 +206,7 @@ fn what_cannot_be_right_is_refused() {
     ] {
         bare(&[&["sim"], args].concat()).exits(2).complains(reason);
     }
-    // A file is no folder, whoever runs this.
+    // Nobody, root included, can create a file below a file.
     let nowhere = format!("{}/sim.json", file("no-folder", ""));
     bare(&["sim", "--postman", &nowhere]).exits(1).complains(&format!("could not write {nowhere}: "));
 }

@@ -153,7 +153,7 @@ mod tests {
         file(variables).unwrap_err().message().to_owned()
     }
 
-    /// What a user is told whose settings come from this file alone.
+    /// Returns the error for settings that come from this file alone.
     fn told(variables: &str) -> String {
         file(variables).unwrap().resolve(Limits::default()).unwrap_err().to_string()
     }
