@@ -160,7 +160,7 @@ enum Devices {
 
 #[derive(Subcommand)]
 enum Downlink {
-    Send(downlink::Send),
+    Send(downlink::send::Send),
 }
 
 #[derive(Subcommand)]

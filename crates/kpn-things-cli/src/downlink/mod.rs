@@ -1,0 +1,3 @@
+//! `things downlink`: downlinks to devices.
+
+pub(crate) mod send;
