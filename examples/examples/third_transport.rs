@@ -111,7 +111,7 @@ impl Client {
     /// All devices of a listing, one call after the other. The [`Feed`] knows which call comes next, and when it ends.
     pub fn devices(&self, query: ListDevices) -> Result<Fleet, Error> {
         let (mut feed, mut devices) = (self.session.pages(query, 1), Vec::new());
-        while let Want::Call(ticket, operation) = feed.want(self.now()) {
+        while let Want::Call { ticket, operation, .. } = feed.want(self.now()) {
             feed.accept(ticket, self.call(&operation));
             while let Some(item) = feed.take() {
                 devices.extend(item?);

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Answer, Error, Feed, Operation, Step, TransportError, TransportErrorKind, Want};
+use things_core::{Answer, Commit, Error, Feed, Operation, Step, TransportError, TransportErrorKind, Want};
 
 use crate::timeline::Timeline;
 
@@ -66,9 +66,15 @@ where
     let mut flying = Vec::new();
     let mut taken = Vec::new();
     loop {
-        while let Want::Call(ticket, operation) = feed.want(timeline.now()) {
-            let result = call(operation);
-            flying.push(Box::pin(async move { (ticket, result.await) }));
+        loop {
+            match feed.want(timeline.now()) {
+                Want::Call { ticket, operation, .. } => {
+                    let result = call(operation);
+                    flying.push(Box::pin(async move { (ticket, result.await) }));
+                }
+                Want::Commit(commit) => feed.committed(commit.run()),
+                Want::Until(_) | Want::Nothing => break,
+            }
         }
         match feed.take() {
             Some(Ok(item)) => taken.push(item),

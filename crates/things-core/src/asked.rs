@@ -191,6 +191,15 @@ impl Asked {
         })
     }
 
+    /// Returns the error of a call whose request must not be sent any more.
+    pub(crate) fn too_late(&self, now: Moment) -> Error {
+        let message = "the time up to which it was to be sent had passed";
+        Error::new(ErrorKind::Deadline, self.stage, message).with(|report| {
+            report.gave_up_because = Some(Stop::Deadline);
+            self.complete(report, None, now);
+        })
+    }
+
     /// Returns the failure of a fetch that this call shares with others, as an error of this call.
     pub(crate) fn shared(&self, error: Error, now: Moment) -> Error {
         error.with(|report| {

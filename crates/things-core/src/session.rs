@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -12,6 +12,7 @@ use crate::access_token::AccessToken;
 use crate::config::{Config, Limits};
 use crate::customers::CustomerId;
 use crate::error::Error;
+use crate::feed::Scope;
 use crate::moment::Moment;
 use crate::pace::Pace;
 use crate::redaction::Redactors;
@@ -30,6 +31,8 @@ pub struct Session {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) deadline: Option<Moment>,
+    /// The time from which on the request of a call must not be sent any more.
+    pub(crate) not_after: Option<SystemTime>,
 }
 
 pub(crate) struct Shared {
@@ -67,7 +70,7 @@ impl Session {
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
         };
-        Self { shared: Arc::new(shared), customer, timeout, retry, deadline: None }
+        Self { shared: Arc::new(shared), customer, timeout, retry, deadline: None, not_after: None }
     }
 
     /// Returns the same session acting for a sub-customer. The context switch is made before the first call.
@@ -119,6 +122,15 @@ impl Session {
         self.timeout = timeout.unwrap_or(self.timeout);
         self.deadline = deadline.or(self.deadline);
         self
+    }
+
+    /// Returns the same session with what applies to one call of a feed.
+    #[must_use]
+    pub fn scoped(&self, scope: &Scope) -> Self {
+        let mut session = self.clone().within(None, scope.deadline.min(self.deadline).or(scope.deadline));
+        session.customer = scope.customer.clone().or(session.customer);
+        session.not_after = scope.not_after;
+        session
     }
 
     /// Returns the access token that the session holds, to keep it for another session. `None` if there is none, or if it

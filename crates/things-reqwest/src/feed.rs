@@ -10,13 +10,15 @@ use std::vec;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt};
 use things_core::{
-    Device, DeviceFeed, Error, Feed, FeedClient, Fleet, Operation, Pages, Session, Ticket, TransportError,
-    TransportErrorKind, Want,
+    Commit, Device, DeviceFeed, Error, Feed, FeedClient, Fleet, Operation, Pages, Session, Ticket,
+    TransportError, TransportErrorKind, Want,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
+use tokio::time::{Sleep, sleep};
 
 use crate::Client;
 
+type Committed<F> = <<F as Feed>::Commit as Commit>::Output;
 type Arrival<F> = (Ticket, Result<<<F as Feed>::Operation as Operation>::Output, Error>);
 
 /// The items of a feed, in order. Ends after an error. Dropping it cancels the calls in flight.
@@ -28,7 +30,22 @@ pub struct FeedStream<F: Feed> {
     flying: JoinSet<Arrival<F>>,
     /// The only call in flight, if there is just one.
     alone: Option<BoxFuture<'static, Arrival<F>>>,
+    /// The commit that a thread for blocking work runs.
+    committing: Option<JoinHandle<Committed<F>>>,
+    /// When the feed wants to act again, if no result arrives earlier.
+    until: Option<Pin<Box<Sleep>>>,
     ended: bool,
+}
+
+/// What ended, and what the feed is told of it.
+enum Event<F: Feed> {
+    Arrival(Arrival<F>),
+    Committed(Committed<F>),
+    Time,
+    /// The runtime that the feed started on is gone.
+    Lost(Error),
+    /// Nothing is in flight.
+    Idle,
 }
 
 /// The pages of a listing, in order.
@@ -47,22 +64,27 @@ impl<F: Feed> FeedStream<F> {
         &self.feed
     }
 
-    /// Starts the wanted calls, and takes the next item.
+    /// Asks the feed to finish early: to start no more calls, and to finish after those in flight. Returns whether it
+    /// does. A listing does not: drop it instead.
+    pub fn stop(&mut self) -> bool {
+        self.feed.stop()
+    }
+
+    /// Starts what the feed wants, and takes the next item.
     fn take(&mut self) -> Option<Result<F::Item, Error>> {
         let item = self.feed.take();
-        while let Want::Call(ticket, operation) = self.feed.want(self.client.clock.now()) {
-            let client = self.client.clone();
-            let call = async move { (ticket, client.call(&operation).await) };
-            match self.alone.take() {
-                None if self.flying.is_empty() => self.alone = Some(Box::pin(call)),
-                first => {
-                    if let Some(first) = first {
-                        self.flying.spawn(first);
-                    }
-                    self.flying.spawn(call);
+        self.until = loop {
+            let now = self.client.clock.now();
+            match self.feed.want(now) {
+                Want::Call { ticket, operation, scope } => {
+                    let client = self.client.scoped(&scope);
+                    self.start(async move { (ticket, client.call(&operation).await) });
                 }
+                Want::Commit(commit) => self.committing = Some(spawn_blocking(|| commit.run())),
+                Want::Until(moment) => break Some(Box::pin(sleep(moment.since(now)))),
+                Want::Nothing => break None,
             }
-        }
+        };
         self.ended = item.as_ref().is_some_and(Result::is_err);
         if self.feed.is_finished()
             && let Some(warning) = self.feed.warning()
@@ -72,21 +94,56 @@ impl<F: Feed> FeedStream<F> {
         item
     }
 
-    /// Returns the next result of a call in flight, or `None` if no call is in flight.
-    fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arrival<F>, Error>>> {
-        if let Some(alone) = &mut self.alone {
-            let arrival = ready!(alone.as_mut().poll(context));
-            self.alone = None;
-            return Poll::Ready(Some(Ok(arrival)));
+    /// Starts a call. The first one needs no task.
+    fn start(&mut self, call: impl Future<Output = Arrival<F>> + Send + 'static) {
+        match self.alone.take() {
+            None if self.flying.is_empty() => self.alone = Some(Box::pin(call)),
+            first => {
+                if let Some(first) = first {
+                    self.flying.spawn(first);
+                }
+                self.flying.spawn(call);
+            }
         }
-        Poll::Ready(match ready!(self.flying.poll_join_next(context)) {
-            Some(Ok(arrival)) => Some(Ok(arrival)),
-            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-            // The runtime that the feed started on is gone.
-            Some(Err(error)) => Some(Err(TransportError::new(TransportErrorKind::Interrupted, error).into())),
-            None => None,
-        })
     }
+
+    /// Returns what ends next of that which is in flight.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event<F>> {
+        if let Some(alone) = &mut self.alone
+            && let Poll::Ready(arrival) = alone.as_mut().poll(context)
+        {
+            self.alone = None;
+            return Poll::Ready(Event::Arrival(arrival));
+        }
+        if let Some(committing) = &mut self.committing
+            && let Poll::Ready(result) = Pin::new(committing).poll(context)
+        {
+            self.committing = None;
+            return Poll::Ready(result.map_or_else(lost, Event::Committed));
+        }
+        if let Poll::Ready(Some(result)) = self.flying.poll_join_next(context) {
+            return Poll::Ready(result.map_or_else(lost, Event::Arrival));
+        }
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(context).is_ready()
+        {
+            self.until = None;
+            return Poll::Ready(Event::Time);
+        }
+        let idle = self.alone.is_none()
+            && self.committing.is_none()
+            && self.flying.is_empty()
+            && self.until.is_none();
+        if idle { Poll::Ready(Event::Idle) } else { Poll::Pending }
+    }
+}
+
+/// A task that did not end: it panicked, or its runtime is gone.
+fn lost<F: Feed>(error: JoinError) -> Event<F> {
+    if error.is_panic() {
+        resume_unwind(error.into_panic());
+    }
+    Event::Lost(TransportError::new(TransportErrorKind::Interrupted, error).into())
 }
 
 impl<F: Feed + Unpin> Stream for FeedStream<F> {
@@ -98,13 +155,15 @@ impl<F: Feed + Unpin> Stream for FeedStream<F> {
             if let Some(item) = this.take() {
                 return Poll::Ready(Some(item));
             }
-            match ready!(this.poll_arrival(context)) {
-                Some(Ok((ticket, result))) => this.feed.accept(ticket, result),
-                Some(Err(error)) => {
+            match ready!(this.poll_event(context)) {
+                Event::Arrival((ticket, result)) => this.feed.accept(ticket, result),
+                Event::Committed(result) => this.feed.committed(result),
+                Event::Time => {}
+                Event::Lost(error) => {
                     this.ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
-                None => break,
+                Event::Idle => break,
             }
         }
         Poll::Ready(None)
@@ -156,7 +215,15 @@ impl FeedClient for Client {
     }
 
     fn items<F: Feed>(self, feed: F) -> FeedStream<F> {
-        FeedStream { client: self, feed, flying: JoinSet::new(), alone: None, ended: false }
+        FeedStream {
+            client: self,
+            feed,
+            flying: JoinSet::new(),
+            alone: None,
+            committing: None,
+            until: None,
+            ended: false,
+        }
     }
 
     fn devices<F: DeviceFeed>(items: FeedStream<F>) -> DeviceStream<F> {

@@ -22,7 +22,7 @@ pub use things_core::{
     Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings, SortOrder,
     Stage, Stop, VerifiedDevices, Watch, senml,
 };
-use things_core::{Step, Turn, finish};
+use things_core::{Scope, Step, Turn, finish};
 
 use places::Places;
 use transport::Transport;
@@ -146,6 +146,11 @@ impl Client {
         Error: From<C::Error>,
     {
         Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
+    }
+
+    /// Returns the same client with what applies to one call of a feed.
+    pub(crate) fn scoped(&self, scope: &Scope) -> Self {
+        Self { session: self.session.scoped(scope), ..self.clone() }
     }
 
     /// Returns the same client acting for no sub-customer.

@@ -10,12 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use things_core::{
-    DeviceFeed, DeviceIter, Error, Feed, FeedClient, Fleet, Operation, Pages, Session, Ticket, Want,
+    Commit, DeviceFeed, DeviceIter, Error, Feed, FeedClient, Fleet, Moment, Operation, Pages, Scope, Session,
+    Ticket, Want,
 };
 
 use crate::Client;
 
-type Job<F> = (Ticket, <F as Feed>::Operation);
+type Job<F> = (Ticket, <F as Feed>::Operation, Scope);
 type Output<F> = Result<<<F as Feed>::Operation as Operation>::Output, Error>;
 
 /// A message to the reader.
@@ -44,6 +45,10 @@ pub struct FeedIter<F: Feed> {
     /// Calls that threads make.
     flying: usize,
     threads: usize,
+    /// When the feed wants to act again, if no result arrives earlier.
+    until: Option<Moment>,
+    /// Whether the feed was asked to finish early, and does.
+    stopping: bool,
     ended: bool,
 }
 
@@ -68,6 +73,8 @@ impl<F: Feed> FeedIter<F> {
             own: VecDeque::new(),
             flying: 0,
             threads: 0,
+            until: None,
+            stopping: false,
             ended: false,
         }
     }
@@ -84,7 +91,7 @@ impl<F: Feed> FeedIter<F> {
 
     /// Returns the next item if it has already arrived, without waiting for more.
     pub fn ready(&mut self) -> Option<Result<F::Item, Error>> {
-        if self.ended || self.feed.is_finished() || self.stopper.is_stopped() {
+        if self.ended || self.feed.is_finished() || (self.stopper.is_stopped() && !self.stopping) {
             return None;
         }
         self.take()
@@ -96,13 +103,29 @@ impl<F: Feed> FeedIter<F> {
             self.accept(arrival);
         }
         let item = self.feed.take();
-        while let Want::Call(ticket, operation) = self.feed.want(self.client.clock.now()) {
-            let alone = self.own.is_empty() && self.flying == 0;
-            self.own.push_back((ticket, operation));
-            if !alone {
-                self.hand_out();
+        self.until = loop {
+            match self.feed.want(self.client.clock.now()) {
+                Want::Call { ticket, operation, scope } => {
+                    let alone = self.own.is_empty() && self.flying == 0;
+                    self.own.push_back((ticket, operation, scope));
+                    if !alone {
+                        self.hand_out();
+                    }
+                }
+                Want::Commit(commit) => {
+                    // A commit takes a while, and a call must not wait for it.
+                    self.hand_out();
+                    self.feed.committed(commit.run());
+                }
+                Want::Until(moment) => break Some(moment),
+                Want::Nothing => break None,
             }
+        };
+        if self.until.is_some() {
+            self.hand_out();
         }
+        // A commit can have finished an item.
+        let item = item.or_else(|| self.feed.take());
         self.ended = item.as_ref().is_some_and(Result::is_err);
         if self.feed.is_finished()
             && let Some(warning) = self.feed.warning()
@@ -110,6 +133,14 @@ impl<F: Feed> FeedIter<F> {
             log::warn!("{warning}");
         }
         item
+    }
+
+    /// Waits for the next arrival, or until the feed wants to act again.
+    fn wait(&self) -> Option<Arrival<F>> {
+        match self.until {
+            Some(until) => self.arrivals.recv_timeout(until.since(self.client.clock.now())).ok(),
+            None => self.arrivals.recv().ok(),
+        }
     }
 
     fn accept(&mut self, arrival: Arrival<F>) {
@@ -145,8 +176,8 @@ impl<F: Feed> FeedIter<F> {
         let work = move || {
             loop {
                 let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok((ticket, operation)) = job else { return };
-                let call = || client.call_while(&operation, || !stopper.is_stopped());
+                let Ok((ticket, operation, scope)) = job else { return };
+                let call = || client.scoped(&scope).call_while(&operation, || !stopper.is_stopped());
                 let result = catch_unwind(AssertUnwindSafe(call));
                 if sender.send(Arrival::Result(ticket, result)).is_err() {
                     return;
@@ -162,7 +193,10 @@ impl<F: Feed> Iterator for FeedIter<F> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended && !self.feed.is_finished() {
-            if self.stopper.is_stopped() {
+            if self.stopper.is_stopped() && !self.stopping {
+                self.stopping = self.feed.stop();
+            }
+            if self.stopper.is_stopped() && !self.stopping {
                 // A listing that was cut off must not look complete.
                 self.ended = true;
                 return Some(Err(Error::cancelled("the listing was stopped")));
@@ -174,10 +208,10 @@ impl<F: Feed> Iterator for FeedIter<F> {
             if self.feed.is_finished() {
                 break;
             }
-            if let Some((ticket, operation)) = self.own.pop_front() {
-                let result = self.client.call_while(&operation, || !self.stopper.is_stopped());
+            if let Some((ticket, operation, scope)) = self.own.pop_front() {
+                let result = self.client.scoped(&scope).call_while(&operation, || !self.stopper.is_stopped());
                 self.feed.accept(ticket, result);
-            } else if let Ok(arrival) = self.arrivals.recv() {
+            } else if let Some(arrival) = self.wait() {
                 self.accept(arrival);
             }
         }

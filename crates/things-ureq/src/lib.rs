@@ -24,7 +24,7 @@ pub use things_core::{
     Outcome, Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session,
     Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
 };
-use things_core::{Exchange, Pause, Step, finish};
+use things_core::{Exchange, Pause, Scope, Step, finish};
 pub use token_store::{TokenPlace, TokenStore};
 use transport::Transport;
 
@@ -133,6 +133,11 @@ impl Client {
         Error: From<C::Error>,
     {
         Ok(Self { session: self.session.for_customer(id)?, ..self.clone() })
+    }
+
+    /// Returns the same client with what applies to one call of a feed.
+    pub(crate) fn scoped(&self, scope: &Scope) -> Self {
+        Self { session: self.session.scoped(scope), ..self.clone() }
     }
 
     /// Returns the same client acting for no sub-customer.

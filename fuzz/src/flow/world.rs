@@ -328,7 +328,7 @@ impl<'a> World<'a> {
             while let Some(page) = listing.pages.take() {
                 listing.read(page);
             }
-            let Want::Call(ticket, operation) = listing.pages.want(self.moment()) else {
+            let Want::Call { ticket, operation, .. } = listing.pages.want(self.moment()) else {
                 listing.pumping = false;
                 return;
             };

@@ -1,5 +1,6 @@
 //! Listings whose threads or tasks do not come to their end.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -89,7 +90,12 @@ struct Silent(Pages);
 
 impl Feed for Silent {
     type Operation = ListDevices;
+    type Commit = Infallible;
     type Item = Page;
+
+    fn committed(&mut self, never: Infallible) {
+        match never {}
+    }
 
     fn want(&mut self, now: Moment) -> Want<ListDevices> {
         self.0.want(now)

@@ -5,7 +5,8 @@ use std::vec;
 
 use crate::devices::{Device, ListDevices, SortOrder};
 use crate::error::Error;
-use crate::listing::{DeviceFeed, Feed, Pages, Verified};
+use crate::feed::Feed;
+use crate::listing::{DeviceFeed, Pages, Verified};
 use crate::session::Session;
 
 /// A client that can drive a feed. Transports implement this trait; users do not call it.

@@ -251,6 +251,9 @@ impl Flow {
             Ok(this) => this,
             Err(step) => return step,
         };
+        if this.session.not_after.is_some_and(|end| now.wall() >= end) {
+            return Step::Done(Err(this.asked().too_late(now)));
+        }
         let mut request = this.api_request(&this.call, &this.uri);
         if let Some(switched) = &this.switched {
             request.headers_mut().insert(X_CLIENT_ID, switched.value.clone());

@@ -19,14 +19,16 @@
 //! | is empty, and was requested in doubt | only if its own total means so | the next page, else the end |
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::defaults::Defaults;
-use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
+use super::device_feed::{DeviceFeed, room};
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Identities, Identity, ListDevices, ListingReport, Page};
 use crate::error::Error;
+use crate::feed::{Feed, Ticket, Want};
 use crate::input::InputError;
 use crate::moment::Moment;
 use crate::session::Session;
@@ -285,6 +287,7 @@ impl Pages {
 
 impl Feed for Pages {
     type Operation = ListDevices;
+    type Commit = Infallible;
     type Item = Page;
 
     fn want(&mut self, _now: Moment) -> Want<ListDevices> {
@@ -294,7 +297,11 @@ impl Feed for Pages {
         let number = self.next_want;
         self.next_want += 1;
         let page = self.number(number);
-        Want::Call(Ticket::new(number), self.defaults.apply(self.query.clone()).page(page))
+        Want::call(Ticket::new(number), self.defaults.apply(self.query.clone()).page(page))
+    }
+
+    fn committed(&mut self, never: Infallible) {
+        match never {}
     }
 
     fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
@@ -451,8 +458,8 @@ mod tests {
 
     fn want(pages: &mut Pages) -> Option<Ticket> {
         match pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH)) {
-            Want::Call(ticket, _) => Some(ticket),
-            Want::Nothing => None,
+            Want::Call { ticket, .. } => Some(ticket),
+            _ => None,
         }
     }
 
@@ -470,8 +477,10 @@ mod tests {
         let session = Session::new(config, 0);
         let target = |pages: &mut Pages| match pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
         {
-            Want::Call(ticket, query) => (ticket, crate::Operation::encode(&query).unwrap().target),
-            Want::Nothing => panic!("the first page is wanted"),
+            Want::Call { ticket, operation: query, .. } => {
+                (ticket, crate::Operation::encode(&query).unwrap().target)
+            }
+            _ => panic!("the first page is wanted"),
         };
         let mut pages = session.pages(ListDevices::new(), 1);
         assert_eq!(pages.most, session.config().limits().max_pages);
@@ -972,7 +981,7 @@ mod tests {
         let mut pages = pages_of(8);
         let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
         let mut targets = Vec::new();
-        while let Want::Call(ticket, query) = pages.want(now) {
+        while let Want::Call { ticket, operation: query, .. } = pages.want(now) {
             targets.push(crate::operation::Operation::encode(&query).unwrap().target);
             let refusal = Error::new(ErrorKind::BadRequest, crate::stage::Stage::Call, "no");
             let page = if targets.len() < 3 { Err(refusal) } else { Ok(Server::new(10, 20).page(0)) };
@@ -1052,7 +1061,7 @@ mod tests {
         let mut pages = Pages::new(ListDevices::new().page(first), window).strict(true);
         let (mut devices, mut asked) = (Vec::new(), Vec::new());
         while !pages.is_finished() {
-            while let Want::Call(ticket, query) =
+            while let Want::Call { ticket, operation: query, .. } =
                 pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
             {
                 asked.push(query.number());
@@ -1147,7 +1156,8 @@ mod tests {
     fn a_refused_default_is_left_out_at_the_first_page_of_the_listing() {
         let mut pages = Pages::new(ListDevices::new().page(2), 8);
         let mut refused = Vec::new();
-        while let Want::Call(ticket, query) = pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
+        while let Want::Call { ticket, operation: query, .. } =
+            pages.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
         {
             refused.push(query.number());
             let refusal = Error::new(ErrorKind::BadRequest, crate::Stage::Call, "no");

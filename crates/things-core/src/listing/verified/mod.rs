@@ -44,6 +44,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
@@ -51,11 +52,12 @@ use self::chain::Chain;
 use self::outcome::{Outcome, Why};
 use self::response::Ask;
 use super::defaults;
-use super::feed::{DeviceFeed, Feed, Ticket, Want, room};
+use super::device_feed::{DeviceFeed, room};
 use super::pages::{Pages, check_window};
 use crate::config::Limits;
 use crate::devices::{Device, Fleet, Gap, Identity, Incomplete, ListDevices, ListingReport, Page, Proof};
 use crate::error::{Error, ErrorKind};
+use crate::feed::{Feed, Ticket, Want};
 use crate::input::InputError;
 use crate::moment::Moment;
 use crate::operation::Operation;
@@ -168,6 +170,7 @@ fn incomplete(why: String, gaps: Vec<Gap>) -> Error {
 
 impl Feed for Verified {
     type Operation = ListDevices;
+    type Commit = Infallible;
     type Item = Vec<Device>;
 
     fn want(&mut self, _now: Moment) -> Want<ListDevices> {
@@ -179,7 +182,11 @@ impl Feed for Verified {
         };
         let size = u32::try_from(ask.window.size).unwrap_or(u32::MAX);
         let query = self.query.clone().sort_by(order::PROPERTY).sort_order(ask.order);
-        Want::Call(Ticket::new(ticket), query.page_size(size).page(ask.window.number))
+        Want::call(Ticket::new(ticket), query.page_size(size).page(ask.window.number))
+    }
+
+    fn committed(&mut self, never: Infallible) {
+        match never {}
     }
 
     fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {

@@ -5,8 +5,8 @@ use crate::stage::Stage;
 
 fn want(feed: &mut Verified) -> Option<(Ticket, Request)> {
     match feed.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH)) {
-        Want::Call(ticket, operation) => Some((ticket, request(&operation))),
-        Want::Nothing => None,
+        Want::Call { ticket, operation, .. } => Some((ticket, request(&operation))),
+        _ => None,
     }
 }
 

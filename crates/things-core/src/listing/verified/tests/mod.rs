@@ -120,7 +120,7 @@ fn list(
     let mut flying = Vec::new();
     while !feed.is_finished() {
         let item = feed.take();
-        while let Want::Call(ticket, operation) =
+        while let Want::Call { ticket, operation, .. } =
             feed.want(Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH))
         {
             listed.requests.push(request(&operation));
