@@ -22,9 +22,10 @@
     │   └── UnexpectedStatusError
     ├── DecodeError             a 2xx response that does not match the documentation      (ValueError)
     │   └── TooDeepError        its JSON is nested too deeply
-    └── ListingError            the pages of a listing contradict each other
-        ├── TooManyPagesError   there are more pages than allowed
-        └── IncompleteError     a listing by `verified` could not be proven complete
+    ├── ListingError            the pages of a listing contradict each other
+    │   ├── TooManyPagesError   there are more pages than allowed
+    │   └── IncompleteError     a listing by `verified` could not be proven complete
+    └── LedgerError             the ledger of a run cannot be used, so nothing more is sent
 
 Each exception has the attributes of `KpnThingsError` and can be pickled and copied. A hint on how to fix it is a note of
 the exception; Python 3.10 has no notes, so there the hint ends the text. No exception holds a secret or a token.
@@ -56,6 +57,7 @@ __all__ = [
     "IncompleteError",
     "InputError",
     "KpnThingsError",
+    "LedgerError",
     "ListingError",
     "NotFoundError",
     "RateLimitedError",
@@ -244,6 +246,10 @@ class IncompleteError(ListingError):
     iterated over."""
 
 
+class LedgerError(KpnThingsError):
+    """The ledger of a run cannot be used. No downlink is sent without its record."""
+
+
 _CLASSES: dict[str, type[KpnThingsError]] = {
     "Config": ConfigError,
     "Input": InputError,
@@ -267,6 +273,7 @@ _CLASSES: dict[str, type[KpnThingsError]] = {
     "Listing": ListingError,
     "TooManyPages": TooManyPagesError,
     "Incomplete": IncompleteError,
+    "Ledger": LedgerError,
 }
 
 

@@ -52,10 +52,7 @@ fn what_happened(error: &Error) -> String {
 
 /// Returns Python's name for an outcome.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::NotSent => "not_sent",
-        Outcome::Unknown => "unknown",
-    }
+    outcome.as_str()
 }
 
 /// Converts `MayHaveArrived` to `may_have_arrived`.

@@ -88,6 +88,7 @@ impl Dispatch {
     /// The lines that say whether the call can have arrived, and what to do.
     pub(crate) fn outcome(&self, outcome: Outcome) -> Vec<String> {
         match outcome {
+            Outcome::Accepted => Vec::new(),
             Outcome::NotSent => {
                 vec!["outcome: NotSent: the service did not act on it, so sending it again does not do it twice".into()]
             }

@@ -42,7 +42,11 @@ pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{
     Device, Extra, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof, SortOrder,
 };
-pub use downlinks::{DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Payload, Receipt};
+pub use downlinks::{
+    BulkItem, Claim, ClaimToken, DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Granted, Ledger,
+    LedgerCommit, LedgerCommitted, LedgerError, MemoryLedger, Payload, Receipt, Record, Run, RunOptions,
+    RunProgress, Sent, Transaction,
+};
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use feed::{Commit, Feed, Scope, Ticket, Want};
 pub use flow::{Exchange, Fate, Pause, Step, Stopped, Turn, Watch};

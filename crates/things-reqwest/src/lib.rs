@@ -16,13 +16,14 @@ pub use feed::{DeviceStream, FeedStream, PageStream};
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui, Device,
-    DeviceFeed, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort, Feed, Fleet,
-    Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation, Outcome, Page, Pages,
-    Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session, Settings, SortOrder,
-    Stage, Stop, VerifiedDevices, Watch, senml,
+    Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui,
+    Device, DeviceFeed, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort,
+    Feed, Fleet, Gap, Incomplete, InputError, Ledger, LedgerError, Limits, ListDevices, ListingReport,
+    MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay,
+    RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings, SortOrder, Stage, Stop,
+    VerifiedDevices, Watch, senml,
 };
-use things_core::{Scope, Step, Turn, finish};
+use things_core::{FeedClient, Scope, Step, Turn, finish};
 
 use places::Places;
 use transport::Transport;
@@ -127,6 +128,31 @@ impl Client {
     /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub async fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(&*self.referenced(downlink)).await
+    }
+
+    /// Sends the downlinks of a ledger, many at a time and each at most once. A [`MemoryLedger`] holds them for this
+    /// process alone, and one of `things-store` on disk.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let items: Vec<things_reqwest::BulkItem> = Vec::new();
+    /// use things_reqwest::{Client, MemoryLedger, RunOptions};
+    ///
+    /// let client = Client::from_env()?;
+    /// # async {
+    /// use futures_util::StreamExt;
+    /// let mut run = client.send_downlinks(MemoryLedger::new(items), RunOptions::default());
+    /// while let Some(sent) = run.next().await {
+    ///     let sent = sent?;
+    ///     println!("{} {}", sent.index, sent.outcome().as_str());
+    /// }
+    /// # Ok::<(), things_reqwest::Error>(())
+    /// # };
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_downlinks<L: Ledger + Unpin>(&self, ledger: L, options: RunOptions) -> FeedStream<Run<L>> {
+        self.clone().items(Run::new(ledger, options))
     }
 
     /// Returns a downlink as [`send_downlink`](Self::send_downlink) sends it: with a generated reference, unless it has

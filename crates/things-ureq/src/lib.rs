@@ -18,13 +18,14 @@ pub use feed::{FeedIter, PageIter, Stopper};
 use http::Request;
 pub use things_core;
 pub use things_core::{
-    AccessToken, Answer, Body, Builder, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui,
-    Device, DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra,
-    FPort, Feed, Fleet, Gap, Incomplete, InputError, Limits, ListDevices, ListingReport, Moment, Operation,
-    Outcome, Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay, RetryPolicy, Secret, Session,
-    Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
+    AccessToken, Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials,
+    CustomerId, DevEui, Device, DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind,
+    ExternalReference, Extra, FPort, Feed, Fleet, Gap, Incomplete, InputError, Ledger, LedgerError, Limits,
+    ListDevices, ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Proof, Proxy,
+    RawCall, Receipt, Replay, RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings,
+    SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
 };
-use things_core::{Exchange, Pause, Scope, Step, finish};
+use things_core::{Exchange, FeedClient, Pause, Scope, Step, finish};
 pub use token_store::{TokenPlace, TokenStore};
 use transport::Transport;
 
@@ -114,6 +115,26 @@ impl Client {
     /// Returns why the call failed. Its [`outcome`](Error::outcome) shows whether the downlink may have arrived.
     pub fn send_downlink(&self, downlink: &Downlink) -> Result<Receipt, Error> {
         self.call(&*self.referenced(downlink))
+    }
+
+    /// Sends the downlinks of a ledger, many at a time and each at most once. A [`MemoryLedger`] holds them for this
+    /// process alone, and one of `things-store` on disk.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let items: Vec<things_ureq::BulkItem> = Vec::new();
+    /// use things_ureq::{Client, MemoryLedger, RunOptions};
+    ///
+    /// let client = Client::from_env()?;
+    /// for sent in client.send_downlinks(MemoryLedger::new(items), RunOptions::default()) {
+    ///     let sent = sent?;
+    ///     println!("{} {}", sent.index, sent.outcome().as_str());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_downlinks<L: Ledger + Unpin>(&self, ledger: L, options: RunOptions) -> FeedIter<Run<L>> {
+        self.clone().items(Run::new(ledger, options))
     }
 
     /// Returns a downlink as [`send_downlink`](Self::send_downlink) sends it: with a generated reference, unless it has

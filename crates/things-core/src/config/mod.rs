@@ -154,6 +154,17 @@ impl Config {
         self.base_url.to_string()
     }
 
+    /// The account that calls are made with, without its secret: the base URL, the tenant (or the key id, if there is no
+    /// tenant), and the sub-customer. The ledger of a run keeps it, so that no other account continues its jobs.
+    pub fn account(&self) -> String {
+        let owner = match &self.credentials.tenant_id {
+            Some(tenant) => format!("tenant {tenant}"),
+            None => format!("key {}", self.credentials.key_id),
+        };
+        let customer = self.customer.as_ref().map(|customer| format!(", customer {}", customer.as_str()));
+        format!("{} {owner}{}", self.base_url, customer.unwrap_or_default())
+    }
+
     /// Whether GRIP or the API uses https. Without https, as with a simulator, a client needs no certificates and no
     /// proxy.
     pub fn has_https(&self) -> bool {

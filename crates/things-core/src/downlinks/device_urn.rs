@@ -69,6 +69,17 @@ impl DeviceUrn {
         }
     }
 
+    /// Returns the same text for all spellings of one device: a DevEUI in upper case, a UUID in lower case, no trailing
+    /// colons.
+    pub fn canonical(&self) -> String {
+        match &self.identity {
+            Identity::DevEui(dev_eui) => format!("urn:dev:DEVEUI:{dev_eui}"),
+            Identity::Imei(imei) => format!("urn:dev:IMEI:{imei}"),
+            Identity::Uuid(uuid) => format!("urn:dev:DVNUUID:{uuid}"),
+            Identity::Custom(name) => name.clone(),
+        }
+    }
+
     /// The identity of the device.
     pub(super) fn identity(&self) -> &Identity {
         &self.identity

@@ -5,10 +5,15 @@ mod device_urn;
 mod payload;
 mod records;
 mod reference;
+mod run;
 mod send;
 
 pub use dev_eui::DevEui;
 pub use device_urn::DeviceUrn;
 pub use payload::{FPort, Payload};
 pub use reference::ExternalReference;
+pub use run::{
+    BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerCommit, LedgerCommitted, LedgerError, MemoryLedger,
+    Record, Run, RunOptions, RunProgress, Sent, Transaction,
+};
 pub use send::{Downlink, Receipt};

@@ -51,6 +51,8 @@ pub enum ErrorKind {
     TooManyPages,
     /// A listing by `verified` could not be proven complete.
     Incomplete,
+    /// The ledger of a run cannot be used. No downlink is sent without its record.
+    Ledger,
 }
 
 impl ErrorKind {
@@ -78,6 +80,7 @@ impl ErrorKind {
         Self::Listing,
         Self::TooManyPages,
         Self::Incomplete,
+        Self::Ledger,
     ];
 
     /// Returns the kind of error for a response with this meaning.
@@ -96,13 +99,26 @@ impl ErrorKind {
     }
 }
 
-/// The outcome of a failed call that must not be made twice, such as a downlink.
+/// The outcome of a call that must not be made twice, such as a downlink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
+    /// The service accepted the call (2xx). No error has this outcome.
+    Accepted,
     /// The service provably did not act on the call. It is safe to send it again.
     NotSent,
     /// The request may have arrived. The library never retries it. Check before you send it again.
     Unknown,
+}
+
+impl Outcome {
+    /// The name in reports, JSON, CSV and ledgers: `accepted`, `not_sent` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +129,7 @@ mod tests {
     fn the_list_of_kinds_is_complete() {
         assert_eq!(
             ErrorKind::ALL.len(),
-            ErrorKind::Incomplete as usize + 1,
+            ErrorKind::Ledger as usize + 1,
             "the last kind has the highest number"
         );
         assert!(ErrorKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));

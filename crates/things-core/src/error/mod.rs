@@ -92,6 +92,26 @@ impl Error {
         Self::new(ErrorKind::Cancelled, Stage::Call, message)
     }
 
+    /// The ledger of a run cannot be used.
+    pub(crate) fn ledger(
+        message: String,
+        hint: Option<String>,
+        cause: Option<Arc<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::new(ErrorKind::Ledger, Stage::Prepare, message).with(|report| {
+            report.hint = hint;
+            report.cause = cause;
+        })
+    }
+
+    /// A downlink that was not sent, under its own reference.
+    pub(crate) fn unsent_downlink(self, reference: Option<&str>) -> Self {
+        self.with(|report| {
+            report.outcome = Some(Outcome::NotSent);
+            report.external_reference = reference.map(str::to_owned);
+        })
+    }
+
     /// The pages of a listing contradict each other.
     pub(crate) fn listing(message: impl Into<String>) -> Self {
         let hint = "the fleet may be changing, or the server pages in an unexpected way: list again, or with a window of 1";
@@ -279,6 +299,7 @@ impl fmt::Display for Error {
             write!(f, " (after {} attempt{plural}, {:.1?})", report.attempts, report.elapsed)?;
         }
         let outcome = report.outcome.map(|outcome| match outcome {
+            Outcome::Accepted => "was accepted",
             Outcome::Unknown => "may have arrived and was not retried",
             Outcome::NotSent if report.stage == Stage::Call && report.status.is_some() => {
                 "was refused, and the service did not act on it"

@@ -1,0 +1,83 @@
+//! The one interface of all stores.
+
+use things_core::{BulkItem, Ledger, LedgerError};
+
+use crate::{ItemState, Job, JobId, NewJob, StoredItem};
+
+/// The items of a new job, in order. An error ends the creation of the job, and nothing of it is kept.
+pub type Items<'a> = dyn Iterator<Item = Result<BulkItem, LedgerError>> + 'a;
+
+/// The outcome of an unknown item, as a person found it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// The device has the downlink, or KPN has it queued.
+    Accepted,
+    /// It did not arrive. The next run of the job sends it again.
+    ///
+    /// A person who decides this while a request can still travel sends it twice, and no software can prevent that.
+    NotSent,
+}
+
+/// A ledger of jobs.
+///
+/// No method sends anything. All are blocking.
+pub trait Store: Send {
+    /// Creates a job with all of its items in one transaction, and returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of an item, or why the store failed. There is no such job then.
+    fn create(&mut self, job: &NewJob, items: &mut Items<'_>) -> Result<u64, LedgerError>;
+
+    /// Returns all jobs, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store failed.
+    fn jobs(&mut self) -> Result<Vec<Job>, LedgerError>;
+
+    /// Returns a job, or `None` if there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store failed.
+    fn job(&mut self, id: &JobId) -> Result<Option<Job>, LedgerError>;
+
+    /// Returns up to `most` items of a job from `first` on, in the order of the input, all or those in one state.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store failed.
+    fn items(
+        &mut self,
+        id: &JobId,
+        state: Option<ItemState>,
+        first: u64,
+        most: usize,
+    ) -> Result<Vec<StoredItem>, LedgerError>;
+
+    /// Records what a person found out about an unknown item.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the item is not unknown, if a run of the job is in progress, if a request for the item can
+    /// still be in flight, or why the store failed.
+    fn resolve(&mut self, id: &JobId, index: u64, resolution: Resolution) -> Result<(), LedgerError>;
+
+    /// Removes a job with all of its items. Its downlinks do not count for the limit per device any more.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such job, if a run of it is in progress, or why the store failed.
+    fn remove(&mut self, id: &JobId) -> Result<(), LedgerError>;
+
+    /// Opens a job for one run, or, where several machines share the store, for one worker. `again` also makes the items
+    /// claimable that were refused by the service (`not_sent`, and not resumable).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such job, if it belongs to another account, if another run holds the ledger, if the
+    /// ledger cannot be used (damaged, read-only, of another version, on a network file system), or why the store failed.
+    /// Nothing was sent.
+    fn open(self: Box<Self>, id: &JobId, account: &str, again: bool) -> Result<Box<dyn Ledger>, LedgerError>;
+}
