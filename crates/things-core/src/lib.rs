@@ -40,7 +40,8 @@ pub use client::{
 pub use config::{Config, Credentials, Limits, Proxy};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{
-    Device, Extra, Fleet, Gap, Incomplete, ListDevices, ListingReport, Page, Proof, SortOrder,
+    Device, DeviceChange, DeviceDiff, Extra, FieldChange, FieldValue, Fleet, Gap, Incomplete, ListDevices,
+    ListingRecord, ListingReport, Page, Proof, SavedListing, SavedListingError, SortOrder, diff_devices,
 };
 pub use downlinks::{
     BulkItem, Claim, ClaimToken, DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Granted, Ledger,

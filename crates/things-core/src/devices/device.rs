@@ -105,7 +105,7 @@ impl Device {
         Self::read(text).map_err(|flaw| flaw.into_error("a device", json, text))
     }
 
-    fn read(text: &str) -> Result<Self, Flaw> {
+    pub(super) fn read(text: &str) -> Result<Self, Flaw> {
         let mut scanner = Scanner::new(text);
         let device = Self::scan(&mut scanner, text, None)?;
         scanner.end()?;

@@ -48,6 +48,15 @@ impl Flaw {
         Self { at, why, device: None }
     }
 
+    /// The offset in the text, in bytes.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn why(&self) -> &Why {
+        &self.why
+    }
+
     /// Marks the flaw as one in a device.
     pub(super) fn of_device(self, uuid: Option<&str>) -> Self {
         let uuid = uuid.filter(|uuid| uuid.len() <= LONGEST_UUID).map(str::to_owned);
@@ -88,18 +97,24 @@ impl fmt::Display for Flaw {
             }
             f.write_str(": ")?;
         }
-        match &self.why {
-            Why::Json(why) => why.fmt(f),
-            Why::NoUuid => f.write_str("there is no field uuid"),
-            Why::OddUuid => f.write_str("its uuid is no text"),
-            Why::Huge => f.write_str("it has more than 4 GiB"),
-            Why::NoContent => f.write_str("there is no field content"),
-            Why::Embedded => f.write_str(
+        self.why.fmt(f)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(why) => why.fmt(f),
+            Self::NoUuid => f.write_str("there is no field uuid"),
+            Self::OddUuid => f.write_str("its uuid is no text"),
+            Self::Huge => f.write_str("it has more than 4 GiB"),
+            Self::NoContent => f.write_str("there is no field content"),
+            Self::Embedded => f.write_str(
                 "there is no field content but `_embedded`: this is HATEOAS, which is not documented",
             ),
-            Why::ContentTwice => f.write_str("there are two fields content"),
-            Why::ContentIsNoArray => f.write_str("content is no array of devices"),
-            Why::TooManyDevices => write!(f, "it has more than {} devices", super::page::MOST_DEVICES),
+            Self::ContentTwice => f.write_str("there are two fields content"),
+            Self::ContentIsNoArray => f.write_str("content is no array of devices"),
+            Self::TooManyDevices => write!(f, "it has more than {} devices", super::page::MOST_DEVICES),
         }
     }
 }
