@@ -25,6 +25,8 @@ pub enum ExitStatus {
     Unknown,
     /// A listing is not proven complete, and the proof was required.
     NotProven,
+    /// Two listings differ, and the status was to show it.
+    Different,
     /// The status of the command that `things sim -- COMMAND` ran.
     Command(u8),
 }
@@ -39,6 +41,7 @@ impl ExitStatus {
             Self::Authentication => 3,
             Self::Unknown => 4,
             Self::NotProven => 5,
+            Self::Different => 6,
             Self::Command(status) => status,
         }
     }
@@ -67,6 +70,8 @@ pub(crate) enum Failure {
     Local(String),
     /// Data cannot be written.
     Output(io::Error),
+    /// The output and the messages say everything.
+    Status(ExitStatus),
     /// A check did not succeed; its findings are written already.
     Check(ExitStatus, String),
     /// A command that the tool ran ended with this status, and wrote its own messages.
@@ -89,6 +94,7 @@ impl Failure {
             // Whoever read the data has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitStatus::Done,
             Self::Command(status) => return ExitStatus::Command(status),
+            Self::Status(status) => return status,
             Self::Output(error) => {
                 console.complain(format_args!("error: the output cannot be written: {error}"));
                 return ExitStatus::Failed;

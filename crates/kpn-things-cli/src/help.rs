@@ -42,7 +42,8 @@ const EXIT_STATUSES: &[(u8, &str)] = &[
     (2, "usage: an argument or a setting is missing or invalid; nothing was sent"),
     (3, "authentication: GRIP refused a token, or KPN Things rejected it"),
     (4, "a downlink has an unknown outcome: check before you send it again"),
-    (5, "--verified: the listing is not proven complete"),
+    (5, "--verified, `devices diff`: the listing is not proven complete"),
+    (6, "`devices diff --exit-status`: the listings differ"),
     (130, "interrupted by Ctrl-C, and no downlink was in flight"),
     (143, "ended by SIGTERM, and no downlink was in flight"),
 ];

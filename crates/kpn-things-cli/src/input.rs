@@ -1,7 +1,7 @@
 //! Input from files and from standard input.
 
-use std::fs;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -23,7 +23,23 @@ pub(crate) fn read(what: &str, path: &str) -> Result<Vec<u8>, Failure> {
         }
         path => fs::read(path),
     };
-    bytes.map_err(|error| Failure::Usage(format!("{what} cannot be read from {path}: {error}")))
+    bytes.map_err(|error| unreadable(what, path, &error))
+}
+
+/// Opens a file to read it line by line; `-` is stdin.
+pub(crate) fn open(what: &str, path: &str) -> Result<Box<dyn BufRead>, Failure> {
+    if path == "-" {
+        claim(what)?;
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(BufReader::with_capacity(64 * 1024, file))),
+        Err(error) => Err(unreadable(what, path, &error)),
+    }
+}
+
+pub(crate) fn unreadable(what: &str, path: &str, error: &io::Error) -> Failure {
+    Failure::Usage(format!("{what} cannot be read from {path}: {error}"))
 }
 
 /// Claims stdin, because only one reader can have it: a second one would find nothing.

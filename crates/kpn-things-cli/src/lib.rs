@@ -156,6 +156,7 @@ enum Auth {
 enum Devices {
     List(devices::list::List),
     Get(devices::get::Get),
+    Diff(devices::diff::Diff),
 }
 
 #[derive(Subcommand)]
@@ -178,6 +179,7 @@ impl Command {
             Self::Auth(Auth::Profiles(list)) => list.run(console),
             Self::Devices(Devices::List(list)) => list.run(console),
             Self::Devices(Devices::Get(get)) => get.run(console),
+            Self::Devices(Devices::Diff(diff)) => diff.run(console),
             Self::Downlink(Downlink::Send(send)) => send.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),

@@ -1,5 +1,6 @@
 //! Reads a file of devices: one JSON object per line, as `things devices list --ndjson` writes it.
 
+use crate::json_fields::Fields;
 use crate::listed_device::Device;
 use std::collections::HashMap;
 use std::fmt;
@@ -47,7 +48,8 @@ impl std::error::Error for DeviceFileError {}
 
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Reads devices, each with the number of its line. Empty lines and a byte order mark are ignored.
+/// Reads devices, each with the number of its line. Empty lines and a byte order mark are ignored, and so is the record of
+/// a listing, which `things devices list --with-proof` writes at the end.
 pub(crate) fn read(mut reader: impl BufRead) -> Result<Vec<(usize, Device)>, DeviceFileError> {
     let mut devices = Vec::new();
     let mut lines_of = HashMap::new();
@@ -70,6 +72,7 @@ pub(crate) fn read(mut reader: impl BufRead) -> Result<Vec<(usize, Device)>, Dev
         }
         let device = Device::read(text).map_err(|reason| wrong(explained(text, &reason)))?;
         match device.uuid() {
+            None if is_record(text) => continue,
             None | Some("") => return Err(wrong("the device has no uuid".into())),
             Some(uuid) => {
                 if let Some(earlier) = lines_of.insert(uuid.to_owned(), line) {
@@ -80,6 +83,11 @@ pub(crate) fn read(mut reader: impl BufRead) -> Result<Vec<(usize, Device)>, Dev
         devices.push((line, device));
     }
     Ok(devices)
+}
+
+/// Whether a line without a device is the record of a listing.
+fn is_record(text: &str) -> bool {
+    Fields::read(text).is_ok_and(|fields| fields.has("_listing"))
 }
 
 /// The reason, with what to do about a file of another kind.

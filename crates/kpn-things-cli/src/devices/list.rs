@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use things_core::{Device, DeviceFeed, ErrorKind, Page};
+use things_core::{Device, DeviceFeed, ErrorKind, ListingRecord, Page, Proof};
 use things_ureq::{Client, Devices};
 
 use super::query::Query;
@@ -23,7 +23,7 @@ use crate::{curl, progress, settings};
     before_help = "\
 Examples:
   things devices list
-  things devices list --verified --ndjson > devices.ndjson
+  things devices list --verified --ndjson --with-proof > devices.ndjson
   things devices list --search Parking --sort-by name --descending
   things devices list --fields name,eui,metadata.floor
   things devices list --csv-dialect excel > devices.csv
@@ -39,6 +39,9 @@ so that a fleet of any size takes the same memory. They keep the field names and
 these names, and paths such as metadata.floor. A device without the field has null in JSON, and an empty cell in a table \
 or in CSV.
 
+--with-proof adds a last line to NDJSON: an object _listing with proven, requests, devices, when, base_url, search and \
+customer. `things devices diff` concludes only from such a file that a device was removed.
+
 --csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata, eui and extra. The column \
 extra holds all other fields as one JSON object. --csv-dialect excel changes cells that Excel would change or run: ids, \
 numbers and dates become =\"0123\", and a formula gets an apostrophe in front."
@@ -46,6 +49,9 @@ numbers and dates become =\"0123\", and a formula gets an apostrophe in front."
 pub(crate) struct List {
     #[command(flatten)]
     query: Query,
+    /// End NDJSON with the proof, for `things devices diff`
+    #[arg(long, requires = "ndjson", conflicts_with_all = ["json", "csv", "csv_dialect", "fields"])]
+    with_proof: bool,
     /// Print curl commands for the first page
     #[arg(long)]
     dry_run: bool,
@@ -60,17 +66,20 @@ const SORTED: usize = 50_000;
 
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let List { query, format, dry_run, settings } = self;
+        let List { query, format, with_proof, dry_run, settings } = self;
         if dry_run {
             return curl::dry_run(&query.first_page(), settings, console);
         }
-        let devices = query.apply(console.watched(settings.client(console)?).devices());
+        let client = console.watched(settings.client(console)?);
+        let record = with_proof.then(|| query.record(&client));
+        let devices = query.apply(client.devices());
         let held = (!query.is_plain() && format.is_table()).then(Vec::new);
         let shown = Arc::new(Shown::default());
         let (columns, progress, seen) = (console.columns(), console.progress(), Arc::clone(&shown));
         let _interrupt = Interrupt::handle(console, move || Verdict::Die(Some(seen.interrupted())));
         let sheet = format.sheet(console.out(), columns);
-        let mut list = Listing { sheet, held, is_unsorted: false, tally: Tally::default(), progress, shown };
+        let tally = Tally::default();
+        let mut list = Listing { sheet, held, is_unsorted: false, tally, proof: None, progress, shown };
         let result = if query.is_plain() {
             list.plain(devices, query.limit)
         } else {
@@ -82,7 +91,13 @@ impl List {
             Ok(summary) => {
                 list.sheet.end()?;
                 let (warnings, is_unsorted) = (list.sheet.warnings(), list.is_unsorted);
+                let (proof, pages, devices) = (list.proof, list.tally.pages, list.tally.devices);
                 drop(list);
+                if let Some(record) = record {
+                    let requests = proof.map_or(pages, |proof| proof.requests);
+                    let record = ListingRecord { proven: proof.is_some(), requests, devices, ..record };
+                    writeln!(console.out(), "{}", record.to_line())?;
+                }
                 console.flush()?;
                 warnings.into_iter().for_each(|warning| console.warn(warning));
                 let note = match is_unsorted {
@@ -143,6 +158,8 @@ struct Listing<'a> {
     /// There were too many devices to sort.
     is_unsorted: bool,
     tally: Tally,
+    /// The proof that the listing is complete.
+    proof: Option<Proof>,
     progress: Option<Arc<progress::State>>,
     shown: Arc<Shown>,
 }
@@ -184,7 +201,10 @@ impl Listing<'_> {
                     break error.incomplete().map(|incomplete| incomplete.why.clone()).unwrap_or_default();
                 }
                 Some(Err(error)) => return Err(error.into()),
-                None => return Ok(self.tally.with_proof(batches.feed().proof())),
+                None => {
+                    self.proof = batches.feed().proof();
+                    return Ok(self.tally.with_proof(self.proof));
+                }
             }
         };
         if let Some(deadline) = deadline {

@@ -2,6 +2,7 @@
 
 mod csv_file;
 pub(crate) mod device_table;
+pub(crate) mod diff;
 mod excel;
 mod fields;
 pub(crate) mod get;

@@ -1,9 +1,9 @@
 //! The options that say what to list.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use things_core::{ListDevices, SortOrder};
+use things_core::{FeedClient, ListDevices, ListingRecord, SortOrder};
 use things_ureq::{Client, Devices};
 
 use crate::settings::seconds;
@@ -78,6 +78,17 @@ impl Query {
             page = page.sort_order(SortOrder::Descending);
         }
         page
+    }
+
+    /// The record of a listing by this client that starts now. Its outcome is not known yet.
+    pub(super) fn record(&self, client: &Client) -> ListingRecord {
+        ListingRecord {
+            when: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            base_url: client.session().config().base_url(),
+            search: self.search.clone(),
+            customer: client.session().customer().map(ToString::to_string),
+            ..ListingRecord::default()
+        }
     }
 
     pub(super) fn apply(&self, mut devices: Devices<Client>) -> Devices<Client> {

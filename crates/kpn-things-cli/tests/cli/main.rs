@@ -9,6 +9,7 @@ mod completions;
 mod customer;
 mod demo;
 mod devices;
+mod diff;
 mod dockerfile;
 mod documents;
 mod downlink;

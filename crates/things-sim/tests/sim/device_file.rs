@@ -62,6 +62,14 @@ fn a_byte_order_mark_and_line_ends_of_windows_are_tolerated() {
 }
 
 #[test]
+fn the_record_of_a_listing_is_no_device() {
+    let record = r#"{"_listing":{"proven":true,"requests":1,"devices":2}}"#;
+    assert_eq!(from_text(format!("{FLEET}{record}\n")).unwrap().start().unwrap().device_count(), 2);
+    let marked = r#"{"uuid":"u-3","_listing":{}}"#;
+    assert_eq!(from_text(marked).unwrap().start().unwrap().device_count(), 1);
+}
+
+#[test]
 fn errors_name_the_line_and_the_reason() {
     let twice = format!("{FLEET}\n{}", FLEET.lines().next().unwrap());
     for (text, line, reason) in [
