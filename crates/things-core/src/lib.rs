@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod coding;
 mod config;
+mod current;
 mod customers;
 mod devices;
 mod downlinks;
@@ -35,9 +36,11 @@ pub use access_token::AccessToken;
 pub use answer::Answer;
 pub use body::Body;
 pub use client::{
-    Builder, Clock, DeviceIter, Devices, FeedClient, PostmanGap, Settings, VerifiedDevices, file_text,
+    Builder, Clock, Current, DeviceIter, Devices, FeedClient, Items, PostmanGap, Settings, VerifiedDevices,
+    file_text,
 };
 pub use config::{Config, Credentials, Limits, Proxy};
+pub use current::{DownlinkState, Filter, Item, ItemPage, ListResource, ListedDownlink, Project, Resource};
 pub use customers::{ContextSwitch, CustomerId};
 pub use devices::{
     Device, DeviceChange, DeviceDiff, Extra, FieldChange, FieldValue, Fleet, Gap, Incomplete, ListDevices,
@@ -53,7 +56,7 @@ pub use feed::{Commit, Feed, Scope, Ticket, Want};
 pub use flow::{Exchange, Fate, Pause, Step, Stopped, Turn, Watch};
 pub use input::InputError;
 pub use json::Json;
-pub use listing::{DeviceFeed, Pages, Verified};
+pub use listing::{Cursor, DeviceFeed, Pages, Verified};
 pub use moment::Moment;
 pub use operation::{Call, Operation, finish};
 pub use raw::RawCall;

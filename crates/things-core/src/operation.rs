@@ -74,11 +74,17 @@ impl Call {
     }
 
     /// Adds a query parameter; name and value are percent-encoded.
-    pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
+    pub fn query(self, name: &str, value: impl fmt::Display) -> Self {
+        let encode = |text: &str| utf8_percent_encode(text, COMPONENT).to_string();
+        self.encoded_query(&encode(name), &encode(&value.to_string()))
+    }
+
+    /// Adds a query parameter whose name and value are percent-encoded already.
+    pub(crate) fn encoded_query(mut self, name: &str, value: &str) -> Self {
         self.target.push(if self.target.contains('?') { '&' } else { '?' });
-        self.target.extend(utf8_percent_encode(name, COMPONENT));
+        self.target.push_str(name);
         self.target.push('=');
-        self.target.extend(utf8_percent_encode(&value.to_string(), COMPONENT));
+        self.target.push_str(value);
         self
     }
 

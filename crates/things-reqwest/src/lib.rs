@@ -16,12 +16,13 @@ pub use feed::{DeviceStream, FeedStream, PageStream};
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
-    Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, CustomerId, DevEui,
-    Device, DeviceFeed, DeviceUrn, Devices, Downlink, Error, ErrorKind, ExternalReference, Extra, FPort,
-    Feed, Fleet, Gap, Incomplete, InputError, Ledger, LedgerError, Limits, ListDevices, ListingReport,
-    MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Proof, Proxy, RawCall, Receipt, Replay,
-    RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings, SortOrder, Stage, Stop,
-    VerifiedDevices, Watch, senml,
+    Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current, Cursor,
+    CustomerId, DevEui, Device, DeviceFeed, DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind,
+    ExternalReference, Extra, FPort, Feed, Filter, Fleet, Gap, Incomplete, InputError, Item, ItemPage, Items,
+    Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingReport, MemoryLedger,
+    Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy, RawCall, Receipt, Replay,
+    Resource, RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings, SortOrder, Stage,
+    Stop, VerifiedDevices, Watch, senml,
 };
 use things_core::{FeedClient, Scope, Step, Turn, finish};
 
@@ -119,6 +120,11 @@ impl Client {
     /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
     pub fn devices(&self) -> Devices<Self> {
         Devices::new(self.clone())
+    }
+
+    /// Returns the listings of KPN's current API. See [`Current`] for its resources.
+    pub fn current(&self) -> Current<Self> {
+        Current::new(self.clone())
     }
 
     /// Sends a downlink, at most once. It is sent with a [generated](Self::referenced) reference if it has none.

@@ -18,12 +18,13 @@ pub use feed::{FeedIter, PageIter, Stopper};
 use http::Request;
 pub use things_core;
 pub use things_core::{
-    AccessToken, Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials,
-    CustomerId, DevEui, Device, DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, Error, ErrorKind,
-    ExternalReference, Extra, FPort, Feed, Fleet, Gap, Incomplete, InputError, Ledger, LedgerError, Limits,
-    ListDevices, ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Proof, Proxy,
-    RawCall, Receipt, Replay, RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings,
-    SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
+    AccessToken, Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current,
+    Cursor, CustomerId, DevEui, Device, DeviceFeed, DeviceIter, DeviceUrn, Devices, Downlink, DownlinkState,
+    Error, ErrorKind, ExternalReference, Extra, FPort, Feed, Filter, Fleet, Gap, Incomplete, InputError,
+    Item, ItemPage, Items, Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink,
+    ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy,
+    RawCall, Receipt, Replay, Resource, RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session,
+    Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, senml,
 };
 use things_core::{Exchange, FeedClient, Pause, Scope, Step, finish};
 pub use token_store::{TokenPlace, TokenStore};
@@ -106,6 +107,11 @@ impl Client {
     /// Returns a listing of all devices, page by page. See [`Devices`] for its options.
     pub fn devices(&self) -> Devices<Self> {
         Devices::new(self.clone())
+    }
+
+    /// Returns the listings of KPN's current API. See [`Current`] for its resources.
+    pub fn current(&self) -> Current<Self> {
+        Current::new(self.clone())
     }
 
     /// Sends a downlink, at most once. It is sent with a [generated](Self::referenced) reference if it has none.

@@ -24,6 +24,7 @@ const FLOORS: &[&[&str]] = &[
     &["customers", "devices"],
     &["feed"],
     &["downlinks"],
+    &["current"],
     &["config", "raw"],
     &["slot", "pace"],
     &["token"],

@@ -5,6 +5,7 @@
 
 mod builder;
 mod clock;
+mod current;
 mod devices;
 mod file;
 mod postman;
@@ -12,6 +13,7 @@ mod settings;
 
 pub use builder::Builder;
 pub use clock::Clock;
+pub use current::{Current, Items};
 pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
 pub use file::file_text;
 pub use postman::PostmanGap;

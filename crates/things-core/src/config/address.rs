@@ -101,6 +101,11 @@ impl BaseUrl {
         make().or_else(|_: http::Error| refuse("does not make a URL".into()))
     }
 
+    /// Returns the URL of a path on this server, from its root.
+    pub(crate) fn at_root(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.scheme, self.authority)
+    }
+
     /// Whether scheme, host and port of a URL are those of this address.
     fn is_at(&self, scheme: &str, authority: &str) -> bool {
         let Ok(scheme) = scheme.to_ascii_lowercase().parse::<Scheme>() else { return false };

@@ -76,10 +76,8 @@ impl Flaw {
             Why::TooManyDevices => ErrorKind::TooLarge,
             _ => ErrorKind::Decode,
         };
-        let before = text.get(..self.at).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let error = DecodeError::new(format_args!("not {what}: {self} (line {line}, column {column})"));
+        let place = json::place(text, self.at);
+        let error = DecodeError::new(format_args!("not {what}: {self} ({place})"));
         let error = error.of_kind(kind).at(Some(self.at + body.len() - text.len()));
         match self.device.filter(|device| device.place.is_some() || device.uuid.is_some()) {
             Some(device) => error.about(device.to_string()),

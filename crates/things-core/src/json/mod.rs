@@ -101,6 +101,14 @@ impl PartialEq for Json<'_> {
 
 impl Eq for Json<'_> {}
 
+/// Returns the line and the column of an offset in a text, both from 1.
+pub(crate) fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}")
+}
+
 /// Returns the value in a normalised text. `None` if the text is not JSON, which no value is made of.
 fn normal(json: &str) -> Option<String> {
     let mut scanner = Scanner::new(json);
