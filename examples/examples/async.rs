@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Ok(receipt) => println!("queued: {}", receipt.status),
         Err(error) => match error.outcome() {
             Some(Outcome::Unknown) => eprintln!("check the portal before you send it again: {error}"),
-            Some(Outcome::NotSent) | None => eprintln!("not queued: {error}"),
+            _ => eprintln!("not queued: {error}"),
         },
     }
     Ok(())

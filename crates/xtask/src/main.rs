@@ -137,8 +137,15 @@ fn bench(targets: &[String]) -> Outcome {
 }
 
 /// The crates that are published, in the order in which they are.
-const PUBLISHED: [&str; 6] =
-    ["things-senml", "things-core", "things-ureq", "things-reqwest", "things-sim", "kpn-things-cli"];
+const PUBLISHED: [&str; 7] = [
+    "things-senml",
+    "things-core",
+    "things-store",
+    "things-ureq",
+    "things-reqwest",
+    "things-sim",
+    "kpn-things-cli",
+];
 
 fn package() -> Outcome {
     // Where crates depend on each other, cargo unpacks them in its home, in a folder named after the path of this one, and

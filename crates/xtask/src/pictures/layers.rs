@@ -21,8 +21,8 @@ const COLUMNS: [(&str, &str, &str); 4] = [
 pub(super) fn draw() -> Result<String, String> {
     let mut picture = Picture::new(
         WIDTH,
-        452,
-        "The layers: programs, clients, the core without IO, SenML, and the simulator",
+        530,
+        "The layers: programs, clients, the core without IO, SenML, the store, and the simulator",
     );
     let across = BOX * 4 + GAP * 3;
     for (index, (user, package, what)) in COLUMNS.iter().enumerate() {
@@ -50,16 +50,24 @@ pub(super) fn draw() -> Result<String, String> {
         "things-senml",
         "SenML (RFC 8428): records and packs, digit for digit",
     );
+    block(
+        &mut picture,
+        LEFT,
+        346,
+        across,
+        "things-store",
+        "the ledger of bulk downlinks for things-core: SQLite for one machine, PostgreSQL for many",
+    );
     picture.text(
         "faint",
         LEFT,
-        362,
+        440,
         "Next to these, sharing no code with them, so that each checks the other:",
     );
     block(
         &mut picture,
         LEFT,
-        376,
+        454,
         across,
         "things-sim",
         "KPN Things and GRIP on your own machine, with faults: a library, things sim, and a pytest fixture",
