@@ -199,7 +199,7 @@ impl Load {
                 match error.outcome() {
                     Some(Outcome::NotSent) => NOT_SENT,
                     Some(Outcome::Unknown) => UNKNOWN,
-                    None => FAILED,
+                    _ => FAILED,
                 }
             }
         };
