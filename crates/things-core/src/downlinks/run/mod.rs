@@ -17,8 +17,8 @@
 //! | situation | rule |
 //! |---|---|
 //! | an item was not sent, and the cause will pass | it is tried again after a wait that doubles from 200 ms to 60 s, at least `Retry-After`, up to `max_tries` times |
-//! | as many in a row as the window, at least 8, were not sent | the run sends one downlink at a time, after 1 s to 60 s |
-//! | the same, and no response ever came | the run ends with the error |
+//! | as many in a row as the window, at least 8, were not sent or are unknown | the run sends one downlink at a time, after 1 s to 60 s, so that an outage makes few items unknown |
+//! | the same, and nothing ever reached the service | the run ends with the error |
 //! | it goes on for longer than `patience` | the run ends with the error |
 //! | the token is refused, the ledger fails | the run ends with the error. Items that were not sent stay for the next run |
 
@@ -111,6 +111,9 @@ impl RunOptions {
 /// The time between the last moment at which a claim may be sent and the end of its lease.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
+/// The shortest time between two transactions of which the first found nothing to claim.
+const LEAST_WAIT: Duration = Duration::from_millis(5);
+
 /// The numbers of a run so far. Items that earlier runs ended are not in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunProgress {
@@ -155,6 +158,8 @@ pub struct Run<L: Ledger> {
     progress: RunProgress,
     failure: Option<Error>,
     stopping: bool,
+    /// The time of the last `want`, by the wall clock.
+    seen: Option<SystemTime>,
     /// Whether the last transaction was handed out, and whether it is back.
     closing: bool,
     done: bool,
@@ -188,15 +193,24 @@ enum Next {
 /// The state of a run whose service accepts nothing.
 #[derive(Debug, Default)]
 struct Hold {
-    /// How many tries in a row were not sent.
+    /// How many tries in a row were not accepted or refused.
     streak: usize,
     /// The last failure, if it has not been looked at.
     last: Option<Error>,
-    /// Whether any item got through to the service.
+    /// Whether any request may have reached the service.
     reached: bool,
     since: Option<Moment>,
     wait: Duration,
     until: Option<Moment>,
+}
+
+impl Hold {
+    fn failed(&mut self, result: &Result<Receipt, Error>, arrived: bool) {
+        let Err(error) = result else { return };
+        self.streak += 1;
+        self.reached |= arrived || error.status().is_some();
+        self.last = Some(error.clone());
+    }
 }
 
 /// Transactions that failed in a row.
@@ -227,6 +241,7 @@ impl<L: Ledger> Run<L> {
             progress: RunProgress::default(),
             failure: options.problem().map(Error::from),
             stopping: false,
+            seen: None,
             closing: false,
             done: false,
             options,
@@ -451,6 +466,7 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
     type Item = Sent;
 
     fn want(&mut self, now: Moment) -> Want<Downlink, LedgerCommit<L>> {
+        self.seen = Some(now.wall());
         self.look_at_ledger(now);
         self.look_at_failures(now);
         if let Next::After(wait) = self.next {
@@ -488,19 +504,14 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
         let mut record = Record::of_result(&claim, &result);
         let verdict = classify(&result);
         match verdict {
-            Verdict::Ended => {
-                // A claim that ended because the time of the claim was over ends here too: it is tried in the next run.
-                self.hold = Hold { reached: true, ..Hold::default() };
-            }
+            Verdict::Ended if record.outcome == Outcome::Unknown => self.hold.failed(&result, true),
+            Verdict::Ended => self.hold = Hold { reached: true, ..Hold::default() },
             Verdict::Stopped => {
                 (record.again, record.resumable) = (Some(Duration::ZERO), true);
             }
             Verdict::Again(least) => {
                 record.resumable = true;
-                self.hold.streak += 1;
-                if let Err(error) = &result {
-                    self.hold.last = Some(error.clone());
-                }
+                self.hold.failed(&result, false);
                 if claim.tries() < self.options.max_tries {
                     record.again = Some(backoff(&claim).max(least));
                 }
@@ -526,11 +537,15 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
         match committed.result {
             Ok(granted) => {
                 self.ledger_trouble = Trouble::default();
+                let freed = ended.iter().any(|ended| ended.record.again.is_some());
                 ended.into_iter().for_each(|ended| self.finish(ended, true));
+                if asked == 0 && freed {
+                    self.next = Next::Now;
+                }
                 if asked > 0 {
                     self.next = match granted.next {
                         _ if granted.claims.len() >= asked => Next::Now,
-                        Some(wait) => Next::After(wait),
+                        Some(wait) => Next::After(wait.max(LEAST_WAIT)),
                         None => Next::Never,
                     };
                 }
@@ -590,7 +605,7 @@ impl<L: Ledger> Drop for Run<L> {
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unrecorded.is_empty()) else { return };
         let outcomes = self.unrecorded.drain(..).map(|ended| ended.record).collect();
         // If this fails, the next run finds these items as unknown.
-        let _ = ledger.commit(&Transaction { outcomes, ..Transaction::default() });
+        let _ = ledger.commit(&Transaction { outcomes, now: self.seen, ..Transaction::default() });
     }
 }
 

@@ -209,6 +209,17 @@ fn an_outage_is_waited_for_with_few_requests() {
 }
 
 #[test]
+fn the_last_items_are_waited_for_in_an_outage_too() {
+    let mut run = run(5, RunOptions { window: 8, ..RunOptions::default() });
+    let (sent, error, _) = through(&mut run, |downlink, now| {
+        let first = downlink.device().unwrap().canonical().ends_with("00");
+        if first || now > at(120_000) { receipt() } else { failed(ErrorKind::Connect, Outcome::NotSent) }
+    });
+    assert!(error.is_none());
+    assert_eq!(sent.iter().filter(|sent| sent.outcome() == Outcome::Accepted).count(), 5);
+}
+
+#[test]
 fn an_outage_that_outlasts_patience_ends_the_run() {
     let patience = Duration::from_secs(60);
     let mut run = run(100, RunOptions { window: 8, patience, ..RunOptions::default() });
@@ -220,6 +231,23 @@ fn an_outage_that_outlasts_patience_ends_the_run() {
     });
     assert_eq!((error.unwrap().kind(), sent.len()), (ErrorKind::Connect, 100));
     assert!(now > at(60_000) && now < at(200_000), "{now:?}");
+}
+
+#[test]
+fn an_outage_that_leaves_items_unknown_leaves_few() {
+    let mut run = run(200, RunOptions { window: 8, ..RunOptions::default() });
+    let (sent, error, now) = through(&mut run, |_, _| failed(ErrorKind::Timeout, Outcome::Unknown));
+    assert_eq!(error.unwrap().kind(), ErrorKind::Timeout);
+    let unknown = sent.iter().filter(|sent| sent.outcome() == Outcome::Unknown).count();
+    assert!(unknown <= 30 && sent.len() == 200 && now > at(300_000), "{unknown} unknown until {now:?}");
+}
+
+#[test]
+fn a_busy_service_is_waited_for_although_it_accepted_nothing_yet() {
+    let mut run = run(30, RunOptions { window: 8, ..RunOptions::default() });
+    let (sent, error, _) = through(&mut run, |_, now| if now < at(20_000) { busy() } else { receipt() });
+    assert!(error.is_none());
+    assert_eq!(sent.iter().filter(|sent| sent.outcome() == Outcome::Accepted).count(), 30);
 }
 
 #[test]
