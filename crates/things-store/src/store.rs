@@ -71,8 +71,8 @@ pub trait Store: Send {
     /// Returns an error if there is no such job, if a run of it is in progress, or why the store failed.
     fn remove(&mut self, id: &JobId) -> Result<(), LedgerError>;
 
-    /// Opens a job for one run, or, where several machines share the store, for one worker. `again` also makes the items
-    /// claimable that were refused by the service (`not_sent`, and not resumable).
+    /// Opens a job for a run of it. Items that earlier runs ended as not sent become claimable: those that are resumable,
+    /// and with `again` also those that the service refused.
     ///
     /// # Errors
     ///
@@ -80,4 +80,14 @@ pub trait Store: Send {
     /// ledger cannot be used (damaged, read-only, of another version, on a network file system), or why the store failed.
     /// Nothing was sent.
     fn open(self: Box<Self>, id: &JobId, account: &str, again: bool) -> Result<Box<dyn Ledger>, LedgerError>;
+
+    /// Joins the run of a job that another worker has [opened](Self::open): claims what is claimable, but none of the items
+    /// that the run has ended. A store for one machine opens the job.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`open`](Self::open).
+    fn join(self: Box<Self>, id: &JobId, account: &str) -> Result<Box<dyn Ledger>, LedgerError> {
+        self.open(id, account, false)
+    }
 }
