@@ -50,7 +50,7 @@ change is made just before them:
             `rename-device:UUID,NAME`        renames this device
             `return-device:UUID[,UUID]*`     adds these removed devices again
 
-A quirk is a difference of the list of devices from the documented one:
+A quirk is a difference of the list of devices from the documented one, or a choice where the current API is unknown:
 
     `shuffled-ties`                          devices with equal sort keys are in another order in each response
     `shared-names:5`                         each generated name belongs to five devices
@@ -65,6 +65,17 @@ A quirk is a difference of the list of devices from the documented one:
                                              `slice`, `no-totals`, `content-only`
     `numbers:text` or `:float`               how the envelope writes numbers
     `empty-page:1`                           the second page lists no devices
+    `next-field:links`                       the field that links to the next page of the current API: `next`, `next-page`,
+                                             `links`, `hal`
+    `next-link:cursor`                       the form of that link: `url`, `path`, `query`, `cursor`, `port-8080`, which is a
+                                             URL on another port, or `bare-port-8080`, the same without a cursor
+    `next-loop`                              the last page of the current API links to the first one
+    `empty-items:1`                          the second page of the current API has no items
+    `current-errors:gateway`                 the errors of the current API: `problem`, `gateway`, `camara`, `spring`
+    `current-token:401`                      the current API rejects a token with 401 instead of 302
+    `downlink-progress:reads-3`              a guess of what becomes of a downlink: `at-once` (it has ended), `after-2s` (2 s
+                                             in each of two states), `reads-3` (listed three times in each of them)
+    `sunset`, `deprecation`                  each response has this header
 """
 
 from __future__ import annotations

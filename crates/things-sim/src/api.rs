@@ -37,7 +37,7 @@ pub(crate) fn not_found(world: &World, request: &Request<'_>, response: &mut Res
     write_refusal(world, &Refusal::Status(404, "no such path".into()), request, response);
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     /// Indicates that the token is missing, wrong or expired, or that its key has no access to KPN Things.
     Token,
     Method(&'static str),
@@ -48,13 +48,13 @@ fn refuse<T>(status: u16, message: &'static str) -> Result<T, Refusal> {
     Err(Refusal::Status(status, message.into()))
 }
 
-fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
+pub(crate) fn authenticate(world: &World, request: &Request<'_>) -> Result<(), Refusal> {
     let accepted = request.bearer_token().is_some_and(|token| world.tokens.accept(token));
     if world.behaviour.access && accepted { Ok(()) } else { Err(Refusal::Token) }
 }
 
 /// Returns the fleet that a call acts on: the account's, or that of the sub-customer that the call names.
-fn fleet<'w>(world: &'w World, customer: Option<&str>) -> Result<&'w Fleet, Refusal> {
+pub(crate) fn fleet<'w>(world: &'w World, customer: Option<&str>) -> Result<&'w Fleet, Refusal> {
     let Some(id) = customer else {
         return Ok(&world.fleet);
     };
@@ -165,13 +165,15 @@ fn switch_context(
     Ok(())
 }
 
+/// Responds to a token that is not accepted.
+pub(crate) fn redirect_to_login(world: &World, response: &mut Response) {
+    response.begin(302, None);
+    response.header("Location", format!("{}/login", world.url));
+}
+
 fn write_refusal(world: &World, refusal: &Refusal, request: &Request<'_>, response: &mut Response) {
     let (status, message) = match refusal {
-        Refusal::Token => {
-            response.begin(302, None);
-            response.header("Location", format!("{}/login", world.url));
-            return;
-        }
+        Refusal::Token => return redirect_to_login(world, response),
         Refusal::Method(_) => (405, "this method is not allowed here"),
         Refusal::Status(status, message) => (*status, message.as_ref()),
     };

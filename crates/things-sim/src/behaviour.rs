@@ -1,6 +1,7 @@
 //! The choices of a simulator where the real service's behaviour is unknown or varies.
 
-use crate::quirk::ListingBehaviour;
+use crate::current::CurrentBehaviour;
+use crate::quirk::{ListingBehaviour, Retirement};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub(crate) struct Behaviour {
     pub(crate) strict_devices: bool,
     pub(crate) switch_answer: SwitchAnswer,
     pub(crate) listing: ListingBehaviour,
+    pub(crate) current: CurrentBehaviour,
+    pub(crate) retirement: Retirement,
 }
 
 impl Default for Behaviour {
@@ -70,6 +73,8 @@ impl Default for Behaviour {
             strict_devices: false,
             switch_answer: SwitchAnswer::default(),
             listing: ListingBehaviour::default(),
+            current: CurrentBehaviour::default(),
+            retirement: Retirement::default(),
         }
     }
 }

@@ -215,11 +215,11 @@ impl SimBuilder {
         self
     }
 
-    /// Adds a quirk: a difference between the list of devices and the documented one. A later quirk overrides an
-    /// earlier one of the same name.
+    /// Adds a quirk: a difference between the list of devices and the documented one, or a choice where the current API
+    /// is unknown. A later quirk overrides an earlier one of the same name.
     #[must_use]
     pub fn quirk(mut self, quirk: Quirk) -> Self {
-        self.behaviour.listing.add(quirk);
+        self.behaviour.add(quirk);
         self
     }
 

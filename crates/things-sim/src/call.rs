@@ -70,6 +70,7 @@ pub(crate) fn process(
         }
         _ => {}
     }
+    world.behaviour.retirement.add_headers(response);
     if verdict.echo {
         echo::add_headers(request, &world.credentials.key_secret, response);
     }

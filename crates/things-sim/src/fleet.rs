@@ -88,6 +88,11 @@ impl Fleet {
         self.read().sorted(Property::Name, "").devices().iter().for_each(|device| see(device.json()));
     }
 
+    /// The devices in the order of their ids.
+    pub(crate) fn by_uuid(&self) -> Vec<Arc<Device>> {
+        self.read().sorted(Property::Uuid, "").devices().to_vec()
+    }
+
     pub(crate) fn remove(&self, uuid: &str) -> bool {
         self.write().remove(uuid)
     }

@@ -1,11 +1,15 @@
-//! Quirks: differences between the list of devices and the documented one.
+//! Quirks: differences between the list of devices and the documented one, and choices where the current API is unknown.
 
+use crate::behaviour::Behaviour;
+use crate::current::{CurrentErrors, DownlinkProgress, ERRORS, NEXT_FIELDS, NextField, NextLink};
+use crate::response::Response;
 use crate::rule_error::ParseRuleError;
 use crate::syntax::{Part, name_of};
 use std::fmt;
 use std::str::FromStr;
 
-/// A difference between the simulator's list of devices and the documented one, in force from start to end.
+/// A difference between the simulator's list of devices and the documented one, or a choice where the current API is
+/// unknown. It is in force from start to end.
 ///
 /// A quirk is written as `NAME[:VALUE]`:
 ///
@@ -44,6 +48,44 @@ pub enum Quirk {
     Numbers(Numbers),
     /// `empty-page:N`: the page with this number, from 0, lists no devices. Totals and other pages do not change.
     EmptyPage(usize),
+    /// `next-field:...`: the field of a page of the current API that links to the next one.
+    NextField(NextField),
+    /// `next-link:...`: the form of that link.
+    NextLink(NextLink),
+    /// `next-loop`: the last page of the current API links to the first one.
+    NextLoop,
+    /// `empty-items:N`: the page of the current API with this number, from 0, has no items, and links to the next one.
+    EmptyItems(usize),
+    /// `current-errors:...`: the form of the errors of the current API.
+    CurrentErrors(CurrentErrors),
+    /// `current-token:401`: the current API rejects a token with 401 instead of 302.
+    CurrentToken401,
+    /// `downlink-progress:...`: when the current API reports a downlink as `Pending`, as `Executing`, and as ended. The
+    /// order of the states, and the name of the last one, are guesses.
+    DownlinkProgress(DownlinkProgress),
+    /// `sunset`: each response of every path has the header `Sunset` (RFC 8594).
+    Sunset,
+    /// `deprecation`: each response of every path has the header `Deprecation` (RFC 9745).
+    Deprecation,
+}
+
+/// The headers that announce the end of an endpoint.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Retirement {
+    sunset: bool,
+    deprecation: bool,
+}
+
+impl Retirement {
+    pub(crate) fn add_headers(&self, response: &mut Response) {
+        if self.sunset {
+            response.header("Sunset", "Wed, 31 Dec 2031 23:59:59 GMT");
+        }
+        if self.deprecation {
+            // 2026-01-01T00:00:00Z
+            response.header("Deprecation", "@1767225600");
+        }
+    }
 }
 
 /// The effect of `sortBy=uuid`.
@@ -150,6 +192,13 @@ const ENVELOPES: &[(&str, Envelope)] = &[
     ("content-only", Envelope::ContentOnly),
 ];
 
+const NEXT_LINKS: &[(&str, NextLink)] = &[
+    ("url", NextLink::Url),
+    ("path", NextLink::Path),
+    ("query", NextLink::Query),
+    ("cursor", NextLink::Cursor),
+];
+
 const NUMBERS: &[(&str, Numbers)] =
     &[("integer", Numbers::Integer), ("text", Numbers::Text), ("float", Numbers::Float)];
 
@@ -167,7 +216,35 @@ const FORMS: &[&str] = &[
     "envelope:paged-model",
     "numbers:text",
     "empty-page:1",
+    "next-field:links",
+    "next-link:cursor",
+    "next-loop",
+    "empty-items:1",
+    "current-errors:gateway",
+    "current-token:401",
+    "downlink-progress:reads-3",
+    "sunset",
+    "deprecation",
 ];
+
+/// Reads the form of a link.
+fn next_link(value: Part<'_>) -> Result<NextLink, ParseRuleError> {
+    const EXPECTED: &str = "use url, path, query, cursor, port-8080 or bare-port-8080";
+    let port = |prefix| value.strip_prefix(prefix).map(|port: Part<'_>| port.positive(EXPECTED));
+    if let Some(port) = port("port-") {
+        return port.map(NextLink::Port);
+    }
+    if let Some(port) = port("bare-port-") {
+        return port.map(NextLink::PortWithoutCursor);
+    }
+    match NEXT_LINKS.iter().find(|(known, _)| *known == value.text()) {
+        Some((_, link)) => Ok(*link),
+        None => {
+            let names = NEXT_LINKS.iter().map(|(name, _)| *name).chain(["port-8080", "bare-port-8080"]);
+            Err(value.unknown("value", names, EXPECTED.to_owned()))
+        }
+    }
+}
 
 impl FromStr for Quirk {
     type Err = ParseRuleError;
@@ -195,6 +272,20 @@ impl FromStr for Quirk {
             ("empty-page", Some(number)) => {
                 Self::EmptyPage(number.number("use a page number from 0, as in empty-page:1")?)
             }
+            ("next-field", Some(value)) => Self::NextField(value.choice("value", NEXT_FIELDS)?),
+            ("next-link", Some(value)) => Self::NextLink(next_link(value)?),
+            ("next-loop", None) => Self::NextLoop,
+            ("empty-items", Some(number)) => {
+                Self::EmptyItems(number.number("use a page number from 0, as in empty-items:1")?)
+            }
+            ("current-errors", Some(value)) => Self::CurrentErrors(value.choice("value", ERRORS)?),
+            ("current-token", Some(value)) => {
+                value.choice("value", &[("401", ())])?;
+                Self::CurrentToken401
+            }
+            ("downlink-progress", Some(value)) => Self::DownlinkProgress(DownlinkProgress::read(value)?),
+            ("sunset", None) => Self::Sunset,
+            ("deprecation", None) => Self::Deprecation,
             _ => return Err(part.no_form("quirk", FORMS)),
         })
     }
@@ -215,11 +306,22 @@ impl fmt::Display for Quirk {
             Self::Envelope(value) => write!(f, "envelope:{}", name_of(value, ENVELOPES)),
             Self::Numbers(value) => write!(f, "numbers:{}", name_of(value, NUMBERS)),
             Self::EmptyPage(number) => write!(f, "empty-page:{number}"),
+            Self::NextField(value) => write!(f, "next-field:{}", name_of(value, NEXT_FIELDS)),
+            Self::NextLink(NextLink::Port(port)) => write!(f, "next-link:port-{port}"),
+            Self::NextLink(NextLink::PortWithoutCursor(port)) => write!(f, "next-link:bare-port-{port}"),
+            Self::NextLink(value) => write!(f, "next-link:{}", name_of(value, NEXT_LINKS)),
+            Self::NextLoop => f.write_str("next-loop"),
+            Self::EmptyItems(number) => write!(f, "empty-items:{number}"),
+            Self::CurrentErrors(value) => write!(f, "current-errors:{}", name_of(value, ERRORS)),
+            Self::CurrentToken401 => f.write_str("current-token:401"),
+            Self::DownlinkProgress(value) => write!(f, "downlink-progress:{value}"),
+            Self::Sunset => f.write_str("sunset"),
+            Self::Deprecation => f.write_str("deprecation"),
         }
     }
 }
 
-/// All quirks of one simulator.
+/// All quirks of the list of devices of one simulator.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListingBehaviour {
     pub(crate) shuffled_ties: bool,
@@ -237,9 +339,27 @@ pub(crate) struct ListingBehaviour {
     pub(crate) empty_page: Option<usize>,
 }
 
-impl ListingBehaviour {
+impl Behaviour {
     /// Adds a quirk. A later quirk overrides an earlier one of the same name.
     pub(crate) fn add(&mut self, quirk: Quirk) {
+        let current = &mut self.current;
+        match quirk {
+            Quirk::NextField(field) => current.next_field = field,
+            Quirk::NextLink(link) => current.next_link = link,
+            Quirk::NextLoop => current.next_loop = true,
+            Quirk::EmptyItems(number) => current.empty_items = Some(number),
+            Quirk::CurrentErrors(errors) => current.errors = errors,
+            Quirk::CurrentToken401 => current.rejects_with_401 = true,
+            Quirk::DownlinkProgress(progress) => current.progress = progress,
+            Quirk::Sunset => self.retirement.sunset = true,
+            Quirk::Deprecation => self.retirement.deprecation = true,
+            quirk => self.listing.add(quirk),
+        }
+    }
+}
+
+impl ListingBehaviour {
+    fn add(&mut self, quirk: Quirk) {
         match quirk {
             Quirk::ShuffledTies => self.shuffled_ties = true,
             Quirk::SharedNames(devices) => self.shared_names = devices,
@@ -255,6 +375,7 @@ impl ListingBehaviour {
             Quirk::Envelope(value) => self.envelope = value,
             Quirk::Numbers(value) => self.numbers = value,
             Quirk::EmptyPage(number) => self.empty_page = Some(number),
+            _ => {}
         }
     }
 }
@@ -273,6 +394,16 @@ mod tests {
             "page-size-cap:1",
             "silent-page-size-cap:25",
             "empty-page:0",
+            "next-link:port-8080",
+            "next-link:bare-port-1",
+            "next-loop",
+            "empty-items:0",
+            "current-token:401",
+            "downlink-progress:at-once",
+            "downlink-progress:after-20ms",
+            "downlink-progress:reads-3",
+            "sunset",
+            "deprecation",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -281,6 +412,9 @@ mod tests {
         texts.extend(TOTALS.iter().map(|(name, _)| format!("totals:{name}")));
         texts.extend(ENVELOPES.iter().map(|(name, _)| format!("envelope:{name}")));
         texts.extend(NUMBERS.iter().map(|(name, _)| format!("numbers:{name}")));
+        texts.extend(NEXT_FIELDS.iter().map(|(name, _)| format!("next-field:{name}")));
+        texts.extend(NEXT_LINKS.iter().map(|(name, _)| format!("next-link:{name}")));
+        texts.extend(ERRORS.iter().map(|(name, _)| format!("current-errors:{name}")));
         for text in texts {
             assert_eq!(text.parse::<Quirk>().unwrap().to_string(), text);
         }

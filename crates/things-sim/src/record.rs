@@ -5,7 +5,9 @@ use httparse::{EMPTY_HEADER, Header};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 /// A downlink that was accepted. `Debug` shows no payload.
 #[derive(Clone, PartialEq)]
@@ -64,9 +66,24 @@ pub(crate) struct Downlinks {
     arrived: Condvar,
 }
 
+/// A downlink as the current API lists it.
+pub(crate) struct ListedDownlink {
+    pub(crate) downlink: ReceivedDownlink,
+    pub(crate) received_at: SystemTime,
+    /// How many times it was listed.
+    reads: AtomicU64,
+}
+
+impl ListedDownlink {
+    /// Counts a reading. Returns the state, which may depend on the number of readings before.
+    pub(crate) fn read<S>(&self, state: impl FnOnce(u64) -> S) -> S {
+        state(self.reads.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 #[derive(Default)]
 struct DownlinkLog {
-    newest: VecDeque<ReceivedDownlink>,
+    newest: VecDeque<Arc<ListedDownlink>>,
     received: u64,
 }
 
@@ -80,7 +97,8 @@ impl Downlinks {
         let mut log = self.log();
         log.received += 1;
         downlink.number = log.received;
-        log.newest.push_back(downlink);
+        let (received_at, reads) = (SystemTime::now(), AtomicU64::new(0));
+        log.newest.push_back(Arc::new(ListedDownlink { downlink, received_at, reads }));
         if log.newest.len() > self.keep {
             log.newest.pop_front();
         }
@@ -102,11 +120,16 @@ impl Downlinks {
     }
 
     pub(crate) fn newest(&self) -> Vec<ReceivedDownlink> {
-        let mut newest: Vec<ReceivedDownlink> = self.log().newest.iter().cloned().collect();
+        let newest = self.listed();
+        let mut newest: Vec<_> = newest.into_iter().map(|listed| listed.downlink.clone()).collect();
         for downlink in &mut newest {
             downlink.records = serde_json::from_slice(&downlink.body).unwrap_or_default();
         }
         newest
+    }
+
+    pub(crate) fn listed(&self) -> Vec<Arc<ListedDownlink>> {
+        self.log().newest.iter().map(Arc::clone).collect()
     }
 
     fn log(&self) -> MutexGuard<'_, DownlinkLog> {

@@ -1,5 +1,6 @@
 //! Routes and endpoints: the meaning of a path.
 
+use crate::current::Resource;
 use crate::request::decode;
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +18,7 @@ pub enum Route {
     Downlinks,
     /// `GET /api/v1/lifecycle/clients/{clientId}/context-switch`.
     ContextSwitch,
-    /// Every other path.
+    /// Every other path, those of the current API included.
     Other,
 }
 
@@ -78,6 +79,8 @@ pub(crate) enum Endpoint<'a> {
     ContextSwitch {
         customer: Cow<'a, str>,
     },
+    /// A resource of the current API.
+    Current(Resource),
     /// A path below `/api` that is not simulated.
     UnknownApi,
     Unknown,
@@ -89,6 +92,9 @@ impl<'a> Endpoint<'a> {
             "/api/devices" => return Self::Devices,
             "/api/actuator/downlinks" => return Self::Downlinks,
             _ => {}
+        }
+        if let Some(resource) = Resource::of(path) {
+            return Self::Current(resource);
         }
         // Split before decoding, so that an escaped slash stays in its segment.
         let segments: Option<Vec<Cow<'a, str>>> =
@@ -115,7 +121,7 @@ impl<'a> Endpoint<'a> {
             Self::Devices => Route::Devices,
             Self::Downlinks => Route::Downlinks,
             Self::ContextSwitch { .. } => Route::ContextSwitch,
-            Self::Login | Self::UnknownApi | Self::Unknown => Route::Other,
+            Self::Login | Self::Current(_) | Self::UnknownApi | Self::Unknown => Route::Other,
         }
     }
 }
@@ -171,6 +177,7 @@ mod tests {
         assert_eq!(Endpoint::of("/api/actuator/downlinks"), Endpoint::Downlinks);
         let switch = Endpoint::of("/api/v1/lifecycle/clients/a%2F..+b/context-switch");
         assert_eq!(switch, Endpoint::ContextSwitch { customer: "a/..+b".into() });
+        assert_eq!(Endpoint::of("/lora/downlinks"), Endpoint::Current(Resource::LoraDownlinks));
         assert_eq!(Endpoint::of("/"), Endpoint::Unknown);
         assert_eq!(Endpoint::of("/%zz"), Endpoint::Unknown);
     }

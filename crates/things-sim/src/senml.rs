@@ -61,6 +61,12 @@ pub(crate) fn check(body: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Returns the first base name of a body.
+pub(crate) fn base_name(body: &[u8]) -> Option<String> {
+    let records: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
+    records.iter().find_map(|record| record.get("bn")?.as_str().map(str::to_owned))
+}
+
 /// Returns the DevEUIs that the records of a body name.
 pub(crate) fn dev_euis(body: &[u8]) -> Vec<String> {
     const URN: &str = "urn:dev:deveui:";

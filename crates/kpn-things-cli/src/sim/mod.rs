@@ -56,7 +56,7 @@ A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the reque
           remove-device:UUID[,UUID]*, rename-device:UUID,NAME,
           return-device:UUID[,UUID]*
 
-A QUIRK makes the list of devices differ from the documented one:
+A QUIRK makes the list of devices differ from the documented one, or chooses what is unknown about the current API:
   shuffled-ties           Another order of equal devices in each response
   shared-names:N          Each generated name belongs to N devices
   sort-by-uuid:WHAT       sortBy=uuid is `refused` (400), or `ignored` (by name)
@@ -69,7 +69,18 @@ A QUIRK makes the list of devices differ from the documented one:
   envelope:SHAPE          JSON around the devices: sample, page-impl,
                           paged-model, hateoas, slice, no-totals, content-only
   numbers:HOW             Numbers of the envelope as `text` or `float`
-  empty-page:N            Page N, counted from 0, lists no devices"
+  empty-page:N            Page N, counted from 0, lists no devices
+  next-field:FIELD        Current API, link to the next page in: next,
+                          next-page, links, hal
+  next-link:FORM          That link as: url, path, query, cursor, port-8080,
+                          bare-port-8080 (of another port, without a cursor)
+  next-loop               Last page of the current API links to the first
+  empty-items:N           Page N of the current API has no items
+  current-errors:FORM     Errors as: problem, gateway, camara, spring
+  current-token:401       A rejected token gets 401 instead of 302
+  downlink-progress:RULE  A guess of what becomes of a downlink: at-once,
+                          after-2s, reads-3 (in each of two states)
+  sunset, deprecation     Each response has this header"
 )]
 pub(crate) struct Simulator {
     /// Port (default: any free port)

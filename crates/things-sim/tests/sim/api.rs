@@ -156,7 +156,7 @@ fn a_bad_query_or_accept_of_a_listing_is_400() {
 fn other_paths_and_methods_are_404_and_405() {
     let sim = Sim::builder().start().unwrap();
     let bearer = bearer(&sim);
-    for path in ["/", "/api", "/api/devices/1", "/devices"] {
+    for path in ["/", "/api", "/api/devices/1", "/devices/1"] {
         assert_eq!(call(&sim, "GET", path, &[("Authorization", &bearer)], "").status, 404, "{path}");
     }
     assert_eq!(sim.calls(Route::Other), 4);

@@ -9,6 +9,7 @@ mod changes;
 mod client;
 mod connection;
 mod control;
+mod current;
 mod device_file;
 mod echo;
 mod faults;
