@@ -6,7 +6,9 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use things_core::{Answer, Commit, Error, Feed, Operation, Step, TransportError, TransportErrorKind, Want};
+use things_core::{
+    Answer, Commit, Error, Feed, Operation, Scope, Step, TransportError, TransportErrorKind, Want,
+};
 
 use crate::timeline::Timeline;
 
@@ -57,7 +59,7 @@ pub(crate) async fn drive(
 pub(crate) async fn feed<F, C>(
     timeline: &Timeline,
     feed: &mut F,
-    call: impl Fn(F::Operation) -> C,
+    call: impl Fn(F::Operation, Scope) -> C,
 ) -> (Vec<F::Item>, Option<Error>)
 where
     F: Feed,
@@ -66,23 +68,29 @@ where
     let mut flying = Vec::new();
     let mut taken = Vec::new();
     loop {
-        loop {
+        let until = loop {
             match feed.want(timeline.now()) {
-                Want::Call { ticket, operation, .. } => {
-                    let result = call(operation);
+                Want::Call { ticket, operation, scope } => {
+                    let result = call(operation, scope);
                     flying.push(Box::pin(async move { (ticket, result.await) }));
                 }
                 Want::Commit(commit) => feed.committed(commit.run()),
-                Want::Until(_) | Want::Nothing => break,
+                Want::Until(until) => break Some(until),
+                Want::Nothing => break None,
             }
-        }
+        };
         match feed.take() {
             Some(Ok(item)) => taken.push(item),
             Some(Err(error)) => return (taken, Some(error)),
             None if feed.is_finished() => return (taken, None),
             None => {
-                let (ticket, result) = first_of(&mut flying).await;
-                feed.accept(ticket, result);
+                let next = match until {
+                    Some(until) => timeline.timeout_at(until, first_of(&mut flying)).await,
+                    None => Some(first_of(&mut flying).await),
+                };
+                if let Some((ticket, result)) = next {
+                    feed.accept(ticket, result);
+                }
             }
         }
     }

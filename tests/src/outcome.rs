@@ -7,12 +7,13 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{
-    Answer, Body, Device, DeviceUrn, Downlink, Error, FPort, Fleet, Incomplete, Json, Page, Payload, RawCall,
-    Receipt,
+    Answer, Body, BulkItem, Device, DeviceUrn, Downlink, Error, ExternalReference, FPort, Fleet, Incomplete,
+    Json, Page, Payload, RawCall, Receipt, RunOptions, Sent,
 };
 
 use crate::canary::{self, Canary};
 use crate::scenario::Call;
+use crate::timeline::moment;
 
 /// What a call came to: the fields of its result, or of its error.
 pub(crate) type Outcome = Result<Value, Value>;
@@ -42,6 +43,48 @@ pub(crate) fn downlink(call: &Call) -> Result<Downlink, Error> {
         Some(reference) => downlink = downlink.external_reference(reference)?,
     }
     Ok(downlink)
+}
+
+/// The downlinks of a run.
+pub(crate) fn items(call: &Call) -> Result<Vec<BulkItem>, Error> {
+    let item = |call: &Call| {
+        let customer = call.for_customer.as_deref().map(str::parse).transpose()?;
+        let not_after = call.not_after_ms.map(|after| moment(ms(after)).wall());
+        Ok(BulkItem { downlink: downlink(call)?, customer, not_after })
+    };
+    call.concurrent().map(item).collect()
+}
+
+/// The options of a run.
+pub(crate) fn run_options(call: &Call) -> RunOptions {
+    let default = RunOptions::default();
+    RunOptions { window: call.window.unwrap_or(default.window), rate: call.rate, ..default }
+}
+
+/// The downlinks of a run that ended, perhaps up to an error.
+pub(crate) fn sent(mut sent: Vec<Sent>, error: Option<&Error>) -> Outcome {
+    sent.sort_by_key(|sent| sent.index);
+    let item = |sent: &Sent| {
+        json!({
+            "index": sent.index,
+            "outcome": sent.outcome().as_str(),
+            "tries": sent.tries,
+            "external_reference": sent.item.downlink.reference().map(ExternalReference::as_str),
+            "status": sent.result.as_ref().map_or_else(Error::status, |receipt| Some(receipt.status)).map(|status| status.as_u16()),
+            "kind": sent.result.as_ref().err().map(|error| snake_case(&format!("{:?}", error.kind()))),
+        })
+    };
+    let all = Value::Array(sent.iter().map(item).collect());
+    match error {
+        None => Ok(json!({"sent": all})),
+        Some(error) => {
+            let mut error = failure(error);
+            if let Some(fields) = error.as_object_mut() {
+                fields.insert("sent".into(), all);
+            }
+            Err(error)
+        }
+    }
 }
 
 /// A raw call.

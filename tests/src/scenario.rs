@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 use std::{fs, iter};
@@ -158,6 +159,8 @@ pub(crate) enum Action {
     Verified,
     /// Send a downlink.
     SendDownlink,
+    /// Send many downlinks, each at most once.
+    SendDownlinks,
     /// Call any method and path.
     Request,
     /// Switch to a sub-customer.
@@ -187,6 +190,8 @@ pub(crate) struct Call {
     pub(crate) first_page: Option<u64>,
     pub(crate) window: Option<usize>,
     pub(crate) listing_deadline_ms: Option<u64>,
+    pub(crate) rate: Option<NonZeroU32>,
+    pub(crate) not_after_ms: Option<u64>,
     #[serde(default)]
     pub(crate) strict: bool,
     pub(crate) dev_eui: Option<String>,

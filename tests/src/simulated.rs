@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, ContextSwitch, Device, DeviceFeed, Error, Feed, Fleet, ListDevices, Operation, Pages, Session,
-    Step, TransportError, TransportErrorKind, finish,
+    Builder, BulkItem, ContextSwitch, Device, DeviceFeed, Downlink, Error, Feed, Fleet, ListDevices,
+    MemoryLedger, Operation, Pages, Run, Scope, Session, Step, TransportError, TransportErrorKind, finish,
 };
 
 use crate::Failure;
@@ -129,6 +129,7 @@ impl Client {
                 }
                 Err(error) => Err(error),
             }),
+            Action::SendDownlinks => client.send_downlinks(call).await,
             Action::Request => outcome::answer(client.call(&outcome::raw_call(call)).await),
             Action::ContextSwitch => outcome::context_switch(match outcome::customer(call) {
                 Ok(customer) => client.call(&ContextSwitch::to(customer)).await,
@@ -182,9 +183,25 @@ impl Client {
         }
     }
 
+    async fn send_downlinks(&self, call: &Call) -> Outcome {
+        let items = outcome::items(call).map_err(|error| outcome::failure(&error))?;
+        let now = self.timeline.now();
+        let referenced = items.into_iter().map(|item| BulkItem {
+            downlink: item.downlink.referenced(now.unix_millis(), RANDOM).into_owned(),
+            ..item
+        });
+        let mut run = Run::new(MemoryLedger::new(referenced), outcome::run_options(call));
+        let send = |downlink: Downlink, scope: Scope| {
+            let client = Self { session: self.session.scoped(&scope), ..self.clone() };
+            async move { client.call(&downlink).await }
+        };
+        let (sent, error) = driver::feed(&self.timeline, &mut run, send).await;
+        outcome::sent(sent, error.as_ref())
+    }
+
     /// The items of a feed, up to its end or to an error.
     async fn feed<F: Feed<Operation = ListDevices>>(&self, feed: &mut F) -> (Vec<F::Item>, Option<Error>) {
-        let fetch = |query: ListDevices| async move { self.call(&query).await };
+        let fetch = |query: ListDevices, _| async move { self.call(&query).await };
         driver::feed(&self.timeline, feed, fetch).await
     }
 

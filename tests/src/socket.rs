@@ -184,6 +184,15 @@ async fn make_async(client: things_reqwest::Client, call: &Call) -> Outcome {
             Ok(downlink) => client.send_downlink(&downlink).await,
             Err(error) => Err(error),
         }),
+        Action::SendDownlinks => {
+            let items = outcome::items(call).map_err(|error| outcome::failure(&error))?;
+            let mut run = client.send_downlinks(client.in_memory(items), outcome::run_options(call));
+            let (mut sent, mut error) = (Vec::new(), None);
+            while let Some(item) = run.next().await {
+                keep(item, &mut sent, &mut error);
+            }
+            outcome::sent(sent, error.as_ref())
+        }
         Action::Request => outcome::answer(client.request(&outcome::raw_call(call)).await),
         Action::ContextSwitch => outcome::context_switch(match outcome::customer(call) {
             Ok(customer) => client.call(&ContextSwitch::to(customer)).await,
@@ -218,6 +227,13 @@ impl Caller for Ureq {
         match call.action {
             Action::SendDownlink => {
                 outcome::receipt(outcome::downlink(call).and_then(|downlink| client.send_downlink(&downlink)))
+            }
+            Action::SendDownlinks => {
+                let items = outcome::items(call).map_err(|error| outcome::failure(&error))?;
+                let run = client.send_downlinks(client.in_memory(items), outcome::run_options(call));
+                let (mut sent, mut error) = (Vec::new(), None);
+                run.for_each(|item| keep(item, &mut sent, &mut error));
+                outcome::sent(sent, error.as_ref())
             }
             Action::Request => outcome::answer(client.request(&outcome::raw_call(call))),
             Action::ContextSwitch => outcome::context_switch(

@@ -123,16 +123,16 @@ impl Client {
         self.call(&*self.referenced(downlink))
     }
 
-    /// Sends the downlinks of a ledger, many at a time and each at most once. A [`MemoryLedger`] holds them for this
-    /// process alone, and one of `things-store` on disk.
+    /// Sends the downlinks of a ledger, many at a time and each at most once. [`in_memory`](Self::in_memory) makes a ledger
+    /// for this process alone, and `things-store` one on disk.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let items: Vec<things_ureq::BulkItem> = Vec::new();
-    /// use things_ureq::{Client, MemoryLedger, RunOptions};
+    /// use things_ureq::{Client, RunOptions};
     ///
     /// let client = Client::from_env()?;
-    /// for sent in client.send_downlinks(MemoryLedger::new(items), RunOptions::default()) {
+    /// for sent in client.send_downlinks(client.in_memory(items), RunOptions::default()) {
     ///     let sent = sent?;
     ///     println!("{} {}", sent.index, sent.outcome().as_str());
     /// }
@@ -141,6 +141,15 @@ impl Client {
     /// ```
     pub fn send_downlinks<L: Ledger + Unpin>(&self, ledger: L, options: RunOptions) -> FeedIter<Run<L>> {
         self.clone().items(Run::new(ledger, options))
+    }
+
+    /// Returns a ledger in memory of these downlinks. Those without a reference get a [generated](Self::referenced) one.
+    pub fn in_memory(&self, items: impl IntoIterator<Item = BulkItem>) -> MemoryLedger {
+        MemoryLedger::new(
+            items
+                .into_iter()
+                .map(|item| BulkItem { downlink: self.referenced(&item.downlink).into_owned(), ..item }),
+        )
     }
 
     /// Returns a downlink as [`send_downlink`](Self::send_downlink) sends it: with a generated reference, unless it has

@@ -198,7 +198,7 @@ impl Schedule {
         let service = Rc::new(Service::new(self, timeline.clone()));
         let (server, clock) = (Rc::clone(&service), timeline.clone());
         timeline.spawn(async move {
-            let fetch = |query: ListDevices| {
+            let fetch = |query: ListDevices, _| {
                 let (session, server, clock) = (session.clone(), Rc::clone(&server), clock.clone());
                 async move {
                     let step = session.start(&query, clock.now());

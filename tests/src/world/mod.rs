@@ -150,7 +150,7 @@ impl Scene {
             Action::List { page_size, window, .. } => {
                 let query = ListDevices::new().page_size(*page_size).sort_by("uuid");
                 let mut pages = plan.session.pages(query, *window);
-                let call = |query: ListDevices| {
+                let call = |query: ListDevices, _| {
                     let plan = &plan;
                     async move { self.call(plan.call(Some(query.number())), plan, &query).await }
                 };
