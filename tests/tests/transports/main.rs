@@ -10,5 +10,6 @@ mod limits;
 mod listing;
 mod message;
 mod proxy;
+mod run;
 mod tls;
 mod watch;
