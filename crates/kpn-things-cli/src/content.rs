@@ -1,8 +1,5 @@
 //! The content of a downlink: the options of `things downlink send` that carry it.
 
-use base64::Engine as _;
-use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use clap::Args;
 use things_core::{Payload, Secret};
 
@@ -92,7 +89,7 @@ fn from_hex(text: &str) -> Result<Payload, Failure> {
         let hint = match text.trim() {
             "" => "",
             // Four characters at least: a short text that is no hex is more often a typing error.
-            text if text.len() >= 4 && from_base64(text).is_ok() && text.len() % 4 == 0 => {
+            text if text.len() >= 4 && Payload::from_base64(text).is_ok() && text.len() % 4 == 0 => {
                 "\nhint: this looks like base64: use --base64"
             }
             text if text.starts_with("\\x") => "\nhint: leave \\x out",
@@ -103,56 +100,11 @@ fn from_hex(text: &str) -> Result<Payload, Failure> {
     })
 }
 
-/// Reads base64 in the standard or the URL-safe alphabet, with or without padding. Ignores spaces and line breaks.
+/// Reads base64, with a hint if it looks like hex.
 fn from_base64(text: &str) -> Result<Payload, Failure> {
-    let wrong = |why: String| {
+    Payload::from_base64(text).map_err(|error| {
         let hint =
             if text.parse::<Payload>().is_ok() { "\nhint: this looks like hex: use --hex" } else { "" };
-        Failure::Usage(format!("payload {why}: expected base64, such as AQL/{hint}"))
-    };
-    let mut symbols = String::with_capacity(text.len());
-    for (place, char) in text.chars().enumerate() {
-        if char.is_ascii_alphanumeric() || "+/-_=".contains(char) {
-            symbols.push(char);
-        } else if !char.is_whitespace() {
-            return Err(wrong(format!("has {char:?} at position {}", place + 1)));
-        }
-    }
-    let alphabet = if symbols.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    let padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let bytes = GeneralPurpose::new(alphabet, padding)
-        .decode(&symbols)
-        .map_err(|_| wrong("is not base64: characters are missing, or = is in the wrong place".to_owned()))?;
-    Ok(Payload::new(bytes)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_read_as_other_platforms_write_it() {
-        for text in ["AQL/", "AQL_", " AQ L/\n"] {
-            assert_eq!(from_base64(text).ok().unwrap().bytes(), [1, 2, 255], "{text:?}");
-        }
-        for text in ["AQI=", "AQI"] {
-            assert_eq!(from_base64(text).ok().unwrap().bytes(), [1, 2], "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_base64_is_refused_with_a_reason() {
-        for (text, reason) in [
-            ("", "payload is empty"),
-            ("A", "characters are missing"),
-            ("AQJ", "characters are missing"),
-            ("A=QI", "= is in the wrong place"),
-            ("AQ/_", "is not base64"),
-            ("AQ!I", "has '!' at position 3"),
-            ("01:02", "has ':' at position 3"),
-        ] {
-            let Err(Failure::Usage(message)) = from_base64(text) else { panic!("{text:?} was read") };
-            assert!(message.contains(reason), "{text:?}: {message}");
-        }
-    }
+        Failure::Usage(format!("{error}{hint}"))
+    })
 }

@@ -29,6 +29,7 @@ mod session;
 mod slot;
 mod stage;
 mod status;
+mod timestamp;
 mod token;
 mod transport;
 
@@ -48,8 +49,8 @@ pub use devices::{
 };
 pub use downlinks::{
     BulkItem, Claim, ClaimToken, DevEui, DeviceUrn, Downlink, ExternalReference, FPort, Granted, Ledger,
-    LedgerCommit, LedgerCommitted, LedgerError, MemoryLedger, Payload, Receipt, Record, Run, RunOptions,
-    RunProgress, Sent, Transaction,
+    LedgerCommit, LedgerCommitted, LedgerError, MemoryLedger, Payload, Receipt, Record, Row, RowColumn,
+    RowError, RowMistake, Run, RunOptions, RunProgress, Sent, Transaction,
 };
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use feed::{Commit, Feed, Scope, Ticket, Want};

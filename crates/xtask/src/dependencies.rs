@@ -40,6 +40,7 @@ const CORE: &[&str] = &[
     "serde_json",
     "sha2",
     "simd-adler32",
+    "strsim",
     "syn",
     "things-senml",
     "typenum",

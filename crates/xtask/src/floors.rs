@@ -12,7 +12,7 @@ use crate::{Outcome, root};
 const FLOORS: &[&[&str]] = &[
     &["json"],
     &["moment", "secret", "stage", "escapes", "input"],
-    &["redaction", "access_token"],
+    &["redaction", "access_token", "timestamp"],
     &["transport", "status"],
     &["coding"],
     &["retry"],

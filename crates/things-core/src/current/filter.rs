@@ -1,7 +1,7 @@
 //! The filters of the current API.
 
-use super::timestamp::check_timestamp;
 use crate::input::{InputError, check_opaque};
+use crate::timestamp::check_timestamp;
 
 /// A filter of a listing of the current API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

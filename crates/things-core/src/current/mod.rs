@@ -11,7 +11,6 @@ mod listed_downlink;
 mod page;
 mod project;
 mod resource;
-mod timestamp;
 
 pub use filter::Filter;
 pub use item::Item;

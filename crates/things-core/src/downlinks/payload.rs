@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::input::InputError;
@@ -32,6 +35,30 @@ impl Payload {
             1..=Self::MAX => Ok(Self(bytes)),
             more => Err(InputError::new("payload", format!("has {more} bytes: LoRaWAN carries at most 242"))),
         }
+    }
+
+    /// Reads a payload in base64, in the standard or the URL-safe alphabet, with or without padding. Ignores spaces and
+    /// line breaks.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is not base64, or does not contain 1 to 242 bytes.
+    pub fn from_base64(text: &str) -> Result<Self, InputError> {
+        let wrong = |why: String| InputError::new("payload", format!("{why}: expected base64, such as AQL/"));
+        let mut symbols = String::with_capacity(text.len());
+        for (place, char) in text.chars().enumerate() {
+            if char.is_ascii_alphanumeric() || "+/-_=".contains(char) {
+                symbols.push(char);
+            } else if !char.is_whitespace() {
+                return Err(wrong(format!("has {char:?} at position {}", place + 1)));
+            }
+        }
+        let alphabet = if symbols.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+        let padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let bytes = GeneralPurpose::new(alphabet, padding).decode(&symbols).map_err(|_| {
+            wrong("is not base64: characters are missing, or = is in the wrong place".to_owned())
+        })?;
+        Self::new(bytes)
     }
 
     /// The bytes.
@@ -281,6 +308,32 @@ mod tests {
     }
 
     #[test]
+    fn base64_is_read_as_other_platforms_write_it() {
+        for text in ["AQL/", "AQL_", " AQ L/\n"] {
+            assert_eq!(Payload::from_base64(text).unwrap().bytes(), [1, 2, 255], "{text:?}");
+        }
+        for text in ["AQI=", "AQI"] {
+            assert_eq!(Payload::from_base64(text).unwrap().bytes(), [1, 2], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base64_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("", "payload is empty"),
+            ("A", "characters are missing"),
+            ("AQJ", "characters are missing"),
+            ("A=QI", "= is in the wrong place"),
+            ("AQ/_", "is not base64"),
+            ("AQ!I", "has '!' at position 3"),
+            ("01:02", "has ':' at position 3"),
+        ] {
+            let error = Payload::from_base64(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
     fn hex_of_a_record_has_digits_only() {
         assert_eq!(Payload::from_record("0102fF").unwrap().bytes(), [1, 2, 255]);
         for text in ["0x0102", "01 02", "01:02", "01-02", "0102\n", "", "012"] {
@@ -339,7 +392,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,12}") {
-            let _ = (text.parse::<Payload>(), text.parse::<FPort>());
+            let _ = (text.parse::<Payload>(), Payload::from_base64(&text), text.parse::<FPort>());
         }
     }
 }

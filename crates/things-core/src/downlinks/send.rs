@@ -92,9 +92,12 @@ impl Downlink {
     /// # Errors
     ///
     /// Returns an error if the reference is empty, starts or ends with a space, or has a control character.
-    pub fn external_reference(mut self, reference: impl Into<String>) -> Result<Self, InputError> {
-        self.reference = Reference::Given(ExternalReference::new(reference)?);
-        Ok(self)
+    pub fn external_reference(self, reference: impl Into<String>) -> Result<Self, InputError> {
+        Ok(self.with_reference(ExternalReference::new(reference)?))
+    }
+
+    pub(super) fn with_reference(self, reference: ExternalReference) -> Self {
+        Self { reference: Reference::Given(reference), ..self }
     }
 
     /// Removes the reference. No reference is generated when the downlink is sent.
