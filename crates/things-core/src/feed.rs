@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::customers::CustomerId;
 use crate::error::Error;
+use crate::fate::Fate;
 use crate::moment::Moment;
 use crate::operation::Operation;
 
@@ -103,7 +104,7 @@ impl<O, C> Want<O, C> {
 }
 
 /// What applies to one call of a feed, in addition to the session that makes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// The sub-customer of the call. `None`: that of the session.
     pub customer: Option<CustomerId>,
@@ -111,6 +112,9 @@ pub struct Scope {
     pub deadline: Option<Moment>,
     /// The time by the wall clock from which on the request must not be sent any more.
     pub not_after: Option<SystemTime>,
+    /// Follows the call, as a [`Watch`](crate::Watch), for a feed that must know how far a call was if it is dropped. Such
+    /// a call must be one that can be left at any time: no reader of the feed may make it on its own thread.
+    pub fate: Option<Fate>,
 }
 
 /// The right to pass the result of one call to the feed that wanted it.

@@ -13,6 +13,7 @@ mod devices;
 mod downlinks;
 mod error;
 mod escapes;
+mod fate;
 mod feed;
 mod flow;
 mod input;
@@ -53,8 +54,9 @@ pub use downlinks::{
     RowError, RowMistake, Run, RunOptions, RunProgress, Sent, Transaction,
 };
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
+pub use fate::{Fate, Stopped};
 pub use feed::{Commit, Feed, Scope, Ticket, Want};
-pub use flow::{Exchange, Fate, Pause, Step, Stopped, Turn, Watch};
+pub use flow::{Exchange, Pause, Step, Turn, Watch};
 pub use input::InputError;
 pub use json::Json;
 pub use listing::{Cursor, DeviceFeed, Pages, Verified};

@@ -70,6 +70,24 @@ impl<F: Feed> FeedStream<F> {
         self.feed.stop()
     }
 
+    /// Stops the calls in flight, and returns once the feed has all results that have arrived. A run that is dropped instead
+    /// may know less, because it cannot wait for its ledger.
+    pub async fn close(mut self) {
+        self.alone = None;
+        if let Some(committing) = self.committing.take()
+            && let Ok(result) = committing.await
+        {
+            self.feed.committed(result);
+        }
+        while let Some(result) = self.flying.try_join_next() {
+            if let Ok((ticket, result)) = result {
+                self.feed.accept(ticket, result);
+            }
+        }
+        // A run records what is known when it is dropped, which blocks.
+        let _ = spawn_blocking(move || drop(self)).await;
+    }
+
     /// Starts what the feed wants, and takes the next item.
     fn take(&mut self) -> Option<Result<F::Item, Error>> {
         let item = self.feed.take();

@@ -69,7 +69,11 @@ impl<F: Feed> FeedIter<F> {
             waiting: Arc::new(Mutex::new(waiting)),
             arrivals,
             sender,
-            stopper: Stopper(Arc::new(Stop { stopped: AtomicBool::new(false), wake: Box::new(wake) })),
+            stopper: Stopper(Arc::new(Stop {
+                stopped: AtomicBool::new(false),
+                aborted: AtomicBool::new(false),
+                wake: Box::new(wake),
+            })),
             own: VecDeque::new(),
             flying: 0,
             threads: 0,
@@ -106,7 +110,8 @@ impl<F: Feed> FeedIter<F> {
         self.until = loop {
             match self.feed.want(self.client.clock.now()) {
                 Want::Call { ticket, operation, scope } => {
-                    let alone = self.own.is_empty() && self.flying == 0;
+                    // Nobody can leave a call that the reader makes.
+                    let alone = self.own.is_empty() && self.flying == 0 && scope.fate.is_none();
                     self.own.push_back((ticket, operation, scope));
                     if !alone {
                         self.hand_out();
@@ -196,7 +201,7 @@ impl<F: Feed> Iterator for FeedIter<F> {
             if self.stopper.is_stopped() && !self.stopping {
                 self.stopping = self.feed.stop();
             }
-            if self.stopper.is_stopped() && !self.stopping {
+            if self.stopper.is_aborted() || (self.stopper.is_stopped() && !self.stopping) {
                 // A listing that was cut off must not look complete.
                 self.ended = true;
                 return Some(Err(Error::cancelled("the listing was stopped")));
@@ -222,6 +227,12 @@ impl<F: Feed> Iterator for FeedIter<F> {
 impl<F: Feed> Drop for FeedIter<F> {
     fn drop(&mut self) {
         self.stopper.stop();
+        // A run records what is known.
+        for arrival in self.arrivals.try_iter() {
+            if let Arrival::Result(ticket, Ok(result)) = arrival {
+                self.feed.accept(ticket, result);
+            }
+        }
     }
 }
 
@@ -237,6 +248,7 @@ pub struct Stopper(Arc<Stop>);
 
 struct Stop {
     stopped: AtomicBool,
+    aborted: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -246,6 +258,17 @@ impl Stopper {
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);
         (self.0.wake)();
+    }
+
+    /// Ends the feed at once, with an error of the kind [`Cancelled`](things_core::ErrorKind::Cancelled), without waiting
+    /// for the calls in flight.
+    pub fn abort(&self) {
+        self.0.aborted.store(true, Ordering::Relaxed);
+        self.stop();
+    }
+
+    fn is_aborted(&self) -> bool {
+        self.0.aborted.load(Ordering::Relaxed)
     }
 
     fn is_stopped(&self) -> bool {

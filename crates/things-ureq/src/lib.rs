@@ -173,7 +173,12 @@ impl Client {
 
     /// Returns the same client with what applies to one call of a feed.
     pub(crate) fn scoped(&self, scope: &Scope) -> Self {
-        Self { session: self.session.scoped(scope), ..self.clone() }
+        let watch = self.watch.clone();
+        let watch = match &scope.fate {
+            Some(fate) => Some(Arc::new((fate.clone(), watch)) as Arc<dyn Watch>),
+            None => watch,
+        };
+        Self { session: self.session.scoped(scope), watch, ..self.clone() }
     }
 
     /// Returns the same client acting for no sub-customer.

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["retry"],
     &["body"],
     &["error"],
-    &["asked"],
+    &["asked", "fate"],
     &["answer"],
     &["operation"],
     &["customers", "devices"],

@@ -3,6 +3,7 @@
 // The helpers of a test may fail as its assertions do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod abandoned;
 mod child;
 mod client;
 mod connecting;

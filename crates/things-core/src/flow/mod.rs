@@ -17,7 +17,6 @@
 //! A step owns the call. It can only be resumed with the result that it requested, and dropping it cancels the call. If
 //! the call was fetching the token for others, the next of them takes over.
 
-mod fate;
 mod reply;
 mod request;
 mod step;
@@ -42,7 +41,6 @@ use crate::slot::{Acquired, Grant, Lease};
 use crate::stage::Stage;
 use crate::transport::TransportError;
 
-pub use fate::{Fate, Stopped};
 use request::X_CLIENT_ID;
 pub use step::{Exchange, Pause, Step, Turn};
 pub use watch::Watch;

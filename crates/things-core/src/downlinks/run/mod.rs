@@ -41,6 +41,7 @@ use self::rate::Rate;
 use self::sent::outcome;
 use super::{Downlink, Receipt};
 use crate::error::{Error, ErrorKind, Outcome};
+use crate::fate::{Fate, Stopped};
 use crate::feed::{Feed, Scope, Ticket, Want};
 use crate::input::InputError;
 use crate::moment::Moment;
@@ -143,7 +144,7 @@ pub struct Run<L: Ledger> {
     rate: Option<Rate>,
     /// Claims that wait for a place in the window or for the rate.
     waiting: VecDeque<Held>,
-    flying: HashMap<u64, Claim>,
+    flying: HashMap<u64, (Claim, Fate)>,
     /// Items whose outcome the ledger does not have yet.
     unrecorded: Vec<Ended>,
     /// Those of the commit in flight.
@@ -336,13 +337,15 @@ impl<L: Ledger> Run<L> {
             let Some(held) = self.waiting.pop_front() else { break };
             self.calls += 1;
             let item = held.claim.item();
+            let fate = Fate::default();
             let scope = Scope {
+                fate: Some(fate.clone()),
                 customer: item.customer.clone(),
                 deadline: Some(end.min(now + self.options.timeout)),
                 not_after: Some(item.not_after.map_or(end.wall(), |not_after| not_after.min(end.wall()))),
             };
             let operation = item.downlink.clone();
-            self.flying.insert(self.calls, held.claim);
+            self.flying.insert(self.calls, (held.claim, fate));
             return Ok(Want::Call { ticket: Ticket::new(self.calls), operation, scope });
         }
         Err(None)
@@ -500,7 +503,7 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
     }
 
     fn accept(&mut self, ticket: Ticket, result: Result<Receipt, Error>) {
-        let Some(claim) = self.flying.remove(&ticket.number()) else { return };
+        let Some((claim, _)) = self.flying.remove(&ticket.number()) else { return };
         let mut record = Record::of_result(&claim, &result);
         let verdict = classify(&result);
         match verdict {
@@ -594,13 +597,23 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
     }
 }
 
-/// Records what is known when a run is dropped: items in flight may have arrived.
+/// Records what is known when a run is dropped: an item whose request is in flight may have arrived.
 impl<L: Ledger> Drop for Run<L> {
     fn drop(&mut self) {
         self.give_back();
-        for claim in std::mem::take(&mut self.flying).into_values() {
-            let record = Record::of(&claim, Outcome::Unknown, "the run was dropped while it was in flight");
-            self.unrecorded.push(Ended { record, sent: None });
+        for (claim, fate) in std::mem::take(&mut self.flying).into_values() {
+            // A call that is stopped here sends nothing any more.
+            let (outcome, detail) = match fate.stop() {
+                Some(Stopped::Unsent) => {
+                    self.unsent(claim, Duration::ZERO);
+                    continue;
+                }
+                Some(Stopped::Accepted) => (Outcome::Accepted, "was accepted after the run was dropped"),
+                Some(Stopped::InFlight) | None => {
+                    (Outcome::Unknown, "the run was dropped while the request was in flight")
+                }
+            };
+            self.unrecorded.push(Ended { record: Record::of(&claim, outcome, detail), sent: None });
         }
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unrecorded.is_empty()) else { return };
         let outcomes = self.unrecorded.drain(..).map(|ended| ended.record).collect();

@@ -1,5 +1,6 @@
 //! A run over a ledger in memory, step by step.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
@@ -371,4 +372,43 @@ fn options_out_of_range_are_refused_before_anything_is_sent() {
         let (_, error, _) = through(&mut run(1, options), |_, _| panic!("nothing is sent"));
         assert_eq!(error.unwrap().kind(), ErrorKind::Input);
     }
+}
+
+/// A ledger whose records can be looked at.
+struct Watched {
+    inner: MemoryLedger,
+    records: Arc<Mutex<Vec<Record>>>,
+}
+
+impl Ledger for Watched {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
+        self.records.lock().unwrap().extend(transaction.outcomes.iter().cloned());
+        self.inner.commit(transaction)
+    }
+}
+
+#[test]
+fn a_dropped_run_records_how_far_each_call_was() {
+    let records = Arc::default();
+    let ledger = Watched { inner: MemoryLedger::new((0..5).map(item)), records: Arc::clone(&records) };
+    let mut run = Run::new(ledger, RunOptions { window: 4, spare: 1, ..RunOptions::default() });
+    let (mut calls, _) = drive(&mut run, at(0));
+    let (done, ..) = calls.remove(0);
+    run.accept(done, receipt());
+    let fates: Vec<_> = calls.iter().map(|(.., scope)| scope.fate.clone().unwrap()).collect();
+    fates[1].in_flight();
+    fates[2].accepted();
+    drop(run);
+    let records = records.lock().unwrap();
+    let outcome = |id| {
+        let record = records.iter().find(|record| record.id == id).unwrap();
+        (record.outcome, record.again.is_some())
+    };
+    assert_eq!(outcome(0), (Outcome::Accepted, false), "it had ended");
+    assert_eq!(outcome(1), (Outcome::NotSent, true), "its request was not sent");
+    assert_eq!(outcome(2), (Outcome::Unknown, false), "its request was in flight");
+    assert_eq!(outcome(3), (Outcome::Accepted, false), "its response had come");
+    assert_eq!(outcome(4), (Outcome::NotSent, true), "it had no place in the window");
+    assert_eq!(records.len(), 5);
+    assert!(fates.iter().all(|fate| !fate.in_flight()), "no request is sent any more");
 }
