@@ -2,7 +2,20 @@
 
 use things_core::{BulkItem, Ledger, LedgerError};
 
-use crate::{ItemState, Job, JobId, NewJob, StoredItem};
+use crate::{ItemState, Job, JobId, NewJob, SqliteStore, StoredItem};
+
+/// Opens a ledger by its name: the path of a SQLite file, or the URL of a PostgreSQL database (`postgres://...`).
+///
+/// # Errors
+///
+/// Returns why the ledger cannot be used. The error does not show a URL, because that can contain a password.
+pub fn open(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
+    if ledger.starts_with("postgres://") || ledger.starts_with("postgresql://") {
+        return Err(LedgerError::new("this program was built without PostgreSQL")
+            .hint("name a file, or build it with the feature `postgres`"));
+    }
+    Ok(Box::new(SqliteStore::open(ledger)?))
+}
 
 /// The items of a new job, in order. An error ends the creation of the job, and nothing of it is kept.
 pub type Items<'a> = dyn Iterator<Item = Result<BulkItem, LedgerError>> + 'a;

@@ -1,0 +1,243 @@
+//! One job of a SQLite file, during one run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Statement, TransactionBehavior, named_params, params};
+use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Outcome, Record, Transaction};
+
+use super::run_lock::RunLock;
+use super::trouble::{damaged, trouble};
+use super::{row, schema};
+use crate::ItemState;
+use crate::time::{millis, time, wait};
+
+/// A day, over which downlinks to one device are counted.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// The largest number of items that one transaction looks at. If it put off a million items of one device at once, the
+/// outcomes of others would wait for it.
+const MOST: usize = 1_000;
+
+/// The items of one job, which this process alone claims.
+pub(super) struct SqliteLedger {
+    connection: Connection,
+    path: PathBuf,
+    job: i64,
+    /// The id of the first item.
+    first: i64,
+    /// Whether the index of devices is there.
+    has_devices: bool,
+    // Released after the connection is closed.
+    _lock: RunLock,
+}
+
+impl SqliteLedger {
+    pub(super) fn new(connection: Connection, path: PathBuf, lock: RunLock, job: i64, first: i64) -> Self {
+        Self { connection, path, job, first, has_devices: false, _lock: lock }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
+        if transaction.outcomes.is_empty() && transaction.claim == 0 {
+            return Ok(Granted::default());
+        }
+        let failed = |error| trouble(&self.path, error);
+        let now = millis(transaction.now.unwrap_or_else(std::time::SystemTime::now));
+        let needs_devices = transaction.per_device.is_some() && !self.has_devices;
+        let written =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        if needs_devices {
+            written.execute_batch(schema::DEVICES).map_err(failed)?;
+        }
+        record(&written, self.job, &transaction.outcomes, now).map_err(failed)?;
+        let granted = if transaction.claim == 0 {
+            Granted::default()
+        } else {
+            let lease = now.saturating_add(wait(transaction.lease));
+            let work = Claims { connection: &written, job: self.job, first: self.first, now, lease };
+            match work.claim(transaction.claim, transaction.per_device).map_err(failed)? {
+                Some(granted) => granted,
+                None => {
+                    let path = self.path.display().to_string();
+                    return Err(damaged(&path, "an item that was sent is among those to be sent"));
+                }
+            }
+        };
+        // If this fails, nobody has the claims, even if they are found on the disk later.
+        written.commit().map_err(failed)?;
+        self.has_devices |= needs_devices;
+        Ok(granted)
+    }
+}
+
+/// Records outcomes. Each applies to one claim, by its token, as long as its outcome is open.
+fn record(connection: &Connection, job: i64, outcomes: &[Record], now: i64) -> rusqlite::Result<()> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let mut update = connection.prepare(
+        "UPDATE item SET state = :state, resumable = :resumable, ready_at = :ready, status = :status,
+            attempts = :attempts, detail = :detail, ended = CASE state WHEN :state THEN ended ELSE :now END
+         WHERE id = :id AND job = :job AND token = :token AND state IN ('sending', 'unknown')",
+    )?;
+    let mut not_after = connection.prepare("SELECT not_after FROM item WHERE id = ?1")?;
+    for record in outcomes {
+        let Ok(id) = i64::try_from(record.id) else { continue };
+        let again = record.again.filter(|_| record.outcome == Outcome::NotSent);
+        let ready = match again {
+            Some(again) => Some(ready(&mut not_after, id, now.saturating_add(wait(again)))?),
+            None => None,
+        };
+        update.execute(named_params! {
+            ":id": id,
+            ":job": job,
+            ":token": record.token.0.to_be_bytes(),
+            ":state": state(record.outcome).as_str(),
+            ":resumable": record.outcome == Outcome::NotSent && (record.resumable || again.is_some()),
+            ":ready": ready,
+            ":status": record.status,
+            ":attempts": record.attempts,
+            ":detail": record.detail,
+            ":now": now,
+        })?;
+    }
+    Ok(())
+}
+
+/// Returns when an item may be claimed: a wait never carries it past the time at which it ends.
+fn ready(not_after: &mut Statement<'_>, id: i64, ready: i64) -> rusqlite::Result<i64> {
+    let end: Option<i64> = not_after.query_row([id], |row| row.get(0)).optional()?.flatten();
+    Ok(end.map_or(ready, |end| ready.min(end)))
+}
+
+fn state(outcome: Outcome) -> ItemState {
+    match outcome {
+        Outcome::Accepted => ItemState::Accepted,
+        Outcome::NotSent => ItemState::NotSent,
+        Outcome::Unknown => ItemState::Unknown,
+    }
+}
+
+/// The claims of one transaction.
+struct Claims<'a> {
+    connection: &'a Connection,
+    job: i64,
+    first: i64,
+    now: i64,
+    /// When a request for an item that is claimed now is over.
+    lease: i64,
+}
+
+/// An item that may be claimed.
+struct Candidate {
+    id: i64,
+    item: BulkItem,
+    not_after: Option<i64>,
+    device: String,
+    tries: u32,
+}
+
+impl Claims<'_> {
+    /// Claims items. `None`: an item was claimable that must not be, so the file is damaged.
+    fn claim(&self, number: usize, per_device: Option<u32>) -> rusqlite::Result<Option<Granted>> {
+        let mut next = self.connection.prepare(
+            "SELECT id, downlink, customer, not_after, device, run_tries FROM item INDEXED BY item_claimable
+             WHERE job = ?1 AND ready_at <= ?2 ORDER BY ready_at, id LIMIT 1",
+        )?;
+        let mut claim = self.connection.prepare(
+            "UPDATE item SET state = 'sending', token = ?2, claimed = ?3, lease_until = ?4, ready_at = NULL,
+                resumable = 0, tries = tries + 1, run_tries = run_tries + 1, attempts = 0, status = NULL, detail = '',
+                ended = NULL
+             WHERE id = ?1 AND state IN ('pending', 'not_sent') AND ready_at IS NOT NULL",
+        )?;
+        let mut granted = Granted::default();
+        for _ in 0..MOST {
+            if granted.claims.len() == number {
+                return Ok(Some(granted));
+            }
+            let Some(found) = next.query_row([self.job, self.now], candidate).optional()? else {
+                granted.next = self.next()?;
+                return Ok(Some(granted));
+            };
+            let index = (found.id - self.first).unsigned_abs();
+            if found.not_after.is_some_and(|end| end <= self.now) {
+                self.expire(found.id)?;
+                granted.expired.push((index, found.item));
+                continue;
+            }
+            if let Some(most) = per_device
+                && let Some(free) = self.free_at(&found.device, most)?
+            {
+                let free = found.not_after.map_or(free, |end| free.min(end));
+                self.connection.execute("UPDATE item SET ready_at = ?2 WHERE id = ?1", [found.id, free])?;
+                continue;
+            }
+            let token = random().map_err(row::invalid)?;
+            if claim.execute(params![found.id, token.to_be_bytes(), self.now, self.lease])? != 1 {
+                return Ok(None);
+            }
+            let id = found.id.unsigned_abs();
+            granted.claims.push(Claim::new(id, index, ClaimToken(token), found.tries + 1, found.item));
+        }
+        granted.next = (granted.claims.len() < number).then_some(Duration::ZERO);
+        Ok(Some(granted))
+    }
+
+    /// Returns the wait until an item can be claimed, or `None` if there is none left.
+    fn next(&self) -> rusqlite::Result<Option<Duration>> {
+        let ready: Option<i64> = self.connection.query_row(
+            "SELECT MIN(ready_at) FROM item INDEXED BY item_claimable WHERE job = ?1 AND ready_at IS NOT NULL",
+            [self.job],
+            |row| row.get(0),
+        )?;
+        Ok(ready.map(|ready| time(ready).duration_since(time(self.now)).unwrap_or_default()))
+    }
+
+    /// Ends an item whose time has passed.
+    fn expire(&self, id: i64) -> rusqlite::Result<()> {
+        self.connection.execute(
+            "UPDATE item SET state = 'not_sent', resumable = 0, ready_at = NULL, attempts = 0, status = NULL,
+                detail = 'its not_after had passed before it could be sent', ended = ?2
+             WHERE id = ?1",
+            [id, self.now],
+        )?;
+        Ok(())
+    }
+
+    /// Returns the time from which on a device may be sent another downlink, if that is not now: a day after the one
+    /// that has to leave the day first.
+    fn free_at(&self, device: &str, most: u32) -> rusqlite::Result<Option<i64>> {
+        let begin = self.now.saturating_sub(DAY);
+        let sent: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT claimed FROM item INDEXED BY item_device
+                 WHERE device = ?1 AND claimed > ?2 AND state IN ('sending', 'accepted', 'unknown')
+                 ORDER BY claimed DESC LIMIT 1 OFFSET ?3",
+                params![device, begin, most.saturating_sub(1)],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(sent.map(|sent| sent.saturating_add(DAY)))
+    }
+}
+
+fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        id: row.get(0)?,
+        item: row::item(row, 1)?,
+        not_after: row.get(3)?,
+        device: row.get(4)?,
+        tries: row.get(5)?,
+    })
+}
+
+/// Returns 128 random bits, which no other claim has.
+pub(super) fn random() -> Result<u128, LedgerError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| LedgerError::new(format!("the system has no random numbers: {error}")))?;
+    Ok(u128::from_be_bytes(bytes))
+}

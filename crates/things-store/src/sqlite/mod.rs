@@ -1,0 +1,424 @@
+//! The store in a SQLite file: one run at a time, and any number of readers.
+
+mod ledger;
+mod place;
+mod row;
+mod run_lock;
+mod schema;
+mod trouble;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use things_core::{Ledger, LedgerError};
+
+use self::ledger::SqliteLedger;
+use self::run_lock::RunLock;
+use self::trouble::{read_only, trouble};
+use crate::time::{millis, time};
+use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
+
+/// A store in a SQLite file.
+///
+/// The file is created with the first job. Only its owner can read it. SQLite keeps two more files next to it while it
+/// is in use, with `-wal` and `-shm` at the end of their names, and the lock of its runs ends with `.lock`. The `-wal` file
+/// is a part of the ledger: after a crash, do not move the one without the other.
+pub struct SqliteStore {
+    /// As the user named it.
+    path: PathBuf,
+    connection: Option<Open>,
+}
+
+/// A connection to a file that exists.
+struct Open {
+    connection: Connection,
+    /// The real path of the file.
+    real: PathBuf,
+}
+
+/// Held while a file is created and connected to. Closing a file releases the locks that the process has on it, so a
+/// file must not be connected to before the handle that created it is closed.
+static CREATING: Mutex<()> = Mutex::new(());
+
+impl SqliteStore {
+    /// Opens a ledger. If there is no such file, there are no jobs in it, and [`create`](Store::create) creates it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is not a ledger, or one of another version, if it is damaged, or if it is on a file
+    /// system of a network.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LedgerError> {
+        let path = path.into();
+        let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match place::find(&path)? {
+            Some(real) => Some(Open::new(real)?),
+            None => None,
+        };
+        Ok(Self { path, connection })
+    }
+
+    /// The path of the file, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the connection, and creates the file if there is none.
+    fn created(&mut self) -> Result<&mut Open, LedgerError> {
+        if self.connection.is_none() {
+            let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+            self.connection = Some(Open::new(place::create(&self.path)?)?);
+        }
+        self.connection.as_mut().ok_or_else(|| missing(&self.path))
+    }
+
+    fn opened(&mut self) -> Result<&mut Open, LedgerError> {
+        self.connection.as_mut().ok_or_else(|| missing(&self.path))
+    }
+}
+
+fn missing(path: &Path) -> LedgerError {
+    LedgerError::new(format!("there is no ledger {}", path.display())).hint("check its name")
+}
+
+fn no_job(id: &JobId, path: &Path) -> LedgerError {
+    LedgerError::new(format!("there is no job {id} in the ledger {}", path.display()))
+        .hint("list the jobs of this ledger, or name the ledger that the job was created in")
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// A job as the other statements need it.
+struct Found {
+    number: i64,
+    first: i64,
+    size: i64,
+    account: String,
+}
+
+impl Open {
+    fn new(real: PathBuf) -> Result<Self, LedgerError> {
+        place::refuse_network(&real, place::file_system(&real))?;
+        Ok(Self { connection: schema::connect(&real)?, real })
+    }
+
+    fn trouble(&self, error: rusqlite::Error) -> LedgerError {
+        trouble(&self.real, error)
+    }
+
+    /// Begins a transaction that no other process writes during.
+    fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
+        let real = &self.real;
+        self.connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| trouble(real, error))
+    }
+
+    fn create(&mut self, job: &NewJob, items: &mut Items<'_>) -> Result<u64, LedgerError> {
+        let real = self.real.clone();
+        let failed = |error| trouble(&real, error);
+        let transaction = self.begin()?;
+        if find(&transaction, &job.id).map_err(failed)?.is_some() {
+            return Err(LedgerError::new(format!("the ledger has a job {} already", job.id)));
+        }
+        let first: i64 = transaction
+            .query_row("SELECT COALESCE(MAX(id), 0) + 1 FROM item", [], |row| row.get(0))
+            .map_err(failed)?;
+        transaction
+            .execute(
+                "INSERT INTO job (id, created, source, digest, account, options, first, size)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+                params![
+                    job.id.as_str(),
+                    millis(job.created),
+                    job.source,
+                    job.digest,
+                    job.account,
+                    job.options,
+                    first
+                ],
+            )
+            .map_err(failed)?;
+        let number = transaction.last_insert_rowid();
+        let size = insert(&transaction, &real, number, job.created, items)?;
+        transaction
+            .execute("UPDATE job SET size = ?2 WHERE number = ?1", params![number, size])
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(size.unsigned_abs())
+    }
+
+    fn jobs(&self, id: Option<&JobId>) -> Result<Vec<Job>, LedgerError> {
+        let id = id.map(JobId::as_str);
+        let read = || {
+            // One view of the jobs and of their items.
+            let view = self.connection.unchecked_transaction()?;
+            let mut jobs = view.prepare(
+                "SELECT number, id, created, source, digest, account, options FROM job
+                 WHERE ?1 IS NULL OR id = ?1 ORDER BY created DESC, id DESC",
+            )?;
+            let mut rows = jobs.query([id])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id: String = row.get(1)?;
+                found.push(Job {
+                    id: id.parse().map_err(row::invalid)?,
+                    created: time(row.get(2)?),
+                    source: row.get(3)?,
+                    digest: row.get(4)?,
+                    account: row.get(5)?,
+                    options: row.get(6)?,
+                    counts: counts(&view, row.get(0)?)?,
+                });
+            }
+            Ok(found)
+        };
+        read().map_err(|error| self.trouble(error))
+    }
+
+    fn items(
+        &self,
+        id: &JobId,
+        state: Option<ItemState>,
+        first: u64,
+        most: usize,
+    ) -> Result<Vec<StoredItem>, LedgerError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let read = || {
+            let view = self.connection.unchecked_transaction()?;
+            let Some(job) = find(&view, id)? else { return Ok(None) };
+            let (from, end) = (job.first.saturating_add_unsigned(first), job.first.saturating_add(job.size));
+            let select = |condition| {
+                let columns = row::COLUMNS;
+                view.prepare(&format!("SELECT {columns} FROM item WHERE {condition} ORDER BY id LIMIT ?1"))
+            };
+            let stored = |row: &Row<'_>| row::stored(row, job.first);
+            match state {
+                Some(state) => select("job = ?2 AND state = ?3 AND id >= ?4")?
+                    .query_map(params![most, job.number, state.as_str(), from], stored)?
+                    .collect::<Result<Vec<_>, _>>(),
+                None => select("id >= ?2 AND id < ?3")?.query_map([most, from, end], stored)?.collect(),
+            }
+            .map(Some)
+        };
+        read().map_err(|error| self.trouble(error))?.ok_or_else(|| no_job(id, &self.real))
+    }
+
+    fn resolve(&mut self, id: &JobId, index: u64, resolution: Resolution) -> Result<(), LedgerError> {
+        let _lock = RunLock::take(&self.real)?;
+        let real = self.real.clone();
+        let failed = |error| trouble(&real, error);
+        let now = millis(SystemTime::now());
+        let transaction = self.begin()?;
+        sweep(&transaction, now).map_err(failed)?;
+        let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
+        let item = job.first.saturating_add_unsigned(index);
+        let found: Option<(String, Option<i64>)> = transaction
+            .query_row(
+                "SELECT state, lease_until FROM item WHERE id = ?1 AND job = ?2",
+                [item, job.number],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(failed)?;
+        let Some((state, lease)) = found else {
+            return Err(LedgerError::new(format!("the job {id} has no item {index}"))
+                .hint(format!("it has {} items, from 0", job.size)));
+        };
+        if state != ItemState::Unknown.as_str() {
+            return Err(LedgerError::new(format!(
+                "item {index} of the job {id} is {state}, and not unknown"
+            ))
+            .hint("only an unknown outcome can be resolved"));
+        }
+        if let Some(left) = lease.map(|lease| lease.saturating_sub(now)).filter(|left| *left > 0) {
+            let seconds = left.unsigned_abs().div_ceil(1_000);
+            return Err(LedgerError::new(format!("a request for item {index} may still be in flight"))
+                .hint(format!("wait {seconds} s, then look again whether it arrived")));
+        }
+        let (state, resumable) = match resolution {
+            Resolution::Accepted => (ItemState::Accepted, false),
+            Resolution::NotSent => (ItemState::NotSent, true),
+        };
+        transaction
+            .execute(
+                "UPDATE item SET state = ?2, resumable = ?3, ended = ?4, detail = 'resolved by hand: ' || detail
+                 WHERE id = ?1",
+                params![item, state.as_str(), resumable, now],
+            )
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+
+    fn remove(&mut self, id: &JobId) -> Result<(), LedgerError> {
+        let _lock = RunLock::take(&self.real)?;
+        let real = self.real.clone();
+        let failed = |error| trouble(&real, error);
+        let transaction = self.begin()?;
+        let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
+        let end = job.first.saturating_add(job.size);
+        transaction
+            .execute("DELETE FROM item WHERE id >= ?1 AND id < ?2", [job.first, end])
+            .map_err(failed)?;
+        transaction.execute("DELETE FROM job WHERE number = ?1", [job.number]).map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+
+    fn run(mut self, id: &JobId, account: &str, again: bool) -> Result<SqliteLedger, LedgerError> {
+        let lock = RunLock::take(&self.real)?;
+        let real = self.real.clone();
+        let failed = |error| trouble(&real, error);
+        if self.connection.is_readonly("main").map_err(failed)? {
+            return Err(read_only(&real.display().to_string()));
+        }
+        schema::check(&self.connection, &real)?;
+        let transaction = self.begin()?;
+        let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
+        if job.account != account {
+            return Err(LedgerError::new(format!(
+                "the job {id} belongs to another account: {}, and not {account}",
+                job.account
+            ))
+            .hint("use the settings that the job was created with"));
+        }
+        sweep(&transaction, millis(SystemTime::now())).map_err(failed)?;
+        prepare(&transaction, job.number, again).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(SqliteLedger::new(self.connection, real, lock, job.number, job.first))
+    }
+}
+
+impl Store for SqliteStore {
+    fn create(&mut self, job: &NewJob, items: &mut Items<'_>) -> Result<u64, LedgerError> {
+        self.created()?.create(job, items)
+    }
+
+    fn jobs(&mut self) -> Result<Vec<Job>, LedgerError> {
+        self.connection.as_ref().map_or(Ok(Vec::new()), |open| open.jobs(None))
+    }
+
+    fn job(&mut self, id: &JobId) -> Result<Option<Job>, LedgerError> {
+        let jobs = self.connection.as_ref().map_or(Ok(Vec::new()), |open| open.jobs(Some(id)))?;
+        Ok(jobs.into_iter().next())
+    }
+
+    fn items(
+        &mut self,
+        id: &JobId,
+        state: Option<ItemState>,
+        first: u64,
+        most: usize,
+    ) -> Result<Vec<StoredItem>, LedgerError> {
+        self.opened()?.items(id, state, first, most)
+    }
+
+    fn resolve(&mut self, id: &JobId, index: u64, resolution: Resolution) -> Result<(), LedgerError> {
+        self.opened()?.resolve(id, index, resolution)
+    }
+
+    fn remove(&mut self, id: &JobId) -> Result<(), LedgerError> {
+        self.opened()?.remove(id)
+    }
+
+    fn open(
+        mut self: Box<Self>,
+        id: &JobId,
+        account: &str,
+        again: bool,
+    ) -> Result<Box<dyn Ledger>, LedgerError> {
+        self.opened()?;
+        let open = self.connection.take().ok_or_else(|| missing(&self.path))?;
+        Ok(Box::new(open.run(id, account, again)?))
+    }
+}
+
+/// Returns a job by its id.
+fn find(connection: &Connection, id: &JobId) -> rusqlite::Result<Option<Found>> {
+    connection
+        .query_row("SELECT number, first, size, account FROM job WHERE id = ?1", [id.as_str()], |row| {
+            Ok(Found { number: row.get(0)?, first: row.get(1)?, size: row.get(2)?, account: row.get(3)? })
+        })
+        .optional()
+}
+
+/// Inserts the items of a job, and returns how many they are.
+fn insert(
+    transaction: &Transaction<'_>,
+    path: &Path,
+    job: i64,
+    created: SystemTime,
+    items: &mut Items<'_>,
+) -> Result<i64, LedgerError> {
+    let failed = |error| trouble(path, error);
+    let mut insert = transaction
+        .prepare("INSERT INTO item (job, downlink, customer, not_after, device) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .map_err(failed)?;
+    let mut size = 0;
+    for item in items {
+        let item = item?;
+        let downlink = item.downlink.referenced(millis(created).unsigned_abs(), ledger::random()?);
+        let text = serde_json::to_string(&*downlink)
+            .map_err(|error| LedgerError::new(format!("item {size} cannot be kept: {error}")))?;
+        insert
+            .execute(params![
+                job,
+                text,
+                item.customer.as_ref().map(|customer| customer.as_str()),
+                item.not_after.map(millis),
+                item.device_key(),
+            ])
+            .map_err(failed)?;
+        size += 1;
+    }
+    Ok(size)
+}
+
+/// Makes the items of a run that has ended unknown: whoever has the lock knows that there is none.
+fn sweep(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<usize> {
+    transaction.execute(
+        "UPDATE item SET state = 'unknown', ended = ?1, detail = 'the run ended while it was in flight'
+         WHERE job IN (SELECT number FROM job) AND state = 'sending'",
+        [now],
+    )
+}
+
+/// Makes the items claimable that a new run of a job sends.
+fn prepare(transaction: &Transaction<'_>, job: i64, again: bool) -> rusqlite::Result<()> {
+    // Waits belong to the run that has ended.
+    transaction.execute("UPDATE item SET ready_at = 0 WHERE job = ?1 AND ready_at > 0", [job])?;
+    transaction.execute(
+        "UPDATE item SET ready_at = 0, run_tries = 0, resumable = 1
+         WHERE job = ?1 AND state = 'not_sent' AND (resumable = 1 OR ?2)",
+        params![job, again],
+    )?;
+    // This write also shows, before anything is sent, that the file can be written.
+    transaction.execute("UPDATE job SET runs = runs + 1 WHERE number = ?1", [job])?;
+    Ok(())
+}
+
+fn counts(connection: &Connection, job: i64) -> rusqlite::Result<Counts> {
+    let mut states = connection
+        .prepare("SELECT state, COUNT(*), SUM(resumable) FROM item WHERE job = ?1 GROUP BY state")?;
+    let mut rows = states.query([job])?;
+    let mut counts = Counts::default();
+    while let Some(row) = rows.next()? {
+        let number = row.get::<_, i64>(1)?.unsigned_abs();
+        match row::state(row, 0)? {
+            ItemState::Pending => counts.pending = number,
+            ItemState::Sending => counts.sending = number,
+            ItemState::Accepted => counts.accepted = number,
+            ItemState::NotSent => {
+                counts.not_sent = number;
+                counts.resumable = row.get::<_, i64>(2)?.unsigned_abs();
+            }
+            ItemState::Unknown => counts.unknown = number,
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,158 @@
+//! The tables of a ledger, and how a file is recognised as one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use things_core::LedgerError;
+
+use super::trouble::{damaged, not_a_ledger, trouble};
+
+/// `KPNT`. It marks a file as a ledger, for us and for `file`.
+pub(super) const APPLICATION: i32 = 0x4B50_4E54;
+
+/// The version of the tables.
+pub(super) const VERSION: i32 = 1;
+
+/// How long to wait for another process that writes, such as one that creates a job of a million items.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Times are in milliseconds since 1970.
+///
+/// The items of a job have consecutive ids, from `job.first` on. `ready_at` is the time from which a run may claim an item,
+/// and NULL if none may: it is what the index of claimable items consists of. `ended` is when the outcome was recorded.
+/// `run_tries` counts the claims of the last run, `tries` those of all runs.
+const TABLES: &str = "
+    CREATE TABLE job (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        created INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        account TEXT NOT NULL,
+        options TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        runs INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE item (
+        id INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL,
+        downlink TEXT NOT NULL,
+        customer TEXT,
+        not_after INTEGER,
+        device TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending'
+            CHECK (state IN ('pending', 'sending', 'accepted', 'not_sent', 'unknown')),
+        ready_at INTEGER DEFAULT 0,
+        resumable INTEGER NOT NULL DEFAULT 0,
+        token BLOB,
+        lease_until INTEGER,
+        tries INTEGER NOT NULL DEFAULT 0,
+        run_tries INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        status INTEGER,
+        detail TEXT NOT NULL DEFAULT '',
+        claimed INTEGER,
+        ended INTEGER,
+        CHECK (ready_at IS NULL OR state IN ('pending', 'not_sent'))
+    ) STRICT;
+    CREATE INDEX item_claimable ON item (job, ready_at) WHERE ready_at IS NOT NULL;
+    CREATE INDEX item_state ON item (job, state, id, resumable);
+";
+
+/// The downlinks that count for the limit per device. Runs without a limit do not need this index, and it would make them
+/// write twice as many pages, so the first run with a limit creates it.
+pub(super) const DEVICES: &str = "
+    CREATE INDEX IF NOT EXISTS item_device ON item (device, claimed)
+        WHERE state IN ('sending', 'accepted', 'unknown')
+";
+
+/// Connects to a file that exists, and creates the tables if it is empty.
+pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
+    let failed = |error| trouble(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    configure(&connection).map_err(failed)?;
+    match kind(&connection).map_err(failed)? {
+        Kind::Ledger => {}
+        Kind::Empty => initialise(&mut connection).map_err(failed)?,
+        Kind::Other => return Err(not_a_ledger(&path.display().to_string())),
+        Kind::Version(version) => {
+            let (age, hint) = if version > VERSION {
+                ("a newer", "update this program")
+            } else {
+                ("an older", "finish its jobs with that version, or name another file")
+            };
+            let message = format!(
+                "the ledger {} was written by {age} version: it has format {version}, and this program uses {VERSION}",
+                path.display()
+            );
+            return Err(LedgerError::new(message).hint(hint));
+        }
+    }
+    durable(&connection, path)?;
+    Ok(connection)
+}
+
+/// Checks that no page of the file is damaged.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let result: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| trouble(path, error))?;
+    if result == "ok" { Ok(()) } else { Err(damaged(&path.display().to_string(), result.trim())) }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    // A file from elsewhere must not run code of its own, and a damaged one must not be believed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "cell_size_check", true)
+}
+
+/// Makes each commit wait until it is on the disk.
+fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let failed = |error| trouble(path, error);
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" {
+        let message = format!("the ledger {} cannot use a write-ahead log: it uses {mode:?}", path.display());
+        return Err(LedgerError::new(message).hint("name a file on a disk of this machine"));
+    }
+    connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
+    // On macOS, a plain fsync leaves the data in the cache of the disk.
+    connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
+}
+
+enum Kind {
+    Empty,
+    Ledger,
+    Version(i32),
+    Other,
+}
+
+fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, version, tables) {
+        (0, 0, 0) => Kind::Empty,
+        (APPLICATION, VERSION, _) => Kind::Ledger,
+        (APPLICATION, version, _) => Kind::Version(version),
+        _ => Kind::Other,
+    })
+}
+
+fn initialise(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if matches!(kind(&transaction)?, Kind::Empty) {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
