@@ -38,8 +38,8 @@ pub use access_token::AccessToken;
 pub use answer::Answer;
 pub use body::Body;
 pub use client::{
-    Builder, Clock, Current, DeviceIter, Devices, FeedClient, Items, PostmanGap, Settings, VerifiedDevices,
-    file_text,
+    Builder, Clock, Current, DeviceIter, Devices, FeedClient, ForCustomers, Items, PostmanGap, Settings,
+    VerifiedDevices, file_text,
 };
 pub use config::{Config, Credentials, Limits, Proxy};
 pub use current::{DownlinkState, Filter, Item, ItemPage, ListResource, ListedDownlink, Project, Resource};
@@ -59,7 +59,7 @@ pub use feed::{Commit, Feed, Scope, Ticket, Want};
 pub use flow::{Exchange, Pause, Step, Turn, Watch};
 pub use input::InputError;
 pub use json::Json;
-pub use listing::{Cursor, DeviceFeed, Pages, Verified};
+pub use listing::{Cursor, CustomerFleet, CustomerFleets, DeviceFeed, Pages, Verified};
 pub use moment::Moment;
 pub use operation::{Call, Operation, finish};
 pub use raw::RawCall;

@@ -17,12 +17,13 @@ pub use futures_util::{StreamExt, TryStreamExt};
 pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current, Cursor,
-    CustomerId, DevEui, Device, DeviceFeed, DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind,
-    ExternalReference, Extra, FPort, Feed, Filter, Fleet, Gap, Incomplete, InputError, Item, ItemPage, Items,
-    Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingReport, MemoryLedger,
-    Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy, RawCall, Receipt, Replay,
-    Resource, RetryPolicy, Run, RunOptions, RunProgress, Secret, Sent, Session, Settings, SortOrder, Stage,
-    Stop, VerifiedDevices, Watch, senml,
+    CustomerFleet, CustomerFleets, CustomerId, DevEui, Device, DeviceChange, DeviceDiff, DeviceFeed,
+    DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind, ExternalReference, Extra, FPort, Feed,
+    FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item, ItemPage, Items,
+    Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord, ListingReport,
+    MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy, RawCall, Receipt,
+    Replay, Resource, RetryPolicy, Run, RunOptions, RunProgress, SavedListing, SavedListingError, Secret,
+    Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, diff_devices, senml,
 };
 use things_core::{FeedClient, Scope, Step, Turn, finish};
 
@@ -197,6 +198,19 @@ impl Client {
             None => watch,
         };
         Self { session: self.session.scoped(scope), watch, ..self.clone() }
+    }
+
+    /// Returns a client acting for several sub-customers, with one access token and one window for all of them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Input`](ErrorKind::Input) if an id is not a valid customer id, or is given twice.
+    pub fn for_customers<C>(&self, ids: impl IntoIterator<Item = C>) -> Result<ForCustomers<Self>, Error>
+    where
+        C: TryInto<CustomerId>,
+        Error: From<C::Error>,
+    {
+        ForCustomers::new(self.clone(), ids)
     }
 
     /// Returns the same client acting for no sub-customer.

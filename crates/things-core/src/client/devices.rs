@@ -40,15 +40,15 @@ pub trait FeedClient: Sized {
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct Devices<C> {
-    client: C,
-    query: ListDevices,
-    window: usize,
-    timeout: Option<Duration>,
-    deadline: Option<Duration>,
-    strict: bool,
+    pub(super) client: C,
+    pub(super) query: ListDevices,
+    pub(super) window: usize,
+    pub(super) timeout: Option<Duration>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) strict: bool,
 }
 
-impl<C: FeedClient> Devices<C> {
+impl<C> Devices<C> {
     /// Creates a listing of all devices that `client` can list.
     pub fn new(client: C) -> Self {
         Self {
@@ -130,6 +130,18 @@ impl<C: FeedClient> Devices<C> {
         self
     }
 
+    /// Proves that the listing is complete: it holds every device that existed from the first request to the last
+    /// response.
+    ///
+    /// The listing reads overlapping pages, ordered by `uuid`, and links them by the devices that they share. That
+    /// costs a few more requests. If the proof fails, the listing ends with an error of the kind
+    /// [`Incomplete`](crate::ErrorKind::Incomplete).
+    pub fn verified(self) -> VerifiedDevices<C> {
+        VerifiedDevices { devices: self, vouched: false }
+    }
+}
+
+impl<C: FeedClient> Devices<C> {
     /// Returns the devices one by one, in order. A `for` loop over a blocking client's listing does the same.
     pub fn stream(self) -> C::Devices<Pages> {
         C::devices(self.pages())
@@ -146,16 +158,6 @@ impl<C: FeedClient> Devices<C> {
     pub fn collect(self) -> C::Collected {
         C::collect(self.pages())
     }
-
-    /// Proves that the listing is complete: it holds every device that existed from the first request to the last
-    /// response.
-    ///
-    /// The listing reads overlapping pages, ordered by `uuid`, and links them by the devices that they share. That
-    /// costs a few more requests. If the proof fails, the listing ends with an error of the kind
-    /// [`Incomplete`](crate::ErrorKind::Incomplete).
-    pub fn verified(self) -> VerifiedDevices<C> {
-        VerifiedDevices { devices: self, vouched: false }
-    }
 }
 
 /// A listing of devices that proves that it is complete. It sends no request before
@@ -164,17 +166,19 @@ impl<C: FeedClient> Devices<C> {
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct VerifiedDevices<C> {
-    devices: Devices<C>,
-    vouched: bool,
+    pub(super) devices: Devices<C>,
+    pub(super) vouched: bool,
 }
 
-impl<C: FeedClient> VerifiedDevices<C> {
+impl<C> VerifiedDevices<C> {
     /// Vouches that the service orders devices by `uuid`, in case the devices do not show it. If the service does not,
     /// an incomplete listing can pass as complete.
     pub fn vouch_for_order(self) -> Self {
         Self { vouched: true, ..self }
     }
+}
 
+impl<C: FeedClient> VerifiedDevices<C> {
     /// Returns the devices one by one, ordered by `uuid`. Each one follows those before it without a gap. The listing
     /// is complete only if it ends without an error.
     pub fn stream(self) -> C::Devices<Verified> {

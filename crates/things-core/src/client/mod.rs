@@ -6,6 +6,7 @@
 mod builder;
 mod clock;
 mod current;
+mod customers;
 mod devices;
 mod file;
 mod postman;
@@ -14,6 +15,7 @@ mod settings;
 pub use builder::Builder;
 pub use clock::Clock;
 pub use current::{Current, Items};
+pub use customers::ForCustomers;
 pub use devices::{DeviceIter, Devices, FeedClient, VerifiedDevices};
 pub use file::file_text;
 pub use postman::PostmanGap;

@@ -2,6 +2,7 @@
 
 mod context_switch;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,6 +23,15 @@ impl CustomerId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Rejects a customer that is given twice.
+    pub(crate) fn check_different(customers: &[Self]) -> Result<(), InputError> {
+        let mut seen = HashSet::new();
+        match customers.iter().find(|customer| !seen.insert(*customer)) {
+            Some(twice) => Err(InputError::new("customer id", format!("{twice} is given twice"))),
+            None => Ok(()),
+        }
     }
 
     /// The text as a shared value.
