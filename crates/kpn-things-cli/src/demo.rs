@@ -96,7 +96,7 @@ fn list(
     shown.sort_by(|a, b| a.name().cmp(b.name()));
     shown.truncate(SHOWN);
     let mut text = Vec::new();
-    let mut table = DeviceTable::new(None, console.columns().map(|columns| columns.saturating_sub(2)));
+    let mut table = DeviceTable::new(None, false, console.columns().map(|columns| columns.saturating_sub(2)));
     table.add(&shown, &mut text)?;
     table.end(&mut text)?;
     for line in String::from_utf8_lossy(&text).lines() {

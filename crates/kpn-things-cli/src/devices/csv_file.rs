@@ -36,13 +36,19 @@ const FIELDS: [&str; 7] =
 const EXTRA: &str = "extra";
 
 impl<'a> CsvFile<'a> {
-    pub(crate) fn new(dialect: Dialect, fields: Option<Fields>, out: &'a mut dyn Write) -> Self {
+    pub(crate) fn new(
+        dialect: Dialect,
+        fields: Option<Fields>,
+        by_customer: bool,
+        out: &'a mut dyn Write,
+    ) -> Self {
         let mut builder = WriterBuilder::new();
         if dialect == Dialect::Excel {
             builder.delimiter(b';').terminator(Terminator::CRLF);
         }
         let has_extra = fields.is_none();
         let fields = fields.unwrap_or_else(|| FIELDS.into());
+        let fields = if by_customer { fields.with_customer() } else { fields };
         Self { dialect, fields, has_extra, has_head: false, writer: Box::new(builder.from_writer(out)) }
     }
 
@@ -66,9 +72,29 @@ impl<'a> CsvFile<'a> {
             cell(&mut self.writer, self.dialect, &field.text(device), field.is_id())?;
         }
         if self.has_extra {
-            cell(&mut self.writer, self.dialect, &unknown(device.extra())?, false)?;
+            let unknown = self.unknown(device.extra())?;
+            cell(&mut self.writer, self.dialect, &unknown, false)?;
         }
         self.writer.write_record(None::<&[u8]>).map_err(output)
+    }
+
+    fn has_column(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name() == name)
+    }
+
+    /// The fields that have no column of their own, as a JSON object. Empty if there are none.
+    fn unknown(&self, extra: &Extra) -> io::Result<String> {
+        let mut text = String::new();
+        for (name, value) in extra.iter().filter(|(name, _)| !self.has_column(name)) {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            text.push_str(&serde_json::to_string(&name)?);
+            text.push(':');
+            text.push_str(value.as_str());
+        }
+        if !text.is_empty() {
+            text.push('}');
+        }
+        Ok(text)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
@@ -82,21 +108,6 @@ fn cell(writer: &mut Writer<&mut dyn Write>, dialect: Dialect, text: &str, is_id
         Dialect::Excel => excel::cell(text, is_id),
     };
     writer.write_field(cell.as_bytes()).map_err(output)
-}
-
-/// The fields that have no column of their own, as a JSON object. Empty if there are none.
-fn unknown(extra: &Extra) -> io::Result<String> {
-    let mut text = String::new();
-    for (name, value) in extra.iter().filter(|(name, _)| name != EUI) {
-        text.push(if text.is_empty() { '{' } else { ',' });
-        text.push_str(&serde_json::to_string(&name)?);
-        text.push(':');
-        text.push_str(value.as_str());
-    }
-    if !text.is_empty() {
-        text.push('}');
-    }
-    Ok(text)
 }
 
 fn output(error: csv::Error) -> io::Error {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use things_core::Device;
 
+use super::customers::CUSTOMER;
 use super::fields::{EUI, Field, Fields};
 use crate::table::{Column, Table};
 
@@ -18,18 +19,25 @@ const FIELDS: [&str; 5] = ["name", EUI, "uuid", "barcode", "description"];
 
 impl DeviceTable {
     /// A table of these fields, or of those that a reader needs most. It is cut to the width of the terminal.
-    pub(crate) fn new(fields: Option<Fields>, columns: Option<usize>) -> Self {
+    /// `by_customer`: each device has a field with its customer, which is the first column.
+    pub(crate) fn new(fields: Option<Fields>, by_customer: bool, columns: Option<usize>) -> Self {
         let Some(fields) = fields else {
             let [name, eui, uuid, barcode, description] = FIELDS.map(heading);
-            let shown = [
+            let mut shown = vec![
                 name.cut_to(20),
                 eui.if_any(),
                 uuid,
                 barcode.if_it_fits(),
                 description.cut_to(16).if_it_fits(),
             ];
-            return Self { fields: FIELDS.into(), table: Table::new(shown, columns) };
+            let mut fields = Fields::from(FIELDS);
+            if by_customer {
+                shown.insert(0, heading(CUSTOMER));
+                fields = fields.with_customer();
+            }
+            return Self { fields, table: Table::new(shown, columns) };
         };
+        let fields = if by_customer { fields.with_customer() } else { fields };
         let shown = fields.iter().map(|field| match field.is_id() {
             true => heading(field.name()),
             false => heading(field.name()).cut_to(16),

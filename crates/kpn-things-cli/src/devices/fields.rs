@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use things_core::{Device, Json};
 
+use super::customers::CUSTOMER;
 use crate::cell;
 
 /// The fields that KPN documents, in the order of its documentation.
@@ -32,7 +33,7 @@ impl Field {
 
     /// Whether its values name something: digits of it must not be lost.
     pub(crate) fn is_id(&self) -> bool {
-        matches!(self.name(), "uuid" | EUI | "deviceSpecificationUUID" | "barcode")
+        matches!(self.name(), "uuid" | EUI | "deviceSpecificationUUID" | "barcode" | CUSTOMER)
     }
 
     /// The value of this field, unless the device has no such field.
@@ -123,6 +124,14 @@ impl Fields {
             }
         }
         Ok(Self(fields))
+    }
+
+    /// The same fields, with that of the customer first unless it is one of them.
+    pub(crate) fn with_customer(mut self) -> Self {
+        if self.iter().all(|field| field.name() != CUSTOMER) {
+            self.0.insert(0, CUSTOMER.into());
+        }
+        self
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Field> {

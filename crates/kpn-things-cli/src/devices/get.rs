@@ -116,7 +116,7 @@ fn none(wanted: &Wanted, similar: &Similar) -> Failure {
 fn several(wanted: &Wanted, found: &[Device]) -> io::Result<Failure> {
     /// More lines would hide the error.
     const SHOWN: usize = 20;
-    let (mut lines, mut table) = (Vec::new(), DeviceTable::new(None, None));
+    let (mut lines, mut table) = (Vec::new(), DeviceTable::new(None, false, None));
     table.add(found.get(..SHOWN).unwrap_or(found), &mut lines)?;
     table.end(&mut lines)?;
     let (wanted, lines) = (cell::plain(wanted.text()), String::from_utf8_lossy(&lines));

@@ -8,6 +8,7 @@ use clap::Args;
 use things_core::{Device, DeviceFeed, ErrorKind, ListingRecord, Page, Proof};
 use things_ureq::{Client, Devices};
 
+use super::customers;
 use super::query::Query;
 use super::sheet::{Format, Sheet};
 use super::tally::Tally;
@@ -27,7 +28,8 @@ Examples:
   things devices list --search Parking --sort-by name --descending
   things devices list --fields name,eui,metadata.floor
   things devices list --csv-dialect excel > devices.csv
-  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76",
+  things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76
+  things devices list --customers customers.txt --csv > devices.csv",
     after_help = "\
 The listing proves that it is complete: it contains every device that existed from the first request to the last \
 response. The last message reports this, or why the proof failed. After a failed proof, the remaining devices are \
@@ -39,6 +41,10 @@ so that a fleet of any size takes the same memory. They keep the field names and
 these names, and paths such as metadata.floor. A device without the field has null in JSON, and an empty cell in a table \
 or in CSV.
 
+With --customers, the devices of each customer follow those of the customer before, and each row has the field customer. \
+Customers whose listings cannot be proven complete come last. If a customer cannot be listed, the others are, and the exit \
+status is 1.
+
 --with-proof adds a last line to NDJSON: an object _listing with proven, requests, devices, when, base_url, search and \
 customer. `things devices diff` concludes only from such a file that a device was removed.
 
@@ -49,6 +55,11 @@ numbers and dates become =\"0123\", and a formula gets an apostrophe in front."
 pub(crate) struct List {
     #[command(flatten)]
     query: Query,
+    /// File with sub-customers to list, one id per line
+    ///
+    /// - is standard input. Empty lines are skipped, and so is what follows a #. Each row names its customer.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["customer", "limit", "dry_run", "with_proof"])]
+    customers: Option<String>,
     /// End NDJSON with the proof, for `things devices diff`
     #[arg(long, requires = "ndjson", conflicts_with_all = ["json", "csv", "csv_dialect", "fields"])]
     with_proof: bool,
@@ -66,24 +77,29 @@ const SORTED: usize = 50_000;
 
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let List { query, format, with_proof, dry_run, settings } = self;
+        let List { query, customers, format, with_proof, dry_run, settings } = self;
         if dry_run {
             return curl::dry_run(&query.first_page(), settings, console);
         }
+        let customers = customers.map(|path| customers::read(&path)).transpose()?;
         let client = console.watched(settings.client(console)?);
         let record = with_proof.then(|| query.record(&client));
-        let devices = query.apply(client.devices());
         let held = (!query.is_plain() && format.is_table()).then(Vec::new);
         let shown = Arc::new(Shown::default());
         let (columns, progress, seen) = (console.columns(), console.progress(), Arc::clone(&shown));
         let _interrupt = Interrupt::handle(console, move || Verdict::Die(Some(seen.interrupted())));
-        let sheet = format.sheet(console.out(), columns);
+        let sheet = format.sheet(console.out(), columns, customers.is_some());
         let tally = Tally::default();
         let mut list = Listing { sheet, held, is_unsorted: false, tally, proof: None, progress, shown };
-        let result = if query.is_plain() {
-            list.plain(devices, query.limit)
-        } else {
-            list.proven(devices, query.verified, query.deadline)
+        let mut outcome = None;
+        let result = match &customers {
+            Some(customers) => list.customers(&client, customers, &query).map(|found| {
+                let summary = found.summary(list.tally.devices, &query);
+                outcome = Some(found);
+                summary
+            }),
+            None if query.is_plain() => list.plain(query.apply(client.devices()), query.limit),
+            None => list.proven(query.apply(client.devices()), query.verified, query.deadline),
         };
         // What was held back is written even if the listing failed.
         list.write_held()?;
@@ -104,7 +120,8 @@ impl List {
                     true => format!("; more than {}, so not sorted by name", number(SORTED as u64, "device")),
                     false => String::new(),
                 };
-                Ok(console.say(summary + &note)?)
+                console.say(summary + &note)?;
+                outcome.map_or(Ok(()), |outcome| outcome.report(customers.unwrap_or_default().len(), console))
             }
             Err(failure) => {
                 list.sheet.leave()?;
@@ -151,13 +168,13 @@ fn incomplete(devices: u64, counted: Option<u64>) -> String {
 }
 
 /// A listing as it is written.
-struct Listing<'a> {
+pub(super) struct Listing<'a> {
     sheet: Sheet<'a>,
     /// Devices that wait to be sorted.
     held: Option<Vec<Device>>,
     /// There were too many devices to sort.
     is_unsorted: bool,
-    tally: Tally,
+    pub(super) tally: Tally,
     /// The proof that the listing is complete.
     proof: Option<Proof>,
     progress: Option<Arc<progress::State>>,
@@ -220,6 +237,11 @@ impl Listing<'_> {
         Ok(format!("{}; not proven complete: {why}", self.tally.summary(false)))
     }
 
+    /// Whether devices are sorted by name, as far as they are held back.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.held.is_some()
+    }
+
     fn add_page(&mut self, page: Page) -> Result<(), Failure> {
         self.tally.pages += 1;
         self.tally.counted = page.total_elements.or(self.tally.counted);
@@ -240,7 +262,20 @@ impl Listing<'_> {
             }
             return Ok(());
         }
-        self.sheet.add(&devices)?;
+        self.put(&devices)
+    }
+
+    /// Writes devices that are not held back.
+    pub(super) fn write(&mut self, devices: &[Device]) -> Result<(), Failure> {
+        self.tally.devices += devices.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.devices(self.tally.devices, None);
+        }
+        self.put(devices)
+    }
+
+    fn put(&mut self, devices: &[Device]) -> Result<(), Failure> {
+        self.sheet.add(devices)?;
         // The reader of a pipe gets each page as it comes.
         self.sheet.flush()?;
         self.shown.set(&self.tally);

@@ -1,6 +1,7 @@
 //! `things devices`: the devices of an account.
 
 mod csv_file;
+mod customers;
 pub(crate) mod device_table;
 pub(crate) mod diff;
 mod excel;

@@ -91,7 +91,7 @@ impl Query {
         }
     }
 
-    pub(super) fn apply(&self, mut devices: Devices<Client>) -> Devices<Client> {
+    pub(super) fn apply<C>(&self, mut devices: Devices<C>) -> Devices<C> {
         if let Some(text) = &self.search {
             devices = devices.search(text);
         }

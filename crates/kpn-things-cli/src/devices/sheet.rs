@@ -40,18 +40,28 @@ impl Format {
         !(self.json || self.ndjson || self.csv || self.csv_dialect.is_some())
     }
 
-    /// A sheet in this format. A table is cut to the width of the terminal.
-    pub(crate) fn sheet<'a>(self, out: &'a mut dyn Write, columns: Option<usize>) -> Sheet<'a> {
+    /// A sheet in this format. A table is cut to the width of the terminal. `by_customer`: each device has a field with its
+    /// customer, which every row shows.
+    pub(crate) fn sheet<'a>(
+        self,
+        out: &'a mut dyn Write,
+        columns: Option<usize>,
+        by_customer: bool,
+    ) -> Sheet<'a> {
         let (is_table, lookout) = (self.is_table(), self.fields.as_ref().map(Lookout::new));
         let Self { json, ndjson, csv_dialect, fields, .. } = self;
+        let chosen = |fields: Option<Fields>| match by_customer {
+            true => fields.map(Fields::with_customer),
+            false => fields,
+        };
         let form = if json {
-            Form::Json { is_open: false, fields, out }
+            Form::Json { is_open: false, fields: chosen(fields), out }
         } else if ndjson {
-            Form::Ndjson { fields, out }
+            Form::Ndjson { fields: chosen(fields), out }
         } else if is_table {
-            Form::Table(DeviceTable::new(fields, columns), out)
+            Form::Table(DeviceTable::new(fields, by_customer, columns), out)
         } else {
-            Form::Csv(CsvFile::new(csv_dialect.unwrap_or(Dialect::Plain), fields, out))
+            Form::Csv(CsvFile::new(csv_dialect.unwrap_or(Dialect::Plain), fields, by_customer, out))
         };
         Sheet { form, lookout }
     }

@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod completions;
 mod customer;
+mod customers;
 mod demo;
 mod devices;
 mod diff;

@@ -147,6 +147,13 @@ impl Device {
         &self.extra
     }
 
+    /// Returns the device with a text in [`extra`](Self::extra), such as the customer that it belongs to. It replaces an
+    /// unknown field with the same name.
+    #[must_use]
+    pub fn with_extra_text(self, name: &str, text: &str) -> Self {
+        Self { extra: self.extra.with_text(name, text), ..self }
+    }
+
     fn text(&self, field: Field) -> Option<&str> {
         if self.present & field.bit() == 0 {
             return None;
@@ -345,6 +352,20 @@ mod tests {
             "{written}"
         );
         assert_eq!(from_text(&written), device);
+    }
+
+    #[test]
+    fn a_text_is_added_to_the_unknown_fields() {
+        let device = from_text(r#"{"uuid":"u","n":1.50,"\u0063":"old","x":"\u00e9"}"#);
+        let marked = device.clone().with_extra_text("customer", "a \"b\"");
+        assert_eq!(marked.extra().get("customer").unwrap().text().unwrap(), "a \"b\"");
+        let written = serde_json::to_string(&marked).unwrap();
+        assert!(written.ends_with(r#""n":1.50,"c":"old","x":"\u00e9","customer":"a \"b\""}"#), "{written}");
+        let replaced = device.with_extra_text("c", "new");
+        assert_eq!(replaced, from_text(r#"{"uuid":"u","n":1.50,"x":"é","c":"new"}"#));
+        assert_eq!(replaced.extra().len(), 3);
+        let only = from_text(r#"{"uuid":"u"}"#).with_extra_text("customer", "c");
+        assert_eq!(only, from_text(r#"{"uuid":"u","customer":"c"}"#));
     }
 
     #[test]

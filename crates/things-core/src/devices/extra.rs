@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
 
 use crate::json::{Json, Origin, Part, Scanner};
 
@@ -22,6 +23,24 @@ impl Extra {
     /// Creates a value from a text that the scanner has read as members of an object.
     pub(super) fn of(members: Part) -> Self {
         Self { members }
+    }
+
+    /// Returns the same fields and this text, in place of a field with the same name.
+    pub(super) fn with_text(&self, name: &str, text: &str) -> Self {
+        let same = |(field, _): &(Cow<'_, str>, Json<'_>)| field == name;
+        let mut members = match self.iter().any(|field| same(&field)) {
+            false => self.members.as_str().to_owned(),
+            true => {
+                let others = self.iter().filter(|field| !same(field));
+                let others = others.map(|(name, value)| format!("{}:{value}", Value::from(name)));
+                others.collect::<Vec<_>>().join(",")
+            }
+        };
+        if !members.is_empty() {
+            members.push(',');
+        }
+        members.push_str(&format!("{}:{}", Value::from(name), Value::from(text)));
+        Self::of(Part::Copy(members.into_boxed_str()))
     }
 
     /// Returns the value of a field, or `None` if there is no such field.
