@@ -73,8 +73,8 @@ pub trait Store: Send {
     ///
     /// # Errors
     ///
-    /// Returns an error if the item is not unknown, if a run of the job is in progress, if a request for the item can
-    /// still be in flight, or why the store failed.
+    /// Returns an error if the item is not unknown, if a run of the job is in progress, if it is resolved as not sent
+    /// while a request for it can still be in flight, or why the store failed.
     fn resolve(&mut self, id: &JobId, index: u64, resolution: Resolution) -> Result<(), LedgerError>;
 
     /// Removes a job with all of its items. Its downlinks do not count for the limit per device any more.

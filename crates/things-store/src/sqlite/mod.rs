@@ -237,7 +237,9 @@ impl Open {
             ))
             .hint("only an unknown outcome can be resolved"));
         }
-        if let Some(left) = lease.map(|lease| lease.saturating_sub(now)).filter(|left| *left > 0) {
+        let left = lease.map(|lease| lease.saturating_sub(now)).filter(|left| *left > 0);
+        // Only what will be sent again has to wait.
+        if let Some(left) = left.filter(|_| resolution == Resolution::NotSent) {
             let seconds = left.unsigned_abs().div_ceil(1_000);
             return Err(LedgerError::new(format!("a request for item {index} may still be in flight"))
                 .hint(format!("wait {seconds} s, then look again whether it arrived")));

@@ -83,7 +83,7 @@ macro_rules! store_rules {
             an_unknown_item_is_resolved_as_accepted
             an_unknown_item_that_did_not_arrive_is_sent_by_the_next_run
             only_an_unknown_item_is_resolved
-            an_item_whose_request_may_be_in_flight_is_not_resolved
+            an_item_whose_request_may_be_in_flight_is_not_resolved_as_not_sent
         }
     };
 }
