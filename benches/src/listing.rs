@@ -133,7 +133,7 @@ fn credentials(account: &Account) -> Credentials {
         .application_id(&account.application_id)
 }
 
-fn reqwest(account: &Account) -> things_reqwest::Client {
+pub(crate) fn reqwest(account: &Account) -> things_reqwest::Client {
     let builder = things_reqwest::Client::builder(credentials(account));
     builder.base_url(&account.url).grip_base_url(&account.url).build().unwrap()
 }

@@ -5,6 +5,7 @@
 // A benchmark that cannot go on should stop and say where.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bulk;
 mod by_hand;
 mod call;
 mod decode;
@@ -13,6 +14,8 @@ mod listing;
 mod memory;
 mod report;
 mod size;
+
+use std::path::Path;
 
 use report::Report;
 
@@ -26,12 +29,15 @@ fn main() {
         ["child", "listing"] => listing::child(),
         ["child", "downlink"] => downlink::child(),
         ["child", "memory"] => memory::child(),
+        ["child", "bulk", kind, items, path] => {
+            bulk::run_child(kind, items.parse().expect("a number of items"), Path::new(path));
+        }
         ["child", "call", how, calls] => call::child(how, calls.parse().expect("a number of calls")),
         chosen => {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 7] = [
+            let parts: [Part; 9] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -39,6 +45,8 @@ fn main() {
                 (&["S13", "S14"], size::measure),
                 (&["S15"], call::measure),
                 (&["S15b"], downlink::measure),
+                (&["S16", "S17", "S18"], bulk::measure),
+                (&["S21"], bulk::measure_memory),
             ];
             for (names, measure) in parts {
                 if names.iter().any(|name| wanted(name)) {

@@ -42,7 +42,7 @@ pub(crate) fn child() {
 }
 
 /// The peak of resident memory, KB.
-fn peak() -> u64 {
+pub(crate) fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
