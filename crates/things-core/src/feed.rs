@@ -52,6 +52,12 @@ pub trait Feed: Send + Unpin + 'static {
         false
     }
 
+    /// Asks the feed to finish at once: to start no more calls, and to take those in flight as ended, with what is known of
+    /// them. Their results are ignored. Returns whether it does. Otherwise the driver ends it with an error.
+    fn abort(&mut self) -> bool {
+        false
+    }
+
     /// Returns a warning about a feed that finished without an error, for the driver's log.
     fn warning(&self) -> Option<String> {
         None

@@ -70,22 +70,16 @@ impl<F: Feed> FeedStream<F> {
         self.feed.stop()
     }
 
-    /// Stops the calls in flight, and returns once the feed has all results that have arrived. A run that is dropped instead
-    /// may know less, because it cannot wait for its ledger.
-    pub async fn close(mut self) {
+    /// Asks the feed to finish at once: the calls in flight are cancelled. Returns whether it does. A run goes on to its end
+    /// with what is known, and what was in flight is [`Unknown`](things_core::Outcome::Unknown). If a run is dropped
+    /// instead, the ledger may know less than the run did.
+    pub fn abort(&mut self) -> bool {
+        while let Some(Ok((ticket, result))) = self.flying.try_join_next() {
+            self.feed.accept(ticket, result);
+        }
         self.alone = None;
-        if let Some(committing) = self.committing.take()
-            && let Ok(result) = committing.await
-        {
-            self.feed.committed(result);
-        }
-        while let Some(result) = self.flying.try_join_next() {
-            if let Ok((ticket, result)) = result {
-                self.feed.accept(ticket, result);
-            }
-        }
-        // A run records what is known when it is dropped, which blocks.
-        let _ = spawn_blocking(move || drop(self)).await;
+        self.flying = JoinSet::new();
+        self.feed.abort()
     }
 
     /// Starts what the feed wants, and takes the next item.

@@ -49,6 +49,8 @@ pub struct FeedIter<F: Feed> {
     until: Option<Moment>,
     /// Whether the feed was asked to finish early, and does.
     stopping: bool,
+    /// Whether the feed was asked to finish at once.
+    aborted: bool,
     ended: bool,
 }
 
@@ -79,6 +81,7 @@ impl<F: Feed> FeedIter<F> {
             threads: 0,
             until: None,
             stopping: false,
+            aborted: false,
             ended: false,
         }
     }
@@ -103,9 +106,7 @@ impl<F: Feed> FeedIter<F> {
 
     /// Processes all arrivals, starts the wanted calls, and takes the next item.
     fn take(&mut self) -> Option<Result<F::Item, Error>> {
-        while let Ok(arrival) = self.arrivals.try_recv() {
-            self.accept(arrival);
-        }
+        self.accept_all();
         let item = self.feed.take();
         self.until = loop {
             match self.feed.want(self.client.clock.now()) {
@@ -138,6 +139,12 @@ impl<F: Feed> FeedIter<F> {
             log::warn!("{warning}");
         }
         item
+    }
+
+    fn accept_all(&mut self) {
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            self.accept(arrival);
+        }
     }
 
     /// Waits for the next arrival, or until the feed wants to act again.
@@ -198,10 +205,14 @@ impl<F: Feed> Iterator for FeedIter<F> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended && !self.feed.is_finished() {
-            if self.stopper.is_stopped() && !self.stopping {
+            if self.stopper.is_aborted() && !self.aborted {
+                self.accept_all();
+                self.aborted = true;
+                self.stopping = self.feed.abort();
+            } else if self.stopper.is_stopped() && !self.stopping {
                 self.stopping = self.feed.stop();
             }
-            if self.stopper.is_aborted() || (self.stopper.is_stopped() && !self.stopping) {
+            if self.stopper.is_stopped() && !self.stopping {
                 // A listing that was cut off must not look complete.
                 self.ended = true;
                 return Some(Err(Error::cancelled("the listing was stopped")));
@@ -260,8 +271,8 @@ impl Stopper {
         (self.0.wake)();
     }
 
-    /// Ends the feed at once, with an error of the kind [`Cancelled`](things_core::ErrorKind::Cancelled), without waiting
-    /// for the calls in flight.
+    /// Starts no more requests, and does not wait for those in flight. A run goes on to its end with what is known, and
+    /// what was in flight is [`Unknown`](things_core::Outcome::Unknown). A listing ends as if it was [stopped](Self::stop).
     pub fn abort(&self) {
         self.0.aborted.store(true, Ordering::Relaxed);
         self.stop();

@@ -408,6 +408,22 @@ impl<L: Ledger> Run<L> {
         Some(LedgerCommit { ledger, transaction, last })
     }
 
+    /// Ends the calls in flight with what is known of them.
+    fn leave(&mut self) {
+        self.stopping = true;
+        self.ledger_trouble.until = None;
+        for (claim, fate) in std::mem::take(&mut self.flying).into_values() {
+            // A call that is stopped sends nothing any more.
+            if let Some(Stopped::Unsent) = fate.stop() {
+                self.unsent(claim, Duration::ZERO);
+            } else {
+                let result = Err(Error::left(claim.item()));
+                let record = Record::of_result(&claim, &result);
+                self.unrecorded.push(Ended { record, sent: Some(Sent::of(claim, result)) });
+            }
+        }
+    }
+
     fn finish(&mut self, ended: Ended, recorded: bool) {
         let Some(sent) = ended.sent else {
             self.progress.retried += 1;
@@ -595,26 +611,18 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
         self.stopping = true;
         true
     }
+
+    fn abort(&mut self) -> bool {
+        self.leave();
+        true
+    }
 }
 
 /// Records what is known when a run is dropped: an item whose request is in flight may have arrived.
 impl<L: Ledger> Drop for Run<L> {
     fn drop(&mut self) {
         self.give_back();
-        for (claim, fate) in std::mem::take(&mut self.flying).into_values() {
-            // A call that is stopped here sends nothing any more.
-            let (outcome, detail) = match fate.stop() {
-                Some(Stopped::Unsent) => {
-                    self.unsent(claim, Duration::ZERO);
-                    continue;
-                }
-                Some(Stopped::Accepted) => (Outcome::Accepted, "was accepted after the run was dropped"),
-                Some(Stopped::InFlight) | None => {
-                    (Outcome::Unknown, "the run was dropped while the request was in flight")
-                }
-            };
-            self.unrecorded.push(Ended { record: Record::of(&claim, outcome, detail), sent: None });
-        }
+        self.leave();
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unrecorded.is_empty()) else { return };
         let outcomes = self.unrecorded.drain(..).map(|ended| ended.record).collect();
         // If this fails, the next run finds these items as unknown.

@@ -2,7 +2,7 @@
 
 use super::BulkItem;
 use crate::downlinks::{ExternalReference, Receipt};
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Error, ErrorKind, Outcome, hint};
 use crate::stage::Stage;
 
 /// An item of a run that has ended. The ledger has recorded its outcome.
@@ -33,6 +33,16 @@ impl Error {
     pub(super) fn too_late(item: &BulkItem) -> Self {
         let message = "its not_after had passed before it could be sent";
         Self::new(ErrorKind::Deadline, Stage::Prepare, message).not_sent(item)
+    }
+
+    /// An item whose request was in flight when the run was aborted.
+    pub(super) fn left(item: &BulkItem) -> Self {
+        let reference = item.downlink.reference().map(|reference| reference.as_str().to_owned());
+        Self::cancelled("the run was aborted while the request was in flight").with(|report| {
+            report.outcome = Some(Outcome::Unknown);
+            report.external_reference = reference;
+            report.hint = hint(report, None);
+        })
     }
 
     /// This error as the reason why an item was not sent.

@@ -407,8 +407,29 @@ fn a_dropped_run_records_how_far_each_call_was() {
     assert_eq!(outcome(0), (Outcome::Accepted, false), "it had ended");
     assert_eq!(outcome(1), (Outcome::NotSent, true), "its request was not sent");
     assert_eq!(outcome(2), (Outcome::Unknown, false), "its request was in flight");
-    assert_eq!(outcome(3), (Outcome::Accepted, false), "its response had come");
+    assert_eq!(outcome(3), (Outcome::Unknown, false), "its response was not read");
     assert_eq!(outcome(4), (Outcome::NotSent, true), "it had no place in the window");
     assert_eq!(records.len(), 5);
     assert!(fates.iter().all(|fate| !fate.in_flight()), "no request is sent any more");
+}
+
+#[test]
+fn an_aborted_run_returns_every_item_with_what_is_known() {
+    let mut run = run(6, RunOptions { window: 3, ..RunOptions::default() });
+    let (mut calls, _) = drive(&mut run, at(0));
+    let (done, ..) = calls.remove(0);
+    run.accept(done, receipt());
+    calls[0].2.fate.as_ref().unwrap().in_flight();
+    assert!(run.abort());
+    let (late, ..) = calls.remove(0);
+    run.accept(late, receipt());
+    let (mut sent, error, _) = through(&mut run, |_, _| panic!("nothing more is sent"));
+    assert!(error.is_none());
+    sent.sort_by_key(|sent| sent.index);
+    let outcomes: Vec<_> = sent.iter().map(Sent::outcome).collect();
+    let rest = [Outcome::NotSent; 4];
+    assert_eq!(outcomes, [&[Outcome::Accepted, Outcome::Unknown][..], &rest].concat());
+    let error = sent[1].result.as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.external_reference().is_some()), (ErrorKind::Cancelled, true));
+    assert!(error.hint().unwrap().contains("portal"), "{error}");
 }
