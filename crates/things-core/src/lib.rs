@@ -56,7 +56,7 @@ pub use downlinks::{
 pub use error::{DecodeError, Error, ErrorKind, Outcome};
 pub use fate::{Fate, Stopped};
 pub use feed::{Commit, Feed, Scope, Ticket, Want};
-pub use flow::{Exchange, Pause, Step, Turn, Watch};
+pub use flow::{Exchange, Pause, Retirement, Step, Turn, Watch};
 pub use input::InputError;
 pub use json::Json;
 pub use listing::{Cursor, CustomerFleet, CustomerFleets, DeviceFeed, Pages, Verified};

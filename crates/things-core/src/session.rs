@@ -1,6 +1,6 @@
 //! The state that the calls of one client share: its token, its context switches, its retry budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,9 +46,14 @@ pub(crate) struct Shared {
     pub(crate) api_pace: Pace,
     /// The defaults of a listing that the service refused.
     pub(crate) refused_defaults: Arc<AtomicU8>,
+    /// The URLs whose end was announced.
+    announced: Mutex<HashSet<String>>,
     switches: Mutex<HashMap<CustomerId, Arc<Slot>>>,
     jitter: AtomicU64,
 }
+
+/// Maximum number of URLs whose end is reported.
+const MOST_ANNOUNCED: usize = 1_000;
 
 /// Maximum number of sub-customers whose context switch is remembered.
 const MOST_CUSTOMERS: usize = 1_000;
@@ -67,6 +72,7 @@ impl Session {
             grip_pace: Pace::without_gap(),
             api_pace: Pace::one_by_one(),
             refused_defaults: Arc::default(),
+            announced: Mutex::default(),
             switches: Mutex::default(),
             jitter: AtomicU64::new(seed),
         };
@@ -181,6 +187,12 @@ impl Shared {
             switches.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         Arc::clone(switches.entry(customer.clone()).or_default())
+    }
+
+    /// Whether the end of this URL was not announced before. Later URLs than the first thousand count as announced.
+    pub(crate) fn announces(&self, url: &str) -> bool {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        announced.len() < MOST_ANNOUNCED && announced.insert(url.to_owned())
     }
 
     /// Returns the next number from 0 to 1 of a SplitMix64 sequence. It is good enough to spread pauses, and repeatable

@@ -22,8 +22,8 @@ pub use things_core::{
     FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item, ItemPage, Items,
     Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord, ListingReport,
     MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy, RawCall, Receipt,
-    Replay, Resource, RetryPolicy, Run, RunOptions, RunProgress, SavedListing, SavedListingError, Secret,
-    Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, diff_devices, senml,
+    Replay, Resource, Retirement, RetryPolicy, Run, RunOptions, RunProgress, SavedListing, SavedListingError,
+    Secret, Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, diff_devices, senml,
 };
 use things_core::{FeedClient, Scope, Step, Turn, finish};
 
@@ -273,6 +273,10 @@ impl Client {
                     let reply = self.transport.send(request, exchange.timeout(), exchange.limit()).await;
                     let later = self.clock.now();
                     watch.replied(&exchange, &reply, later.since(now));
+                    if let Some(retirement) = exchange.retirement(&reply) {
+                        log::warn!("{retirement}");
+                        watch.announced(&retirement);
+                    }
                     exchange.resume(reply, later)
                 }
                 Step::Sleep(pause) => {

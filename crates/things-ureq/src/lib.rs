@@ -24,7 +24,7 @@ pub use things_core::{
     FPort, Feed, FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item,
     ItemPage, Items, Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord,
     ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy,
-    RawCall, Receipt, Replay, Resource, RetryPolicy, Run, RunOptions, RunProgress, SavedListing,
+    RawCall, Receipt, Replay, Resource, Retirement, RetryPolicy, Run, RunOptions, RunProgress, SavedListing,
     SavedListingError, Secret, Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch,
     diff_devices, senml,
 };
@@ -321,6 +321,10 @@ impl Client {
         let reply = self.transport.send(request, time, exchange.limit());
         let later = self.clock.now();
         watch.replied(&exchange, &reply, later.since(now));
+        if let Some(retirement) = exchange.retirement(&reply) {
+            log::warn!("{retirement}");
+            watch.announced(&retirement);
+        }
         if let (Some(store), Ok(response)) = (&self.tokens, &reply)
             && let Some(token) = exchange.rejected_token(response)
         {

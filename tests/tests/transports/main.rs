@@ -7,6 +7,7 @@ mod abandoned;
 mod child;
 mod client;
 mod connecting;
+mod current;
 mod customers;
 mod limits;
 mod listing;

@@ -19,6 +19,7 @@
 
 mod reply;
 mod request;
+mod retirement;
 mod step;
 mod waiting;
 mod watch;
@@ -42,6 +43,7 @@ use crate::stage::Stage;
 use crate::transport::TransportError;
 
 use request::X_CLIENT_ID;
+pub use retirement::Retirement;
 pub use step::{Exchange, Pause, Step, Turn};
 pub use watch::Watch;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{Exchange, Pause};
+use super::{Exchange, Pause, Retirement};
 use crate::fate::Fate;
 use crate::transport::TransportError;
 
@@ -34,6 +34,9 @@ pub trait Watch: Send + Sync {
     ) {
     }
 
+    /// Called with a response that announces the end of its endpoint, once per session and path.
+    fn announced(&self, _retirement: &Retirement) {}
+
     /// Called before the call waits, until `pause` is over in `wait`.
     fn pausing(&self, _pause: &Pause, _wait: Duration) {}
 }
@@ -56,6 +59,11 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
         self.1.replied(exchange, reply, took);
     }
 
+    fn announced(&self, retirement: &Retirement) {
+        self.0.announced(retirement);
+        self.1.announced(retirement);
+    }
+
     fn pausing(&self, pause: &Pause, wait: Duration) {
         self.0.pausing(pause, wait);
         self.1.pausing(pause, wait);
@@ -73,6 +81,10 @@ impl<W: Watch + ?Sized> Watch for Arc<W> {
 
     fn replied(&self, exchange: &Exchange, reply: &Result<Response<Bytes>, TransportError>, took: Duration) {
         (**self).replied(exchange, reply, took);
+    }
+
+    fn announced(&self, retirement: &Retirement) {
+        (**self).announced(retirement);
     }
 
     fn pausing(&self, pause: &Pause, wait: Duration) {
