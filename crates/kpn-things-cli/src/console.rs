@@ -9,6 +9,7 @@ use anstyle::AnsiColor;
 use things_core::Watch;
 use things_ureq::Client;
 
+use crate::announcements::Announcements;
 use crate::interrupt;
 use crate::messages::{self, colored};
 use crate::places::Places;
@@ -29,6 +30,8 @@ pub struct Console<'a> {
     /// Where the settings of this command come from, once they are read.
     places: OnceCell<Places>,
     progress: Option<Progress>,
+    /// The endpoints whose end the service announced.
+    announcements: Announcements,
     /// Data that cannot be written is given up.
     lost: bool,
 }
@@ -56,6 +59,7 @@ impl<'a> Console<'a> {
             options: messages::Options::default(),
             places: OnceCell::new(),
             progress: None,
+            announcements: Announcements::default(),
             lost: false,
         }
     }
@@ -146,12 +150,20 @@ impl<'a> Console<'a> {
 
     /// What shows the requests of a client: each on a line of its own with `--verbose`, else the progress on a terminal.
     pub(crate) fn watch(&mut self) -> Arc<dyn Watch> {
+        let announcements = self.announcements.clone();
         if self.options.verbose {
-            return Arc::new(Trace);
+            return Arc::new((announcements, Trace));
         }
         match self.progress() {
-            Some(state) => state,
-            None => Arc::new(()),
+            Some(state) => Arc::new((announcements, state)),
+            None => Arc::new(announcements),
+        }
+    }
+
+    /// Warns of the endpoints whose end the service announced.
+    pub(crate) fn report_announcements(&mut self) {
+        for retirement in self.announcements.take() {
+            self.warn(retirement);
         }
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announcements;
 mod api;
 mod auth;
 mod cell;
@@ -83,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, console: &mut Console<'_>) 
         }
     };
     console.end_progress();
+    console.report_announcements();
     match done {
         Ok(()) => ExitStatus::Done,
         Err(failure) => failure.report(console),

@@ -84,3 +84,18 @@ fn nothing_in_a_reason_of_the_service_steers_the_terminal() {
     assert!(ran.err.contains("valve") && !ran.err.contains(['\u{202E}', '\u{1B}']), "{ran:?}");
     assert!(!ran.err.contains("\nhint: send"), "{ran:?}");
 }
+
+#[test]
+fn the_end_of_an_endpoint_is_a_warning_after_the_data() {
+    let sim = simulator().devices(3).quirk("sunset".parse().unwrap()).start().unwrap();
+    for args in [&["devices", "list", "--ndjson"][..], &["devices", "list", "--ndjson", "--verbose"]] {
+        let ran = sim.things(args).exits(0);
+        let expected = format!(
+            "warning: the service announces the end of GET {}/api/devices: Sunset: Wed, 31 Dec 2031 23:59:59 GMT",
+            sim.url()
+        );
+        assert_eq!(ran.err.matches(&expected).count(), 1, "{ran:?}");
+        assert_eq!(ran.out.lines().count(), 3);
+    }
+    assert_eq!(sim.things(&["devices", "list", "--quiet"]).exits(0).err, "");
+}

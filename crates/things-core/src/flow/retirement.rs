@@ -138,12 +138,12 @@ mod tests {
     fn an_announcement_is_returned_once_per_path() {
         let session = session();
         let of = |url: &str| format!("the service announces the end of {url}: Sunset: {}", SUNSET.1);
-        assert_eq!(announced(&session, "/api/devices?search=a", &[]), [String::new(); 0]);
+        assert!(announced(&session, "/api/devices?search=a", &[]).is_empty());
         assert_eq!(
             announced(&session, "/api/devices?search=a", &[SUNSET]),
             [of("GET https://api.kpnthings.com/api/devices")]
         );
-        assert_eq!(announced(&session.clone(), "/api/devices?search=b", &[SUNSET]), [String::new(); 0]);
+        assert!(announced(&session.clone(), "/api/devices?search=b", &[SUNSET]).is_empty());
         assert_eq!(announced(&session, "/devices", &[SUNSET]), [of("GET https://api.kpnthings.com/devices")]);
         let token = of("POST https://auth.grip-on-it.com/v2/t/oidc/idp/c1/token");
         assert_eq!(announced(&super::tests::session(), "/x", &[SUNSET]).first(), Some(&token));
