@@ -30,6 +30,8 @@ mod profiles;
 mod progress;
 mod prompt;
 mod recipient;
+#[allow(dead_code, reason = "`things downlink bulk` reads it")]
+mod rows;
 mod setting;
 mod settings;
 mod shell;

@@ -12,7 +12,7 @@ use crate::input::InputError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowMistake {
     column: Option<RowColumn>,
-    /// The value as it is shown.
+    /// The value as it is shown, unless the message shows it.
     value: Option<String>,
     message: String,
     hint: Option<&'static str>,
@@ -26,8 +26,10 @@ impl RowMistake {
 
     /// Creates a mistake in a column, with the value of its cell.
     pub(super) fn new(column: RowColumn, value: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
         let value = (!column.is_content() && !value.is_empty()).then(|| shown(value));
-        Self { column: Some(column), value, message: message.into(), hint: None }
+        let value = value.filter(|shown| !message.contains(shown));
+        Self { column: Some(column), value, message, hint: None }
     }
 
     /// Creates a mistake from an error of the library.

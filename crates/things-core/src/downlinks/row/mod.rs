@@ -90,8 +90,7 @@ impl<'a> Row<'a> {
         let port = mistakes.keep(self.parsed(RowColumn::Port, str::parse::<FPort>));
         let content = mistakes.keep(self.content());
         let reference = mistakes.keep(self.parsed(RowColumn::Reference, ExternalReference::new));
-        let not_after =
-            mistakes.keep(self.parsed(RowColumn::NotAfter, |text| read_timestamp("not_after", text)));
+        let not_after = mistakes.keep(self.parsed(RowColumn::NotAfter, |text| read_timestamp("time", text)));
         let customer = mistakes.keep(self.parsed(RowColumn::Customer, str::parse::<CustomerId>));
         if let (Some(Content::Payload(_)), Some(None)) = (&content, &port) {
             mistakes.add(RowMistake::new(

@@ -126,8 +126,7 @@ fn all_mistakes_of_a_row_are_reported_at_once() {
             "port \"224\": FPort 224 is the test port: applications have 1 to 223",
             "hex: payload has 'g' at position 5: expected two hex digits per byte, such as 0102ff",
             "reference \"a\\tb\": external reference has a tab (U+0009) at position 2, which cannot be seen: type the value",
-            "not_after \"2026-01-31T09:30:00\": not_after is \"2026-01-31T09:30:00\", which names no time zone: add Z for \
-             UTC, or an offset such as +02:00",
+            "not_after: time is \"2026-01-31T09:30:00\", which names no time zone: add Z for UTC, or an offset such as +02:00",
             "customer \"a/b\": customer id contains '/', which an id cannot contain: copy only the id",
         ]
     );
