@@ -15,6 +15,8 @@ mod driver;
 pub mod echo;
 mod listener;
 mod outcome;
+#[cfg(unix)]
+pub mod postgres;
 mod scenario;
 pub mod schedule;
 mod script;

@@ -2,12 +2,18 @@
 
 mod item;
 mod job;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod sqlite;
 mod store;
 mod time;
+mod url;
 
 pub use item::{ItemState, StoredItem};
 pub use job::{Counts, Job, JobId, NewJob};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
-pub use store::{Items, Resolution, Store, open};
+pub use store::{Items, Resolution, Store, open, open_from_env};
 pub use things_core::LedgerError;
+pub use url::refuse_password;

@@ -2,7 +2,7 @@
 
 use things_core::{BulkItem, Ledger, LedgerError};
 
-use crate::{ItemState, Job, JobId, NewJob, SqliteStore, StoredItem};
+use crate::{ItemState, Job, JobId, NewJob, SqliteStore, StoredItem, url};
 
 /// Opens a ledger by its name: the path of a SQLite file, or the URL of a PostgreSQL database (`postgres://...`).
 ///
@@ -10,11 +10,34 @@ use crate::{ItemState, Job, JobId, NewJob, SqliteStore, StoredItem};
 ///
 /// Returns why the ledger cannot be used. The error does not show a URL, because that can contain a password.
 pub fn open(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
-    if ledger.starts_with("postgres://") || ledger.starts_with("postgresql://") {
-        return Err(LedgerError::new("this program was built without PostgreSQL")
-            .hint("name a file, or build it with the feature `postgres`"));
+    if url::is_postgres(ledger) {
+        return open_postgres(ledger, false);
     }
     Ok(Box::new(SqliteStore::open(ledger)?))
+}
+
+/// Opens a ledger like [`open`]. If it is a URL without a password, that is read from the environment variable `PGPASSWORD`,
+/// or from the file that `PGPASSFILE` names, by default `~/.pgpass`.
+///
+/// # Errors
+///
+/// Returns the errors of [`open`].
+pub fn open_from_env(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
+    if url::is_postgres(ledger) { open_postgres(ledger, true) } else { open(ledger) }
+}
+
+#[cfg(feature = "postgres")]
+fn open_postgres(url: &str, from_env: bool) -> Result<Box<dyn Store>, LedgerError> {
+    use crate::PostgresStore;
+
+    let store = if from_env { PostgresStore::connect_from_env(url)? } else { PostgresStore::connect(url)? };
+    Ok(Box::new(store))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_postgres(_: &str, _: bool) -> Result<Box<dyn Store>, LedgerError> {
+    Err(LedgerError::new("this program was built without PostgreSQL")
+        .hint("name a file, or build it with the feature `postgres`"))
 }
 
 /// The items of a new job, in order. An error ends the creation of the job, and nothing of it is kept.

@@ -10,6 +10,8 @@ mod jobs;
 mod maker;
 mod memory;
 mod model;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 mod resolutions;
 mod rules;
 mod runs;
@@ -44,7 +46,9 @@ macro_rules! ledger_rules {
     ($maker:ty, $module:ident: $($rule:ident)*) => {
         $(#[test]
         fn $rule() {
-            crate::$module::$rule(&<$maker>::default());
+            if <$maker as crate::maker::LedgerMaker>::is_available() {
+                crate::$module::$rule(&<$maker>::default());
+            }
         })*
     };
 }
@@ -94,4 +98,9 @@ mod tests_of_memory {
 
 mod tests_of_sqlite {
     store_rules! { crate::sqlite::Sqlite }
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+mod tests_of_postgres {
+    store_rules! { crate::postgres::Postgres }
 }

@@ -16,11 +16,27 @@ pub(crate) trait LedgerMaker {
     /// counts the downlinks of a device only where there is a limit from the beginning.
     const KEEPS: bool = true;
 
+    /// Whether what it needs is installed.
+    fn is_available() -> bool
+    where
+        Self: Sized,
+    {
+        true
+    }
+
     fn ledger(&self, items: Vec<BulkItem>) -> Box<dyn Ledger>;
 }
 
 /// Makes stores, all of the same jobs.
 pub(crate) trait Maker {
+    /// Whether what it needs is installed.
+    fn is_available() -> bool
+    where
+        Self: Sized,
+    {
+        true
+    }
+
     /// Another connection to the same store.
     fn store(&self) -> Box<dyn Store>;
 
@@ -29,6 +45,13 @@ pub(crate) trait Maker {
 }
 
 impl<M: Maker> LedgerMaker for M {
+    fn is_available() -> bool
+    where
+        Self: Sized,
+    {
+        <M as Maker>::is_available()
+    }
+
     fn ledger(&self, items: Vec<BulkItem>) -> Box<dyn Ledger> {
         let id = create(self, items);
         open(self, &id)

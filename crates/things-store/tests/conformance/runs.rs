@@ -165,7 +165,11 @@ pub(crate) fn random_jobs_have_the_same_counts_as_the_model(maker: &impl Maker) 
             for (stored, modelled) in
                 maker.store().items(&id, None, 0, 1_000).unwrap().iter().zip(model.states())
             {
-                prop_assert_eq!((stored.state, stored.tries), modelled);
+                let (state, tries) = modelled;
+                // Where claims have leases, those of the last run have ended.
+                let is_lost = state == ItemState::Sending && stored.state == ItemState::Unknown;
+                prop_assert!(is_lost || stored.state == state);
+                prop_assert_eq!(stored.tries, tries);
             }
             maker.store().remove(&id).unwrap();
             Ok(())

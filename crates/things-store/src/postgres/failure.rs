@@ -1,0 +1,106 @@
+//! What a failure of the server or of the connection means for the ledger.
+
+use std::error::Error as StdError;
+
+use things_core::LedgerError;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// The reason why something on a connection failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection or the server.
+    Server(tokio_postgres::Error),
+    /// The server did not respond in time.
+    TimedOut,
+    /// What we found in the ledger.
+    Ledger(LedgerError),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<Failure> for LedgerError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Ledger(error) => error,
+            Failure::TimedOut => Self::temporary("the PostgreSQL server did not respond in time"),
+            Failure::Server(error) => match error.as_db_error() {
+                Some(error) => of_server(error),
+                None => of_connection(&error),
+            },
+        }
+    }
+}
+
+impl Failure {
+    /// Whether the server refused the role or its password.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        let is_class_28 = error.code().is_some_and(|code| code.code().starts_with("28"));
+        is_class_28 || (!error.is_closed() && reason(error).contains("password missing"))
+    }
+}
+
+/// The error of a statement. The server's detail is left out, because it can contain an item.
+fn of_server(error: &DbError) -> LedgerError {
+    let code = error.code();
+    let message = format!("the PostgreSQL server reports: {} (SQLSTATE {})", error.message(), code.code());
+    // Connection lost, transaction rolled back, resources short, server shutting down or starting up.
+    let is_temporary = ["08", "40", "53", "57"].contains(&code.code().get(..2).unwrap_or_default())
+        || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code);
+    let ledger = if is_temporary && *code != SqlState::DISK_FULL {
+        LedgerError::temporary(message)
+    } else {
+        LedgerError::new(message)
+    };
+    match hint(code) {
+        Some(hint) => ledger.hint(hint),
+        None => ledger,
+    }
+}
+
+fn hint(code: &SqlState) -> Option<&'static str> {
+    let hint = if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        "the role needs the rights to create the schema kpn_things on first use, and to read and write its tables"
+    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        "use the primary server: this one is a standby, or its transactions are read-only"
+    } else if *code == SqlState::DISK_FULL {
+        "free disk space on the server, then resume the job"
+    } else if code.code().starts_with("28") {
+        "check the role, and its password in PGPASSWORD or ~/.pgpass"
+    } else if *code == SqlState::UNDEFINED_DATABASE {
+        "create the database first"
+    } else {
+        return None;
+    };
+    Some(hint)
+}
+
+/// The error of the connection, or of the library.
+fn of_connection(error: &tokio_postgres::Error) -> LedgerError {
+    let reason = reason(error);
+    let is_io = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
+    if is_io {
+        LedgerError::temporary(format!("the connection to PostgreSQL failed: {reason}"))
+    } else {
+        LedgerError::new(format!("the ledger on PostgreSQL could not be used: {reason}"))
+    }
+}
+
+/// The innermost reason, which is what the library's own text leaves out.
+fn reason(error: &tokio_postgres::Error) -> String {
+    let mut reason: &dyn StdError = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
