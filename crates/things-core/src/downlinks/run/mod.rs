@@ -329,7 +329,14 @@ impl<L: Ledger> Run<L> {
                 return Err(None);
             }
             if let Some(until) = self.hold.until.filter(|until| *until > now) {
-                return Err(Some(until));
+                if until < end {
+                    return Err(Some(until));
+                }
+                // It was granted after the hold had begun, and would outlive its lease.
+                if let Some(held) = self.waiting.pop_front() {
+                    self.unsent(held.claim, Duration::ZERO);
+                }
+                continue;
             }
             if let Some(rate) = &mut self.rate {
                 rate.take(now).map_err(Some)?;

@@ -362,6 +362,27 @@ fn a_claim_that_waited_longer_than_its_lease_is_given_back() {
 }
 
 #[test]
+fn a_claim_that_is_granted_during_a_long_hold_is_given_back_at_once() {
+    let asked = Duration::from_secs(200);
+    let busy = || busy().map_err(|error| error.with(|report| report.retry_after = Some(asked)));
+    let mut run = run(12, RunOptions { window: 1, spare: 1, ..RunOptions::default() });
+    for _ in 0..7 {
+        let (ticket, ..) = drive(&mut run, at(0)).0.remove(0);
+        run.accept(ticket, busy());
+    }
+    let Want::Call { ticket, .. } = run.want(at(0)) else { panic!("the eighth call") };
+    let Want::Commit(claim) = run.want(at(0)) else { panic!("the next claim") };
+    run.accept(ticket, busy());
+    assert!(matches!(run.want(at(0)), Want::Nothing) && run.progress().is_held);
+    run.committed(claim.run());
+    assert_eq!(run.waiting.len(), 1);
+    let Want::Commit(commit) = run.want(at(0)) else { panic!("the claim is given back") };
+    let given_back = commit.transaction.outcomes.iter().filter(|record| record.detail.contains("claimed"));
+    assert_eq!((given_back.count(), commit.transaction.claim, run.waiting.len()), (1, 0, 0));
+    run.committed(commit.run());
+}
+
+#[test]
 fn options_out_of_range_are_refused_before_anything_is_sent() {
     for options in [
         RunOptions { window: 0, ..RunOptions::default() },
