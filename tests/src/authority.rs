@@ -40,6 +40,13 @@ impl Authority {
         self.server_with(CertificateParams::new([host.to_owned()]).unwrap())
     }
 
+    /// The certificate of a server for this host, and its key, as files have them.
+    pub fn files(&self, host: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([host.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
     /// A server with the certificate that these parameters make.
     pub fn server_with(&self, params: CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();

@@ -149,6 +149,12 @@ impl Server {
         self.run("pg_ctl", &["stop", "-s", "-w", "-m", "immediate"]);
     }
 
+    /// Stops the server in order, and starts it again with its configuration.
+    pub fn restart(&self) {
+        self.run("pg_ctl", &["stop", "-s", "-w", "-m", "fast"]);
+        self.up();
+    }
+
     /// Starts the server again.
     pub fn up(&self) {
         let log = self.home.join("log").display().to_string();

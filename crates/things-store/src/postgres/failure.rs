@@ -5,6 +5,9 @@ use std::error::Error as StdError;
 use things_core::LedgerError;
 use tokio_postgres::error::{DbError, SqlState};
 
+/// What to do if a role was refused.
+const PASSWORD: &str = "check the role, and its password in PGPASSWORD or ~/.pgpass";
+
 /// The reason why something on a connection failed.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -45,8 +48,7 @@ impl Failure {
     /// Whether the server refused the role or its password.
     pub(super) fn is_refusal(&self) -> bool {
         let Self::Server(error) = self else { return false };
-        let is_class_28 = error.code().is_some_and(|code| code.code().starts_with("28"));
-        is_class_28 || (!error.is_closed() && reason(error).contains("password missing"))
+        error.code().is_some_and(is_refused) || lacks_password(error)
     }
 }
 
@@ -56,7 +58,8 @@ fn of_server(error: &DbError) -> LedgerError {
     let message = format!("the PostgreSQL server reports: {} (SQLSTATE {})", error.message(), code.code());
     // Connection lost, transaction rolled back, resources short, server shutting down or starting up.
     let is_temporary = ["08", "40", "53", "57"].contains(&code.code().get(..2).unwrap_or_default())
-        || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code);
+        || *code == SqlState::LOCK_NOT_AVAILABLE
+        || is_standby(code);
     let ledger = if is_temporary && *code != SqlState::DISK_FULL {
         LedgerError::temporary(message)
     } else {
@@ -71,12 +74,12 @@ fn of_server(error: &DbError) -> LedgerError {
 fn hint(code: &SqlState) -> Option<&'static str> {
     let hint = if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         "the role needs the rights to create the schema kpn_things on first use, and to read and write its tables"
-    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+    } else if is_standby(code) {
         "use the primary server: this one is a standby, or its transactions are read-only"
     } else if *code == SqlState::DISK_FULL {
         "free disk space on the server, then resume the job"
-    } else if code.code().starts_with("28") {
-        "check the role, and its password in PGPASSWORD or ~/.pgpass"
+    } else if is_refused(code) {
+        PASSWORD
     } else if *code == SqlState::UNDEFINED_DATABASE {
         "create the database first"
     } else {
@@ -85,8 +88,27 @@ fn hint(code: &SqlState) -> Option<&'static str> {
     Some(hint)
 }
 
+/// Whether a server cannot write, which can change when another one takes over.
+fn is_standby(code: &SqlState) -> bool {
+    // The second one is what a standby says to a transaction that is to write.
+    [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::FEATURE_NOT_SUPPORTED].contains(code)
+}
+
+/// Whether the role or its password was refused.
+fn is_refused(code: &SqlState) -> bool {
+    code.code().starts_with("28")
+}
+
+/// Whether the server asked for a password, and there is none.
+fn lacks_password(error: &tokio_postgres::Error) -> bool {
+    error.code().is_none() && reason(error) == "password missing"
+}
+
 /// The error of the connection, or of the library.
 fn of_connection(error: &tokio_postgres::Error) -> LedgerError {
+    if lacks_password(error) {
+        return LedgerError::new("the server requires a password").hint(PASSWORD);
+    }
     let reason = reason(error);
     let is_io = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
     if is_io {

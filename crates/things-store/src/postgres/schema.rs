@@ -42,7 +42,11 @@ pub(super) async fn prepare(session: &Session) -> Result<(), Failure> {
 }
 
 async fn exists(session: &Session) -> Result<bool, Failure> {
-    session.value("select to_regclass('kpn_things.ledger') is not null").await
+    // Unlike `to_regclass`, this sees what another session has created while this one waited.
+    let query = "select exists (select from pg_catalog.pg_class as class
+        join pg_catalog.pg_namespace as namespace on namespace.oid = class.relnamespace
+        where namespace.nspname = 'kpn_things' and class.relname = 'ledger')";
+    session.value(query).await
 }
 
 /// Two first users do not collide: one waits for the other, and finds the tables.
@@ -50,8 +54,8 @@ async fn create(session: &Session) -> Result<(), Failure> {
     session.batch(&format!("{WRITE}; select pg_advisory_xact_lock({LOCKS}, {CREATING})")).await?;
     if !exists(session).await? {
         // `if not exists` requires the right to create a schema even if an administrator has created it.
-        let has_schema: bool = session.value("select to_regnamespace('kpn_things') is not null").await?;
-        if !has_schema {
+        let query = "select exists (select from pg_catalog.pg_namespace where nspname = 'kpn_things')";
+        if !session.value(query).await? {
             session.batch("create schema kpn_things").await?;
         }
         session.batch(include_str!("schema.sql")).await?;
