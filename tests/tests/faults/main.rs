@@ -19,6 +19,7 @@ mod downlinks;
 mod garbage;
 mod hanging;
 mod input;
+mod ledger;
 mod limits;
 mod listings;
 mod overload;

@@ -17,7 +17,7 @@ use things_core::{Ledger, LedgerError};
 
 use self::ledger::SqliteLedger;
 use self::run_lock::RunLock;
-use self::trouble::{read_only, trouble};
+use self::trouble::trouble;
 use crate::time::{millis, time};
 use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
 
@@ -276,9 +276,6 @@ impl Open {
         let lock = RunLock::take(&self.real)?;
         let real = self.real.clone();
         let failed = |error| trouble(&real, error);
-        if self.connection.is_readonly("main").map_err(failed)? {
-            return Err(read_only(&real.display().to_string()));
-        }
         schema::check(&self.connection, &real)?;
         let transaction = self.begin()?;
         let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;

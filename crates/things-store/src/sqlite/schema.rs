@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use things_core::LedgerError;
 
-use super::trouble::{damaged, not_a_ledger, trouble};
+use super::trouble::{damaged, not_a_ledger, read_only, trouble};
 
 /// `KPNT`. It marks a file as a ledger, for us and for `file`.
 pub(super) const APPLICATION: i32 = 0x4B50_4E54;
@@ -74,6 +74,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
     let failed = |error| trouble(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // Before anything is read: the files next to it would be created with the same permissions, and keep them.
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(read_only(&path.display().to_string()));
+    }
     configure(&connection).map_err(failed)?;
     match kind(&connection).map_err(failed)? {
         Kind::Ledger => {}

@@ -24,7 +24,7 @@ pub(super) fn trouble(path: &Path, error: rusqlite::Error) -> LedgerError {
         Some(ErrorCode::DatabaseCorrupt) => damaged(&path.to_string(), &error.to_string()),
         Some(ErrorCode::SystemIoFailure) => {
             LedgerError::new(format!("the ledger {path} cannot be read or written: {error}"))
-                .hint("check its disk: its health, its free space and your quota. Then resume the job")
+                .hint("check the health of its disk, its free space and your quota, then resume the job")
         }
         _ => LedgerError::new(format!("the ledger {path} failed: {error}")),
     };

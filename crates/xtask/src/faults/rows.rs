@@ -63,15 +63,15 @@ pub(crate) const ROWS: [Row; 33] = [
     ),
     row(
         "R3",
-        "The process is killed during a bulk run",
-        "",
-        Proof::Open("there is no bulk run with a journal yet"),
+        "The process of a bulk run is killed (`kill -9`) at any moment",
+        "The next run continues the job. No downlink is sent twice and none is lost. At most `window` downlinks are `Unknown` per kill, plus `spare` if that is set",
+        Proof::Trials,
     ),
     row(
         "R4",
-        "The journal of a bulk run is damaged, or its disk is full",
-        "",
-        Proof::Open("there is no bulk run with a journal yet"),
+        "The ledger of a bulk run is torn, full, read-only, of another version, program or account, or held by another run",
+        "Nothing is sent without a claim that is on the disk. The run is refused before it sends anything, or ends with an error and can be continued: no downlink is sent twice and none is lost",
+        Proof::Trials,
     ),
     row(
         "R5",
