@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Statement, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Outcome, Record, Transaction};
 
 use super::run_lock::RunLock;
@@ -77,26 +77,23 @@ fn record(connection: &Connection, job: i64, outcomes: &[Record], now: i64) -> r
     if outcomes.is_empty() {
         return Ok(());
     }
+    // A wait never carries an item past the time at which it ends. Lists in the condition would be built for each row.
     let mut update = connection.prepare(
-        "UPDATE item SET state = :state, resumable = :resumable, ready_at = :ready, status = :status,
-            attempts = :attempts, detail = :detail, ended = CASE state WHEN :state THEN ended ELSE :now END
-         WHERE id = :id AND job = :job AND token = :token AND state IN ('sending', 'unknown')",
+        "UPDATE item SET state = :state, resumable = :resumable, ready_at = MIN(:ready, COALESCE(not_after, :ready)),
+            status = :status, attempts = :attempts, detail = :detail,
+            ended = CASE state WHEN :state THEN ended ELSE :now END
+         WHERE id = :id AND job = :job AND token = :token AND (state = 'sending' OR state = 'unknown')",
     )?;
-    let mut not_after = connection.prepare("SELECT not_after FROM item WHERE id = ?1")?;
     for record in outcomes {
         let Ok(id) = i64::try_from(record.id) else { continue };
         let again = record.again.filter(|_| record.outcome == Outcome::NotSent);
-        let ready = match again {
-            Some(again) => Some(ready(&mut not_after, id, now.saturating_add(wait(again)))?),
-            None => None,
-        };
         update.execute(named_params! {
             ":id": id,
             ":job": job,
             ":token": record.token.0.to_be_bytes(),
             ":state": state(record.outcome).as_str(),
             ":resumable": record.outcome == Outcome::NotSent && (record.resumable || again.is_some()),
-            ":ready": ready,
+            ":ready": again.map(|again| now.saturating_add(wait(again))),
             ":status": record.status,
             ":attempts": record.attempts,
             ":detail": record.detail,
@@ -104,12 +101,6 @@ fn record(connection: &Connection, job: i64, outcomes: &[Record], now: i64) -> r
         })?;
     }
     Ok(())
-}
-
-/// Returns when an item may be claimed: a wait never carries it past the time at which it ends.
-fn ready(not_after: &mut Statement<'_>, id: i64, ready: i64) -> rusqlite::Result<i64> {
-    let end: Option<i64> = not_after.query_row([id], |row| row.get(0)).optional()?.flatten();
-    Ok(end.map_or(ready, |end| ready.min(end)))
 }
 
 fn state(outcome: Outcome) -> ItemState {
@@ -150,7 +141,7 @@ impl Claims<'_> {
             "UPDATE item SET state = 'sending', token = ?2, claimed = ?3, lease_until = ?4, ready_at = NULL,
                 resumable = 0, tries = tries + 1, run_tries = run_tries + 1, attempts = 0, status = NULL, detail = '',
                 ended = NULL
-             WHERE id = ?1 AND state IN ('pending', 'not_sent') AND ready_at IS NOT NULL",
+             WHERE id = ?1 AND ready_at IS NOT NULL AND (state = 'pending' OR state = 'not_sent')",
         )?;
         let mut granted = Granted::default();
         for _ in 0..MOST {

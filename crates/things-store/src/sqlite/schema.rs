@@ -43,8 +43,7 @@ const TABLES: &str = "
         customer TEXT,
         not_after INTEGER,
         device TEXT NOT NULL,
-        state TEXT NOT NULL DEFAULT 'pending'
-            CHECK (state IN ('pending', 'sending', 'accepted', 'not_sent', 'unknown')),
+        state TEXT NOT NULL DEFAULT 'pending',
         ready_at INTEGER DEFAULT 0,
         resumable INTEGER NOT NULL DEFAULT 0,
         token BLOB,
@@ -56,7 +55,7 @@ const TABLES: &str = "
         detail TEXT NOT NULL DEFAULT '',
         claimed INTEGER,
         ended INTEGER,
-        CHECK (ready_at IS NULL OR state IN ('pending', 'not_sent'))
+        CHECK (ready_at IS NULL OR state = 'pending' OR state = 'not_sent')
     ) STRICT;
     CREATE INDEX item_claimable ON item (job, ready_at) WHERE ready_at IS NOT NULL;
     CREATE INDEX item_state ON item (job, state, id, resumable);
