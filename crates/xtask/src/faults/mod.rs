@@ -91,9 +91,12 @@ impl Options {
     fn trials(&self, failures: &mut Vec<String>) -> Result<Report, String> {
         let transcript = Transcript::new("faults")?;
         let path = transcript.file("report.jsonl");
-        let environment =
-            Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
-        let mut commands = vec![self.trials_of_rust(), self.trials_of_python(&environment)];
+        let mut commands = vec![self.trials_of_rust()];
+        if self.is_tried_in_python()? {
+            let environment =
+                Environment::for_tests(if self.whole { &["--release"] } else { &["--profile", "dev"] })?;
+            commands.push(self.trials_of_python(&environment));
+        }
         if self.rows().any(|row| matches!(row.proof, Proof::Soak)) {
             commands.push(self.soak());
         }
@@ -113,6 +116,15 @@ impl Options {
         command.args(["--", "--show-output", "--test-threads=1"]);
         command.args(self.rows.iter().map(|row| prefix(row)));
         command
+    }
+
+    /// Whether a test in Python belongs to one of the rows. Pytest fails if it finds none.
+    fn is_tried_in_python(&self) -> Result<bool, String> {
+        let folder = root().join("python/tests");
+        let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+        let names: Vec<_> = self.rows().map(|row| format!("def test_{}", prefix(row.name))).collect();
+        Ok(texts.into_iter().any(|text| names.iter().any(|name| text.contains(name))))
     }
 
     fn trials_of_python(&self, environment: &Environment) -> Command {

@@ -34,6 +34,10 @@ const DOUBTS: &str = "\
 - Rows with times (R15, R22, R30) run on machines that have other work too. A late case is tried again, up to nine times, and
   counts as broken only if it is always late. The whole run reports the lateness of the last tries.
 - Where `localhost` has only one address, R15 has no second address to try, and those cases are plain calls.
+- `kill -9` does not show whether a claim is on the disk: the page cache outlives a process. That each request is preceded by an
+  `fsync` since its claim is shown by a trace of its system calls (`cargo test -p things-tests --test order`).
+- R4 damages the file of a ledger, and not its write-ahead log, which SQLite reads up to the first frame that is damaged. A power
+  failure, and a disk that loses what it has confirmed, were not tested.
 - R6 cannot count connections to a closed port. A port that closes the handshake (no TLS) represents it.
 - R11 tests the proof of `verified()` under its assumptions, which `ARCHITECTURE.md` lists. The proof can be wrong if the service
   caps page sizes below 20 without saying so, hides a device from every page, returns an empty first page without a total although
