@@ -8,6 +8,7 @@ mod error_body;
 mod flow;
 mod page;
 mod retry_after;
+mod row;
 mod senml;
 mod settings;
 mod token;
@@ -16,6 +17,7 @@ pub use error_body::error_body;
 pub use flow::flow;
 pub use page::page;
 pub use retry_after::retry_after;
+pub use row::row;
 pub use senml::senml;
 pub use settings::settings;
 pub use token::token;
@@ -29,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("flow", flow),
     ("page", page),
     ("retry_after", retry_after),
+    ("row", row),
     ("senml", senml),
     ("settings", settings),
     ("token", token),
