@@ -15,6 +15,16 @@ import os
 
 from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
 from ._client import Client, Devices, VerifiedDevices
+from ._customers import (
+    AsyncCustomerDevices,
+    AsyncCustomerListing,
+    AsyncForCustomers,
+    CustomerDevices,
+    CustomerFleet,
+    CustomerListing,
+    ForCustomers,
+)
+from ._diff import DeviceChange, DeviceDiff, FieldChange, diff_devices
 from ._events import Event
 from ._headers import Headers
 from ._listing import AsyncListing, Listing
@@ -53,7 +63,10 @@ from .errors import (
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "AsyncCustomerDevices",
+    "AsyncCustomerListing",
     "AsyncDevices",
+    "AsyncForCustomers",
     "AsyncListing",
     "AsyncOptions",
     "AsyncVerifiedDevices",
@@ -64,13 +77,20 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "ConnectionLostError",
+    "CustomerDevices",
+    "CustomerFleet",
+    "CustomerListing",
     "DeadlineError",
     "DecodeError",
     "Device",
+    "DeviceChange",
+    "DeviceDiff",
     "Devices",
     "DownlinkOutcomeUnknown",
     "Event",
+    "FieldChange",
     "Fleet",
+    "ForCustomers",
     "ForbiddenError",
     "HeadTooLargeError",
     "Headers",
@@ -98,6 +118,7 @@ __all__ = [
     "UnexpectedStatusError",
     "VerifiedDevices",
     "__version__",
+    "diff_devices",
 ]
 
 if os.environ.get("KPN_THINGS_LOG"):

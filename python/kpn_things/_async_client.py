@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
+from ._customers import AsyncForCustomers
 from ._listing import AsyncListing, collect_async, devices_of, itself
 from ._native import AsyncCaller, AsyncFeed, Call, Device, Fleet, Page, Query, Receipt, Response
 from ._options import AsyncOptions, Pairs, Params, Payload, Records
@@ -96,6 +97,19 @@ class AsyncClient(BaseClient):
             search, sort_by, descending, page_size, first_page, window, timeout, deadline, strict
         )
         return AsyncDevices(self._caller, query)
+
+    def for_customers(self, customer_ids: Iterable[str]) -> AsyncForCustomers:
+        """Returns a client acting for several sub-customers, with one access token and one window for all of them.
+
+        The context switch to a customer is made before the first call for it.
+
+        Args:
+            customer_ids: The Customer IDs of the sub-customers, each once.
+
+        Raises:
+            InputError: A Customer ID is not valid, or is given twice.
+        """
+        return AsyncForCustomers(self._caller, customer_ids)
 
     async def send_downlink(
         self,

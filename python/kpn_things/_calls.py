@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from ._arguments import body, count, method_name, number, pairs, payload_bytes, text, to_json, whole
+from ._arguments import body, count, method_name, number, pairs, payload_bytes, text, texts, to_json, whole
 from ._native import Call, Page, Query, Receipt, Response
 from ._options import Pairs, Params, Payload, Records
 
@@ -32,6 +33,11 @@ def devices(
         seconds("deadline", deadline),
         bool(strict),
     )
+
+
+def customer_ids(ids: Iterable[str]) -> list[str]:
+    """The ids of several sub-customers. Their values are checked later."""
+    return texts("customer_ids", ids)
 
 
 def downlink(dev_eui: str, payload: Payload, port: int, external_reference: str | None) -> Call[Receipt]:

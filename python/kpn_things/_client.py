@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, NoReturn
 
 from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
+from ._customers import ForCustomers
 from ._listing import Listing, collect, devices_of, itself
 from ._native import Caller, Device, Feed, Fleet, Page, Query, Receipt, Response
 from ._options import Options, Pairs, Params, Payload, Records
@@ -78,6 +79,19 @@ class Client(BaseClient):
             search, sort_by, descending, page_size, first_page, window, timeout, deadline, strict
         )
         return Devices(self._caller, query)
+
+    def for_customers(self, customer_ids: Iterable[str]) -> ForCustomers:
+        """Returns a client acting for several sub-customers, with one access token and one window for all of them.
+
+        The context switch to a customer is made before the first call for it.
+
+        Args:
+            customer_ids: The Customer IDs of the sub-customers, each once.
+
+        Raises:
+            InputError: A Customer ID is not valid, or is given twice.
+        """
+        return ForCustomers(self._caller, customer_ids)
 
     def send_downlink(
         self,

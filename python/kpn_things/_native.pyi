@@ -3,6 +3,7 @@
 The models are public under `kpn_things`. All else may change with any version.
 """
 
+import os
 import sys
 from asyncio import Future
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
@@ -12,6 +13,7 @@ from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, 
 from typing_extensions import Self
 
 from ._headers import Headers
+from .errors import KpnThingsError
 
 __all__ = [
     "AsyncCaller",
@@ -19,6 +21,7 @@ __all__ = [
     "Call",
     "Caller",
     "Config",
+    "Customers",
     "Device",
     "ERROR_KINDS",
     "Feed",
@@ -35,9 +38,12 @@ __all__ = [
     "TestClock",
     "VERSION",
     "before_fork",
+    "check_same_subject",
     "cli",
+    "diff_devices",
     "mask",
     "only_simulators",
+    "read_listing",
 ]
 
 _T = TypeVar("_T")
@@ -524,7 +530,16 @@ class Query(Generic[_T_co]):
     def verified(self, vouched: bool) -> Query[tuple[Device, ...]]:
         """The same devices in batches, by a listing that proves it is complete."""
 
+    def of_customers(self, customers: Customers) -> Query[tuple[str, Fleet | None, KpnThingsError | None]]:
+        """The same listing for each of several sub-customers."""
+
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class Customers:
+    """The ids of sub-customers, each once."""
+
+    def __new__(cls, ids: Sequence[str]) -> Self: ...
 
 @final
 class Caller:
@@ -547,6 +562,9 @@ class Caller:
 
     def feed(self, query: Query[_T]) -> Feed[_T]:
         """Lists devices."""
+
+    def subject(self, query: Query[Any]) -> tuple[str, str | None, str | None]:
+        """What a listing lists: the base URL, the search and the sub-customer."""
 
     def close(self) -> None:
         """Closes the connections, also for all callers derived from this one."""
@@ -698,6 +716,27 @@ class TestClock:
 
     def elapsed(self) -> int:
         """Milliseconds since the start."""
+
+def read_listing(
+    path: str | os.PathLike[str],
+) -> tuple[tuple[Device, ...], tuple[str, str | None, str | None] | None, str | None]:
+    """Reads a saved listing. Returns its devices, what it lists if it says so, and why it proves nothing, if so."""
+
+def check_same_subject(old: tuple[str, str | None, str | None], new: tuple[str, str | None, str | None]) -> None:
+    """Checks that two listings list the same."""
+
+def diff_devices(
+    old: Sequence[Device], new: Sequence[Device], proven: bool
+) -> tuple[
+    tuple[Device, ...],
+    tuple[Device, ...],
+    tuple[Device, ...],
+    tuple[Device, ...],
+    tuple[Device, ...],
+    list[tuple[tuple[str, Any, Any], ...]],
+]:
+    """Compares two listings. Returns the devices that were added, removed and not listed, and the old and the new device
+    and the fields of each that changed."""
 
 def only_simulators(on: bool) -> None:
     """Turns the guard on or off. Calls are counted: it is off once it was turned off as often as on."""

@@ -122,9 +122,11 @@ impl AsyncCaller {
         let following = Following::new("devices", Fate::default(), sink);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let events = Events { reporter, queue: OfProcess::new(queue) };
-        Ok(match query.get().start(client.devices()) {
+        Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => feed(items, events),
             Listing::Verified(items) => feed(items, events),
+            Listing::PagesOfCustomers(items) => feed(items, events),
+            Listing::VerifiedOfCustomers(items) => feed(items, events),
         })
     }
 

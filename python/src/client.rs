@@ -106,10 +106,21 @@ impl Caller {
         let following = Following::new("devices", Fate::default(), sink);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let events = Events { reporter, events: OfProcess::new(events) };
-        Ok(match query.get().start(client.devices()) {
+        Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => self.reader(items, events),
             Listing::Verified(items) => self.reader(items, events),
+            Listing::PagesOfCustomers(items) => self.reader(items, events),
+            Listing::VerifiedOfCustomers(items) => self.reader(items, events),
         })
+    }
+
+    /// What a listing lists: the base URL, the search and the sub-customer.
+    fn subject(
+        &self,
+        py: Python<'_>,
+        query: &Bound<'_, Query>,
+    ) -> PyResult<(String, Option<String>, Option<String>)> {
+        Ok(query.get().subject(&self.0.client(py, None)?))
     }
 
     /// Closes the connections, also for all callers derived from this one.

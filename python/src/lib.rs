@@ -32,7 +32,9 @@ mod client;
 mod clock;
 mod config;
 mod connection;
+mod customers;
 mod device;
+mod diff;
 mod error;
 mod event;
 mod fleet;
@@ -76,7 +78,11 @@ mod _native {
     #[pymodule_export]
     use super::config::Config;
     #[pymodule_export]
+    use super::customers::Customers;
+    #[pymodule_export]
     use super::device::Device;
+    #[pymodule_export]
+    use super::diff::{check_same_subject, diff_devices, read_listing};
     #[pymodule_export]
     use super::fleet::Fleet;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
-use things_core::{DeviceFeed, Fleet as CoreFleet, Pages, Verified};
+use things_core::{DeviceFeed, Feed, Fleet as CoreFleet, Pages, Verified};
 
 use crate::device::Device;
 use crate::event;
@@ -12,20 +12,31 @@ use crate::lock::lock;
 use crate::page::Page;
 use crate::report::{ListingReport, Proof};
 
-/// A feed of devices, and its items as Python gets them.
-pub(crate) trait Source: DeviceFeed {
+/// A feed, and its items as Python gets them.
+pub(crate) trait Source: Feed {
     fn to_python(py: Python<'_>, item: Self::Item) -> PyResult<Py<PyAny>>;
+
+    /// The state of the listing so far: a fleet without its devices.
+    fn state(&self) -> CoreFleet;
 }
 
 impl Source for Pages {
     fn to_python(py: Python<'_>, page: Self::Item) -> PyResult<Py<PyAny>> {
         Ok(Bound::new(py, Page::new(page))?.into_any().unbind())
     }
+
+    fn state(&self) -> CoreFleet {
+        self.fleet(Vec::new())
+    }
 }
 
 impl Source for Verified {
     fn to_python(py: Python<'_>, devices: Self::Item) -> PyResult<Py<PyAny>> {
         Ok(Device::all(py, &Arc::new(devices))?.into_any().unbind())
+    }
+
+    fn state(&self) -> CoreFleet {
+        self.fleet(Vec::new())
     }
 }
 
@@ -67,9 +78,9 @@ pub(crate) struct News {
 }
 
 impl News {
-    pub(crate) fn of(feed: &impl DeviceFeed, ended: bool) -> Self {
+    pub(crate) fn of(feed: &impl Source, ended: bool) -> Self {
         let warning = if ended { feed.warning() } else { None };
-        Self { fleet: feed.fleet(Vec::new()), warning }
+        Self { fleet: feed.state(), warning }
     }
 
     /// Logs the warning, if there is one.

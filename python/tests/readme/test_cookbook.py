@@ -147,6 +147,20 @@ def test_sub_customers(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) ->
         assert other.calls("token") == 1
 
 
+def test_differences(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with simulator.client() as client:
+        devices = list(client.devices())
+    record = {"proven": True, "requests": 1, "devices": 100, "when": "2026-07-01T09:30:00Z", "base_url": simulator.url}
+    lines = [json.dumps(dict(device)) for device in devices]
+    Path("yesterday.ndjson").write_text("\n".join([*lines, json.dumps({"_listing": record})]) + "\n")
+    simulator.remove_device(devices[0].uuid)
+    simulator.add_device("New")
+    diff = run("Find what changed since yesterday")["diff"]
+    assert (diff.removed, [device.name for device in diff.added]) == ((devices[0],), ["New"])
+    assert not diff.changed and not diff.not_listed
+
+
 def test_resumed_listing(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 

@@ -70,6 +70,9 @@ class BlockingCaller:
                 return outcome.fleet(client.devices(**arguments.listing(call)).collect())
             case "verified":
                 return outcome.fleet(client.devices(**arguments.listing(call)).verified().collect())
+            case "customers":
+                listing = client.for_customers(call.customers).devices(**arguments.listing(call))
+                return outcome.customers(list(listing))
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
@@ -144,6 +147,9 @@ class AsyncCaller:
                 return outcome.fleet(await client.devices(**arguments.listing(call)).collect())
             case "verified":
                 return outcome.fleet(await client.devices(**arguments.listing(call)).verified().collect())
+            case "customers":
+                listing = client.for_customers(call.customers).devices(**arguments.listing(call))
+                return outcome.customers([fleet async for fleet in listing])
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(await client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
-from kpn_things import Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
+from kpn_things import CustomerFleet, Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
@@ -51,6 +51,18 @@ def fleet(fleet: Fleet) -> Outcome:
             "proof": fleet.proof and fleet.proof.to_dict(),
         }
     )
+
+
+def customers(fleets: Sequence[CustomerFleet]) -> Outcome:
+    """The fleets of several sub-customers."""
+    return Outcome({"fleets": [_customer(item) for item in fleets]})
+
+
+def _customer(item: CustomerFleet) -> dict[str, Any]:
+    if item.devices is not None:
+        return {"customer": item.customer, "ok": fleet(item.devices).fields}
+    assert item.error is not None
+    return {"customer": item.customer, "error": failure(item.error).fields}
 
 
 def receipt(receipt: Receipt) -> Outcome:

@@ -112,6 +112,7 @@ class Call:
     port: int | None = None
     external_reference: str | None = None
     customer: str | None = None
+    customers: list[str] = field(default_factory=list)
     method: str = "GET"
     path: str | None = None
     query: dict[str, str] | None = None

@@ -26,6 +26,8 @@ OURS = {
     "kpn_things._base",
     "kpn_things._calls",
     "kpn_things._client",
+    "kpn_things._customers",
+    "kpn_things._diff",
     "kpn_things._events",
     "kpn_things._headers",
     "kpn_things._listing",

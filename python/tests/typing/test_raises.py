@@ -141,6 +141,7 @@ FAILURES: list[tuple[str, Call, str | None, type[Exception]]] = [
     ("Client.request", lambda client: client.request("GET", "/x"), "token=truncate:1", KpnThingsError),
     ("Client.request", lambda client: client.request("POST", "/x", json={1}), None, TypeError),
     ("Client.for_customer", lambda client: client.for_customer(""), None, InputError),
+    ("Client.for_customers", lambda client: client.for_customers([""]), None, InputError),
     ("Client.with_options", lambda client: client.with_options(timeout=0), None, InputError),
     ("Devices.collect", lambda client: client.devices(window=0).collect(), None, InputError),
     ("Devices.pages", lambda client: client.devices(page_size=0).pages(), None, InputError),

@@ -13,14 +13,24 @@ import pytest
 import kpn_things
 from kpn_things import (
     AsyncClient,
+    AsyncCustomerDevices,
+    AsyncCustomerListing,
     AsyncDevices,
+    AsyncForCustomers,
     AsyncListing,
     AsyncVerifiedDevices,
     Client,
+    CustomerDevices,
+    CustomerFleet,
+    CustomerListing,
     Device,
+    DeviceChange,
+    DeviceDiff,
     Devices,
     Event,
+    FieldChange,
     Fleet,
+    ForCustomers,
     Listing,
     Receipt,
     Response,
@@ -33,16 +43,27 @@ ASYNC_NAMES = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexi
 ASYNC_TYPES = {
     "Devices": "AsyncDevices",
     "VerifiedDevices": "AsyncVerifiedDevices",
+    "ForCustomers": "AsyncForCustomers",
+    "CustomerDevices": "AsyncCustomerDevices",
+    "CustomerListing": "AsyncCustomerListing",
     "Listing[Device]": "AsyncListing[Device]",
     "Listing[Page]": "AsyncListing[Page]",
     "Listing[tuple[Device, ...]]": "AsyncListing[tuple[Device, ...]]",
 }
 
-TYPED = (Options, AsyncOptions, Event)
+TYPED = (Options, AsyncOptions, Event, CustomerFleet, DeviceChange, DeviceDiff, FieldChange)
 
 PAIRS = pytest.mark.parametrize(
     ("sync", "asynchronous"),
-    [(Client, AsyncClient), (Devices, AsyncDevices), (VerifiedDevices, AsyncVerifiedDevices), (Listing, AsyncListing)],
+    [
+        (Client, AsyncClient),
+        (Devices, AsyncDevices),
+        (VerifiedDevices, AsyncVerifiedDevices),
+        (Listing, AsyncListing),
+        (ForCustomers, AsyncForCustomers),
+        (CustomerDevices, AsyncCustomerDevices),
+        (CustomerListing, AsyncCustomerListing),
+    ],
 )
 
 
