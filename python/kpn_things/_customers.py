@@ -11,7 +11,7 @@ from ._native import AsyncCaller, AsyncFeed, Caller, Customers, Feed, Fleet, Que
 from ._typing import Self, TypeAlias
 from .errors import KpnThingsError
 
-Item: TypeAlias = "tuple[str, Fleet | None, KpnThingsError | None]"
+Item: TypeAlias = tuple[str, Fleet | None, KpnThingsError | None]
 
 
 class CustomerFleet(NamedTuple):

@@ -7,8 +7,8 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{
-    Answer, Body, BulkItem, Device, DeviceUrn, Downlink, Error, ExternalReference, FPort, Fleet, Incomplete,
-    Json, Page, Payload, RawCall, Receipt, RunOptions, Sent,
+    Answer, Body, BulkItem, CustomerFleet, Device, DeviceUrn, Downlink, Error, ExternalReference, FPort,
+    Fleet, Incomplete, Json, Page, Payload, RawCall, Receipt, RunOptions, Sent,
 };
 
 use crate::canary::{self, Canary};
@@ -153,6 +153,21 @@ pub(crate) fn fleet(fleet: Result<Fleet, Error>) -> Outcome {
         },
         "proof": fleet.proof.map(|proof| json!({"requests": proof.requests, "repairs": proof.repairs})),
     }))
+}
+
+/// The fleets of several sub-customers, perhaps up to an error.
+pub(crate) fn customers(fleets: Vec<CustomerFleet>, error: Option<&Error>) -> Outcome {
+    let one = |item: CustomerFleet| {
+        let customer = item.customer.as_str();
+        match fleet(item.result) {
+            Ok(fleet) => json!({"customer": customer, "ok": fleet}),
+            Err(error) => json!({"customer": customer, "error": error}),
+        }
+    };
+    match error {
+        None => Ok(json!({"fleets": fleets.into_iter().map(one).collect::<Vec<_>>()})),
+        Some(error) => Err(failure(error)),
+    }
 }
 
 /// A downlink that was taken.

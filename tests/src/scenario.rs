@@ -157,6 +157,8 @@ pub(crate) enum Action {
     Collect,
     /// List devices all at once, with the proof that none is missing.
     Verified,
+    /// List the devices of several sub-customers.
+    Customers,
     /// Send a downlink.
     SendDownlink,
     /// Send many downlinks, each at most once.
@@ -201,6 +203,8 @@ pub(crate) struct Call {
     pub(crate) device: Option<String>,
     pub(crate) external_reference: Option<String>,
     pub(crate) customer: Option<String>,
+    #[serde(default)]
+    pub(crate) customers: Vec<String>,
     pub(crate) method: Option<String>,
     pub(crate) path: Option<String>,
     #[serde(default)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, BulkItem, ContextSwitch, Device, DeviceFeed, Downlink, Error, Feed, Fleet, ListDevices,
-    MemoryLedger, Operation, Pages, Run, Scope, Session, Step, TransportError, TransportErrorKind, finish,
+    Builder, BulkItem, ContextSwitch, CustomerFleets, Device, DeviceFeed, Downlink, Error, Feed, Fleet,
+    ForCustomers, ListDevices, MemoryLedger, Operation, Pages, Run, Scope, Session, Step, TransportError,
+    TransportErrorKind, finish,
 };
 
 use crate::Failure;
@@ -159,6 +160,9 @@ impl Client {
         if call.action == Action::Verified {
             return outcome::fleet(self.collect(self.session.verified(query, window)).await);
         }
+        if call.action == Action::Customers {
+            return self.customers(call, query, window).await;
+        }
         let mut feed = self.session.pages(query, window).strict(call.strict);
         match call.action {
             Action::Collect => outcome::fleet(self.collect(feed).await),
@@ -172,6 +176,15 @@ impl Client {
                 outcome::devices(&devices, error.as_ref())
             }
         }
+    }
+
+    async fn customers(&self, call: &Call, query: ListDevices, window: usize) -> Outcome {
+        let customers = ForCustomers::new((), &call.customers).map_err(|error| outcome::failure(&error))?;
+        let (session, strict) = (self.session.clone(), call.strict);
+        let start = move || session.pages(query.clone(), window).strict(strict);
+        let mut feed = CustomerFleets::new(customers.customers().to_vec(), window, start);
+        let (fleets, error) = self.feed(&mut feed).await;
+        outcome::customers(fleets, error.as_ref())
     }
 
     async fn collect(&self, mut feed: impl DeviceFeed<Operation = ListDevices>) -> Result<Fleet, Error> {
@@ -201,7 +214,10 @@ impl Client {
 
     /// The items of a feed, up to its end or to an error.
     async fn feed<F: Feed<Operation = ListDevices>>(&self, feed: &mut F) -> (Vec<F::Item>, Option<Error>) {
-        let fetch = |query: ListDevices, _| async move { self.call(&query).await };
+        let fetch = |query: ListDevices, scope: Scope| {
+            let client = Self { session: self.session.scoped(&scope), ..self.clone() };
+            async move { client.call(&query).await }
+        };
         driver::feed(&self.timeline, feed, fetch).await
     }
 

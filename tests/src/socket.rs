@@ -200,6 +200,15 @@ async fn make_async(client: things_reqwest::Client, call: &Call) -> Outcome {
         }),
         Action::Collect => outcome::fleet(devices!(client, call).collect().await),
         Action::Verified => outcome::fleet(devices!(client, call).verified().collect().await),
+        Action::Customers => {
+            let client = client.for_customers(&call.customers).map_err(|error| outcome::failure(&error))?;
+            let mut stream = devices!(client, call).fleets();
+            let (mut fleets, mut error) = (Vec::new(), None);
+            while let Some(fleet) = stream.next().await {
+                keep(fleet, &mut fleets, &mut error);
+            }
+            outcome::customers(fleets, error.as_ref())
+        }
         Action::Pages => {
             let mut stream = devices!(client, call).pages();
             let (mut pages, mut error) = (Vec::new(), None);
@@ -241,6 +250,13 @@ impl Caller for Ureq {
             ),
             Action::Collect => outcome::fleet(devices!(client, call).collect()),
             Action::Verified => outcome::fleet(devices!(client, call).verified().collect()),
+            Action::Customers => {
+                let client =
+                    client.for_customers(&call.customers).map_err(|error| outcome::failure(&error))?;
+                let (mut fleets, mut error) = (Vec::new(), None);
+                devices!(client, call).fleets().for_each(|fleet| keep(fleet, &mut fleets, &mut error));
+                outcome::customers(fleets, error.as_ref())
+            }
             Action::Pages => {
                 let (mut pages, mut error) = (Vec::new(), None);
                 devices!(client, call).pages().for_each(|page| keep(page, &mut pages, &mut error));

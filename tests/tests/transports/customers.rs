@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use things_core::{Builder, Credentials, CustomerFleet, Error, ErrorKind};
 use things_reqwest::StreamExt;
-use things_sim::{Route, Sim, SimBuilder};
+use things_sim::{Quirk, Route, Sim, SimBuilder, SortByUuid};
 use things_tests::client::Client;
 use things_tests::server::{Server, answer, read_request};
 
@@ -101,6 +101,21 @@ fn a_refused_customer_and_a_failing_one_do_not_end_the_others() {
             ("c-3", Ok(30)),
         ];
         assert_eq!(found, expected.map(|(id, result)| (id.to_owned(), result)), "{client:?}");
+    }
+}
+
+/// After the first refusal, the session knows that the service does not order by uuid, and no call is made.
+#[test]
+fn customers_whose_listings_cannot_be_proven_all_have_their_error() {
+    for name in Client::NAMES {
+        let (ids, sim) = customers(6);
+        let sim = sim.quirk(Quirk::SortByUuid(SortByUuid::Refused)).start().unwrap();
+        let client = client(name, &sim);
+        fleets(&client, &ids[..1], 1, false);
+        let requests = sim.calls(Route::Devices);
+        let expected: Vec<_> = ids.iter().map(|id| (id.clone(), Err(ErrorKind::Incomplete))).collect();
+        assert_eq!(counts(fleets(&client, &ids, 2, true)), expected, "{name}");
+        assert_eq!(sim.calls(Route::Devices), requests, "{name}");
     }
 }
 

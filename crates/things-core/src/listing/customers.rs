@@ -179,7 +179,8 @@ impl<F: DeviceFeed<Operation = ListDevices, Commit = Infallible>> Feed for Custo
                 break;
             }
         }
-        Want::Nothing
+        // A listing can end without a call, and then no result would make the driver take its item.
+        if self.flying == 0 && !self.is_finished() { Want::Until(now) } else { Want::Nothing }
     }
 
     fn accept(&mut self, ticket: Ticket, page: Result<Page, Error>) {
@@ -402,6 +403,16 @@ mod tests {
             assert_eq!((error.kind(), error.message()), (ErrorKind::Input, message));
             assert!(feed.is_finished());
         }
+    }
+
+    #[test]
+    fn a_listing_that_ends_without_a_call_does_not_make_the_driver_wait() {
+        let mut feed = CustomerFleets::new(ids(3), 2, || Pages::new(ListDevices::new(), 0));
+        let now = Moment::new(Duration::ZERO, SystemTime::UNIX_EPOCH);
+        assert!(feed.take().is_none());
+        assert!(matches!(feed.want(now), Want::Until(moment) if moment == now));
+        assert_eq!(feed.take().unwrap().unwrap_err().kind(), ErrorKind::Input);
+        assert!(feed.is_finished() && matches!(feed.want(now), Want::Nothing));
     }
 
     #[test]
