@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use super::super::{DeviceUrn, Downlink};
 use crate::customers::CustomerId;
+use crate::input::InputError;
+use crate::timestamp::read_timestamp;
 
 /// One downlink of a run.
 #[derive(Debug, Clone)]
@@ -17,6 +19,15 @@ pub struct BulkItem {
 }
 
 impl BulkItem {
+    /// Reads a `not_after`: a time with an offset (RFC 3339), such as `2026-07-01T18:00:00+02:00`.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the text.
+    pub fn parse_not_after(text: &str) -> Result<SystemTime, InputError> {
+        read_timestamp("not_after", text)
+    }
+
     /// Returns the name under which downlinks to one device are counted: equal for all spellings of one device of one
     /// sub-customer.
     pub fn device_key(&self) -> String {

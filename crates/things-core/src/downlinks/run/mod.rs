@@ -471,7 +471,7 @@ impl Record {
             Ok(receipt) => (Some(receipt.status), receipt.attempts, text_of(receipt.body.bytes())),
             Err(error) => {
                 let attempts = if error.stage() == Stage::Call { error.attempts() } else { 0 };
-                (error.status(), attempts, error.to_string())
+                (error.status(), attempts, reason(error))
             }
         };
         let status = status.map(|status| status.as_u16());
@@ -634,6 +634,14 @@ impl<L: Ledger> Drop for Run<L> {
         let outcomes = self.unrecorded.drain(..).map(|ended| ended.record).collect();
         // If this fails, the next run finds these items as unknown.
         let _ = ledger.commit(&Transaction { outcomes, now: self.seen, ..Transaction::default() });
+    }
+}
+
+/// Returns why a downlink was not accepted. What all downlinks of a run have in common is left out: URL and hint.
+fn reason(error: &Error) -> String {
+    match error.reference() {
+        Some(reference) => format!("{} (service reference {reference})", error.message()),
+        None => error.message().to_owned(),
     }
 }
 
