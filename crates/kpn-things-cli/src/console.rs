@@ -32,6 +32,8 @@ pub struct Console<'a> {
     progress: Option<Progress>,
     /// The endpoints whose end the service announced.
     announcements: Announcements,
+    /// The command has another way to show its progress.
+    hides_progress: bool,
     /// Data that cannot be written is given up.
     lost: bool,
 }
@@ -60,6 +62,7 @@ impl<'a> Console<'a> {
             places: OnceCell::new(),
             progress: None,
             announcements: Announcements::default(),
+            hides_progress: false,
             lost: false,
         }
     }
@@ -174,7 +177,7 @@ impl<'a> Console<'a> {
 
     /// The progress of this command; `None` where nobody would see it.
     pub(crate) fn progress(&mut self) -> Option<Arc<progress::State>> {
-        if !self.is_attended || self.options.quiet || self.options.verbose {
+        if !self.is_attended || self.hides_progress || self.options.quiet || self.options.verbose {
             return None;
         }
         let owns_process = self.owns_process;
@@ -190,6 +193,11 @@ impl<'a> Console<'a> {
             self.out.get_mut().line = Some(Arc::clone(&state));
         }
         Some(state)
+    }
+
+    /// Shows no progress on the terminal, because the command has another way to do so.
+    pub(crate) fn hide_progress(&mut self) {
+        self.hides_progress = true;
     }
 
     /// Erases the progress: the command is done.

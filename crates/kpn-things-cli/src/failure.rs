@@ -9,6 +9,7 @@ use things_core::{Error, ErrorKind, InputError, Outcome};
 use crate::Console;
 use crate::cell;
 use crate::dispatch::{Begun, Dispatch};
+use crate::interrupt;
 
 /// What the tool tells the shell at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +67,10 @@ pub(crate) enum Failure {
     Call(Error),
     /// A call that must not be made twice failed.
     Dispatch(Error, Box<Begun>),
+    /// A run of many downlinks ended early. The text is complete.
+    Run(ExitStatus, String),
+    /// The tool was interrupted, and has ended what was in progress. The text is complete.
+    Interrupted(String),
     /// Something of this machine failed.
     Local(String),
     /// Data cannot be written.
@@ -107,6 +112,12 @@ impl Failure {
                 let lines = console.located(in_lines(&error, Some(&begun.dispatch)));
                 let status = Self::print(console, exit_status(&error), &lines);
                 begun.printed();
+                return status;
+            }
+            Self::Run(status, text) => (status, text),
+            Self::Interrupted(text) => {
+                let status = Self::print(console, ExitStatus::Failed, &text);
+                interrupt::die();
                 return status;
             }
             Self::Local(message) => (ExitStatus::Failed, format!("error: {message}")),
@@ -158,7 +169,7 @@ pub(crate) fn exit_status(error: &Error) -> ExitStatus {
 }
 
 /// The message of a failed call, one fact per line.
-fn in_lines(error: &Error, dispatch: Option<&Dispatch>) -> String {
+pub(crate) fn in_lines(error: &Error, dispatch: Option<&Dispatch>) -> String {
     let mut lines = vec![format!("error: {}", error.message())];
     lines.extend(error.incomplete().into_iter().flat_map(|incomplete| &incomplete.gaps).take(10).map(
         |gap| {

@@ -13,7 +13,8 @@ Examples:
   things auth check                         Find out which setting is wrong
   things devices list --search Parking      List devices with a text in the name
   things devices list --csv > devices.csv   Write all devices to a file
-  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42";
+  things downlink send 0059AC0000181EB6 --port 1 --hex 0102 --reference valve-42
+  things downlink bulk valves.csv           Send the downlinks of a file";
 
 /// What overrides what, from the highest precedence to the lowest.
 const PRECEDENCE: &str = "\
@@ -38,8 +39,8 @@ Environment:
 /// The exit statuses and their meanings. The README has the same table.
 const EXIT_STATUSES: &[(u8, &str)] = &[
     (0, "success, also if the reader closes the pipe (`| head`)"),
-    (1, "failure"),
-    (2, "usage: an argument or a setting is missing or invalid; nothing was sent"),
+    (1, "failure; of many downlinks: some were not sent"),
+    (2, "usage: an argument or setting is wrong, or a question has no answer; nothing was sent"),
     (3, "authentication: GRIP refused a token, or KPN Things rejected it"),
     (4, "a downlink has an unknown outcome: check before you send it again"),
     (5, "--verified, `devices diff`: the listing is not proven complete"),

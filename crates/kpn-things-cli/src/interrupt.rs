@@ -20,6 +20,8 @@ pub(crate) enum Verdict {
     Die(Option<String>),
     /// Go on: the command has its result and is about to end. The next signal ends the tool.
     Finish,
+    /// Print a message and go on: the command ends as soon as it can. The next signal is decided anew.
+    GoOn(String),
 }
 
 static LISTENING: Once = Once::new();
@@ -100,8 +102,8 @@ impl Drop for Interrupt {
 
 /// Carries out the verdict of the command in progress. `die` ends the process.
 fn interrupted(die: impl FnOnce()) {
-    let report = report().take();
-    let verdict = report.as_ref().map_or(Verdict::Die(None), |decide| decide());
+    let decide = report().take();
+    let verdict = decide.as_ref().map_or(Verdict::Die(None), |decide| decide());
     if let Some(progress) = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner).take() {
         progress.end_soon();
     }
@@ -117,6 +119,10 @@ fn interrupted(die: impl FnOnce()) {
             die();
         }
         Verdict::Finish => {}
+        Verdict::GoOn(message) => {
+            *report() = decide;
+            say(&message);
+        }
     }
 }
 
@@ -125,30 +131,45 @@ fn say(message: &str) {
     let _ = writeln!(io::stderr(), "\n{message}");
 }
 
+/// The last signal that interrupted the tool.
+#[cfg(unix)]
+static SIGNAL: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(signal_hook::consts::SIGINT);
+
+/// Ends the process as the last signal ends programs that do not handle it.
+#[cfg(unix)]
+pub(crate) fn die() {
+    let signal = SIGNAL.load(Ordering::Relaxed);
+    // The kernel ignores the default action of a signal to process 1, which is the tool in a container.
+    if process::id() == 1 {
+        process::exit(128 + signal);
+    }
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+}
+
 #[cfg(unix)]
 fn listen() {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
-    use signal_hook::low_level::emulate_default_handler;
 
     // Without the handler, a signal ends the tool without a message, as before.
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let _ = thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            interrupted(|| {
-                // The kernel ignores the default action of a signal to process 1, which is the tool in a container.
-                if process::id() == 1 {
-                    process::exit(128 + signal);
-                }
-                let _ = emulate_default_handler(signal);
-            });
+            SIGNAL.store(signal, Ordering::Relaxed);
+            interrupted(die);
         }
     });
 }
 
+/// Ends the process as Ctrl-C does.
 #[cfg(not(unix))]
-fn listen() {
+pub(crate) fn die() {
     // What Windows reports for a program that Ctrl-C ended (STATUS_CONTROL_C_EXIT).
     const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
-    let _ = ctrlc::set_handler(|| interrupted(|| process::exit(CONTROL_C_EXIT)));
+    process::exit(CONTROL_C_EXIT);
+}
+
+#[cfg(not(unix))]
+fn listen() {
+    let _ = ctrlc::set_handler(|| interrupted(die));
 }

@@ -9,6 +9,7 @@ use things_core::{Builder, Config, Error, ErrorKind, Secret, Settings};
 use things_ureq::Client;
 
 use crate::console::Console;
+use crate::downlink::ledger::LEDGER_VARIABLE;
 use crate::failure::Failure;
 use crate::input;
 use crate::places::{Place, Places};
@@ -308,7 +309,7 @@ pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
     const PREFIX: &str = "KPN_THINGS_";
     let known = || {
         let settings = SETTINGS.iter().filter_map(|setting| setting.variable);
-        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, LOG_VARIABLE])
+        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, LEDGER_VARIABLE, LOG_VARIABLE])
     };
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut unknown: Vec<_> = set

@@ -30,7 +30,6 @@ mod profiles;
 mod progress;
 mod prompt;
 mod recipient;
-#[allow(dead_code, reason = "`things downlink bulk` reads it")]
 mod rows;
 mod setting;
 mod settings;
@@ -130,7 +129,7 @@ enum Command {
     /// See your devices
     #[command(subcommand)]
     Devices(Devices),
-    /// Send to a device
+    /// Send to one device or to many
     #[command(subcommand)]
     Downlink(Downlink),
     /// Act for sub-customers
@@ -166,6 +165,10 @@ enum Devices {
 #[derive(Subcommand)]
 enum Downlink {
     Send(downlink::send::Send),
+    Bulk(downlink::bulk::Bulk),
+    #[command(subcommand)]
+    Jobs(downlink::jobs::Jobs),
+    Work(downlink::work::Work),
 }
 
 #[derive(Subcommand)]
@@ -185,6 +188,9 @@ impl Command {
             Self::Devices(Devices::Get(get)) => get.run(console),
             Self::Devices(Devices::Diff(diff)) => diff.run(console),
             Self::Downlink(Downlink::Send(send)) => send.run(console),
+            Self::Downlink(Downlink::Bulk(bulk)) => bulk.run(console),
+            Self::Downlink(Downlink::Jobs(jobs)) => jobs.run(console),
+            Self::Downlink(Downlink::Work(work)) => work.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),
             Self::Postman(postman) => postman.run(console),

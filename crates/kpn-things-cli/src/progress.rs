@@ -12,6 +12,7 @@ use things_core::{Exchange, Pause, Stage, TransportError, Watch};
 
 use crate::cell;
 use crate::count::{number, portion, thousands};
+use crate::downlink::numbers::Numbers;
 use crate::trace;
 
 /// A command that is done sooner shows no progress.
@@ -91,6 +92,15 @@ impl State {
         }
     }
 
+    /// Shows how far a run of downlinks is.
+    pub(crate) fn downlinks(&self, numbers: Numbers) {
+        let mut seen = self.lock();
+        if seen.downlinks.is_none() {
+            seen.since = Instant::now();
+        }
+        seen.downlinks = Some(numbers);
+    }
+
     /// Counts the devices that are listed.
     pub(crate) fn devices(&self, listed: u64, total: Option<u64>) {
         self.lock().devices = Some((listed, total));
@@ -128,6 +138,8 @@ struct Seen {
     pages: u64,
     /// How many devices are listed, and how many there are.
     devices: Option<(u64, Option<u64>)>,
+    /// How far a run of downlinks is.
+    downlinks: Option<Numbers>,
     /// Why the last request that failed did so.
     trouble: Option<String>,
     pause_until: Option<Instant>,
@@ -142,6 +154,7 @@ impl Seen {
             request: String::new(),
             pages: 0,
             devices: None,
+            downlinks: None,
             trouble: None,
             pause_until: None,
             is_drawn: false,
@@ -173,14 +186,16 @@ impl Seen {
     /// The line, without what a terminal would obey.
     fn line(&self, now: Instant) -> String {
         let time = now.saturating_duration_since(self.since);
-        let mut parts = match self.devices {
-            Some((listed, total)) => {
+        let elapsed = format!("{} s", time.as_secs());
+        let mut parts = match (self.downlinks, self.devices) {
+            (Some(numbers), _) => numbers.shown(time),
+            (None, Some((listed, total))) => {
                 let listed = portion(listed, total);
-                vec![listed, number(self.pages, "page"), format!("{} per second", self.rate(time))]
+                let rate = format!("{} per second", self.rate(time));
+                vec![listed, number(self.pages, "page"), rate, elapsed]
             }
-            None => vec![cell::plain(&self.request)],
+            (None, None) => vec![cell::plain(&self.request), elapsed],
         };
-        parts.push(format!("{} s", time.as_secs()));
         let left = self.pause_until.map(|until| until.saturating_duration_since(now));
         if let Some(left) = left.filter(|left| !left.is_zero()) {
             let reason = self.trouble.as_ref().map_or(String::new(), |trouble| format!(" after {trouble}"));
@@ -198,6 +213,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use things_store::Counts;
+
     use super::*;
 
     #[test]
@@ -213,6 +230,19 @@ mod tests {
         seen.pause_until = Some(at(12));
         assert_eq!(seen.line(at(8)), format!("{counts}, waiting 4 s after 503 Service Unavailable"));
         assert!(!seen.line(at(13)).contains("waiting"));
+    }
+
+    #[test]
+    fn the_line_of_a_run_has_its_numbers_and_waits() {
+        let mut seen = Seen::new(Instant::now());
+        let counts = Counts { pending: 10, accepted: 2, ..Counts::default() };
+        seen.downlinks = Some(Numbers::new(&counts, false));
+        seen.trouble = Some("429 Too Many Requests".into());
+        seen.pause_until = Some(seen.since + Duration::from_secs(4));
+        assert_eq!(
+            seen.line(seen.since + Duration::from_secs(2)),
+            "2 of 12: 2 accepted, 0 not sent, 0 unknown, 0.0/s, waiting 2 s after 429 Too Many Requests"
+        );
     }
 
     #[test]

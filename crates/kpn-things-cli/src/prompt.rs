@@ -49,6 +49,13 @@ pub(crate) fn confirm(question: &str) -> bool {
     ["y", "yes"].contains(&answer.to_lowercase().as_str())
 }
 
+/// Asks for one of several letters. Anything else is the last one.
+pub(crate) fn choose(question: &str, letters: &[char]) -> char {
+    let answer = line(question).unwrap_or_default().to_lowercase();
+    let last = letters.last().copied().unwrap_or_default();
+    answer.chars().next().filter(|letter| letters.contains(letter)).unwrap_or(last)
+}
+
 /// Tells the person something that helps to answer.
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");

@@ -13,6 +13,7 @@ use crate::input;
 use crate::layers::{Layers, Source};
 use crate::profiles::{self, DEFAULT, Profiles};
 use crate::setting::{KEY_ID, KEY_SECRET, Setting, Values};
+use crate::shell::word;
 
 /// The variable that names a Postman environment file.
 pub(crate) const POSTMAN_VARIABLE: &str = "KPN_THINGS_POSTMAN_ENVIRONMENT";
@@ -148,6 +149,35 @@ impl Options {
     /// The client that the settings make.
     pub(crate) fn client(self, console: &Console<'_>) -> Result<Client, Failure> {
         self.load()?.client(console)
+    }
+
+    /// Returns the options as they were given, each with a space in front, for a command that a message shows.
+    pub(crate) fn given(&self) -> String {
+        let with_value = [
+            ("--tenant-id", &self.tenant_id),
+            ("--key-id", &self.key_id),
+            ("--key-secret-file", &self.key_secret_file),
+            ("--application-id", &self.application_id),
+            ("--postman-environment", &self.postman_environment),
+            ("--profile", &self.profile),
+            ("--customer", &self.customer),
+            ("--security-context-file", &self.security_context_file),
+            ("--grip-base-url", &self.grip_base_url),
+            ("--token-url", &self.token_url),
+            ("--base-url", &self.base_url),
+            ("--ca-bundle", &self.ca_bundle),
+        ];
+        let given = with_value.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let hosts = self.allow_http.iter().map(|host| ("--allow-http", host.as_str()));
+        let mut text: String =
+            given.chain(hosts).map(|(name, value)| format!(" {name} {}", word(value))).collect();
+        if let Some(timeout) = self.timeout {
+            text += &format!(" --timeout {}", timeout.as_secs_f64());
+        }
+        if self.no_token_cache {
+            text += " --no-token-cache";
+        }
+        text
     }
 
     /// Uses no access token of an earlier run, and keeps none.

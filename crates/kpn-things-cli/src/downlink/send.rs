@@ -127,6 +127,6 @@ impl<'a> Accepted<'a> {
 }
 
 /// The DevEUI of a device, or its URN if it has none.
-fn name(device: &DeviceUrn) -> String {
+pub(super) fn name(device: &DeviceUrn) -> String {
     device.dev_eui().map_or_else(|| device.to_string(), |dev_eui| dev_eui.to_string())
 }

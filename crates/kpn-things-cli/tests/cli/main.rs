@@ -5,6 +5,10 @@
 
 mod api;
 mod auth;
+mod bulk;
+mod bulk_output;
+#[cfg(unix)]
+mod bulk_terminal;
 mod completions;
 mod customer;
 mod customers;

@@ -1,0 +1,256 @@
+//! `things downlink bulk`: the downlinks of a file, each at most once.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, ValueEnum};
+use things_core::{BulkItem, FeedClient};
+use things_store::{Job, JobId, NewJob, Store};
+
+use super::ending::{ended, finish};
+use super::kept::Kept;
+use super::ledger::{Ledger, LedgerOption};
+use super::lines::Lines;
+use super::pace::Pace;
+use super::pulse::Progress;
+use super::report::{Format, time};
+use super::run::{Entry, JobRun};
+use crate::console::Console;
+use crate::count::number;
+use crate::failure::{ExitStatus, Failure};
+use crate::rows::{BulkFile, InputFormat};
+use crate::shell::word;
+use crate::{prompt, settings};
+
+/// Send many downlinks from a file, each at most once
+#[derive(Args)]
+#[command(
+    before_help = "\
+Examples:
+  things downlink bulk valves.csv
+  things downlink bulk valves.csv --dry-run
+  things downlink bulk valves.ndjson --rate 10/s --per-device 4/day
+  things downlink bulk valves.csv --yes --csv > report.csv",
+    after_help = "\
+The columns are dev_eui (or urn), port, one of hex, base64, text and senml, and if you like reference, not_after and \
+customer. The whole file is checked before anything is sent.
+
+Each downlink is on record in the ledger before it is sent, so that a crash never makes the tool send one twice. It ends \
+as accepted, as not sent, or as unknown: then it may have arrived, and is not sent again before you have resolved it. \
+Ctrl-C waits for the downlinks in flight, and a second Ctrl-C does not.
+
+The exit status is 4 if the outcome of any downlink is unknown, 1 if any was not sent, and 0 if all were accepted."
+)]
+pub(crate) struct Bulk {
+    #[command(flatten)]
+    request: Request,
+    /// How to show the progress: auto, json or off
+    ///
+    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    progress: Progress,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    ledger: LedgerOption,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+/// What to send, and how.
+#[derive(Args)]
+struct Request {
+    /// CSV or NDJSON file with a downlink per line; - reads stdin
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Format, csv or ndjson [default: as its content is]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    input: Option<InputFormat>,
+    /// Send nothing after this time (RFC 3339)
+    ///
+    /// It has an offset, as 2026-07-01T18:00:00+02:00. A line with a not_after of its own keeps it. What could not be sent in time ends as not sent.
+    #[arg(long, value_name = "TIME", value_parser = not_after)]
+    not_after: Option<(String, SystemTime)>,
+    #[command(flatten)]
+    pace: Pace,
+    /// Check the file, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Create the job, print its id, and send nothing
+    ///
+    /// Then `things downlink work` sends it, on any number of machines.
+    #[arg(long, conflicts_with = "dry_run")]
+    create_only: bool,
+    /// Send the file again, even if a job has its content
+    #[arg(long)]
+    new_job: bool,
+    /// Do not ask before more than 100 devices are sent to
+    #[arg(long)]
+    yes: bool,
+}
+
+/// More devices than this are sent to only after a question.
+const ASK: u64 = 100;
+
+/// A time, as it was written and as it is.
+fn not_after(text: &str) -> Result<(String, SystemTime), String> {
+    let time = BulkItem::parse_not_after(text).map_err(|error| error.to_string())?;
+    Ok((text.to_owned(), time))
+}
+
+impl Bulk {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let ledger = self.ledger.ledger()?;
+        let mut file = BulkFile::read(&self.request.file, self.request.input)?;
+        file.warnings.iter().for_each(|warning| console.warn(warning));
+        if self.request.dry_run {
+            return show(&file, &ledger, console);
+        }
+        let settings = self.settings.given();
+        let client = self.settings.client(console)?;
+        let account = client.session().config().account();
+        let mut store = ledger.create()?;
+        let mut same = same_content(&mut *store, &file)?;
+        same.retain(|job| job.account == account);
+        let unfinished = same.iter().find(|job| !job.counts.is_finished() && !self.request.new_job);
+        let resumed = match (unfinished, same.first()) {
+            (Some(job), _) => self.request.ask_for_job(job, &ledger, &settings)?.then(|| job.clone()),
+            (None, Some(job)) => {
+                console.warn(described(job));
+                None
+            }
+            (None, None) => None,
+        };
+        let job = match resumed {
+            Some(job) => job,
+            None => self.request.create(&mut *store, &mut file, account)?,
+        };
+        if self.request.create_only {
+            return Ok(writeln!(console.out(), "{}", job.id)?);
+        }
+        console.say(format_args!("job: {}", job.id))?;
+        let rest = ledger.command(&format!("jobs resume {}", job.id)) + &settings;
+        let pace = self.request.pace.or(Kept::of(&job).pace);
+        let (entry, progress) = (Entry::Open { again: false }, self.progress);
+        let run = JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, rest: rest.clone() };
+        let job = run.send(store, console)?;
+        finish(&ledger, &job, self.format, &rest, console)
+    }
+}
+
+/// Says what would be sent.
+fn show(file: &BulkFile, ledger: &Ledger, console: &mut Console<'_>) -> Result<(), Failure> {
+    if let Some(mut store) = ledger.open()?
+        && let Some(job) = same_content(&mut *store, file)?.first()
+    {
+        console.warn(described(job));
+    }
+    Ok(console.say(format_args!("{} would be sent; nothing was sent", size(file)))?)
+}
+
+/// What is in a file, such as `2,000 downlinks to 1,990 devices`.
+fn size(file: &BulkFile) -> String {
+    format!("{} to {}", number(file.count, "downlink"), number(file.devices, "device"))
+}
+
+/// The jobs of a file with the same content, the newest first.
+fn same_content(store: &mut dyn Store, file: &BulkFile) -> Result<Vec<Job>, Failure> {
+    Ok(store.jobs()?.into_iter().filter(|job| job.digest == file.digest).collect())
+}
+
+fn described(job: &Job) -> String {
+    format!("the job {} of {} has the same content: {}", job.id, time(job.created), ended(&job.counts))
+}
+
+impl Request {
+    /// Creates a job of all downlinks of the file, after a question if there are many devices.
+    fn create(&self, store: &mut dyn Store, file: &mut BulkFile, account: String) -> Result<Job, Failure> {
+        if file.devices > ASK && !self.yes {
+            self.ask_for_devices(file, &account)?;
+        }
+        let kept = Kept { pace: self.pace.clone(), lines: Lines::new(file.lines()) };
+        let now = SystemTime::now();
+        let new = NewJob {
+            id: JobId::generate(millis(now), random()?),
+            created: now,
+            source: file.name(),
+            digest: file.digest.clone(),
+            account,
+            options: kept.json(),
+        };
+        let not_after = self.not_after.as_ref().map(|(_, time)| *time);
+        let mut items = file
+            .items()
+            .map(|item| item.map(|item| BulkItem { not_after: item.not_after.or(not_after), ..item }));
+        store.create(&new, &mut items)?;
+        let job = store.job(&new.id)?;
+        job.ok_or_else(|| Failure::Local(format!("the job {} is not in the ledger any more", new.id)))
+    }
+
+    /// Asks before many devices are sent to.
+    fn ask_for_devices(&self, file: &BulkFile, account: &str) -> Result<(), Failure> {
+        let size = size(file);
+        if !self.can_ask() {
+            return Err(Failure::Usage(format!(
+                "{size} need a confirmation, and there is no terminal to ask at\nhint: add --yes to send them"
+            )));
+        }
+        if prompt::confirm(&format!("Send {size} of {account}?")) { Ok(()) } else { Err(declined()) }
+    }
+
+    /// Asks whether to resume a job of the same file: then the result is true. It is false for a new job.
+    fn ask_for_job(&self, job: &Job, ledger: &Ledger, settings: &str) -> Result<bool, Failure> {
+        let what = format!("{}, and it is not finished", described(job));
+        if !self.can_ask() {
+            let resume = ledger.command(&format!("jobs resume {}", job.id));
+            let new = ledger.command(&format!("bulk {} --new-job{}", word(&self.file), self.given()));
+            return Err(Failure::Usage(format!(
+                "{what}\nhint: to send the rest of it: {resume}{settings}\nhint: to send everything again: {new}{settings}"
+            )));
+        }
+        prompt::say(&what);
+        match prompt::choose(
+            "Resume it, send everything again as a new job, or abort? [r/n/A]",
+            &['r', 'n', 'a'],
+        ) {
+            'r' => Ok(true),
+            'n' => Ok(false),
+            _ => Err(declined()),
+        }
+    }
+
+    /// Whether somebody can answer. Not if the file is what is typed.
+    fn can_ask(&self) -> bool {
+        self.file != "-" && prompt::is_possible()
+    }
+
+    /// The options that say what to send and how, each with a space in front.
+    fn given(&self) -> String {
+        let format = self.input.and_then(|format| format.to_possible_value());
+        let format = format.map(|format| format!(" --input {}", format.get_name())).unwrap_or_default();
+        let not_after = self.not_after.as_ref().map(|(text, _)| format!(" --not-after {}", word(text)));
+        format!("{format}{}{}", not_after.unwrap_or_default(), self.pace.options())
+    }
+}
+
+/// The user does not want it.
+fn declined() -> Failure {
+    Failure::Run(ExitStatus::Failed, "nothing was sent".into())
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn random() -> Result<u128, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Local(format!("this system has no random numbers: {error}")))?;
+    Ok(u128::from_le_bytes(bytes))
+}

@@ -1,0 +1,75 @@
+//! The end of a job's run: the report, the summary with what to do next, and the exit status.
+
+use things_store::{Counts, Job};
+
+use super::kept::Kept;
+use super::ledger::Ledger;
+use super::report::{self, Format, Selection};
+use crate::console::Console;
+use crate::count::{number, thousands};
+use crate::failure::{ExitStatus, Failure};
+
+/// Writes the report of a job whose run has ended, and says what to do about what was not accepted. `rest` is the command
+/// that sends the rest.
+pub(super) fn finish(
+    ledger: &Ledger,
+    job: &Job,
+    format: Format,
+    rest: &str,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let (mut store, _) = ledger.find(job.id.as_str())?;
+    report::write(&mut *store, &job.id, &Kept::of(job).lines, Selection::All, format, console)?;
+    console.say(ended(&job.counts))?;
+    hints(ledger, job, rest).into_iter().for_each(|hint| console.note(hint));
+    status(&job.counts)
+}
+
+/// What to do about the downlinks of a job that were not accepted.
+pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str) -> Vec<String> {
+    let Counts { not_sent, resumable, pending, .. } = job.counts;
+    let mut hints = Vec::new();
+    if may_have_arrived(&job.counts) {
+        let show = ledger.command(&format!("jobs show {} --with unknown", job.id));
+        let resolve = ledger.command(&format!("jobs resolve {} LINE accepted", job.id));
+        hints.push(format!("hint: unknown ones may have arrived, and are not sent again: {show}"));
+        hints.push(format!("hint: look for each in the KPN Things portal; then: {resolve} (or not-sent)"));
+    }
+    if pending + resumable > 0 {
+        hints.push(format!("hint: to send the rest: {rest}"));
+    }
+    if not_sent > resumable {
+        hints.push(format!("hint: to send what was refused again, once the reason is fixed: {rest} --again"));
+    }
+    hints
+}
+
+/// The exit status of a job: of its worst outcome.
+fn status(counts: &Counts) -> Result<(), Failure> {
+    match counts {
+        counts if may_have_arrived(counts) => Err(Failure::Status(ExitStatus::Unknown)),
+        counts if counts.accepted < counts.total() => Err(Failure::Status(ExitStatus::Failed)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether any downlink has an outcome that nobody knows.
+pub(super) fn may_have_arrived(counts: &Counts) -> bool {
+    counts.unknown + counts.sending > 0
+}
+
+/// How many items have which outcome, and how many the next run sends, such as `2,000 downlinks: 1,990 accepted, 6 not sent, 4 left`.
+pub(super) fn ended(counts: &Counts) -> String {
+    let Counts { pending, sending, accepted, not_sent, unknown, resumable } = *counts;
+    let mut text = format!("{}: {} accepted", number(counts.total(), "downlink"), thousands(accepted));
+    // To a user, what the next run sends has not been decided.
+    let (not_sent, left) = (not_sent - resumable, pending + resumable);
+    for (count, word) in
+        [(not_sent, "not sent"), (unknown, "unknown"), (sending, "in flight"), (left, "left")]
+    {
+        if count > 0 {
+            text += &format!(", {} {word}", thousands(count));
+        }
+    }
+    text
+}

@@ -1,0 +1,68 @@
+//! `things downlink jobs resume`: the next run of a job.
+
+use clap::Args;
+
+use super::super::ending::finish;
+use super::super::kept::Kept;
+use super::super::ledger::LedgerOption;
+use super::super::pace::Pace;
+use super::super::pulse::Progress;
+use super::super::report::Format;
+use super::super::run::{Entry, JobRun};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::settings;
+
+/// Send the rest of a job
+#[derive(Args)]
+#[command(
+    before_help = "\
+Examples:
+  things downlink jobs resume 019ab2c4
+  things downlink jobs resume 019ab2c4 --again",
+    after_help = "\
+Downlinks that were accepted are not sent again, nor are those with an unknown outcome: see `things downlink jobs \
+resolve`. The options of the first run apply, unless others are set."
+)]
+pub(crate) struct Resume {
+    /// Id of the job, or the beginning of it
+    #[arg(value_name = "JOB")]
+    job: String,
+    /// Also send again what the service refused
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    pace: Pace,
+    /// How to show the progress: auto, json or off
+    ///
+    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    progress: Progress,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    ledger: LedgerOption,
+    #[command(flatten)]
+    settings: settings::Options,
+}
+
+impl Resume {
+    pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
+        let ledger = self.ledger.ledger()?;
+        let settings = self.settings.given();
+        let (store, job) = ledger.find(&self.job)?;
+        let client = self.settings.client(console)?;
+        let pace = self.pace.or(Kept::of(&job).pace);
+        let rest = ledger.command(&format!("jobs resume {}", job.id)) + &settings;
+        let (entry, progress) = (Entry::Open { again: self.again }, self.progress);
+        let run = JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, rest: rest.clone() };
+        let job = run.send(store, console)?;
+        finish(&ledger, &job, self.format, &rest, console)
+    }
+}
