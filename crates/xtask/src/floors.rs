@@ -46,7 +46,7 @@ pub(crate) fn guard() -> Outcome {
         let module = module(path);
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let lines = code.lines().count();
-        if lines > MOST_LINES {
+        if lines > MOST_LINES && !path.ends_with("tests.rs") {
             return Err(format!("things-core: {} has {lines} lines, more than {MOST_LINES}", path.display()));
         }
         if module == "lib" {
