@@ -32,7 +32,7 @@ mod sent;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
@@ -144,7 +144,7 @@ pub struct Run<L: Ledger> {
     rate: Option<Rate>,
     /// Claims that wait for a place in the window or for the rate.
     waiting: VecDeque<Held>,
-    flying: HashMap<u64, (Claim, Fate)>,
+    flying: BTreeMap<u64, (Claim, Fate)>,
     /// Items whose outcome the ledger does not have yet.
     unrecorded: Vec<Ended>,
     /// Those of the commit in flight.
@@ -230,7 +230,7 @@ impl<L: Ledger> Run<L> {
             ledger: Some(ledger),
             rate: options.rate.map(Rate::per_second),
             waiting: VecDeque::new(),
-            flying: HashMap::new(),
+            flying: BTreeMap::new(),
             unrecorded: Vec::new(),
             committing: Vec::new(),
             asked: None,

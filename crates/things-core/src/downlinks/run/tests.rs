@@ -1,5 +1,6 @@
 //! A run over a ledger in memory, step by step.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
