@@ -8,6 +8,7 @@
 #![allow(clippy::missing_errors_doc, reason = "these are helpers of tests")]
 
 pub mod authority;
+mod bulk;
 pub mod canary;
 pub mod client;
 mod dice;
@@ -29,6 +30,7 @@ mod world;
 
 use std::fmt;
 
+pub use bulk::{BulkWorld, Invariant, Mutant, Violation};
 pub use scenario::Scenario;
 pub use schedule::Schedule;
 pub use script::Script;
