@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,6 +14,7 @@ use things_core::{
 };
 
 use crate::Client;
+use crate::stopper::Stopper;
 
 type Job<F> = (Ticket, <F as Feed>::Operation, Scope);
 type Output<F> = Result<<<F as Feed>::Operation as Operation>::Output, Error>;
@@ -71,11 +71,7 @@ impl<F: Feed> FeedIter<F> {
             waiting: Arc::new(Mutex::new(waiting)),
             arrivals,
             sender,
-            stopper: Stopper(Arc::new(Stop {
-                stopped: AtomicBool::new(false),
-                aborted: AtomicBool::new(false),
-                wake: Box::new(wake),
-            })),
+            stopper: Stopper::new(wake),
             own: VecDeque::new(),
             flying: 0,
             threads: 0,
@@ -250,46 +246,6 @@ impl<F: Feed> Drop for FeedIter<F> {
 impl<F: Feed> fmt::Debug for FeedIter<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FeedIter").field("client", &self.client).finish_non_exhaustive()
-    }
-}
-
-/// Stops a feed that another thread reads.
-#[derive(Clone)]
-pub struct Stopper(Arc<Stop>);
-
-struct Stop {
-    stopped: AtomicBool,
-    aborted: AtomicBool,
-    wake: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Stopper {
-    /// Starts no more requests. Those in flight are finished, and the feed ends with an error of the kind
-    /// [`Cancelled`](things_core::ErrorKind::Cancelled), unless it was read to its end.
-    pub fn stop(&self) {
-        self.0.stopped.store(true, Ordering::Relaxed);
-        (self.0.wake)();
-    }
-
-    /// Starts no more requests, and does not wait for those in flight. A run goes on to its end with what is known, and
-    /// what was in flight is [`Unknown`](things_core::Outcome::Unknown). A listing ends as if it was [stopped](Self::stop).
-    pub fn abort(&self) {
-        self.0.aborted.store(true, Ordering::Relaxed);
-        self.stop();
-    }
-
-    fn is_aborted(&self) -> bool {
-        self.0.aborted.load(Ordering::Relaxed)
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Ordering::Relaxed)
-    }
-}
-
-impl fmt::Debug for Stopper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stopper").field(&self.is_stopped()).finish()
     }
 }
 

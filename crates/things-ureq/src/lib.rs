@@ -3,6 +3,7 @@
 mod connector;
 mod feed;
 mod resolver;
+mod stopper;
 mod token_store;
 mod transport;
 mod turn;
@@ -14,8 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, process, thread};
 
 use bytes::Bytes;
-pub use feed::{FeedIter, PageIter, Stopper};
+pub use feed::{FeedIter, PageIter};
 use http::Request;
+pub use stopper::Stopper;
 pub use things_core;
 pub use things_core::{
     AccessToken, Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current,

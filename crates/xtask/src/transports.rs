@@ -7,7 +7,7 @@ use crate::{Outcome, root};
 
 /// Most lines of code of a transport crate, tests, comments and blank lines not counted. The driver of feeds is a fifth of it,
 /// and the token store of things-ureq a tenth.
-const MOST_LINES: usize = 700;
+const MOST_LINES: usize = 760;
 
 /// What only the core may know: paths, headers and statuses of the API, and JSON.
 const PROTOCOL: &[&str] = &[
