@@ -9,6 +9,7 @@ mod console;
 mod content;
 mod count;
 mod curl;
+mod current;
 mod customer;
 mod demo;
 mod devices;
@@ -157,7 +158,7 @@ enum Auth {
 
 #[derive(Subcommand)]
 enum Devices {
-    List(devices::list::List),
+    List(Box<devices::list::List>),
     Get(devices::get::Get),
     Diff(devices::diff::Diff),
 }
@@ -169,6 +170,8 @@ enum Downlink {
     #[command(subcommand)]
     Jobs(downlink::jobs::Jobs),
     Work(downlink::work::Work),
+    List(downlink::list::List),
+    Watch(downlink::watch::Watch),
 }
 
 #[derive(Subcommand)]
@@ -191,6 +194,8 @@ impl Command {
             Self::Downlink(Downlink::Bulk(bulk)) => bulk.run(console),
             Self::Downlink(Downlink::Jobs(jobs)) => jobs.run(console),
             Self::Downlink(Downlink::Work(work)) => work.run(console),
+            Self::Downlink(Downlink::List(list)) => list.run(console),
+            Self::Downlink(Downlink::Watch(watch)) => watch.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
             Self::Api(api) => api.run(console),
             Self::Postman(postman) => postman.run(console),

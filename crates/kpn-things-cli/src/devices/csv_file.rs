@@ -58,12 +58,7 @@ impl<'a> CsvFile<'a> {
             return Ok(());
         }
         let names = self.fields.iter().map(|field| field.name());
-        let mut names: Vec<_> = names.chain(self.has_extra.then_some(EXTRA)).map(str::to_owned).collect();
-        // Excel reads a file as UTF-8 only if it begins with a byte order mark.
-        if let (Dialect::Excel, Some(first)) = (self.dialect, names.first_mut()) {
-            first.insert(0, '\u{FEFF}');
-        }
-        self.writer.write_record(names).map_err(output)
+        write_head(&mut self.writer, self.dialect, names.chain(self.has_extra.then_some(EXTRA)))
     }
 
     pub(crate) fn add(&mut self, device: &Device) -> io::Result<()> {
@@ -75,7 +70,7 @@ impl<'a> CsvFile<'a> {
             let unknown = self.unknown(device.extra())?;
             cell(&mut self.writer, self.dialect, &unknown, false)?;
         }
-        self.writer.write_record(None::<&[u8]>).map_err(output)
+        end_row(&mut self.writer)
     }
 
     fn has_column(&self, name: &str) -> bool {
@@ -102,7 +97,32 @@ impl<'a> CsvFile<'a> {
     }
 }
 
-fn cell(writer: &mut Writer<&mut dyn Write>, dialect: Dialect, text: &str, is_id: bool) -> io::Result<()> {
+/// Writes the names of the columns.
+pub(crate) fn write_head<'a>(
+    writer: &mut Writer<&mut dyn Write>,
+    dialect: Dialect,
+    names: impl Iterator<Item = &'a str>,
+) -> io::Result<()> {
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    // Excel reads a file as UTF-8 only if it begins with a byte order mark.
+    if let (Dialect::Excel, Some(first)) = (dialect, names.first_mut()) {
+        first.insert(0, '\u{FEFF}');
+    }
+    writer.write_record(names).map_err(output)
+}
+
+/// Ends a row of cells.
+pub(crate) fn end_row(writer: &mut Writer<&mut dyn Write>) -> io::Result<()> {
+    writer.write_record(None::<&[u8]>).map_err(output)
+}
+
+/// Writes one cell of a row.
+pub(crate) fn cell(
+    writer: &mut Writer<&mut dyn Write>,
+    dialect: Dialect,
+    text: &str,
+    is_id: bool,
+) -> io::Result<()> {
     let cell = match dialect {
         Dialect::Plain => Cow::Borrowed(text),
         Dialect::Excel => excel::cell(text, is_id),

@@ -49,6 +49,11 @@ impl Field {
         Some(text.map_or(Value::Json(Json::NULL), Value::Text))
     }
 
+    /// The value of this field in an object; or, of a path, the member that it leads to.
+    pub(crate) fn in_json<'a>(&self, object: Json<'a>) -> Option<Json<'a>> {
+        inside(object, self.name())
+    }
+
     /// The value as the text of a cell. Empty if there is none.
     pub(crate) fn text<'a>(&self, device: &'a Device) -> Cow<'a, str> {
         self.value(device).map_or(Cow::Borrowed(""), |value| value.text())
@@ -104,6 +109,12 @@ impl Serialize for Value<'_> {
 /// Fields to show, in this order.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields(Vec<Field>);
+
+impl FromIterator<Field> for Fields {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
 
 impl<const N: usize> From<[&str; N]> for Fields {
     fn from(names: [&str; N]) -> Self {

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use things_core::{Device, DeviceFeed, ErrorKind, ListingRecord, Page, Proof};
+use things_core::{Device, DeviceFeed, ErrorKind, ListResource, ListingRecord, Page, Proof};
 use things_ureq::{Client, Devices};
 
-use super::customers;
 use super::query::Query;
 use super::sheet::{Format, Sheet};
 use super::tally::Tally;
+use super::{current, customers};
 use crate::console::Console;
 use crate::count::{number, portion};
+use crate::current::Extent;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, Verdict};
 use crate::{curl, progress, settings};
@@ -29,7 +30,8 @@ Examples:
   things devices list --fields name,eui,metadata.floor
   things devices list --csv-dialect excel > devices.csv
   things devices list --customer 79658ca8-f1ba-4c25-b824-93813e9fba76
-  things devices list --customers customers.txt --csv > devices.csv",
+  things devices list --customers customers.txt --csv > devices.csv
+  things devices list --api current --barcode 8712345678906",
     after_help = "\
 The listing proves that it is complete: it contains every device that existed from the first request to the last \
 response. The last message reports this, or why the proof failed. After a failed proof, the remaining devices are \
@@ -47,6 +49,10 @@ status is 1.
 
 --with-proof adds a last line to NDJSON: an object _listing with proven, requests, devices, when, base_url, search and \
 customer. `things devices diff` concludes only from such a file that a device was removed.
+
+--api current lists the devices of KPN's current API: page after page, without a proof. --search then ignores case and finds \
+descriptions, too. That API is known from the public part of its documentation, and the tool has never met the real service. The \
+table and CSV have a column for each field of the first page, and CSV has the column extra for all others.
 
 --csv has the columns uuid, name, description, deviceSpecificationUUID, barcode, metadata, eui and extra. The column \
 extra holds all other fields as one JSON object. --csv-dialect excel changes cells that Excel would change or run: ids, \
@@ -67,6 +73,8 @@ pub(crate) struct List {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    current: current::OfCurrent,
+    #[command(flatten)]
     format: Format,
     #[command(flatten)]
     settings: settings::Options,
@@ -77,7 +85,10 @@ const SORTED: usize = 50_000;
 
 impl List {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
-        let List { query, customers, format, with_proof, dry_run, settings } = self;
+        if let Some(list) = self.current.query(&self.query)? {
+            return self.run_current(list, console);
+        }
+        let List { query, customers, format, with_proof, dry_run, settings, .. } = self;
         if dry_run {
             return curl::dry_run(&query.first_page(), settings, console);
         }
@@ -134,6 +145,21 @@ impl List {
                 Err(failure)
             }
         }
+    }
+}
+
+impl List {
+    /// Lists the devices of the current API.
+    fn run_current(self, list: ListResource, console: &mut Console<'_>) -> Result<(), Failure> {
+        if self.customers.is_some() || self.with_proof {
+            return Err(Failure::Usage("--customers and --with-proof are not for --api current".into()));
+        }
+        if self.dry_run {
+            return curl::dry_run(&list, self.settings, console);
+        }
+        let client = console.watched(self.settings.client(console)?);
+        let extent = Extent { noun: "device", limit: self.query.limit, deadline: self.query.deadline };
+        crate::current::print(&client, list, &extent, self.format, console)
     }
 }
 

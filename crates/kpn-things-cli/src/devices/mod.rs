@@ -1,14 +1,15 @@
 //! `things devices`: the devices of an account.
 
-mod csv_file;
+pub(crate) mod csv_file;
+mod current;
 mod customers;
 pub(crate) mod device_table;
 pub(crate) mod diff;
 mod excel;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod get;
 pub(crate) mod list;
 mod query;
-mod sheet;
+pub(crate) mod sheet;
 pub(crate) mod tally;
 pub(crate) mod wanted;

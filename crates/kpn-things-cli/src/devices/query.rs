@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use things_core::{FeedClient, ListDevices, ListingRecord, SortOrder};
+use things_core::{FeedClient, Filter, ListDevices, ListResource, ListingRecord, SortOrder};
 use things_ureq::{Client, Devices};
 
+use crate::failure::Failure;
 use crate::settings::seconds;
 
 /// What to list, and how.
@@ -89,6 +90,30 @@ impl Query {
             customer: client.session().customer().map(ToString::to_string),
             ..ListingRecord::default()
         }
+    }
+
+    /// Adds the options to a query of the current API, which has no numbered pages and no order that proves anything.
+    pub(super) fn in_current(&self, mut query: ListResource) -> Result<ListResource, Failure> {
+        if self.verified || self.plain || self.window.is_some() {
+            return Err(Failure::Usage(
+                "--verified, --plain and --window are not for --api current, whose pages link to the next one".into(),
+            ));
+        }
+        match (&self.sort_by, self.descending) {
+            (Some(property), true) => query = query.sort(format!("-{property}")),
+            (Some(property), false) => query = query.sort(property),
+            (None, _) if self.descending || self.ascending => {
+                return Err(Failure::Usage("--api current needs --sort-by for an order".into()));
+            }
+            (None, _) => {}
+        }
+        if let Some(text) = &self.search {
+            query = query.filter(Filter::Q, text);
+        }
+        if let Some(size) = self.page_size {
+            query = query.limit(size);
+        }
+        Ok(query)
     }
 
     pub(super) fn apply<C>(&self, mut devices: Devices<C>) -> Devices<C> {

@@ -8,6 +8,7 @@ use things_core::Device;
 use super::csv_file::{CsvFile, Dialect};
 use super::device_table::DeviceTable;
 use super::fields::{Fields, Lookout};
+use crate::current::ItemSheet;
 use crate::failure::Failure;
 
 #[derive(Args)]
@@ -64,6 +65,19 @@ impl Format {
             Form::Csv(CsvFile::new(csv_dialect.unwrap_or(Dialect::Plain), fields, by_customer, out))
         };
         Sheet { form, lookout }
+    }
+}
+
+impl Format {
+    /// A sheet of items of the current API in this format.
+    pub(crate) fn item_sheet<'a>(self, out: &'a mut dyn Write, columns: Option<usize>) -> ItemSheet<'a> {
+        let is_table = self.is_table();
+        match (self.json, self.ndjson) {
+            (true, _) => ItemSheet::json(self.fields, out),
+            (_, true) => ItemSheet::ndjson(self.fields, out),
+            _ if is_table => ItemSheet::table(self.fields, columns, out),
+            _ => ItemSheet::csv(self.csv_dialect.unwrap_or(Dialect::Plain), self.fields, out),
+        }
     }
 }
 

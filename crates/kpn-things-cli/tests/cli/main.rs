@@ -10,6 +10,7 @@ mod bulk_output;
 #[cfg(unix)]
 mod bulk_terminal;
 mod completions;
+mod current;
 mod customer;
 mod customers;
 mod demo;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::ser::{Serialize, Serializer};
 
 use crate::error::DecodeError;
-use crate::json::{Json, Origin, Part};
+use crate::json::{Flaw, Json, Origin, Part, Scanner};
 
 /// An item in a listing of the current API, as the original JSON: digits, the order of fields and unknown fields are
 /// kept.
@@ -49,6 +49,17 @@ impl Item {
         self.get(field)?.text()
     }
 
+    /// Returns all fields, each with its name and value. Returns none if the item is not an object.
+    pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Json<'_>)> {
+        let mut fields = Vec::new();
+        let _: Result<(), Flaw> = Scanner::new(self.0.as_str()).object(|scanner, name| {
+            let value = scanner.value()?;
+            fields.push((name.text().unwrap_or_default(), Json::of(value.raw())));
+            Ok(())
+        });
+        fields.into_iter()
+    }
+
     /// `id`, which the documented items have.
     pub fn id(&self) -> Option<Cow<'_, str>> {
         self.text("id")
@@ -87,6 +98,9 @@ mod tests {
         assert_eq!((item.json().as_str(), item.id().as_deref()), (text, Some("d-1")));
         assert_eq!(item.get("z").unwrap().as_str(), "89314404000123456789");
         assert_eq!((item.text("n"), item.text("none"), item.get("none")), (None, None, None));
+        let fields: Vec<_> = item.fields().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(fields, ["z=89314404000123456789", "id=\"d-\\u0031\"", "n=1.50"]);
+        assert_eq!(Item::from_json("[1]").unwrap().fields().count(), 0);
         assert_eq!(serde_json::to_string(&[&item]).unwrap(), format!("[{text}]"));
         assert_eq!(format!("{item:?}"), format!("Item({} bytes)", text.len()));
         assert!(Item::from_json("{").unwrap_err().to_string().starts_with("not an item: "));
