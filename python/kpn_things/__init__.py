@@ -27,10 +27,12 @@ from ._customers import (
 from ._diff import DeviceChange, DeviceDiff, FieldChange, diff_devices
 from ._events import Event
 from ._headers import Headers
+from ._ledger import Counts, Job, JobItem, Ledger
 from ._listing import AsyncListing, Listing
 from ._native import VERSION as __version__
-from ._native import Device, Fleet, ListingReport, Page, Proof, Receipt, Response, RetryPolicy
+from ._native import BulkItem, Device, Fleet, ListingReport, Page, Proof, Receipt, Response, RetryPolicy
 from ._options import AsyncOptions, Options
+from ._run import AsyncDownlinkRun, DownlinkRun, Progress, Sent
 from .errors import (
     ApiError,
     AuthError,
@@ -66,17 +68,20 @@ __all__ = [
     "AsyncCustomerDevices",
     "AsyncCustomerListing",
     "AsyncDevices",
+    "AsyncDownlinkRun",
     "AsyncForCustomers",
     "AsyncListing",
     "AsyncOptions",
     "AsyncVerifiedDevices",
     "AuthError",
     "BadRequestError",
+    "BulkItem",
     "CancelledError",
     "Client",
     "ConfigError",
     "ConnectError",
     "ConnectionLostError",
+    "Counts",
     "CustomerDevices",
     "CustomerFleet",
     "CustomerListing",
@@ -87,6 +92,7 @@ __all__ = [
     "DeviceDiff",
     "Devices",
     "DownlinkOutcomeUnknown",
+    "DownlinkRun",
     "Event",
     "FieldChange",
     "Fleet",
@@ -96,7 +102,10 @@ __all__ = [
     "Headers",
     "IncompleteError",
     "InputError",
+    "Job",
+    "JobItem",
     "KpnThingsError",
+    "Ledger",
     "LedgerError",
     "Listing",
     "ListingError",
@@ -104,12 +113,14 @@ __all__ = [
     "NotFoundError",
     "Options",
     "Page",
+    "Progress",
     "Proof",
     "RateLimitedError",
     "Receipt",
     "RequestTimeoutError",
     "Response",
     "RetryPolicy",
+    "Sent",
     "ServerError",
     "TooDeepError",
     "TooLargeError",

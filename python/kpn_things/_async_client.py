@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -11,9 +12,11 @@ from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
 from ._customers import AsyncForCustomers
+from ._ledger import Ledger
 from ._listing import AsyncListing, collect_async, devices_of, itself
-from ._native import AsyncCaller, AsyncFeed, Call, Device, Fleet, Page, Query, Receipt, Response
-from ._options import AsyncOptions, Pairs, Params, Payload, Records
+from ._native import AsyncCaller, AsyncFeed, BulkItem, Call, Device, Fleet, Page, Query, Receipt, Response
+from ._options import AsyncOptions, Pairs, Params, Payload, Records, Row
+from ._run import AsyncDownlinkRun
 from ._typing import Self, Unpack
 
 if TYPE_CHECKING:
@@ -168,6 +171,96 @@ class AsyncClient(BaseClient):
         """
         call = _calls.senml(records, device, port, external_reference)
         return await self._result(call, timeout)
+
+    def send_downlinks(
+        self,
+        rows: Iterable[Row | BulkItem],
+        *,
+        window: int = 16,
+        ledger: str | os.PathLike[str] | Ledger | None = None,
+        not_after: datetime | str | None = None,
+        rate: int | None = None,
+        per_device: int | None = None,
+        spare: int = 0,
+        max_tries: int = 16,
+        patience: float | None = None,
+        timeout: float | None = None,
+        source: str | None = None,
+    ) -> AsyncDownlinkRun:
+        """Sends many downlinks, each at most once, and accounts for each of them. Use `async for` with the run it returns.
+
+        All rows are checked first. If one is wrong, nothing is sent. A downlink that was not sent for a reason that passes,
+        such as 429, is tried again. One that may have arrived is not.
+
+        Args:
+            rows: Mappings with these names, such as the rows of `csv.DictReader` or of a data frame; or items. The device is in
+                `dev_eui` or `urn`. The content is in one of `payload` (bytes), `hex`, `base64`, `text` and `senml` (records or
+                their JSON). A payload needs a `port`. `reference` is yours, and a generated one if it is absent. `not_after`
+                is a `datetime` with a time zone or a text (RFC 3339), and `customer` the Customer ID of a sub-customer. `None`
+                and the empty cells of a data frame count as absent.
+            window: Maximum number of downlinks in flight, 1 to 256. After a crash, at most this many are unknown.
+            ledger: The path of a SQLite file, in which the run becomes a job: see `Ledger`. Sending the same rows twice makes
+                two jobs. Default: memory, and nothing is known after the process has ended.
+            not_after: The time from which on no downlink is sent, for rows without their own.
+            rate: Maximum number of downlinks per second.
+            per_device: Maximum number of downlinks to one device in 24 hours, over all jobs of the ledger. Others wait.
+            spare: Downlinks that are recorded ahead, so that none waits for the ledger. After a crash, as many more can be
+                unknown.
+            max_tries: How often a downlink is tried as long as nothing was sent.
+            patience: Seconds to wait for a service that accepts nothing. Default: 300.
+            timeout: Seconds for one downlink, including its token and its retries. Default: the timeout of the client.
+            source: Where the rows come from, for lists of jobs. Default: `Python`.
+
+        Raises:
+            InputError: Rows are not valid: the exception has all of them in `rows`. Or an argument is not valid. Nothing was
+                sent.
+            KpnThingsError: The run cannot go on, for example because the token is refused. The iteration raises it, after
+                everything that has ended.
+            LedgerError: The ledger cannot be used. The iteration raises it.
+            RuntimeError: The client is closed.
+        """
+        options = _calls.run_options(window, spare, rate, per_device, max_tries, patience, timeout)
+        return AsyncDownlinkRun(self._caller, _calls.bulk(rows, ledger, not_after, source, options))
+
+    def resume_downlinks(
+        self,
+        job: str,
+        ledger: str | os.PathLike[str] | Ledger,
+        *,
+        window: int = 16,
+        again: bool = False,
+        rate: int | None = None,
+        per_device: int | None = None,
+        spare: int = 0,
+        max_tries: int = 16,
+        patience: float | None = None,
+        timeout: float | None = None,
+    ) -> AsyncDownlinkRun:
+        """Sends the downlinks that a job has left: those that were not tried, or not sent for a reason that passes.
+
+        One that may have arrived is not sent, unless you have found out that it did not: see `Ledger.resolve`.
+
+        Args:
+            job: The id of the job.
+            ledger: The path of the ledger that the job is in.
+            window: Maximum number of downlinks in flight, 1 to 256. After a crash, at most this many are unknown.
+            again: Also send those that the service refused.
+            rate: Maximum number of downlinks per second.
+            per_device: Maximum number of downlinks to one device in 24 hours, over all jobs of the ledger. Others wait.
+            spare: Downlinks that are recorded ahead, so that none waits for the ledger. After a crash, as many more can be
+                unknown.
+            max_tries: How often a downlink is tried as long as nothing was sent.
+            patience: Seconds to wait for a service that accepts nothing. Default: 300.
+            timeout: Seconds for one downlink, including its token and its retries. Default: the timeout of the client.
+
+        Raises:
+            InputError: An argument is not valid. Nothing was sent.
+            KpnThingsError: The run cannot go on. The iteration raises it, after everything that has ended.
+            LedgerError: There is no such job, it belongs to another account, or the ledger cannot be used.
+            RuntimeError: The client is closed.
+        """
+        options = _calls.run_options(window, spare, rate, per_device, max_tries, patience, timeout)
+        return AsyncDownlinkRun(self._caller, _calls.rest_of(job, ledger, again, options))
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer, and returns the body of the response. `for_customer` does this automatically.

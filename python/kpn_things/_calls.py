@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from ._arguments import body, count, method_name, number, pairs, payload_bytes, text, texts, to_json, whole
-from ._native import Call, Page, Query, Receipt, Response
-from ._options import Pairs, Params, Payload, Records
+from ._ledger import Ledger
+from ._native import Bulk, BulkItem, Call, Page, Query, Receipt, Response
+from ._options import Pairs, Params, Payload, Records, Row
 
 
 def devices(
@@ -50,6 +53,50 @@ def senml(records: Records, device: str | None, port: int | None, external_refer
     """A downlink of SenML records."""
     reference = optional_text("external_reference", external_reference)
     return Call.senml(to_json(records), optional_text("device", device), whole("port", port), reference)
+
+
+def bulk(
+    rows: Iterable[Row | BulkItem],
+    ledger: str | os.PathLike[str] | Ledger | None,
+    not_after: datetime | str | None,
+    source: str | None,
+    options: dict[str, Any],
+) -> Bulk:
+    """A run of the downlinks of rows. All rows are checked here."""
+    path = None if ledger is None else ledger_of(ledger).path
+    name = "Python" if source is None else text("source", source)
+    return Bulk.rows(rows, not_after, path, name, options)
+
+
+def rest_of(job: str, ledger: str | os.PathLike[str] | Ledger, again: bool, options: dict[str, Any]) -> Bulk:
+    """A run of the downlinks that a job has left."""
+    return Bulk.stored(ledger_of(ledger).path, text("job", job), bool(again), options)
+
+
+def run_options(
+    window: int,
+    spare: int,
+    rate: int | None,
+    per_device: int | None,
+    max_tries: int,
+    patience: float | None,
+    timeout: float | None,
+) -> dict[str, Any]:
+    """How a run sends its downlinks."""
+    return {
+        "window": count("window", window),
+        "spare": count("spare", spare),
+        "rate": whole("rate", rate),
+        "per_device": whole("per_device", per_device),
+        "max_tries": count("max_tries", max_tries),
+        "patience": seconds("patience", patience),
+        "timeout": seconds("timeout", timeout),
+    }
+
+
+def ledger_of(ledger: str | os.PathLike[str] | Ledger) -> Ledger:
+    """A ledger by its path."""
+    return ledger if isinstance(ledger, Ledger) else Ledger(ledger)
 
 
 def context_switch(customer_id: str) -> Call[Any]:

@@ -7,17 +7,22 @@ import os
 import sys
 from asyncio import Future
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from datetime import datetime
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
 from typing_extensions import Self
 
 from ._headers import Headers
+from ._run import Sent
 from .errors import KpnThingsError
 
 __all__ = [
     "AsyncCaller",
     "AsyncFeed",
+    "AsyncRun",
+    "Bulk",
+    "BulkItem",
     "Call",
     "Caller",
     "Config",
@@ -34,7 +39,9 @@ __all__ = [
     "Receipt",
     "Response",
     "RetryPolicy",
+    "Run",
     "Simulator",
+    "Store",
     "TestClock",
     "VERSION",
     "before_fork",
@@ -44,6 +51,7 @@ __all__ = [
     "mask",
     "only_simulators",
     "read_listing",
+    "stored_item",
 ]
 
 _T = TypeVar("_T")
@@ -566,6 +574,9 @@ class Caller:
     def subject(self, query: Query[Any]) -> tuple[str, str | None, str | None]:
         """What a listing lists: the base URL, the search and the sub-customer."""
 
+    def send(self, bulk: Bulk) -> Run:
+        """Starts a run of many downlinks. Nothing is sent before its first item is requested."""
+
     def close(self) -> None:
         """Closes the connections, also for all callers derived from this one."""
 
@@ -609,6 +620,9 @@ class AsyncCaller:
     def feed(self, query: Query[_T]) -> AsyncFeed[_T]:
         """Lists devices."""
 
+    def send(self, bulk: Bulk) -> AsyncRun:
+        """Starts a run of many downlinks. Nothing is sent before its first items are requested."""
+
     def close(self) -> None:
         """Closes the connections, also for all callers derived from this one."""
 
@@ -630,6 +644,135 @@ class AsyncFeed(Generic[_T_co]):
 
     def fleet(self, devices: Iterable[Device]) -> Fleet:
         """The fleet of all devices that were listed."""
+
+@final
+class BulkItem:
+    """One downlink of a run: a row that was checked. Immutable.
+
+    Make one of a row to check it before you need it. `send_downlinks` takes items as well as rows.
+    """
+
+    def __new__(cls, row: Mapping[str, Any], /) -> Self: ...
+    @property
+    def urn(self) -> str | None:
+        """The URN of the device."""
+
+    @property
+    def dev_eui(self) -> str | None:
+        """The DevEUI of the device. `None` for a device without one."""
+
+    @property
+    def port(self) -> int | None:
+        """The LoRa port (FPort)."""
+
+    @property
+    def payload(self) -> bytes | None:
+        """The bytes of the downlink. `None` if it consists of other records."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The SenML records, as plain data."""
+
+    @property
+    def reference(self) -> str | None:
+        """The external reference: yours, or a generated one."""
+
+    @property
+    def customer(self) -> str | None:
+        """The Customer ID of the sub-customer whose device it is. `None`: that of the client."""
+
+    @property
+    def not_after(self) -> datetime | None:
+        """The time from which on it must not be sent."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Bulk:
+    """Which downlinks to send, through which ledger, and how. A client starts it once."""
+
+    @staticmethod
+    def rows(
+        rows: Iterable[Mapping[str, Any] | BulkItem],
+        not_after: datetime | str | None,
+        ledger: str | None,
+        source: str,
+        options: Mapping[str, Any],
+    ) -> Bulk:
+        """The downlinks of rows, which are all checked here. Without a ledger, they are kept in memory."""
+
+    @staticmethod
+    def stored(ledger: str, job: str, again: bool, options: Mapping[str, Any]) -> Bulk:
+        """The downlinks that a job has left. `again` includes those that the service refused."""
+
+    @property
+    def size(self) -> int:
+        """The number of downlinks."""
+
+    @property
+    def job(self) -> str | None:
+        """The id of the job in the ledger."""
+
+@final
+class Run(Iterator[Sent]):
+    """The downlinks of a run that have ended, one at a time."""
+
+    def __next__(self) -> Sent: ...
+    def __iter__(self) -> Self: ...
+    @property
+    def progress(self) -> tuple[int, int, int, int, int, bool]:
+        """Accepted, not sent, unknown, in flight and retried, and whether the run waits."""
+
+    def stop(self) -> None:
+        """Starts no more downlinks. Those in flight are finished, and are the last items."""
+
+    def close(self) -> None:
+        """Ends the run at once, and warns about the downlinks in flight. A thread that reads it gets no more items."""
+
+@final
+class AsyncRun:
+    """The downlinks of a run that have ended, in batches of all available ones."""
+
+    def next_batch(self) -> Future[list[Sent] | None]:
+        """Returns a future of the available items: a list of at least one, or `None` at the end. Cancelling it ends the
+        run."""
+
+    @property
+    def progress(self) -> tuple[int, int, int, int, int, bool]:
+        """Accepted, not sent, unknown, in flight and retried, and whether the run waits."""
+
+    def stop(self) -> None:
+        """Starts no more downlinks. Those in flight are finished, and are the last items."""
+
+    def abort(self) -> None:
+        """Ends the calls in flight. What is known of them, and the items that nobody took, can still be read."""
+
+    def close(self) -> Future[None] | None:
+        """Ends the run at once. Returns a future of the end, which warns about the downlinks in flight; `None` in a fork."""
+
+@final
+class Store:
+    """A ledger by its name. Each method opens it for as long as it takes."""
+
+    def __new__(cls, name: str) -> Self: ...
+    def jobs(self) -> list[tuple[str, datetime, str, str, tuple[int, int, int, int, int, int]]]:
+        """All jobs, the newest first. Each is a tuple of the fields of `kpn_things.Job`."""
+
+    def job(self, id: str) -> tuple[str, datetime, str, str, tuple[int, int, int, int, int, int]]:
+        """A job."""
+
+    def items(self, id: str, state: str | None, first: int, most: int) -> list[tuple[Any, ...]]:
+        """Up to `most` items of a job from `first` on. Each is a tuple of the fields of `kpn_things.JobItem`."""
+
+    def resolve(self, id: str, index: int, outcome: str) -> None:
+        """Records what a person found out about an unknown item."""
+
+    def remove(self, id: str) -> None:
+        """Removes a job with all of its items."""
+
+def stored_item(downlink: str, customer: str | None, not_after: tuple[int, int] | None) -> BulkItem:
+    """The item of a pickle."""
 
 @final
 class Simulator:

@@ -17,6 +17,7 @@ Params: TypeAlias = Union[
     Mapping[str, Union[Scalar, Sequence[Scalar]]], Iterable[tuple[str, Union[Scalar, Sequence[Scalar]]]]
 ]
 Records: TypeAlias = Sequence[Mapping[str, Any]]
+Row: TypeAlias = Mapping[str, Any]
 Number = TypeVar("Number", bound=Union[SupportsIndex, None])
 
 

@@ -137,6 +137,10 @@ class ConfigError(KpnThingsError, ValueError):
 class InputError(KpnThingsError, ValueError):
     """An argument is invalid. Nothing was sent."""
 
+    rows: tuple[tuple[int, str], ...] = ()
+    """Of `send_downlinks`: all rows that are not valid, each with its place in the input and with what is wrong. The text
+    shows up to 100 of them."""
+
 
 class DownlinkOutcomeUnknown(KpnThingsError):
     """A downlink may have arrived, and was not retried. Check it in the portal before you send it again.

@@ -10,7 +10,9 @@ use pyo3::types::{PyList, PyNone};
 use things_core::{Error, Fate};
 use things_reqwest::{Client, FeedStream};
 
+use crate::async_run::AsyncRun;
 use crate::bridge;
+use crate::bulk::Bulk;
 use crate::call::Call;
 use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
@@ -113,21 +115,25 @@ impl AsyncCaller {
 
     /// Lists devices.
     fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<AsyncFeed> {
-        let reporter = self.0.reporter(py)?;
-        let queue = Arc::new(Queue::default());
-        let sink = reporter.as_ref().map(|_| -> Sink {
-            let queue = Arc::clone(&queue);
-            Box::new(move |event| queue.add(event))
-        });
-        let following = Following::new("devices", Fate::default(), sink);
+        let (events, following) = Events::of("devices", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
-        let events = Events { reporter, queue: OfProcess::new(queue) };
         Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => feed(items, events),
             Listing::Verified(items) => feed(items, events),
             Listing::PagesOfCustomers(items) => feed(items, events),
             Listing::VerifiedOfCustomers(items) => feed(items, events),
         })
+    }
+
+    /// Starts a run of many downlinks. Nothing is sent before its first items are requested.
+    fn send(&self, py: Python<'_>, bulk: &Bound<'_, Bulk>) -> PyResult<AsyncRun> {
+        let (events, following) = Events::of("send_downlinks", self.0.reporter(py)?);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        let (ledger, options) = bulk.get().start(self.0.account(), self.0.timeout())?;
+        // The limit of the run is the one that applies, because a claim lives as long.
+        let client = client.with_timeout(options.timeout);
+        let items = client.send_downlinks(ledger, options);
+        Ok(AsyncRun::new(items, bulk.get().window(), events))
     }
 
     /// Closes the connections, also for all callers derived from this one.
@@ -195,21 +201,34 @@ struct Reading<F: Source> {
     error: Option<Error>,
 }
 
-/// The events of a listing. Its tasks send them, and its reader reports them.
-struct Events {
-    reporter: Option<Reporter>,
-    queue: OfProcess<Arc<Queue>>,
+/// The events of a feed. Its tasks send them, and its reader reports them.
+pub(crate) struct Events {
+    pub(crate) reporter: Option<Reporter>,
+    pub(crate) queue: OfProcess<Arc<Queue>>,
+}
+
+impl Events {
+    /// Returns the events of the feed that calls this operation, and the watch that sends them.
+    fn of(operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
+        let queue = Arc::new(Queue::default());
+        let sink = reporter.as_ref().map(|_| -> Sink {
+            let queue = Arc::clone(&queue);
+            Box::new(move |event| queue.add(event))
+        });
+        let following = Following::new(operation, Fate::default(), sink);
+        (Self { reporter, queue: OfProcess::new(queue) }, following)
+    }
 }
 
 #[derive(Default)]
-struct Queue(Mutex<Vec<Event>>);
+pub(crate) struct Queue(Mutex<Vec<Event>>);
 
 impl Queue {
     fn add(&self, event: Event) {
         lock(&self.0).push(event);
     }
 
-    fn take(&self) -> Vec<Event> {
+    pub(crate) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut lock(&self.0))
     }
 }

@@ -81,6 +81,13 @@ where
     Ok(future)
 }
 
+/// Starts work that no caller waits for. It must hold no Python object.
+pub(crate) fn spawn(py: Python<'_>, work: impl Future<Output = ()> + Send + 'static) -> PyResult<()> {
+    let (runtime, _) = workers(py)?;
+    runtime.spawn(work);
+    Ok(())
+}
+
 /// The function is looked up each time, because trio-asyncio replaces it.
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static ASYNCIO: PyOnceLock<Py<PyModule>> = PyOnceLock::new();

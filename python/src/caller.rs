@@ -125,6 +125,16 @@ impl<C: Driver> Scope<C> {
         Ok(client)
     }
 
+    /// The account of the calls in this scope, for the ledger of a run.
+    pub(crate) fn account(&self) -> String {
+        self.connection.config().account_for(self.customer.as_ref())
+    }
+
+    /// The time limit of a call in this scope.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(self.connection.config().limits().timeout)
+    }
+
     /// Returns a reporter of events, if the user's function or the log needs one.
     pub(crate) fn reporter(&self, py: Python<'_>) -> PyResult<Option<Reporter>> {
         Reporter::new(py, self.on_event.as_ref())

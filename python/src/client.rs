@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use things_core::{Error, Fate};
 use things_ureq::{Client, FeedIter, Stopper};
 
+use crate::bulk::Bulk;
 use crate::call::Call;
 use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
@@ -27,6 +28,7 @@ use crate::process::OfProcess;
 use crate::query::{Listing, Query};
 use crate::report::{ListingReport, Proof};
 use crate::retry::RetryPolicy;
+use crate::run::Run;
 
 driver!(Client, |config: &Config| {
     let client = Client::new(config.core().clone())?;
@@ -100,12 +102,8 @@ impl Caller {
 
     /// Lists devices.
     fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<Feed> {
-        let reporter = self.0.reporter(py)?;
-        let (sender, events) = channel();
-        let sink = reporter.as_ref().map(|_| -> Sink { Box::new(move |event| drop(sender.send(event))) });
-        let following = Following::new("devices", Fate::default(), sink);
+        let (events, following) = Events::of("devices", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
-        let events = Events { reporter, events: OfProcess::new(events) };
         Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => self.reader(items, events),
             Listing::Verified(items) => self.reader(items, events),
@@ -123,6 +121,17 @@ impl Caller {
         Ok(query.get().subject(&self.0.client(py, None)?))
     }
 
+    /// Starts a run of many downlinks. Nothing is sent before its first item is requested.
+    fn send(&self, py: Python<'_>, bulk: &Bound<'_, Bulk>) -> PyResult<Run> {
+        let (events, following) = Events::of("send_downlinks", self.0.reporter(py)?);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        let (ledger, options) = bulk.get().start(self.0.account(), self.0.timeout())?;
+        // The limit of the run is the one that applies, because a claim lives as long.
+        let client = client.with_timeout(options.timeout);
+        let items = client.send_downlinks(ledger, options);
+        Ok(Run::new(items, bulk.get().window(), &self.0.connection, events))
+    }
+
     /// Closes the connections, also for all callers derived from this one.
     fn close(&self) {
         self.0.connection.close();
@@ -136,7 +145,7 @@ impl Caller {
             connection: Arc::clone(&self.0.connection),
             stopper: OfProcess::new(items.stopper()),
             known: known.clone(),
-            events: Mutex::new(events),
+            events,
             reading: Mutex::new(Some(OfProcess::new(Reading { items, ready: VecDeque::new() }))),
         };
         Feed { known, reader: Box::new(reader) }
@@ -188,7 +197,7 @@ struct Reader<F: Source> {
     connection: Arc<Connection<Client>>,
     stopper: OfProcess<Stopper>,
     known: Known,
-    events: Mutex<Events>,
+    events: Events,
     /// `None` while an item is fetched. It stays `None` if the fetch is interrupted.
     reading: Mutex<Option<OfProcess<Reading<F>>>>,
 }
@@ -199,21 +208,24 @@ struct Reading<F: Source> {
     ready: VecDeque<Result<F::Item, Error>>,
 }
 
-/// The events of a listing. Its threads send them, and its reader reports them.
-struct Events {
+/// The events of a feed. Its threads send them, and its reader reports them.
+pub(crate) struct Events {
     reporter: Option<Reporter>,
-    events: OfProcess<Receiver<Event>>,
+    events: Mutex<OfProcess<Receiver<Event>>>,
 }
 
-impl<F: Source> Reader<F> {
-    fn report_events(&self, py: Python<'_>) -> PyResult<()> {
-        let (reporter, events) = {
-            let held = lock(&self.events);
-            let (Some(reporter), Some(events)) = (held.reporter.clone(), held.events.get()) else {
-                return Ok(());
-            };
-            (reporter, events.try_iter().collect::<Vec<_>>())
-        };
+impl Events {
+    /// Returns the events of the feed that calls this operation, and the watch that sends them.
+    fn of(operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
+        let (sender, events) = channel();
+        let sink = reporter.as_ref().map(|_| -> Sink { Box::new(move |event| drop(sender.send(event))) });
+        let following = Following::new(operation, Fate::default(), sink);
+        (Self { reporter, events: Mutex::new(OfProcess::new(events)) }, following)
+    }
+
+    pub(crate) fn report(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(reporter) = &self.reporter else { return Ok(()) };
+        let events: Vec<_> = lock(&self.events).get().into_iter().flat_map(Receiver::try_iter).collect();
         events.into_iter().try_for_each(|event| reporter.report(py, event))
     }
 }
@@ -248,7 +260,7 @@ impl<F: Source> Read for Reader<F> {
         // The user's function may fork.
         let reading = OfProcess::new(reading);
         // After an interrupt here, this item is lost, so the listing must not go on with the next one.
-        self.report_events(py)?;
+        self.events.report(py)?;
         news.log(py)?;
         self.known.update(news);
         *place() = Some(reading);

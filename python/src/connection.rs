@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use things_core::Error;
+use things_core::{Config as CoreConfig, Error};
 
 use crate::caller::Driver;
 use crate::config::Config;
@@ -29,6 +29,11 @@ enum State<C> {
 impl<C: Driver> Connection<C> {
     pub(crate) fn new(config: Py<Config>) -> Self {
         Self { config, state: Mutex::new(State::New) }
+    }
+
+    /// The configuration of the client.
+    pub(crate) fn config(&self) -> &CoreConfig {
+        self.config.get().core()
     }
 
     /// A clone of the client.

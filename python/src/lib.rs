@@ -24,7 +24,9 @@
 
 mod arguments;
 mod async_client;
+mod async_run;
 mod bridge;
+mod bulk;
 mod call;
 mod callback;
 mod caller;
@@ -42,8 +44,10 @@ mod following;
 mod guard;
 mod headers;
 mod interrupt;
+mod item;
 mod json;
 mod lazy;
+mod ledger;
 mod listing;
 mod lock;
 mod options;
@@ -54,6 +58,8 @@ mod receipt;
 mod report;
 mod response;
 mod retry;
+mod rows;
+mod run;
 mod simulator;
 
 use std::ffi::OsString;
@@ -67,6 +73,10 @@ mod _native {
 
     #[pymodule_export]
     use super::async_client::{AsyncCaller, AsyncFeed};
+    #[pymodule_export]
+    use super::async_run::AsyncRun;
+    #[pymodule_export]
+    use super::bulk::Bulk;
     #[pymodule_export]
     use super::call::Call;
     #[pymodule_export]
@@ -90,6 +100,10 @@ mod _native {
     #[pymodule_export]
     use super::interrupt::before_fork;
     #[pymodule_export]
+    use super::item::{BulkItem, stored_item};
+    #[pymodule_export]
+    use super::ledger::Store;
+    #[pymodule_export]
     use super::options::{Masked, mask};
     #[pymodule_export]
     use super::page::Page;
@@ -103,6 +117,8 @@ mod _native {
     use super::response::Response;
     #[pymodule_export]
     use super::retry::RetryPolicy;
+    #[pymodule_export]
+    use super::run::Run;
     #[pymodule_export]
     use super::simulator::Simulator;
 

@@ -29,10 +29,13 @@ OURS = {
     "kpn_things._customers",
     "kpn_things._diff",
     "kpn_things._events",
+    "kpn_things._fields",
     "kpn_things._headers",
+    "kpn_things._ledger",
     "kpn_things._listing",
     "kpn_things._native",
     "kpn_things._options",
+    "kpn_things._run",
     "kpn_things._typing",
     "kpn_things.errors",
 }

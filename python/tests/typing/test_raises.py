@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import builtins
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import pytest
@@ -24,12 +26,15 @@ from kpn_things import (
     IncompleteError,
     InputError,
     KpnThingsError,
+    LedgerError,
     ListingError,
     VerifiedDevices,
 )
 from kpn_things.testing import Simulator
 
 DEV_EUI = "0059AC0000181EB6"
+ROW = {"dev_eui": DEV_EUI, "payload": b"\x01", "port": 1}
+JOB = "019ab2c4-5d00-7cc3-98c4-dc0c0c07398f"
 NEVER = {"close", "aclose", "without_customer", "verified"}
 """The methods that raise nothing if their arguments have the right types."""
 
@@ -135,6 +140,12 @@ FAILURES: list[tuple[str, Call, str | None, type[Exception]]] = [
     ("Client.context_switch", lambda client: client.context_switch(""), None, InputError),
     ("Client.context_switch", lambda client: client.context_switch("c"), "context-switch=status:403", ForbiddenError),
     ("Client.context_switch", lambda client: client.context_switch("c"), "context-switch=status:400", KpnThingsError),
+    ("Client.send_downlinks", lambda client: client.send_downlinks([{}]), None, InputError),
+    ("Client.send_downlinks", lambda client: client.send_downlinks([ROW], window=0), None, InputError),
+    ("Client.send_downlinks", lambda client: client.send_downlinks([ROW]), "token=status:401", KpnThingsError),
+    ("Client.send_downlinks", lambda client: client.send_downlinks([ROW], ledger=__file__), None, LedgerError),
+    ("Client.resume_downlinks", lambda client: client.resume_downlinks(JOB, __file__, window=0), None, InputError),
+    ("Client.resume_downlinks", lambda client: client.resume_downlinks(JOB, __file__), None, LedgerError),
     ("Client.request", lambda client: client.request("GET", ""), "other=status:400", ApiError),
     ("Client.request", post, "downlinks=drop-after", DownlinkOutcomeUnknown),
     ("Client.request", lambda client: client.request("G T", "/x"), None, InputError),
@@ -199,7 +210,19 @@ def test_a_listing_whose_pages_do_not_fit_together_raises_what_is_listed(
             assert isinstance(error_of(client, lambda client: of(client)[name]()), kind)
 
 
+def resume(client: Any) -> Any:
+    """Resumes a job that another client has begun."""
+    with TemporaryDirectory() as folder, Simulator(devices=1) as simulator:
+        ledger = os.path.join(folder, "run.db")
+        with simulator.client() as other:
+            run = other.send_downlinks([ROW], ledger=ledger)
+            list(run)
+        return client.resume_downlinks(run.job, ledger)
+
+
 CLOSED: dict[str, Call] = {
+    "Client.send_downlinks": lambda client: client.send_downlinks([ROW]),
+    "Client.resume_downlinks": resume,
     "Client.send_downlink": send,
     "Client.send_senml": senml,
     "Client.context_switch": lambda client: client.context_switch("c"),

@@ -16,10 +16,12 @@ from kpn_things import (
     AsyncCustomerDevices,
     AsyncCustomerListing,
     AsyncDevices,
+    AsyncDownlinkRun,
     AsyncForCustomers,
     AsyncListing,
     AsyncVerifiedDevices,
     Client,
+    Counts,
     CustomerDevices,
     CustomerFleet,
     CustomerListing,
@@ -27,13 +29,19 @@ from kpn_things import (
     DeviceChange,
     DeviceDiff,
     Devices,
+    DownlinkRun,
     Event,
     FieldChange,
     Fleet,
     ForCustomers,
+    Job,
+    JobItem,
+    Ledger,
     Listing,
+    Progress,
     Receipt,
     Response,
+    Sent,
     VerifiedDevices,
 )
 from kpn_things._options import AsyncOptions, Options
@@ -46,12 +54,15 @@ ASYNC_TYPES = {
     "ForCustomers": "AsyncForCustomers",
     "CustomerDevices": "AsyncCustomerDevices",
     "CustomerListing": "AsyncCustomerListing",
+    "DownlinkRun": "AsyncDownlinkRun",
     "Listing[Device]": "AsyncListing[Device]",
     "Listing[Page]": "AsyncListing[Page]",
     "Listing[tuple[Device, ...]]": "AsyncListing[tuple[Device, ...]]",
 }
 
-TYPED = (Options, AsyncOptions, Event, CustomerFleet, DeviceChange, DeviceDiff, FieldChange)
+TYPED = (
+    Options, AsyncOptions, Event, CustomerFleet, DeviceChange, DeviceDiff, FieldChange, Counts, Job, Progress
+)
 
 PAIRS = pytest.mark.parametrize(
     ("sync", "asynchronous"),
@@ -63,6 +74,7 @@ PAIRS = pytest.mark.parametrize(
         (ForCustomers, AsyncForCustomers),
         (CustomerDevices, AsyncCustomerDevices),
         (CustomerListing, AsyncCustomerListing),
+        (DownlinkRun, AsyncDownlinkRun),
     ],
 )
 
@@ -132,7 +144,13 @@ def test_every_option_is_documented_in_its_order() -> None:
     assert documented(Simulator.__doc__) == list(inspect.signature(Simulator).parameters)
 
 
-@pytest.mark.parametrize("cls", [Client, AsyncClient, Simulator, Listing, Fleet, Device, Receipt, Response])
+@pytest.mark.parametrize(
+    "cls",
+    [
+        Client, AsyncClient, Simulator, Listing, Fleet, Device, Receipt, Response, DownlinkRun, AsyncDownlinkRun, Ledger,
+        Sent, JobItem,
+    ],
+)
 def test_type_hints_of_every_public_function_can_be_resolved(cls: type) -> None:
     for name, method in inspect.getmembers(cls, inspect.isfunction):
         if not name.startswith("_") or name in ("__init__", "__enter__", "__aenter__"):

@@ -157,11 +157,16 @@ impl Config {
     /// The account that calls are made with, without its secret: the base URL, the tenant (or the key id, if there is no
     /// tenant), and the sub-customer. The ledger of a run keeps it, so that no other account continues its jobs.
     pub fn account(&self) -> String {
+        self.account_for(self.customer())
+    }
+
+    /// The account of calls for another sub-customer, or for none.
+    pub fn account_for(&self, customer: Option<&CustomerId>) -> String {
         let owner = match &self.credentials.tenant_id {
             Some(tenant) => format!("tenant {tenant}"),
             None => format!("key {}", self.credentials.key_id),
         };
-        let customer = self.customer.as_ref().map(|customer| format!(", customer {}", customer.as_str()));
+        let customer = customer.map(|customer| format!(", customer {}", customer.as_str()));
         format!("{} {owner}{}", self.base_url, customer.unwrap_or_default())
     }
 

@@ -93,14 +93,22 @@ impl RunOptions {
     /// The largest number of downlinks in flight.
     pub const MAX_WINDOW: usize = 256;
 
-    fn problem(&self) -> Option<InputError> {
+    /// Checks that each option is in its range.
+    ///
+    /// # Errors
+    ///
+    /// Names the first option that is not.
+    pub fn check(&self) -> Result<(), InputError> {
         if !(1..=Self::MAX_WINDOW).contains(&self.window) {
-            return Some(InputError::new("window", format!("must be from 1 to {}", Self::MAX_WINDOW)));
+            return Err(InputError::new("window", format!("must be from 1 to {}", Self::MAX_WINDOW)));
         }
         if self.spare > Self::MAX_WINDOW {
-            return Some(InputError::new("spare", format!("must be at most {}", Self::MAX_WINDOW)));
+            return Err(InputError::new("spare", format!("must be at most {}", Self::MAX_WINDOW)));
         }
-        (self.max_tries == 0).then(|| InputError::new("max_tries", "must be at least 1"))
+        if self.max_tries == 0 {
+            return Err(InputError::new("max_tries", "must be at least 1"));
+        }
+        Ok(())
     }
 
     /// The life of a claim: the time of the call, and a margin for a worker that is slow.
@@ -240,7 +248,7 @@ impl<L: Ledger> Run<L> {
             hold: Hold::default(),
             ledger_trouble: Trouble::default(),
             progress: RunProgress::default(),
-            failure: options.problem().map(Error::from),
+            failure: options.check().err().map(Error::from),
             stopping: false,
             seen: None,
             closing: false,
