@@ -6,6 +6,7 @@
 mod account;
 mod error_body;
 mod flow;
+mod listing;
 mod page;
 mod retry_after;
 mod row;
@@ -15,6 +16,7 @@ mod token;
 
 pub use error_body::error_body;
 pub use flow::flow;
+pub use listing::listing;
 pub use page::page;
 pub use retry_after::retry_after;
 pub use row::row;
@@ -29,6 +31,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("error_body", error_body),
     ("flow", flow),
+    ("listing", listing),
     ("page", page),
     ("retry_after", retry_after),
     ("row", row),
