@@ -20,7 +20,7 @@ const REQUIRED_OF_PROMISES: f64 = 97.0;
 const ROUNDS: [&[&str]; 3] = [
     &["--package=things-core", "--package=things-senml", "--lib"],
     &["--package=things-tests", "--test=virtual_clock"],
-    &["--package=things-tests", "--test=simulation"],
+    &["--package=things-tests", "--test=simulation", "--test=bulk"],
 ];
 
 /// Quick to build and to run, and the same every time. The tests run ten times as fast with a little optimisation, and

@@ -13,6 +13,7 @@
 // The helpers of a test may fail as its assertions do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bulk;
 mod client;
 mod clock;
 mod downlinks;

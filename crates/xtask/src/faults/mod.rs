@@ -56,7 +56,7 @@ impl Options {
                 name if ROWS.iter().any(|row| row.name == name) => options.rows.push(name.to_owned()),
                 other => {
                     return Err(format!(
-                        "there is no row {other:?}: use R1 to R31, --whole, --seed N, --check, --from REPORT"
+                        "there is no row {other:?}: use R1 to R38, --whole, --seed N, --check, --from REPORT"
                     ));
                 }
             }

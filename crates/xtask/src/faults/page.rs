@@ -46,6 +46,10 @@ const DOUBTS: &str = "\
   fleets that change at most pages.
 - R16 sends one response at a time. A listing has up to `window` pages in flight and as many waiting, each within the limit. An
   accepted response with a single text of 16 MiB takes up to four times that while it is read.
+- R38 plays the real run and the real flow of each call, with a model of the ledger, of the drivers and of the service. How the
+  stores keep the rules is tested in R3 and R4, and by the tests of `things-store`. The limit per device counts claims, and a
+  request leaves up to 15 s and the time limit of a downlink after its claim. The rate counts downlinks that begin: those that wait
+  for a token leave together.
 - A server that sends endless 1xx responses at the speed of loopback can delay the deadline of the async clients by some tenths of a
   second, and in a debug build by seconds, because hyper reads on without a pause. R16 sends a bounded number of them.
 - Rows with memory (R16) measure the peak of a separate process, after a warm-up.

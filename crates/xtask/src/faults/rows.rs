@@ -48,7 +48,7 @@ const fn row(name: &'static str, fault: &'static str, promise: &'static str, pro
 }
 
 /// In the order of the page.
-pub(crate) const ROWS: [Row; 33] = [
+pub(crate) const ROWS: [Row; 34] = [
     row(
         "R1",
         "The service processes a downlink. Then the connection drops or stalls, or the response is 408, 500, 502, 503 without Retry-After or 504, or is truncated",
@@ -247,6 +247,12 @@ pub(crate) const ROWS: [Row; 33] = [
         "R37",
         "A limit of one request per second and 8 pages in flight; a 429 or 503 with Retry-After in front of other calls; a client with few calls after an outage",
         "The whole session waits, and no request is sent too early. The listing finishes. Retries become available again over time",
+        Proof::Trials,
+    ),
+    row(
+        "R38",
+        "Worlds of bulk runs of one to three workers on one ledger: a worker is killed, dropped, stopped or paused for longer than its lease at any of its steps; transactions are lost before or after they took effect; clocks are set or stand still; the clock of the database changes in a failover; the service drops, stalls, refuses and answers late",
+        "No downlink is sent twice unless a person put it back, none is sent without a claim that the ledger keeps, and none is lost. Outcomes are true, a kill leaves at most `window` and `spare` downlinks `Unknown`, limits and `not_after` are kept, and every run ends. Worlds without one of the seven rules of the ledger are noticed",
         Proof::Trials,
     ),
 ];
