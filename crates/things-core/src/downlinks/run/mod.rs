@@ -286,8 +286,14 @@ impl<L: Ledger> Run<L> {
             self.failure.get_or_insert(error);
             return;
         }
+        let asked = now + error.retry_after().unwrap_or_default();
+        if let Some(until) = self.hold.until.filter(|until| *until > now) {
+            // The call began before the hold, so it says nothing about the service since.
+            self.hold.until = Some(until.max(asked));
+            return;
+        }
         self.hold.wait = (self.hold.wait * 2).clamp(Duration::from_secs(1), Duration::from_secs(60));
-        self.hold.until = Some(now + self.hold.wait.max(error.retry_after().unwrap_or_default()));
+        self.hold.until = Some(asked.max(now + self.hold.wait));
         // Claims do not wait so long.
         self.give_back();
     }

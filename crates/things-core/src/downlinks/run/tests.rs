@@ -363,6 +363,18 @@ fn a_claim_that_waited_longer_than_its_lease_is_given_back() {
 }
 
 #[test]
+fn calls_that_began_before_a_hold_do_not_prolong_it() {
+    let mut run = run(60, RunOptions { window: 16, ..RunOptions::default() });
+    let mut flying = VecDeque::from(drive(&mut run, at(0)).0);
+    while let Some((ticket, ..)) = flying.pop_front() {
+        run.accept(ticket, busy());
+        flying.extend(drive(&mut run, at(1)).0);
+    }
+    assert!(run.progress().is_held && run.calls > 16, "{:?}", run.progress());
+    assert_eq!(run.hold.until, Some(at(1_001)), "the first wait is the shortest");
+}
+
+#[test]
 fn a_claim_that_is_granted_during_a_long_hold_is_given_back_at_once() {
     let asked = Duration::from_secs(200);
     let busy = || busy().map_err(|error| error.with(|report| report.retry_after = Some(asked)));
