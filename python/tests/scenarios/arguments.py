@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from kpn_things import RetryPolicy
@@ -9,6 +10,9 @@ from kpn_things._native import Config, TestClock, mask
 
 from .outcome import SECRET
 from .scenario import Call, Scenario
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""When the wall clock of every scenario starts."""
 
 CLOSED = "http://127.0.0.1:1"
 """A local port without a listener."""
@@ -76,6 +80,25 @@ def payload(call: Call) -> bytes | str:
 def senml(call: Call) -> dict[str, Any]:
     """Arguments of `send_senml`."""
     return _given(records=call.senml, device=call.device, **_delivery(call))
+
+
+def downlinks(call: Call) -> dict[str, Any]:
+    """Arguments of `send_downlinks`."""
+    return _given(rows=[_row(row) for row in call.calls], window=call.window, rate=call.rate)
+
+
+def _row(call: Call) -> dict[str, Any]:
+    """A row of `send_downlinks`."""
+    return _given(
+        dev_eui=call.dev_eui,
+        hex=call.payload,
+        senml=call.senml,
+        urn=call.device,
+        port=call.port,
+        reference=call.external_reference,
+        customer=call.for_customer,
+        not_after=None if call.not_after_ms is None else START + timedelta(milliseconds=call.not_after_ms),
+    )
 
 
 def request(call: Call) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
-from kpn_things import AsyncClient, Client, Device, KpnThingsError, Page
+from kpn_things import AsyncClient, Client, Device, KpnThingsError, Page, Sent
 from kpn_things._native import Config, TestClock
 
 from . import arguments, outcome
@@ -77,6 +77,8 @@ class BlockingCaller:
                 return outcome.receipt(client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
                 return outcome.receipt(client.send_senml(**arguments.senml(call)))
+            case "send_downlinks":
+                return self._send(client, call)
             case "request":
                 return outcome.answer(client.request(**arguments.request(call)))
             case "context_switch":
@@ -101,6 +103,16 @@ class BlockingCaller:
         except KpnThingsError as error:
             return outcome.failure(error, list(chain.from_iterable(pages)))
         return outcome.pages(pages)
+
+
+    def _send(self, client: Client, call: Call) -> Outcome:
+        ended: list[Sent] = []
+        try:
+            for sent in client.send_downlinks(**arguments.downlinks(call)):
+                ended.append(sent)
+        except KpnThingsError as error:
+            return outcome.sent(ended, error)
+        return outcome.sent(ended)
 
 
 class AsyncCaller:
@@ -154,6 +166,8 @@ class AsyncCaller:
                 return outcome.receipt(await client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
                 return outcome.receipt(await client.send_senml(**arguments.senml(call)))
+            case "send_downlinks":
+                return await self._send(client, call)
             case "request":
                 return outcome.answer(await client.request(**arguments.request(call)))
             case "context_switch":
@@ -178,6 +192,15 @@ class AsyncCaller:
         except KpnThingsError as error:
             return outcome.failure(error, list(chain.from_iterable(pages)))
         return outcome.pages(pages)
+
+    async def _send(self, client: AsyncClient, call: Call) -> Outcome:
+        ended: list[Sent] = []
+        try:
+            async for sent in client.send_downlinks(**arguments.downlinks(call)):
+                ended.append(sent)
+        except KpnThingsError as error:
+            return outcome.sent(ended, error)
+        return outcome.sent(ended)
 
 
 def _failure(call: Call, error: KpnThingsError | TypeError) -> Outcome:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
-from kpn_things import CustomerFleet, Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response
+from kpn_things import CustomerFleet, Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response, Sent
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
@@ -69,6 +69,24 @@ def receipt(receipt: Receipt) -> Outcome:
     """An accepted downlink."""
     fields = receipt.to_dict()
     return Outcome({**fields, **_body(fields["body"])})
+
+
+def sent(items: Sequence[Sent], error: KpnThingsError | None = None) -> Outcome:
+    """The downlinks of a run that ended, perhaps up to an error."""
+    fields = {"sent": [_sent(item) for item in sorted(items, key=lambda item: item.index)]}
+    return Outcome(fields) if error is None else Outcome({**failure(error).fields, **fields}, failed=True)
+
+
+def _sent(item: Sent) -> dict[str, Any]:
+    error = item.error and failure(item.error).fields
+    return {
+        "index": item.index,
+        "outcome": item.outcome,
+        "tries": item.tries,
+        "external_reference": item.item.reference,
+        "status": item.receipt.status if item.receipt else error and error["status"],
+        "kind": error and error["kind"],
+    }
 
 
 def answer(response: Response) -> Outcome:

@@ -104,6 +104,8 @@ class Call:
     first_page: int | None = None
     window: int | None = None
     listing_deadline_ms: int | None = None
+    rate: int | None = None
+    not_after_ms: int | None = None
     strict: bool = False
     dev_eui: str | None = None
     payload: str | None = None
