@@ -3,7 +3,7 @@
 //!
 //! A block of `console` runs in one shell against a simulator, and prints what is shown below its commands. Its other marks:
 //! `account` needs an account, `running` runs until it is interrupted, `install` installs from a clone, `released` will work after a release, `python` runs in the tests
-//! of the Python package, `xtask` runs `cargo xtask`, `contract` runs in `cargo xtask contract`, and `docker` needs Docker.
+//! of the Python package, `bulk` in those of the page about fleets, `xtask` runs `cargo xtask`, `contract` runs in `cargo xtask contract`, and `docker` needs Docker.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,9 +94,10 @@ fn every_command_of_a_script_runs() {
 #[test]
 fn every_mark_of_a_console_block_is_known() {
     for block in documents().iter().flat_map(Document::blocks).filter(|block| block.language == "console") {
-        let known =
-            ["", "account", "running", "install", "released", "python", "xtask", "contract", "docker"]
-                .contains(&block.mark.as_str());
+        let known = [
+            "", "account", "running", "install", "released", "python", "xtask", "contract", "docker", "bulk",
+        ]
+        .contains(&block.mark.as_str());
         assert!(known, "{block}: {}", block.mark);
     }
 }
