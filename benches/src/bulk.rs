@@ -162,7 +162,7 @@ fn sqlite(path: &Path, count: u32) -> Box<dyn Ledger> {
     Box::new(store).open(&job.id, "bench", false).unwrap()
 }
 
-fn items(count: u32) -> impl Iterator<Item = BulkItem> {
+pub(crate) fn items(count: u32) -> impl Iterator<Item = BulkItem> {
     (0..count).map(|number| {
         let device = format!("0059AC00{number:08X}").parse().unwrap();
         let downlink = Downlink::raw(device, FPort::new(1).unwrap(), number.to_be_bytes()).unwrap();
@@ -213,7 +213,7 @@ impl Ledger for Stream {
     }
 }
 
-fn service(latency: u64) -> Sim {
+pub(crate) fn service(latency: u64) -> Sim {
     let sim = Sim::builder().devices(1);
     let rule = format!("downlinks=latency:{latency}ms");
     let sim = if latency > 0 { sim.fault(rule.parse().unwrap()) } else { sim };

@@ -14,6 +14,7 @@ mod listing;
 mod memory;
 mod report;
 mod size;
+mod workers;
 
 use std::path::Path;
 
@@ -37,7 +38,7 @@ fn main() {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 9] = [
+            let parts: [Part; 10] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -46,6 +47,7 @@ fn main() {
                 (&["S15"], call::measure),
                 (&["S15b"], downlink::measure),
                 (&["S16", "S17", "S18"], bulk::measure),
+                (&["S19"], workers::measure),
                 (&["S21"], bulk::measure_memory),
             ];
             for (names, measure) in parts {

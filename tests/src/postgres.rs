@@ -144,6 +144,18 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Starts a process with a transaction on a database, which sees everything that is there now as long as it runs.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn hold(&self, url: &str) -> Child {
+        let statements = "begin isolation level repeatable read; select 1; select pg_sleep(3600)";
+        let mut command = self.command("psql");
+        command.args(["-X", "-q", "-c", statements]).arg(url).stdout(Stdio::null());
+        command.spawn().unwrap_or_else(|error| panic!("psql: {error}"))
+    }
+
     /// Stops the server as a crash does: without a checkpoint, so that it recovers from its log when it starts.
     pub fn crash(&self) {
         self.run("pg_ctl", &["stop", "-s", "-w", "-m", "immediate"]);
