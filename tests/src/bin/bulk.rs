@@ -1,13 +1,16 @@
-//! Sends a job of downlinks from a ledger, for tests that kill it: `bulk LEDGER JOB ACCOUNT [unsynced]`. The settings are those
-//! of the environment.
+//! Sends a job of downlinks from a ledger, for tests that kill it: `bulk LEDGER JOB ACCOUNT [unsynced | join LEASE]`. The settings
+//! are those of the environment.
 //!
 //! It reports each transaction to its standard error, so that a trace of its system calls shows what was claimed when:
 //! `commit` before one, and `claimed REFERENCE ...` after it. With `unsynced`, its ledger does not wait for the disk.
+//! With `join`, it is one worker of several, and its claims live for so many milliseconds: shorter than the run believes, as if
+//! its clock stood still.
 
 use std::env;
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use things_core::{Granted, Ledger, LedgerError, MemoryLedger, RunOptions, Transaction};
@@ -36,6 +39,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         let items = store.items(&id, Some(ItemState::Pending), 0, usize::MAX)?;
         let items = MemoryLedger::new(items.into_iter().map(|stored| stored.item));
         Box::new(Unsynced::new(&format!("{path}.unsynced"), items)?)
+    } else if let [word, lease] = rest
+        && word == "join"
+    {
+        let lease = Duration::from_millis(lease.parse()?);
+        Box::new(Shortened(store.join(&id, account)?, lease))
     } else {
         store.open(&id, account, false)?
     };
@@ -43,6 +51,15 @@ fn run() -> Result<(), Box<dyn Error>> {
         sent?;
     }
     Ok(())
+}
+
+/// A ledger whose claims live shorter than the run believes.
+struct Shortened(Box<dyn Ledger>, Duration);
+
+impl Ledger for Shortened {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
+        self.0.commit(&Transaction { lease: self.1, ..transaction.clone() })
+    }
 }
 
 /// A ledger that reports its transactions.

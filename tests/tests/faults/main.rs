@@ -34,3 +34,5 @@ mod threads;
 mod tokens;
 mod trial;
 mod waiting;
+#[cfg(unix)]
+mod workers;

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// One row of the matrix with one client. Ends with [`Trial::end`].
 #[must_use]
@@ -44,17 +44,18 @@ impl Trial {
         self.measured = Some(text.into());
     }
 
+    /// Reports that there was nothing to try it with.
+    pub(crate) fn skip(self) {
+        report(&json!({"row": self.row, "client": self.client, "skipped": true}));
+    }
+
     /// Reports, and fails if a promise was broken.
     pub(crate) fn end(self) {
         let Self { row, client, seed, cases, violations, measured } = self;
         assert!(cases > 0, "{row} {client}: a trial without a case proves nothing");
-        if let Ok(report) = env::var("THINGS_FAULTS_REPORT") {
-            let shown: Vec<_> = violations.iter().take(10).collect();
-            let line = json!({"row": row, "client": client, "cases": cases, "violated": violations.len(),
-                "violations": shown, "measured": measured});
-            let mut file = OpenOptions::new().create(true).append(true).open(report).unwrap();
-            file.write_all(format!("{line}\n").as_bytes()).unwrap();
-        }
+        let shown: Vec<_> = violations.iter().take(10).collect();
+        report(&json!({"row": row, "client": client, "cases": cases, "violated": violations.len(),
+            "violations": shown, "measured": measured}));
         let shown: Vec<_> = violations.iter().take(10).map(String::as_str).collect();
         assert!(
             violations.is_empty(),
@@ -63,6 +64,13 @@ impl Trial {
             shown.join("\n  ")
         );
     }
+}
+
+/// Adds a line to the report, if there is to be one.
+fn report(line: &Value) {
+    let Ok(report) = env::var("THINGS_FAULTS_REPORT") else { return };
+    let mut file = OpenOptions::new().create(true).append(true).open(report).unwrap();
+    file.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// How many cases: the share that CI runs, or the whole.

@@ -1,6 +1,6 @@
 //! What the trials told: a line of JSON for each row and client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
@@ -41,9 +41,13 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// By row, and then by client.
 #[derive(Default)]
-pub(crate) struct Report(BTreeMap<(String, String), Tally>);
+pub(crate) struct Report {
+    /// By row, and then by client.
+    tallies: BTreeMap<(String, String), Tally>,
+    /// Rows of which something could not be tried, because a program is not installed.
+    skipped: BTreeSet<String>,
+}
 
 impl Report {
     /// Reads the lines that trials have written.
@@ -61,6 +65,10 @@ impl Report {
     }
 
     fn add(&mut self, trial: &Value) -> Option<()> {
+        if trial["skipped"].as_bool() == Some(true) {
+            self.skipped.insert(trial["row"].as_str()?.to_owned());
+            return Some(());
+        }
         let tally = self.tally(trial["row"].as_str()?, trial["client"].as_str()?);
         tally.cases += trial["cases"].as_u64()?;
         let violations: Vec<_> = trial["violations"].as_array()?.iter().filter_map(Value::as_str).collect();
@@ -71,16 +79,21 @@ impl Report {
     }
 
     pub(crate) fn tally(&mut self, row: &str, client: &str) -> &mut Tally {
-        self.0.entry((row.to_owned(), client.to_owned())).or_default()
+        self.tallies.entry((row.to_owned(), client.to_owned())).or_default()
     }
 
     /// The clients that tried a row, and what came of it.
     pub(crate) fn of<'a>(&'a self, row: &'a str) -> impl Iterator<Item = (&'a str, &'a Tally)> {
-        let clients = self.0.iter().filter(move |((of, _), _)| of == row);
+        let clients = self.tallies.iter().filter(move |((of, _), _)| of == row);
         clients.map(|((_, client), tally)| (client.as_str(), tally))
     }
 
+    /// Rows that were not tried as a whole.
+    pub(crate) fn skipped(&self) -> &BTreeSet<String> {
+        &self.skipped
+    }
+
     pub(crate) fn violated(&self) -> u64 {
-        self.0.values().map(|tally| tally.violated).sum()
+        self.tallies.values().map(|tally| tally.violated).sum()
     }
 }

@@ -251,7 +251,7 @@ pub(crate) const ROWS: [Row; 34] = [
     ),
     row(
         "R38",
-        "Worlds of bulk runs of one to three workers on one ledger: a worker is killed, dropped, stopped or paused for longer than its lease at any of its steps; transactions are lost before or after they took effect; clocks are set or stand still; the clock of the database changes in a failover; the service drops, stalls, refuses and answers late",
+        "Worlds of bulk runs of one to three workers on one ledger: a worker is killed, dropped, stopped or paused for longer than its lease at any of its steps; transactions are lost before or after they took effect; clocks are set or stand still; the clock of the database changes in a failover; the service drops, stalls, refuses and answers late. Real processes of four workers on PostgreSQL: some are paused for longer than their lease, or the server crashes and recovers",
         "No downlink is sent twice unless a person put it back, none is sent without a claim that the ledger keeps, and none is lost. Outcomes are true, a kill leaves at most `window` and `spare` downlinks `Unknown`, limits and `not_after` are kept, and every run ends. Worlds without one of the seven rules of the ledger are noticed",
         Proof::Trials,
     ),
