@@ -22,8 +22,9 @@ use std::{fs, io, iter, panic};
 use log::{LevelFilter, Log, Metadata, Record};
 use things_core::{
     Answer, Builder, ContextSwitch, Credentials, Downlink, Error, FPort, ListDevices, Moment, RawCall,
-    Receipt, RetryPolicy, Secret, Session, Settings, Step,
+    Receipt, RetryPolicy, RunOptions, Secret, Session, Settings, Step,
 };
+use things_store::{JobId, NewJob, SqliteStore, Store};
 use things_tests::canary::{Canary, Sighting, assert_clean, sightings};
 use things_tests::{Failure, Scenario, echo, socket};
 
@@ -347,4 +348,38 @@ fn scenarios() -> Vec<Scenario> {
     let names = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let names = names.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
     names.filter_map(|name| Scenario::load(&name).ok()).collect()
+}
+
+/// The files of a ledger after a run against a server that repeats what it was sent.
+#[test]
+fn a_ledger_keeps_no_credentials() -> Result<(), Box<dyn std::error::Error>> {
+    for (status, refuses_token) in [(201, false), (400, true), (400, false), (302, false), (500, false)] {
+        let folder = tempfile::tempdir()?;
+        let config = Builder::new(settings(&echo::start(status, refuses_token)?), Ok).build()?;
+        let job = NewJob {
+            id: JobId::generate(1, 1),
+            created: SystemTime::now(),
+            source: "valves.csv".to_owned(),
+            digest: String::new(),
+            account: config.account(),
+            options: String::new(),
+        };
+        let path = folder.path().join("ledger.db");
+        let mut store = SqliteStore::open(&path)?;
+        let downlink = downlink()?;
+        store.create(&job, &mut (0..3).map(|_| Ok(downlink.clone().into())))?;
+        let ledger = Box::new(SqliteStore::open(&path)?).open(&job.id, &job.account, false)?;
+        let client = things_ureq::Client::new(config)?;
+        let sent = client.send_downlinks(ledger, RunOptions::default()).filter_map(Result::ok).count();
+        let items = store.items(&job.id, None, 0, 10)?;
+        assert!(
+            sent > 0 || items.iter().any(|item| !item.detail.is_empty()),
+            "{status}: nothing was recorded"
+        );
+        for entry in fs::read_dir(folder.path())? {
+            let path = entry?.path();
+            assert_clean(&path.display().to_string(), fs::read(&path)?, &credentials());
+        }
+    }
+    Ok(())
 }

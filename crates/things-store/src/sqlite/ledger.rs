@@ -17,7 +17,24 @@ const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// The largest number of items that one transaction looks at. If it put off a million items of one device at once, the
 /// outcomes of others would wait for it.
-const MOST: usize = 1_000;
+pub(super) const MOST: usize = 1_000;
+
+/// The next item that may be claimed.
+pub(super) const NEXT: &str = "
+    SELECT id, downlink, customer, not_after, device, run_tries FROM item INDEXED BY item_claimable
+    WHERE job = ?1 AND ready_at <= ?2 ORDER BY ready_at, id LIMIT 1
+";
+
+/// The time from which on one can be.
+pub(super) const READY: &str =
+    "SELECT MIN(ready_at) FROM item INDEXED BY item_claimable WHERE job = ?1 AND ready_at IS NOT NULL";
+
+/// The downlink to a device that has to leave the day before there can be another.
+pub(super) const SENT: &str = "
+    SELECT claimed FROM item INDEXED BY item_device
+    WHERE device = ?1 AND claimed > ?2 AND state IN ('sending', 'accepted', 'unknown')
+    ORDER BY claimed DESC LIMIT 1 OFFSET ?3
+";
 
 /// The items of one job, which this process alone claims.
 pub(super) struct SqliteLedger {
@@ -26,15 +43,13 @@ pub(super) struct SqliteLedger {
     job: i64,
     /// The id of the first item.
     first: i64,
-    /// Whether the index of devices is there.
-    has_devices: bool,
     // Released after the connection is closed.
     _lock: RunLock,
 }
 
 impl SqliteLedger {
     pub(super) fn new(connection: Connection, path: PathBuf, lock: RunLock, job: i64, first: i64) -> Self {
-        Self { connection, path, job, first, has_devices: false, _lock: lock }
+        Self { connection, path, job, first, _lock: lock }
     }
 }
 
@@ -45,13 +60,12 @@ impl Ledger for SqliteLedger {
         }
         let failed = |error| trouble(&self.path, error);
         let now = millis(transaction.now.unwrap_or_else(std::time::SystemTime::now));
-        let needs_devices = transaction.per_device.is_some() && !self.has_devices;
         let written =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        if needs_devices {
+        if transaction.per_device.is_some() {
             written.execute_batch(schema::DEVICES).map_err(failed)?;
         }
-        record(&written, self.job, &transaction.outcomes, now).map_err(failed)?;
+        record(&written, &transaction.outcomes, now).map_err(failed)?;
         let granted = if transaction.claim == 0 {
             Granted::default()
         } else {
@@ -67,13 +81,12 @@ impl Ledger for SqliteLedger {
         };
         // If this fails, nobody has the claims, even if they are found on the disk later.
         written.commit().map_err(failed)?;
-        self.has_devices |= needs_devices;
         Ok(granted)
     }
 }
 
 /// Records outcomes. Each applies to one claim, by its token, as long as its outcome is open.
-fn record(connection: &Connection, job: i64, outcomes: &[Record], now: i64) -> rusqlite::Result<()> {
+fn record(connection: &Connection, outcomes: &[Record], now: i64) -> rusqlite::Result<()> {
     if outcomes.is_empty() {
         return Ok(());
     }
@@ -82,14 +95,13 @@ fn record(connection: &Connection, job: i64, outcomes: &[Record], now: i64) -> r
         "UPDATE item SET state = :state, resumable = :resumable, ready_at = MIN(:ready, COALESCE(not_after, :ready)),
             status = :status, attempts = :attempts, detail = :detail,
             ended = CASE state WHEN :state THEN ended ELSE :now END
-         WHERE id = :id AND job = :job AND token = :token AND (state = 'sending' OR state = 'unknown')",
+         WHERE id = :id AND token = :token AND (state = 'sending' OR state = 'unknown')",
     )?;
     for record in outcomes {
         let Ok(id) = i64::try_from(record.id) else { continue };
         let again = record.again.filter(|_| record.outcome == Outcome::NotSent);
         update.execute(named_params! {
             ":id": id,
-            ":job": job,
             ":token": record.token.0.to_be_bytes(),
             ":state": state(record.outcome).as_str(),
             ":resumable": record.outcome == Outcome::NotSent && (record.resumable || again.is_some()),
@@ -133,10 +145,7 @@ struct Candidate {
 impl Claims<'_> {
     /// Claims items. `None`: an item was claimable that must not be, so the file is damaged.
     fn claim(&self, number: usize, per_device: Option<u32>) -> rusqlite::Result<Option<Granted>> {
-        let mut next = self.connection.prepare(
-            "SELECT id, downlink, customer, not_after, device, run_tries FROM item INDEXED BY item_claimable
-             WHERE job = ?1 AND ready_at <= ?2 ORDER BY ready_at, id LIMIT 1",
-        )?;
+        let mut next = self.connection.prepare(NEXT)?;
         let mut claim = self.connection.prepare(
             "UPDATE item SET state = 'sending', token = ?2, claimed = ?3, lease_until = ?4, ready_at = NULL,
                 resumable = 0, tries = tries + 1, run_tries = run_tries + 1, attempts = 0, status = NULL, detail = '',
@@ -178,11 +187,7 @@ impl Claims<'_> {
 
     /// Returns the wait until an item can be claimed, or `None` if there is none left.
     fn next(&self) -> rusqlite::Result<Option<Duration>> {
-        let ready: Option<i64> = self.connection.query_row(
-            "SELECT MIN(ready_at) FROM item INDEXED BY item_claimable WHERE job = ?1 AND ready_at IS NOT NULL",
-            [self.job],
-            |row| row.get(0),
-        )?;
+        let ready: Option<i64> = self.connection.query_row(READY, [self.job], |row| row.get(0))?;
         Ok(ready.map(|ready| time(ready).duration_since(time(self.now)).unwrap_or_default()))
     }
 
@@ -203,13 +208,7 @@ impl Claims<'_> {
         let begin = self.now.saturating_sub(DAY);
         let sent: Option<i64> = self
             .connection
-            .query_row(
-                "SELECT claimed FROM item INDEXED BY item_device
-                 WHERE device = ?1 AND claimed > ?2 AND state IN ('sending', 'accepted', 'unknown')
-                 ORDER BY claimed DESC LIMIT 1 OFFSET ?3",
-                params![device, begin, most.saturating_sub(1)],
-                |row| row.get(0),
-            )
+            .query_row(SENT, params![device, begin, most.saturating_sub(1)], |row| row.get(0))
             .optional()?;
         Ok(sent.map(|sent| sent.saturating_add(DAY)))
     }

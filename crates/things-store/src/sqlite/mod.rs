@@ -5,6 +5,8 @@ mod place;
 mod row;
 mod run_lock;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use std::fmt;
@@ -92,6 +94,29 @@ impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+const SWEEP: &str = "
+    UPDATE item SET state = 'unknown', ended = ?1, detail = 'the run ended while it was in flight'
+    WHERE job IN (SELECT number FROM job) AND state = 'sending'
+";
+
+const FORGET_WAITS: &str = "UPDATE item SET ready_at = 0 WHERE job = ?1 AND ready_at > 0";
+
+const SEND_AGAIN: &str = "
+    UPDATE item SET ready_at = 0, run_tries = 0, resumable = 1
+    WHERE job = ?1 AND state = 'not_sent' AND (resumable = 1 OR ?2)
+";
+
+const COUNTS: &str = "SELECT state, COUNT(*), SUM(resumable) FROM item WHERE job = ?1 GROUP BY state";
+
+/// The conditions of a page of items, of all and of those in one state.
+const OF_ALL: &str = "id >= ?2 AND id < ?3";
+const OF_STATE: &str = "job = ?2 AND state = ?3 AND id >= ?4";
+
+/// Returns the statement of a page of items.
+fn page(condition: &str) -> String {
+    format!("SELECT {} FROM item WHERE {condition} ORDER BY id LIMIT ?1", row::COLUMNS)
 }
 
 /// A job as the other statements need it.
@@ -194,16 +219,13 @@ impl Open {
             let view = self.connection.unchecked_transaction()?;
             let Some(job) = find(&view, id)? else { return Ok(None) };
             let (from, end) = (job.first.saturating_add_unsigned(first), job.first.saturating_add(job.size));
-            let select = |condition| {
-                let columns = row::COLUMNS;
-                view.prepare(&format!("SELECT {columns} FROM item WHERE {condition} ORDER BY id LIMIT ?1"))
-            };
             let stored = |row: &Row<'_>| row::stored(row, job.first);
             match state {
-                Some(state) => select("job = ?2 AND state = ?3 AND id >= ?4")?
+                Some(state) => view
+                    .prepare(&page(OF_STATE))?
                     .query_map(params![most, job.number, state.as_str(), from], stored)?
                     .collect::<Result<Vec<_>, _>>(),
-                None => select("id >= ?2 AND id < ?3")?.query_map([most, from, end], stored)?.collect(),
+                None => view.prepare(&page(OF_ALL))?.query_map([most, from, end], stored)?.collect(),
             }
             .map(Some)
         };
@@ -380,30 +402,21 @@ fn insert(
 
 /// Makes the items of a run that has ended unknown: whoever has the lock knows that there is none.
 fn sweep(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<usize> {
-    transaction.execute(
-        "UPDATE item SET state = 'unknown', ended = ?1, detail = 'the run ended while it was in flight'
-         WHERE job IN (SELECT number FROM job) AND state = 'sending'",
-        [now],
-    )
+    transaction.execute(SWEEP, [now])
 }
 
 /// Makes the items claimable that a new run of a job sends.
 fn prepare(transaction: &Transaction<'_>, job: i64, again: bool) -> rusqlite::Result<()> {
     // Waits belong to the run that has ended.
-    transaction.execute("UPDATE item SET ready_at = 0 WHERE job = ?1 AND ready_at > 0", [job])?;
-    transaction.execute(
-        "UPDATE item SET ready_at = 0, run_tries = 0, resumable = 1
-         WHERE job = ?1 AND state = 'not_sent' AND (resumable = 1 OR ?2)",
-        params![job, again],
-    )?;
+    transaction.execute(FORGET_WAITS, [job])?;
+    transaction.execute(SEND_AGAIN, params![job, again])?;
     // This write also shows, before anything is sent, that the file can be written.
     transaction.execute("UPDATE job SET runs = runs + 1 WHERE number = ?1", [job])?;
     Ok(())
 }
 
 fn counts(connection: &Connection, job: i64) -> rusqlite::Result<Counts> {
-    let mut states = connection
-        .prepare("SELECT state, COUNT(*), SUM(resumable) FROM item WHERE job = ?1 GROUP BY state")?;
+    let mut states = connection.prepare(COUNTS)?;
     let mut rows = states.query([job])?;
     let mut counts = Counts::default();
     while let Some(row) = rows.next()? {

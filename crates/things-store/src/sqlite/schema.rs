@@ -18,6 +18,9 @@ pub(super) const VERSION: i32 = 1;
 /// How long to wait for another process that writes, such as one that creates a job of a million items.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// The size to which the write-ahead log is cut once it is written back: about the one at which SQLite does that.
+const LOG: i64 = 4 << 20;
+
 /// Times are in milliseconds since 1970.
 ///
 /// The items of a job have consecutive ids, from `job.first` on. `ready_at` is the time from which a run may claim an item,
@@ -125,6 +128,8 @@ fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
         return Err(LedgerError::new(message).hint("name a file on a disk of this machine"));
     }
     connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
+    // The log of a large job is not kept at its size.
+    connection.pragma_update(None, "journal_size_limit", LOG).map_err(failed)?;
     // On macOS, a plain fsync leaves the data in the cache of the disk.
     connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
