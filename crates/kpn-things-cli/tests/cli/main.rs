@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod bulk;
 mod bulk_output;
+#[cfg(unix)]
 mod bulk_page;
 #[cfg(unix)]
 mod bulk_terminal;

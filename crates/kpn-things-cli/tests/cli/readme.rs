@@ -3,7 +3,8 @@
 //!
 //! A block of `console` runs in one shell against a simulator, and prints what is shown below its commands. Its other marks:
 //! `account` needs an account, `running` runs until it is interrupted, `install` installs from a clone, `released` will work after a release, `python` runs in the tests
-//! of the Python package, `bulk` in those of the page about fleets, `xtask` runs `cargo xtask`, `contract` runs in `cargo xtask contract`, and `docker` needs Docker.
+//! of the Python package, `bulk` and `postgres` in those of the page about fleets, `xtask` runs `cargo xtask`, `contract` runs in
+//! `cargo xtask contract`, and `docker` needs Docker.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,6 +97,7 @@ fn every_mark_of_a_console_block_is_known() {
     for block in documents().iter().flat_map(Document::blocks).filter(|block| block.language == "console") {
         let known = [
             "", "account", "running", "install", "released", "python", "xtask", "contract", "docker", "bulk",
+            "postgres",
         ]
         .contains(&block.mark.as_str());
         assert!(known, "{block}: {}", block.mark);
@@ -151,6 +153,11 @@ fn every_line_that_installs_names_a_folder_of_the_repository() {
             let words: Vec<_> = command.split_whitespace().collect();
             let folder = match words.as_slice() {
                 ["cargo", "install", "--locked", "--path", folder] | ["pip", "install", folder] => folder,
+                ["cargo", "install", "--locked", "--path", folder, "--features", feature] => {
+                    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+                    assert!(manifest.contains(&format!("\n{feature} = [")), "{block}: {feature}");
+                    folder
+                }
                 ["cargo", "add", "--path", folder] => folder.trim_start_matches("../kpn-things/"),
                 ["python3", "-m", "venv", ..] | ["rustup", ..] => continue,
                 _ => panic!("{block}: no check for {command}"),
