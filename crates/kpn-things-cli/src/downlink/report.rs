@@ -130,7 +130,7 @@ impl Row {
     const NAMES: [&'static str; 10] =
         ["line", "device", "customer", "reference", "port", "outcome", "tries", "status", "detail", "ended"];
 
-    fn cells(&self) -> [String; 10] {
+    pub(super) fn cells(&self) -> [String; 10] {
         fn text<T: ToString>(value: Option<&T>) -> String {
             value.map(T::to_string).unwrap_or_default()
         }

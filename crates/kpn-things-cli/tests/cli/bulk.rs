@@ -9,7 +9,7 @@ use std::{fs, thread};
 use serde_json::Value;
 use things_sim::{Sim, SimBuilder};
 
-use crate::tool::{Ran, Tool, bare, command, finish, folder, run, run_with_input, simulator};
+use crate::tool::{Ran, Tool, bare, finish, folder, run, run_with_input, simulator};
 
 /// A folder for a ledger and its file of downlinks.
 pub(crate) struct Desk {
@@ -82,12 +82,10 @@ impl Desk {
     }
 }
 
-fn sim(fault: &str) -> Sim {
-    faulty(simulator(), fault)
-}
-
-fn faulty(builder: SimBuilder, fault: &str) -> Sim {
-    builder.fault(fault.parse().unwrap()).start().unwrap()
+/// A simulator with these faults, which are separated by semicolons.
+fn sim(faults: &str) -> Sim {
+    let add = |sim: SimBuilder, fault: &str| sim.fault(fault.parse().unwrap());
+    faults.split(';').fold(simulator(), add).start().unwrap()
 }
 
 fn rows(ran: &Ran) -> Vec<Value> {
@@ -179,6 +177,29 @@ fn an_unknown_outcome_is_not_sent_again_before_it_is_resolved() {
 }
 
 #[test]
+fn what_the_service_has_is_shown_next_to_each_unknown_downlink() {
+    let desk = Desk::new("reconcile");
+    let sim = sim("downlinks@2=drop-after;downlinks@3=drop-before");
+    desk.bulk(&sim, &desk.valves(3), &["--window", "1"]).exits(4);
+    let (id, before) = (desk.id(), sim.downlinks_received());
+    let show = ["downlink", "jobs", "show", &id, "--reconcile"];
+    let ran = desk.things(&sim, &show).exits(0);
+    let table: Vec<_> = ran.out.lines().skip_while(|line| !line.starts_with("LINE")).collect();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let [lost, never] = [words(table[1]), words(table[2])];
+    assert_eq!((table.len(), &*lost[0], &*lost[2], &*lost[5]), (3, "3", "valve-3", "yes"), "{ran:?}");
+    assert_eq!((&*never[0], never.last().map(String::as_str)), ("4", Some("nothing")), "{ran:?}");
+    ran.complains("2 unknown downlinks: the service has downlinks for the devices of 1\n")
+        .complains(&format!("hint: decide for each: things downlink jobs resolve {id} LINE accepted"));
+    let shown = desk.things(&sim, &[&show[..], &["--json"]].concat()).exits(0).json();
+    let found = |place: usize| shown["items"][place]["found"].clone();
+    assert_eq!((&found(0)[0]["same_reference"], found(1)), (&true.into(), serde_json::json!([])));
+    assert!(found(0)[0]["downlink"].is_object(), "{shown}");
+    assert_eq!((sim.downlinks_received(), &desk.job()["unknown"]), (before, &2.into()), "nothing is changed");
+    bare(&[&show[..], &["--with", "unknown"]].concat()).exits(2);
+}
+
+#[test]
 fn only_an_unknown_downlink_of_the_job_is_resolved() {
     let desk = Desk::new("resolve");
     let sim = sim("downlinks@2=drop-after");
@@ -233,7 +254,7 @@ fn a_refused_key_ends_the_run_with_the_command_that_goes_on() {
 #[test]
 fn the_same_file_is_not_sent_twice_by_mistake() {
     let desk = Desk::new("same");
-    let refusing = faulty(simulator(), "token=status:401");
+    let refusing = sim("token=status:401");
     let file = desk.valves(5);
     desk.bulk(&refusing, &file, &[]).exits(3);
     let id = desk.id();
@@ -524,5 +545,4 @@ fn unknown_files_and_ledgers_are_refused_before_anything_is_sent() {
     let ran = sim.things(&["downlink", "bulk", &file, "--ledger", &broken]).exits(1);
     assert!(ran.err.starts_with("error: "), "{ran:?}");
     assert_eq!(sim.calls_total(), 0);
-    let _ = command;
 }

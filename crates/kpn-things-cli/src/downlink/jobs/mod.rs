@@ -2,6 +2,7 @@
 
 mod export;
 mod list;
+mod reconcile;
 mod remove;
 mod resolve;
 mod resume;
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Jobs {
     List(list::List),
-    Show(show::Show),
+    Show(Box<show::Show>),
     Resume(Box<resume::Resume>),
     Resolve(resolve::Resolve),
     Export(export::Export),

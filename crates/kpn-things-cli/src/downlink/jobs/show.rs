@@ -2,16 +2,19 @@
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use things_store::{ItemState, Job};
+use things_store::{ItemState, Job, Store};
+use things_ureq::Client;
 
 use super::super::ending::ended;
 use super::super::kept::Kept;
 use super::super::ledger::LedgerOption;
 use super::super::report::{self, Format, Row, Selection, time};
+use super::reconcile;
 use crate::cell;
 use crate::console::Console;
 use crate::count::number;
 use crate::failure::Failure;
+use crate::settings;
 
 /// Show a job: its counts, and its downlinks with an outcome
 #[derive(Args)]
@@ -20,10 +23,17 @@ use crate::failure::Failure;
 Examples:
   things downlink jobs show 019ab2c4
   things downlink jobs show 019ab2c4 --with unknown
-  things downlink jobs show 019ab2c4 --with not-sent --json",
+  things downlink jobs show 019ab2c4 --with not-sent --json
+  things downlink jobs show 019ab2c4 --reconcile",
     after_help = "\
 JOB is the id of the job, or the beginning of it. --with unknown includes the downlinks that are in flight: if no run is \
-in progress, the next one finds them unknown."
+in progress, the next one finds them unknown.
+
+--reconcile requests GET /downlinks of KPN's current API for the device of each unknown downlink, and shows what was \
+created since five minutes before it was sent. It changes nothing: you decide, with `things downlink jobs resolve`. The \
+fields of a downlink are not documented. SAME REFERENCE is yes if your reference is the text of any field. That a downlink is \
+not listed does not prove that it did not arrive. The current API is known from the public part of its documentation, and \
+this has never met the real service."
 )]
 pub(crate) struct Show {
     /// Id of the job, or the beginning of it
@@ -34,11 +44,16 @@ pub(crate) struct Show {
     /// accepted, not-sent, unknown, or pending: not tried yet.
     #[arg(long, value_name = "OUTCOME", hide_possible_values = true)]
     with: Option<With>,
+    /// Show what the service has for each unknown downlink
+    #[arg(long, conflicts_with = "with")]
+    reconcile: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     ledger: LedgerOption,
+    #[command(flatten)]
+    settings: settings::Options,
 }
 
 /// The items of a job that are shown.
@@ -107,43 +122,74 @@ impl Show {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let ledger = self.ledger.ledger()?;
         let (mut store, job) = ledger.find(&self.job)?;
-        let kept = Kept::of(&job);
+        let store = &mut *store;
+        let client = match self.reconcile {
+            true => Some(console.watched(self.settings.client(console)?)),
+            false => None,
+        };
         if self.json {
-            let record = serde_json::to_string_pretty(&JobRecord::new(&job)).map_err(std::io::Error::from)?;
-            let Some(with) = self.with else { return Ok(writeln!(console.out(), "{record}")?) };
-            // The items are written one by one, because there may be many.
-            let record = record.trim_end_matches(['\n', '}']).trim_end();
-            write!(console.out(), "{record},\n  \"items\": [")?;
-            let mut separator = "\n    ";
-            report::each(&mut *store, &job.id, with.selection(), |item| {
-                let row =
-                    serde_json::to_string(&Row::new(&item, &kept.lines)).map_err(std::io::Error::from)?;
-                write!(console.out(), "{separator}{row}")?;
-                separator = ",\n    ";
-                Ok(())
-            })?;
-            return Ok(writeln!(console.out(), "\n  ]\n}}")?);
+            return write_json(client.as_ref(), store, &job, self.with, console);
         }
-        let mut facts = vec![
-            ("job", job.id.to_string()),
-            ("created", time(job.created)),
-            ("from", job.source.clone()),
-            ("account", job.account.clone()),
-        ];
-        let pace = kept.pace.options();
-        if !pace.is_empty() {
-            facts.push(("options", pace.trim_start().to_owned()));
-        }
-        facts.push(("outcome", ended(&job.counts)));
-        for (name, value) in facts {
-            writeln!(console.out(), "{name:<9}{}", cell::plain(&value))?;
+        write_facts(&job, console)?;
+        if let Some(client) = &client {
+            writeln!(console.out())?;
+            reconcile::table(client, store, &job, &ledger, console)?;
         }
         if let Some(with) = self.with {
             writeln!(console.out())?;
-            let count =
-                report::write(&mut *store, &job.id, &kept.lines, with.selection(), Format::TABLE, console)?;
+            let lines = Kept::of(&job).lines;
+            let count = report::write(store, &job.id, &lines, with.selection(), Format::TABLE, console)?;
             console.say(number(count, "downlink"))?;
         }
         Ok(())
     }
+}
+
+fn write_facts(job: &Job, console: &mut Console<'_>) -> Result<(), Failure> {
+    let pace = Kept::of(job).pace.options();
+    let facts = [
+        ("job", job.id.to_string()),
+        ("created", time(job.created)),
+        ("from", job.source.clone()),
+        ("account", job.account.clone()),
+        ("options", pace.trim_start().to_owned()),
+        ("outcome", ended(&job.counts)),
+    ];
+    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(console.out(), "{name:<9}{}", cell::plain(value))?;
+    }
+    Ok(())
+}
+
+/// Writes the job as a JSON object, with its items one by one, because there may be many.
+fn write_json(
+    client: Option<&Client>,
+    store: &mut dyn Store,
+    job: &Job,
+    with: Option<With>,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let record = serde_json::to_string_pretty(&JobRecord::new(job)).map_err(std::io::Error::from)?;
+    if client.is_none() && with.is_none() {
+        return Ok(writeln!(console.out(), "{record}")?);
+    }
+    let record = record.trim_end_matches(['\n', '}']).trim_end();
+    write!(console.out(), "{record},\n  \"items\": [")?;
+    let mut separator = "\n    ";
+    let mut write = |text: &str| -> Result<(), Failure> {
+        write!(console.out(), "{separator}{text}")?;
+        separator = ",\n    ";
+        Ok(())
+    };
+    match (client, with) {
+        (Some(client), _) => reconcile::items(client, store, job, &mut write)?,
+        (None, Some(with)) => {
+            let lines = Kept::of(job).lines;
+            report::each(store, &job.id, with.selection(), |item| {
+                write(&serde_json::to_string(&Row::new(&item, &lines)).map_err(std::io::Error::from)?)
+            })?;
+        }
+        (None, None) => {}
+    }
+    Ok(writeln!(console.out(), "\n  ]\n}}")?)
 }
