@@ -27,16 +27,16 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn open(address: &Address, patience: Duration) -> Result<Self, Failure> {
-        let opened = timeout(patience, address.connect()).await;
-        let (client, wire) = opened.map_err(|_| Failure::TimedOut)??;
+        timeout(patience, Self::start(address)).await.map_err(|_| Failure::TimedOut)?
+    }
+
+    async fn start(address: &Address) -> Result<Self, Failure> {
+        let (client, wire) = address.connect().await?;
         let session = Self { client, wire, prepared: HashMap::new() };
         // A claim must be durable once its commit has returned, whatever the role or the database has as default.
-        session
-            .batch(
-                "select set_config('synchronous_commit', 'on', false)
-                 where current_setting('synchronous_commit') not in ('on', 'remote_apply')",
-            )
-            .await?;
+        let setting = "select set_config('synchronous_commit', 'on', false)
+            where current_setting('synchronous_commit') not in ('on', 'remote_apply')";
+        session.batch(setting).await?;
         Ok(session)
     }
 

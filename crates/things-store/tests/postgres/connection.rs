@@ -1,9 +1,9 @@
 //! Connections that are lost, and the threads that use them.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use things_core::{Outcome, Run, RunOptions};
+use things_core::{Commit, Feed, Moment, Outcome, Run, RunOptions, Want};
 use things_store::{Counts, Store};
 use things_tests::postgres::Server;
 
@@ -91,11 +91,17 @@ fn an_iterator_that_panics_leaves_no_job_behind() {
 fn a_run_may_be_dropped_inside_a_runtime() {
     let Some(server) = Server::shared() else { return };
     let url = server.database();
+    let id = create(&url, 3, 3);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let id = create(&url, 2, 2);
-        let mut ledger = open(&url, &id);
-        assert_eq!(claim(&mut ledger, 1).claims.len(), 1);
-        drop(Run::new(ledger, RunOptions::default()));
+        let now = Moment::new(Duration::ZERO, SystemTime::now());
+        let mut run = Run::new(open(&url, &id), RunOptions { window: 1, spare: 1, ..RunOptions::default() });
+        let Want::Commit(commit) = run.want(now) else { panic!("a claim comes first") };
+        run.committed(commit.run());
+        let Want::Call { .. } = run.want(now) else { panic!("the first claim is a call") };
+        // One call has not begun, and one claim waits for its place.
+        drop(run);
     });
+    let expected = Counts { pending: 1, not_sent: 2, resumable: 2, ..Counts::default() };
+    assert_eq!(counts(&url, &id), expected);
 }
