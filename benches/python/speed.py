@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -272,6 +273,47 @@ def downlinks_at_once(report):
         report.row("S8", f"2,000 downlinks, 16 at once, two CPUs: {name} / aiohttp", ratio, target=0.35)
 
 
+def sent_as_a_run(environment, ledger):
+    rows = [
+        {"dev_eui": "0059AC0000181EB6", "payload": b"\x01\x02", "port": 1, "reference": f"valve-{number}"}
+        for number in range(DOWNLINKS)
+    ]
+    with Client.from_env(environment) as client:
+        sent = list(client.send_downlinks(rows, window=16, ledger=ledger))
+    assert sum(one.outcome == "accepted" for one in sent) == DOWNLINKS
+
+
+def sent_as_an_async_run(environment, ledger):
+    async def run():
+        rows = [
+            {"dev_eui": "0059AC0000181EB6", "payload": b"\x01\x02", "port": 1, "reference": f"valve-{number}"}
+            for number in range(DOWNLINKS)
+        ]
+        async with AsyncClient.from_env(environment) as client:
+            sent = [one async for one in client.send_downlinks(rows, window=16, ledger=ledger)]
+        assert sum(one.outcome == "accepted" for one in sent) == DOWNLINKS
+
+    asyncio.run(run())
+
+
+def runs(report):
+    """S20. Each run is a job in the same ledger, on the disk of this folder."""
+    for latency, target, rounds in ((0, 0.80, 9), (20, 1.05, 3)):
+        options = ["--fault", f"downlinks=latency:{latency}ms"] if latency else []
+        with on_cpus(2), Simulator(20, *options) as environment, tempfile.TemporaryDirectory(dir=".") as folder:
+            account = by_hand.Account(environment)
+            ledger = str(Path(folder, "ledger.db"))
+            others = {
+                "ours": lambda: sent_as_a_run(environment, ledger),
+                "ours async": lambda: sent_as_an_async_run(environment, ledger),
+                "ours without a ledger": lambda: sent_as_a_run(environment, None),
+            }
+            measured = ratios(lambda: by_hand.send_with_aiohttp(account, DOWNLINKS, 16), others, rounds=rounds)
+        for name, ratio in measured.items():
+            work = f"2,000 downlinks with a ledger, 16 at once, {latency} ms: {name} / aiohttp without one"
+            report.row("S20", work, ratio, target=None if "without" in name else target)
+
+
 def memory(report):
     """S10 and S11, each in a process of its own."""
     for name in ("ours", "msgspec", "requests"):
@@ -351,6 +393,7 @@ PARTS = {
     ("S6",): decoding,
     ("S7",): downlinks_in_turn,
     ("S8",): downlinks_at_once,
+    ("S20",): runs,
     ("S10", "S11"): memory,
     ("S12",): start_up,
     ("S13",): size,

@@ -652,7 +652,7 @@ class BulkItem:
     Make one of a row to check it before you need it. `send_downlinks` takes items as well as rows.
     """
 
-    def __new__(cls, row: Mapping[str, Any], /) -> Self: ...
+    def __new__(cls, row: Mapping[Any, Any], /) -> Self: ...
     @property
     def urn(self) -> str | None:
         """The URN of the device."""
@@ -694,7 +694,7 @@ class Bulk:
 
     @staticmethod
     def rows(
-        rows: Iterable[Mapping[str, Any] | BulkItem],
+        rows: Iterable[Mapping[Any, Any] | BulkItem],
         not_after: datetime | str | None,
         ledger: str | None,
         source: str,

@@ -17,7 +17,7 @@ Params: TypeAlias = Union[
     Mapping[str, Union[Scalar, Sequence[Scalar]]], Iterable[tuple[str, Union[Scalar, Sequence[Scalar]]]]
 ]
 Records: TypeAlias = Sequence[Mapping[str, Any]]
-Row: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = Mapping[Any, Any]
 Number = TypeVar("Number", bound=Union[SupportsIndex, None])
 
 

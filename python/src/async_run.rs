@@ -69,7 +69,12 @@ impl Task {
             tokio::select! {
                 biased;
                 request = requests.recv() => match request {
-                    Some(Request::Next(reply)) => waiting = Some(reply),
+                    Some(Request::Next(reply)) => {
+                        // One caller reads at a time, so the one before was cancelled.
+                        if waiting.replace(reply).is_some() {
+                            self.settle().await;
+                        }
+                    }
                     Some(Request::Return(items)) => {
                         self.ready = items.into_iter().chain(mem::take(&mut self.ready)).collect();
                         self.settle().await;

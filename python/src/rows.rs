@@ -216,6 +216,9 @@ impl Cells {
     }
 
     fn fill(&mut self, column: RowColumn, text: String) {
+        if text.trim().is_empty() {
+            return;
+        }
         if self.row.get(column).is_some() {
             self.mistakes.push(match column {
                 RowColumn::Hex if self.has_bytes => "payload and hex are both filled in: keep one".to_owned(),
@@ -251,10 +254,12 @@ impl Cells {
 
     fn describe(&self, mistake: &RowMistake) -> String {
         let mut text = mistake.to_string();
-        if self.has_bytes && mistake.column() == Some(RowColumn::Hex) {
+        // The advice on hex is for people who write it by hand.
+        let is_payload = self.has_bytes && mistake.column() == Some(RowColumn::Hex);
+        if is_payload {
             text.replace_range(.."hex".len(), "payload");
         }
-        match mistake.advice().filter(|_| !self.has_bytes) {
+        match mistake.advice().filter(|_| !is_payload) {
             Some(advice) => format!("{text} ({advice})"),
             None => text,
         }
