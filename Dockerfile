@@ -6,7 +6,7 @@
 FROM rust:1-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --package kpn-things-cli
+RUN cargo build --release --locked --package kpn-things-cli --features postgres
 
 # The C library of the same Debian, and the certificates of public authorities.
 FROM debian:bookworm-slim

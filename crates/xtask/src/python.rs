@@ -5,12 +5,14 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::transcript::Transcript;
-use crate::{Outcome, output, root, run, run_quietly};
+use crate::{Outcome, cargo, output, root, run, run_quietly};
 
 /// The tests, the types, the stubs, and the wheel on every interpreter that there is.
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let environment = Environment::make("python-tests", "python/tests/requirements.txt")?;
     let wheel = environment.install(&["--profile", "dev"])?;
+    // Machines that share a ledger are processes of the tool with PostgreSQL, which the wheel does not have.
+    cargo(&["build", "--quiet", "--workspace", "--all-targets"])?;
     let transcript = Transcript::new("python")?;
     // The report holds what pytest captured, logs at the most verbose level included.
     let mut pytest = environment.python();
