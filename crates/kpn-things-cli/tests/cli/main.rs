@@ -56,3 +56,5 @@ mod terminal;
 mod token_cache;
 mod tool;
 mod wire;
+#[cfg(unix)]
+mod work;

@@ -221,7 +221,9 @@ pub(super) async fn resolve(
         let message = format!("item {index} of the job {id} is {state}, not unknown");
         return Err(LedgerError::new(message).hint("only an unknown item can be resolved").into());
     }
-    if let Some(wait) = row.try_get::<_, Option<i64>>("wait")?.filter(|wait| *wait > 0) {
+    let wait = row.try_get::<_, Option<i64>>("wait")?.filter(|wait| *wait > 0);
+    // Only what will be sent again has to wait.
+    if let Some(wait) = wait.filter(|_| resolution == Resolution::NotSent) {
         let message = format!("a request for item {index} of the job {id} can still be in flight");
         return Err(LedgerError::new(message).hint(format!("wait {wait} s, then try again")).into());
     }
