@@ -97,6 +97,8 @@ impl<F: Feed> FeedStream<F> {
                 Want::Nothing => break None,
             }
         };
+        // What was wanted can have finished an item.
+        let item = item.or_else(|| self.feed.take());
         self.ended = item.as_ref().is_some_and(Result::is_err);
         if self.feed.is_finished()
             && let Some(warning) = self.feed.warning()
