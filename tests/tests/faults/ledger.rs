@@ -270,6 +270,42 @@ fn r4_ledger_that_is_torn_is_refused() {
 }
 
 #[test]
+fn r4_ledger_whose_log_is_torn_sends_nothing_twice() {
+    let mut trial = Trial::new("R4", "ureq");
+    let mut random = trial.random();
+    let sim = sim(&trial);
+    let mut refused = 0;
+    for number in 0..share(20, 200) {
+        let job = Job::new(number, 300);
+        let mut child = job.command(&sim).spawn().unwrap();
+        let later = Duration::from_micros(random.u64(0..3_000));
+        let killed = kill(&mut child, &sim, random.u64(1..200), later);
+        trial.holds(killed.is_ok(), || format!("the run ended with {killed:?}"));
+        let log = job.folder.path().join("ledger.db-wal");
+        let whole = fs::read(&log).unwrap_or_default();
+        let mut torn = whole.clone();
+        let place = random.usize(0..torn.len().max(1));
+        match random.bool() {
+            true => torn.truncate(place),
+            false => torn.iter_mut().skip(place).take(100).for_each(|byte| *byte = !*byte),
+        }
+        fs::write(&log, torn).unwrap();
+        let (status, told) = ends(&mut job.command(&sim));
+        let explained = told.contains("lacks transactions that it had confirmed");
+        trial.holds(status.success() || explained, || format!("{status}, told was: {told}"));
+        if explained {
+            refused += 1;
+            fs::write(&log, whole).unwrap();
+        }
+        let (status, told) = ends(&mut job.command(&sim));
+        trial.holds(status.success(), || format!("the log is whole again: {told}"));
+        trial.case(job.accounts_for(&sim, true));
+    }
+    trial.measured(format!("{refused} torn logs were noticed"));
+    trial.end();
+}
+
+#[test]
 #[cfg(unix)]
 fn r4_ledger_that_is_read_only_is_refused() {
     use std::os::unix::fs::PermissionsExt;

@@ -40,16 +40,24 @@ pub(super) const SENT: &str = "
 pub(super) struct SqliteLedger {
     connection: Connection,
     path: PathBuf,
-    job: i64,
+    // Its lock is released after the connection is closed.
+    run: Run,
+}
+
+/// One run of a job.
+pub(super) struct Run {
+    pub(super) lock: RunLock,
+    /// The id of the ledger, and the number of its transactions.
+    pub(super) ledger: String,
+    pub(super) transactions: i64,
+    pub(super) job: i64,
     /// The id of the first item.
-    first: i64,
-    // Released after the connection is closed.
-    _lock: RunLock,
+    pub(super) first: i64,
 }
 
 impl SqliteLedger {
-    pub(super) fn new(connection: Connection, path: PathBuf, lock: RunLock, job: i64, first: i64) -> Self {
-        Self { connection, path, job, first, _lock: lock }
+    pub(super) fn new(connection: Connection, path: PathBuf, run: Run) -> Self {
+        Self { connection, path, run }
     }
 }
 
@@ -70,7 +78,7 @@ impl Ledger for SqliteLedger {
             Granted::default()
         } else {
             let lease = now.saturating_add(wait(transaction.lease));
-            let work = Claims { connection: &written, job: self.job, first: self.first, now, lease };
+            let work = Claims { connection: &written, job: self.run.job, first: self.run.first, now, lease };
             match work.claim(transaction.claim, transaction.per_device).map_err(failed)? {
                 Some(granted) => granted,
                 None => {
@@ -79,8 +87,12 @@ impl Ledger for SqliteLedger {
                 }
             }
         };
+        let transactions = self.run.transactions + 1;
+        written.execute("UPDATE ledger SET transactions = ?1", [transactions]).map_err(failed)?;
         // If this fails, nobody has the claims, even if they are found on the disk later.
         written.commit().map_err(failed)?;
+        self.run.transactions = transactions;
+        self.run.lock.confirm(&self.run.ledger, transactions);
         Ok(granted)
     }
 }

@@ -17,9 +17,9 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use things_core::{Ledger, LedgerError};
 
-use self::ledger::SqliteLedger;
+use self::ledger::{Run, SqliteLedger};
 use self::run_lock::RunLock;
-use self::trouble::trouble;
+use self::trouble::{older, trouble};
 use crate::time::{millis, time};
 use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
 
@@ -27,7 +27,8 @@ use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, Sto
 ///
 /// The file is created with the first job. Only its owner can read it. SQLite keeps two more files next to it while it
 /// is in use, with `-wal` and `-shm` at the end of their names, and the lock of its runs ends with `.lock`. The `-wal` file
-/// is a part of the ledger: after a crash, do not move the one without the other.
+/// is a part of the ledger: after a crash, do not move the one without the other. The `.lock` file counts the transactions
+/// of runs, so that an older copy of the ledger is noticed.
 pub struct SqliteStore {
     /// As the user named it.
     path: PathBuf,
@@ -295,10 +296,17 @@ impl Open {
     }
 
     fn run(mut self, id: &JobId, account: &str, again: bool) -> Result<SqliteLedger, LedgerError> {
-        let lock = RunLock::take(&self.real)?;
+        let mut lock = RunLock::take(&self.real)?;
         let real = self.real.clone();
         let failed = |error| trouble(&real, error);
         schema::check(&self.connection, &real)?;
+        let (ledger, transactions): (String, i64) = self
+            .connection
+            .query_row("SELECT id, transactions FROM ledger", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(failed)?;
+        if transactions < lock.confirmed(&ledger) {
+            return Err(older(&real.display().to_string()));
+        }
         let transaction = self.begin()?;
         let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
         if job.account != account {
@@ -311,7 +319,9 @@ impl Open {
         sweep(&transaction, millis(SystemTime::now())).map_err(failed)?;
         prepare(&transaction, job.number, again).map_err(failed)?;
         transaction.commit().map_err(failed)?;
-        Ok(SqliteLedger::new(self.connection, real, lock, job.number, job.first))
+        lock.confirm(&ledger, transactions);
+        let run = Run { lock, ledger, transactions, job: job.number, first: job.first };
+        Ok(SqliteLedger::new(self.connection, real, run))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -12,10 +12,12 @@ use things_core::LedgerError;
 /// A lock of the operating system on a file next to the ledger. It ends with the process, however that ends.
 ///
 /// The file stays, because removing it could take it away from a process that has just opened it. It holds the id of the
-/// process that had the lock last.
+/// process that had the lock last, and how many transactions the ledger had confirmed. A ledger that has fewer is an older
+/// copy, or its write-ahead log was lost.
 #[derive(Debug)]
 pub(super) struct RunLock {
-    _file: File,
+    file: File,
+    confirmed: Option<(String, i64)>,
 }
 
 impl RunLock {
@@ -37,10 +39,38 @@ impl RunLock {
             Err(TryLockError::WouldBlock) => return Err(held(ledger, &path)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        // The number is for people. A full disk must not prevent reading what was sent.
-        let _ = file.set_len(0).and_then(|()| write!(file, "{}", process::id()));
-        Ok(Self { _file: file })
+        let mut text = Vec::new();
+        (&mut file).take(1_000).read_to_end(&mut text).map_err(failed)?;
+        let mut lock = Self { file, confirmed: confirmed(&String::from_utf8_lossy(&text)) };
+        lock.write();
+        Ok(lock)
     }
+
+    /// Returns how many transactions the ledger with this id had confirmed.
+    pub(super) fn confirmed(&self, ledger: &str) -> i64 {
+        self.confirmed.as_ref().filter(|(of, _)| of == ledger).map_or(0, |(_, transactions)| *transactions)
+    }
+
+    /// Notes that the ledger with this id has confirmed so many transactions.
+    pub(super) fn confirm(&mut self, ledger: &str, transactions: i64) {
+        self.confirmed = Some((ledger.to_owned(), transactions));
+        self.write();
+    }
+
+    /// Writes the file, which always has the same length. It is not waited for until it is on the disk: after a crash of the
+    /// machine it may name fewer transactions than there are, and then less is noticed.
+    fn write(&mut self) {
+        let (ledger, transactions) = self.confirmed.as_ref().map_or(("", 0), |(id, number)| (id, *number));
+        let text = format!("{:<10}\n{ledger:<32} {transactions:019}\n", process::id());
+        // A full disk must not prevent reading what was sent.
+        let _ = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
+    }
+}
+
+/// Reads the second line of the file.
+fn confirmed(text: &str) -> Option<(String, i64)> {
+    let (ledger, transactions) = text.lines().nth(1)?.split_once(' ')?;
+    Some((ledger.to_owned(), transactions.trim().parse().ok()?))
 }
 
 fn path(ledger: &Path) -> PathBuf {
@@ -50,7 +80,8 @@ fn path(ledger: &Path) -> PathBuf {
 }
 
 fn held(ledger: &Path, lock: &Path) -> LedgerError {
-    let holder = fs::read_to_string(lock).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let text = fs::read_to_string(lock).unwrap_or_default();
+    let holder = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
     let holder = holder.map(|id| format!(" (process {id})")).unwrap_or_default();
     LedgerError::new(format!("another run{holder} holds the ledger {}", ledger.display()))
         .hint("wait until it has ended, stop it, or use another ledger")
@@ -71,5 +102,25 @@ mod tests {
         assert!(error.message().contains("ledger.db") && !error.is_temporary(), "{error}");
         drop(lock);
         assert!(RunLock::take(&ledger).is_ok());
+    }
+
+    #[test]
+    fn the_number_of_transactions_outlives_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let mut lock = RunLock::take(&ledger).unwrap();
+        let id = "0123456789abcdef".repeat(2);
+        assert_eq!(lock.confirmed(&id), 0);
+        lock.confirm(&id, 41);
+        lock.confirm(&id, 42);
+        drop(lock);
+        drop(RunLock::take(&ledger).unwrap());
+        let lock = RunLock::take(&ledger).unwrap();
+        assert_eq!((lock.confirmed(&id), lock.confirmed("another")), (42, 0));
+        drop(lock);
+        for text in ["", "123", "no number\n\n", "1\nx y\n", "\u{1f600}"] {
+            fs::write(path(&ledger), text).unwrap();
+            assert_eq!(RunLock::take(&ledger).unwrap().confirmed(&id), 0);
+        }
     }
 }

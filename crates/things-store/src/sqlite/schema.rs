@@ -23,10 +23,17 @@ const LOG: i64 = 4 << 20;
 
 /// Times are in milliseconds since 1970.
 ///
+/// `ledger` has one row: an id that no other ledger has, and the number of transactions of all runs.
+///
 /// The items of a job have consecutive ids, from `job.first` on. `ready_at` is the time from which a run may claim an item,
 /// and NULL if none may: it is what the index of claimable items consists of. `ended` is when the outcome was recorded.
 /// `run_tries` counts the claims of the last run, `tries` those of all runs.
 const TABLES: &str = "
+    CREATE TABLE ledger (
+        id TEXT NOT NULL,
+        transactions INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO ledger VALUES (lower(hex(randomblob(16))), 0);
     CREATE TABLE job (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,

@@ -134,3 +134,37 @@ fn the_log_of_a_large_job_is_cut() {
     assert!(size() <= 4 << 20, "{}", size());
     assert_eq!(reader.job(&id()).unwrap().unwrap().counts.sending, 1);
 }
+
+#[test]
+fn an_older_copy_is_noticed() {
+    let (folder, mut store) = store();
+    let (path, lock) = (folder.path().join("ledger.db"), folder.path().join("ledger.db.lock"));
+    create(&mut store, 3);
+    let open = || Box::new(SqliteStore::open(&path).unwrap()).open(&id(), ACCOUNT, false);
+    let claim = Commit { claim: 1, now: Some(SystemTime::now()), ..Commit::default() };
+    drop(store);
+    let copy = std::fs::read(&path).unwrap();
+    let mut ledger = open().unwrap();
+    ledger.commit(&claim).unwrap();
+    // Without its log, the file knows nothing of the claim.
+    let torn = std::fs::read(&path).unwrap();
+    drop(ledger);
+    let newest = std::fs::read(&path).unwrap();
+    for older in [copy, torn] {
+        std::fs::write(&path, &older).unwrap();
+        let error = open().err().unwrap();
+        assert!(error.message().contains("lacks transactions that it had confirmed"), "{error}");
+        assert!(error.advice().unwrap().contains("are sent again"), "{error}");
+    }
+    std::fs::write(&path, newest).unwrap();
+    assert_eq!(open().unwrap().commit(&claim).unwrap().claims[0].index(), 1);
+    // Another ledger under the same name has transactions of its own.
+    std::fs::remove_file(&path).unwrap();
+    create(&mut SqliteStore::open(&path).unwrap(), 3);
+    let copy = std::fs::read(&path).unwrap();
+    open().unwrap().commit(&claim).unwrap();
+    std::fs::write(&path, copy).unwrap();
+    assert!(open().is_err());
+    std::fs::remove_file(lock).unwrap();
+    assert_eq!(open().unwrap().commit(&claim).unwrap().claims[0].index(), 0);
+}

@@ -47,3 +47,13 @@ pub(super) fn damaged(path: &str, how: &str) -> LedgerError {
          downlinks arrived",
     )
 }
+
+pub(super) fn older(path: &str) -> LedgerError {
+    LedgerError::new(format!(
+        "the ledger {path} lacks transactions that it had confirmed: it is an older copy, or its -wal file was lost"
+    ))
+    .hint(format!(
+        "put back the newest file, and the -wal file that belongs to it. If you remove {path}.lock, this one is used, and \
+         downlinks that were sent since are sent again"
+    ))
+}

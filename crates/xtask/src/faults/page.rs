@@ -36,8 +36,8 @@ const DOUBTS: &str = "\
 - Where `localhost` has only one address, R15 has no second address to try, and those cases are plain calls.
 - `kill -9` does not show whether a claim is on the disk: the page cache outlives a process. That each request is preceded by an
   `fsync` since its claim is shown by a trace of its system calls (`cargo test -p things-tests --test order`).
-- R4 damages the file of a ledger, and not its write-ahead log, which SQLite reads up to the first frame that is damaged. A power
-  failure, and a disk that loses what it has confirmed, were not tested.
+- R4 notices a write-ahead log that lost confirmed transactions by the `.lock` file next to the ledger. If that is lost too, or is older,
+  such a log is not noticed. A power failure, and a disk that loses what it has confirmed, were not tested.
 - R6 cannot count connections to a closed port. A port that closes the handshake (no TLS) represents it.
 - R11 tests the proof of `verified()` under its assumptions, which `ARCHITECTURE.md` lists. The proof can be wrong if the service
   caps page sizes below 20 without saying so, hides a device from every page, returns an empty first page without a total although
