@@ -14,7 +14,7 @@ from .machines import PROGRAMS, Machines
 @pytest.fixture(scope="session")
 def ledger() -> Iterator[str]:
     """The URL of a ledger on a PostgreSQL server of these tests."""
-    server = subprocess.Popen([PROGRAMS / "postgres"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([PROGRAMS / "database"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None
     assert server.stdout is not None
     url = server.stdout.readline().strip()
