@@ -199,7 +199,7 @@ class AsyncClient(BaseClient):
                 is a `datetime` with a time zone or a text (RFC 3339), and `customer` the Customer ID of a sub-customer. `None`
                 and the empty cells of a data frame count as absent.
             window: Maximum number of downlinks in flight, 1 to 256. After a crash, at most this many are unknown.
-            ledger: The path of a SQLite file, in which the run becomes a job: see `Ledger`. Sending the same rows twice makes
+            ledger: The path of a SQLite file or the URL of a PostgreSQL database, in which the run becomes a job: see `Ledger`. Sending the same rows twice makes
                 two jobs. Default: memory, and nothing is known after the process has ended.
             not_after: The time from which on no downlink is sent, for rows without their own.
             rate: Maximum number of downlinks per second.
@@ -229,6 +229,7 @@ class AsyncClient(BaseClient):
         *,
         window: int = 16,
         again: bool = False,
+        join: bool = False,
         rate: int | None = None,
         per_device: int | None = None,
         spare: int = 0,
@@ -242,9 +243,11 @@ class AsyncClient(BaseClient):
 
         Args:
             job: The id of the job.
-            ledger: The path of the ledger that the job is in.
+            ledger: The path or the URL of the ledger that the job is in.
             window: Maximum number of downlinks in flight, 1 to 256. After a crash, at most this many are unknown.
             again: Also send those that the service refused.
+            join: Share the run that another worker has begun, on PostgreSQL: each downlink is sent by one of them. On SQLite,
+                one run at a time can use the ledger.
             rate: Maximum number of downlinks per second.
             per_device: Maximum number of downlinks to one device in 24 hours, over all jobs of the ledger. Others wait.
             spare: Downlinks that are recorded ahead, so that none waits for the ledger. After a crash, as many more can be
@@ -260,7 +263,7 @@ class AsyncClient(BaseClient):
             RuntimeError: The client is closed.
         """
         options = _calls.run_options(window, spare, rate, per_device, max_tries, patience, timeout)
-        return AsyncDownlinkRun(self._caller, _calls.rest_of(job, ledger, again, options))
+        return AsyncDownlinkRun(self._caller, _calls.rest_of(job, ledger, again, join, options))
 
     async def context_switch(self, customer_id: str, *, timeout: float | None = None) -> Any:
         """Switches to a sub-customer, and returns the body of the response. `for_customer` does this automatically.

@@ -63,14 +63,16 @@ def bulk(
     options: dict[str, Any],
 ) -> Bulk:
     """A run of the downlinks of rows. All rows are checked here."""
-    path = None if ledger is None else ledger_of(ledger).path
+    place = None if ledger is None else ledger_of(ledger)._place
     name = "Python" if source is None else text("source", source)
-    return Bulk.rows(rows, not_after, path, name, options)
+    return Bulk.rows(rows, not_after, place, name, options)
 
 
-def rest_of(job: str, ledger: str | os.PathLike[str] | Ledger, again: bool, options: dict[str, Any]) -> Bulk:
+def rest_of(
+    job: str, ledger: str | os.PathLike[str] | Ledger, again: bool, join: bool, options: dict[str, Any]
+) -> Bulk:
     """A run of the downlinks that a job has left."""
-    return Bulk.stored(ledger_of(ledger).path, text("job", job), bool(again), options)
+    return Bulk.stored(ledger_of(ledger)._place, text("job", job), bool(again), bool(join), options)
 
 
 def run_options(

@@ -129,28 +129,31 @@ class JobItem(Fields):
 
 
 class Ledger:
-    """The durable record of runs: a SQLite file. `send_downlinks` creates jobs in it, and `resume_downlinks` continues them.
+    """The durable record of runs: a SQLite file, or a PostgreSQL database that several machines share. `send_downlinks` creates
+    jobs in it, and `resume_downlinks` continues them.
 
         ledger = Ledger("run.db")
         for job in ledger.jobs():
             print(job.id, job.counts)
 
     No method sends anything. Each opens the ledger for as long as it takes, so a ledger can be shared by threads and
-    processes. The file holds payloads, but no secret. It must not be on a network file system.
+    processes. It holds payloads, but no secret. The file must not be on a network file system.
 
     Args:
-        path: The path of the file. It is created by the first job.
+        name: The path of the file, which the first job creates; or a URL such as `postgres://user@host/database`. Its password
+            comes from `PGPASSWORD` or `~/.pgpass`. One in the URL is used, but neither shown nor pickled.
     """
 
     __module__ = "kpn_things"
-    __slots__ = ("_store", "path")
+    __slots__ = ("_place", "_store", "name")
 
-    path: str
-    """The path of the file."""
+    name: str
+    """The path, or the URL without its password."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_text("path", path)
-        self._store = Store(self.path)
+    def __init__(self, name: str | os.PathLike[str]) -> None:
+        self._place = path_text("ledger", name)
+        self._store = Store(self._place)
+        self.name = _without_password(self._place)
 
     def jobs(self) -> list[Job]:
         """Returns all jobs, the newest first.
@@ -206,20 +209,28 @@ class Ledger:
         """
         self._store.remove(text("job", job))
 
-    def __fspath__(self) -> str:
-        return self.path
-
     def __repr__(self) -> str:
-        return f"Ledger({self.path!r})"
+        return f"Ledger({self.name!r})"
 
     def __eq__(self, other: object) -> bool:
-        return self.path == other.path if isinstance(other, Ledger) else NotImplemented
+        return self.name == other.name if isinstance(other, Ledger) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return hash(self.name)
 
     def __reduce__(self) -> tuple[type[Ledger], tuple[str]]:
-        return Ledger, (self.path,)
+        return Ledger, (self.name,)
+
+
+def _without_password(place: str) -> str:
+    """The path, or the URL without the passwords in it. A password with a slash or a question mark ends at the last `@`."""
+    scheme, separator, rest = place.partition("://")
+    if not separator or scheme.lower() not in ("postgres", "postgresql"):
+        return place
+    user, at, host = rest.rpartition("@")
+    host, question, query = host.partition("?")
+    kept = [part for part in query.split("&") if "password" not in part.lower()] if query else []
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{question if kept else ''}{'&'.join(kept)}"
 
 
 def _job(fields: tuple[str, datetime, str, str, tuple[int, int, int, int, int, int]]) -> Job:

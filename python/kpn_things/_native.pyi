@@ -703,8 +703,9 @@ class Bulk:
         """The downlinks of rows, which are all checked here. Without a ledger, they are kept in memory."""
 
     @staticmethod
-    def stored(ledger: str, job: str, again: bool, options: Mapping[str, Any]) -> Bulk:
-        """The downlinks that a job has left. `again` includes those that the service refused."""
+    def stored(ledger: str, job: str, again: bool, join: bool, options: Mapping[str, Any]) -> Bulk:
+        """The downlinks that a job has left. `again` includes those that the service refused. `join` shares the run that
+        another worker has begun."""
 
     @property
     def size(self) -> int:

@@ -44,7 +44,7 @@ pub(crate) struct Bulk {
 enum Content {
     Memory(Vec<CoreItem>),
     New { ledger: String, job: JobId, source: String, items: Vec<CoreItem> },
-    Stored { ledger: String, job: JobId, again: bool },
+    Stored { ledger: String, job: JobId, again: bool, join: bool },
 }
 
 /// The options of a run, as Python passes them.
@@ -86,19 +86,27 @@ impl Bulk {
         Ok(Self { content: Mutex::new(Some(content)), options, timeout, size, job })
     }
 
-    /// The downlinks that a job has left. `again` includes those that the service refused.
+    /// The downlinks that a job has left. `again` includes those that the service refused. `join` shares the run that
+    /// another worker has begun.
     #[staticmethod]
-    fn stored(py: Python<'_>, ledger: String, job: &str, again: bool, options: Options) -> PyResult<Self> {
+    fn stored(
+        py: Python<'_>,
+        ledger: String,
+        job: &str,
+        again: bool,
+        join: bool,
+        options: Options,
+    ) -> PyResult<Self> {
         let (options, timeout) = options.core(py)?;
         let found = py.detach(|| {
             let job: JobId = job.parse()?;
-            let found = things_store::open(&ledger)?.job(&job)?;
+            let found = things_store::open_from_env(&ledger)?.job(&job)?;
             found.ok_or_else(|| no_job(&job)).map(|found| (job, found.counts))
         });
         let (job, counts) = found.map_err(|error| raise(py, &error.into()))?;
         let size = counts.pending + if again { counts.not_sent } else { counts.resumable };
         let name = job.to_string();
-        let content = Mutex::new(Some(Content::Stored { ledger, job, again }));
+        let content = Mutex::new(Some(Content::Stored { ledger, job, again, join }));
         Ok(Self { content, options, timeout, size, job: Some(name) })
     }
 }
@@ -175,7 +183,7 @@ impl Opening {
         match content {
             Content::Memory(items) => Ok(Box::new(MemoryLedger::new(items))),
             Content::New { ledger, job, source, items } => {
-                let mut store = things_store::open(&ledger)?;
+                let mut store = things_store::open_from_env(&ledger)?;
                 let new = NewJob {
                     id: job,
                     created: SystemTime::now(),
@@ -187,8 +195,9 @@ impl Opening {
                 store.create(&new, &mut items.into_iter().map(Ok))?;
                 store.open(&new.id, &new.account, false)
             }
-            Content::Stored { ledger, job, again } => {
-                things_store::open(&ledger)?.open(&job, &account, again)
+            Content::Stored { ledger, job, again, join } => {
+                let store = things_store::open_from_env(&ledger)?;
+                if join { store.join(&job, &account) } else { store.open(&job, &account, again) }
             }
         }
     }

@@ -22,7 +22,8 @@ impl Store {
         py: Python<'_>,
         work: impl FnOnce(&mut dyn things_store::Store) -> Result<T, LedgerError> + Send,
     ) -> PyResult<T> {
-        py.detach(|| work(&mut *things_store::open(&self.name)?)).map_err(|error| raise(py, &error.into()))
+        py.detach(|| work(&mut *things_store::open_from_env(&self.name)?))
+            .map_err(|error| raise(py, &error.into()))
     }
 }
 

@@ -209,7 +209,7 @@ def test_an_option_out_of_range_is_refused(options: dict[str, Any], what: str, c
 
 @pytest.mark.parametrize("options", [{"window": "16"}, {"not_after": 7}, {"ledger": 7}, {"source": 7}, {"timeout": "1"}])
 def test_an_option_of_a_wrong_type_is_named(options: dict[str, Any], client: Client) -> None:
-    with pytest.raises(TypeError, match=next(iter(options)).replace("ledger", "path")):
+    with pytest.raises(TypeError, match=next(iter(options))):
         client.send_downlinks([ROW], **options)
 
 
