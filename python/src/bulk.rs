@@ -210,7 +210,7 @@ impl Ledger for Opening {
         {
             self.0 = match Self::open(content, std::mem::take(account)) {
                 Ok(ledger) => State::Open(ledger),
-                Err(error) => State::Failed(error),
+                Err(error) => State::Failed(lasting(&error)),
             };
         }
         match &mut self.0 {
@@ -225,6 +225,15 @@ impl Ledger for Opening {
             State::Open(ledger) => ledger.abandon(),
             _ => Vec::new(),
         }
+    }
+}
+
+/// The error of a ledger that cannot be opened. Nothing has been sent, so the run does not wait for a better time.
+fn lasting(error: &LedgerError) -> LedgerError {
+    let lasting = LedgerError::new(error.message());
+    match error.advice() {
+        Some(hint) => lasting.hint(hint),
+        None => lasting,
     }
 }
 
