@@ -19,6 +19,7 @@ def ledger() -> Iterator[str]:
     assert server.stdout is not None
     url = server.stdout.readline().strip()
     if not url:
+        assert server.wait() == 0, "the server does not start"
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     yield url
     server.stdin.close()

@@ -170,7 +170,7 @@ fn without_times(line: &str) -> String {
 #[test]
 fn the_page_is_followed_from_the_spreadsheet_to_the_last_outcome() {
     let sim = simulator()
-        .fault(format!("downlinks@{INTERRUPTED}=latency:3s").parse().unwrap())
+        .fault(format!("downlinks@{INTERRUPTED}=latency:5s").parse().unwrap())
         .fault(format!("downlinks@{REFUSED}=status:400").parse().unwrap())
         .fault(format!("downlinks@{LOST}=drop-after").parse().unwrap())
         .start()
