@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use things_core::senml::Pack;
 use things_core::{
     Answer, Body, BulkItem, CustomerFleet, Device, DeviceUrn, Downlink, Error, ExternalReference, FPort,
-    Fleet, Incomplete, Json, Page, Payload, RawCall, Receipt, RunOptions, Sent,
+    Filter, Fleet, Incomplete, Item, Json, ListResource, Page, Payload, RawCall, Receipt, Resource,
+    RunOptions, Sent,
 };
 
 use crate::canary::{self, Canary};
@@ -81,6 +82,37 @@ pub(crate) fn sent(mut sent: Vec<Sent>, error: Option<&Error>) -> Outcome {
             let mut error = failure(error);
             if let Some(fields) = error.as_object_mut() {
                 fields.insert("sent".into(), all);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A listing of the current API.
+pub(crate) fn list_resource(call: &Call) -> ListResource {
+    let path = call.path.as_deref().unwrap_or_default();
+    let resource = Resource::ALL.into_iter().find(|resource| resource.path() == path);
+    let query = ListResource::new(resource.unwrap_or(Resource::Devices));
+    call.query.iter().fold(query, |query, (name, value)| match name.as_str() {
+        "sort" => query.sort(value),
+        "limit" => query.limit(value.parse().unwrap_or(0)),
+        "cursor" => query.cursor(value),
+        name => match Filter::ALL.into_iter().find(|filter| filter.name() == name) {
+            Some(filter) => query.filter(filter, value),
+            None => query,
+        },
+    })
+}
+
+/// Items that came one by one, perhaps up to an error.
+pub(crate) fn listed(items: &[Item], error: Option<&Error>) -> Outcome {
+    let all: Value = items.iter().map(|item| value(item.json())).collect();
+    match error {
+        None => Ok(json!({"items": all})),
+        Some(error) => {
+            let mut error = failure(error);
+            if let Some(fields) = error.as_object_mut() {
+                fields.insert("items".into(), all);
             }
             Err(error)
         }

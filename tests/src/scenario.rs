@@ -159,6 +159,8 @@ pub(crate) enum Action {
     Verified,
     /// List the devices of several sub-customers.
     Customers,
+    /// List the items of a resource of the current API.
+    Items,
     /// Send a downlink.
     SendDownlink,
     /// Send many downlinks, each at most once.

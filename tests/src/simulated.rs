@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use things_core::{
-    Builder, BulkItem, ContextSwitch, CustomerFleets, Device, DeviceFeed, Downlink, Error, Feed, Fleet,
-    ForCustomers, ListDevices, MemoryLedger, Operation, Pages, Run, Scope, Session, Step, TransportError,
-    TransportErrorKind, finish,
+    Builder, BulkItem, ContextSwitch, Cursor, CustomerFleets, Device, DeviceFeed, Downlink, Error, Feed,
+    Fleet, ForCustomers, ListDevices, ListResource, MemoryLedger, Operation, Pages, Run, Scope, Session,
+    Step, TransportError, TransportErrorKind, finish,
 };
 
 use crate::Failure;
@@ -131,6 +131,13 @@ impl Client {
                 Err(error) => Err(error),
             }),
             Action::SendDownlinks => client.send_downlinks(call).await,
+            Action::Items => {
+                let mut cursor: Cursor = client.session.cursor(outcome::list_resource(call));
+                let client = &client;
+                let fetch = |query: ListResource, _| async move { client.call(&query).await };
+                let (items, error) = driver::feed(&client.timeline, &mut cursor, fetch).await;
+                outcome::listed(&items, error.as_ref())
+            }
             Action::Request => outcome::answer(client.call(&outcome::raw_call(call)).await),
             Action::ContextSwitch => outcome::context_switch(match outcome::customer(call) {
                 Ok(customer) => client.call(&ContextSwitch::to(customer)).await,

@@ -193,6 +193,14 @@ async fn make_async(client: things_reqwest::Client, call: &Call) -> Outcome {
             }
             outcome::sent(sent, error.as_ref())
         }
+        Action::Items => {
+            let mut stream = client.current().list(outcome::list_resource(call)).stream();
+            let (mut items, mut error) = (Vec::new(), None);
+            while let Some(item) = stream.next().await {
+                keep(item, &mut items, &mut error);
+            }
+            outcome::listed(&items, error.as_ref())
+        }
         Action::Request => outcome::answer(client.request(&outcome::raw_call(call)).await),
         Action::ContextSwitch => outcome::context_switch(match outcome::customer(call) {
             Ok(customer) => client.call(&ContextSwitch::to(customer)).await,
@@ -243,6 +251,12 @@ impl Caller for Ureq {
                 let (mut sent, mut error) = (Vec::new(), None);
                 run.for_each(|item| keep(item, &mut sent, &mut error));
                 outcome::sent(sent, error.as_ref())
+            }
+            Action::Items => {
+                let (mut items, mut error) = (Vec::new(), None);
+                let listing = client.current().list(outcome::list_resource(call));
+                listing.into_iter().for_each(|item| keep(item, &mut items, &mut error));
+                outcome::listed(&items, error.as_ref())
             }
             Action::Request => outcome::answer(client.request(&outcome::raw_call(call))),
             Action::ContextSwitch => outcome::context_switch(
