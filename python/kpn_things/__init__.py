@@ -15,6 +15,7 @@ import os
 
 from ._async_client import AsyncClient, AsyncDevices, AsyncVerifiedDevices
 from ._client import Client, Devices, VerifiedDevices
+from ._current import AsyncCurrent, AsyncItems, Current, Item, Items, ListedDownlink, Project
 from ._customers import (
     AsyncCustomerDevices,
     AsyncCustomerListing,
@@ -65,11 +66,13 @@ from .errors import (
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "AsyncCurrent",
     "AsyncCustomerDevices",
     "AsyncCustomerListing",
     "AsyncDevices",
     "AsyncDownlinkRun",
     "AsyncForCustomers",
+    "AsyncItems",
     "AsyncListing",
     "AsyncOptions",
     "AsyncVerifiedDevices",
@@ -82,6 +85,7 @@ __all__ = [
     "ConnectError",
     "ConnectionLostError",
     "Counts",
+    "Current",
     "CustomerDevices",
     "CustomerFleet",
     "CustomerListing",
@@ -102,11 +106,14 @@ __all__ = [
     "Headers",
     "IncompleteError",
     "InputError",
+    "Item",
+    "Items",
     "Job",
     "JobItem",
     "KpnThingsError",
     "Ledger",
     "LedgerError",
+    "ListedDownlink",
     "Listing",
     "ListingError",
     "ListingReport",
@@ -114,6 +121,7 @@ __all__ = [
     "Options",
     "Page",
     "Progress",
+    "Project",
     "Proof",
     "RateLimitedError",
     "Receipt",

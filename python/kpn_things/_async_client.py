@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
+from ._current import AsyncCurrent
 from ._customers import AsyncForCustomers
 from ._ledger import Ledger
 from ._listing import AsyncListing, collect_async, devices_of, itself
@@ -113,6 +114,13 @@ class AsyncClient(BaseClient):
             InputError: A Customer ID is not valid, or is given twice.
         """
         return AsyncForCustomers(self._caller, customer_ids)
+
+    def current(self) -> AsyncCurrent:
+        """Returns the listings of KPN's current API, such as `client.current().devices(q="parking")`.
+
+        They are inferred from the public part of KPN's documentation, and have never met the real service.
+        """
+        return AsyncCurrent(self._caller)
 
     async def send_downlink(
         self,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn
 from . import _calls
 from ._base import BaseClient
 from ._calls import seconds
+from ._current import Current
 from ._customers import ForCustomers
 from ._ledger import Ledger
 from ._listing import Listing, collect, devices_of, itself
@@ -96,6 +97,13 @@ class Client(BaseClient):
             InputError: A Customer ID is not valid, or is given twice.
         """
         return ForCustomers(self._caller, customer_ids)
+
+    def current(self) -> Current:
+        """Returns the listings of KPN's current API, such as `client.current().devices(q="parking")`.
+
+        They are inferred from the public part of KPN's documentation, and have never met the real service.
+        """
+        return Current(self._caller)
 
     def send_downlink(
         self,

@@ -17,7 +17,7 @@ class Event(NamedTuple):
     """What happened."""
 
     operation: str
-    """The method of the client: `devices`, `send_downlink` (also for SenML), `context_switch` or `request`."""
+    """The method of the client: `devices`, `current` (any of its listings), `send_downlink` (also for SenML), `context_switch` or `request`."""
 
     stage: Literal["token", "context_switch", "call"]
     """The purpose of the request: an access token, the switch to a sub-customer, or the call itself."""

@@ -37,6 +37,7 @@ __all__ = [
     "Proof",
     "Query",
     "Receipt",
+    "ResourceQuery",
     "Response",
     "RetryPolicy",
     "Run",
@@ -48,6 +49,7 @@ __all__ = [
     "check_same_subject",
     "cli",
     "diff_devices",
+    "downlink_state",
     "mask",
     "only_simulators",
     "read_listing",
@@ -571,6 +573,9 @@ class Caller:
     def feed(self, query: Query[_T]) -> Feed[_T]:
         """Lists devices."""
 
+    def items(self, query: ResourceQuery) -> Feed[str]:
+        """Lists a resource of the current API. Each item is its JSON."""
+
     def subject(self, query: Query[Any]) -> tuple[str, str | None, str | None]:
         """What a listing lists: the base URL, the search and the sub-customer."""
 
@@ -579,6 +584,21 @@ class Caller:
 
     def close(self) -> None:
         """Closes the connections, also for all callers derived from this one."""
+
+@final
+class ResourceQuery:
+    """Which items of a resource to list, and in which order."""
+
+    def __new__(
+        cls,
+        path: str,
+        filters: Sequence[tuple[str, str]],
+        sort: str | None,
+        limit: int | None,
+        cursor: str | None,
+        timeout: float | None,
+        deadline: float | None,
+    ) -> Self: ...
 
 @final
 class Feed(Generic[_T_co]):
@@ -619,6 +639,9 @@ class AsyncCaller:
 
     def feed(self, query: Query[_T]) -> AsyncFeed[_T]:
         """Lists devices."""
+
+    def items(self, query: ResourceQuery) -> AsyncFeed[str]:
+        """Lists a resource of the current API. Each item is its JSON."""
 
     def send(self, bulk: Bulk) -> AsyncRun:
         """Starts a run of many downlinks. Nothing is sent before its first items are requested."""
@@ -881,6 +904,9 @@ def diff_devices(
 ]:
     """Compares two listings. Returns the devices that were added, removed and not listed, and the old and the new device
     and the fields of each that changed."""
+
+def downlink_state(json: str) -> tuple[str, Literal["Pending", "Executing"]] | None:
+    """Returns the field and the state of a downlink that has a documented state."""
 
 def only_simulators(on: bool) -> None:
     """Turns the guard on or off. Calls are counted: it is off once it was turned off as often as on."""

@@ -26,6 +26,7 @@ use crate::options::Hook;
 use crate::process::OfProcess;
 use crate::query::{Listing, Query};
 use crate::report::{ListingReport, Proof};
+use crate::resource::ResourceQuery;
 use crate::retry::RetryPolicy;
 
 driver!(Client, |config: &Config| {
@@ -123,6 +124,13 @@ impl AsyncCaller {
             Listing::PagesOfCustomers(items) => feed(items, events),
             Listing::VerifiedOfCustomers(items) => feed(items, events),
         })
+    }
+
+    /// Lists a resource of the current API. Each item is its JSON.
+    fn items(&self, py: Python<'_>, query: &Bound<'_, ResourceQuery>) -> PyResult<AsyncFeed> {
+        let (events, following) = Events::of("current", self.0.reporter(py)?);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        Ok(feed(query.get().start(client), events))
     }
 
     /// Starts a run of many downlinks. Nothing is sent before its first items are requested.

@@ -27,6 +27,7 @@ use crate::options::Hook;
 use crate::process::OfProcess;
 use crate::query::{Listing, Query};
 use crate::report::{ListingReport, Proof};
+use crate::resource::ResourceQuery;
 use crate::retry::RetryPolicy;
 use crate::run::Run;
 
@@ -110,6 +111,13 @@ impl Caller {
             Listing::PagesOfCustomers(items) => self.reader(items, events),
             Listing::VerifiedOfCustomers(items) => self.reader(items, events),
         })
+    }
+
+    /// Lists a resource of the current API. Each item is its JSON.
+    fn items(&self, py: Python<'_>, query: &Bound<'_, ResourceQuery>) -> PyResult<Feed> {
+        let (events, following) = Events::of("current", self.0.reporter(py)?);
+        let client = Driver::with_watch(&self.0.client(py, None)?, following);
+        Ok(self.reader(query.get().start(client), events))
     }
 
     /// What a listing lists: the base URL, the search and the sub-customer.

@@ -1,5 +1,7 @@
 //! Events of calls, for Python's `logging.getLogger("kpn_things")` and for `on_event`.
 
+use std::mem;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use pyo3::exceptions::PyException;
@@ -8,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
 use crate::callback::{call, call_method};
+use crate::lock::lock;
 use crate::options::Hook;
 
 const INFO: u8 = 20;
@@ -83,6 +86,20 @@ pub(crate) fn warn(
     call(WARN.import(py, "kpn_things._log", "warn")?, (text, outcome, external_reference))
         .map(drop)
         .or_else(|error| print(py, error))
+}
+
+/// The announcements of the end of an endpoint that wait for a thread of Python to log them.
+static ANNOUNCEMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps an announcement, on any thread. Each client passes one on once per path, so there are few.
+pub(crate) fn announce(text: String) {
+    lock(&ANNOUNCEMENTS).push(text);
+}
+
+/// Logs the announcements. Returns an error only for an interrupt, such as `KeyboardInterrupt`.
+pub(crate) fn log_announcements(py: Python<'_>) -> PyResult<()> {
+    let texts = mem::take(&mut *lock(&ANNOUNCEMENTS));
+    texts.into_iter().try_for_each(|text| warn(py, &text, None, None))
 }
 
 /// Prints an exception of a handler or of the user's function, because it must not replace the result of the call. An

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use pyo3::prelude::*;
-use things_core::{Exchange, Fate, Operation, Pause, Stage, Stopped, TransportError, Watch};
+use things_core::{Exchange, Fate, Operation, Pause, Retirement, Stage, Stopped, TransportError, Watch};
 
 use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
@@ -71,6 +71,10 @@ impl Watch for Following {
         }
     }
 
+    fn announced(&self, retirement: &Retirement) {
+        event::announce(retirement.to_string());
+    }
+
     fn pausing(&self, pause: &Pause, wait: Duration) {
         self.fate.pausing(pause, wait);
         if let Some(sink) = &self.sink {
@@ -91,8 +95,9 @@ pub(crate) fn settle(
     elapsed: Duration,
     reporter: Option<&Reporter>,
 ) -> PyResult<Py<PyAny>> {
+    let logged = event::log_announcements(py);
     let outcome = outcome(endpoint, &result);
-    if let Err(interrupt) = report(py, endpoint, &result, elapsed, reporter) {
+    if let Err(interrupt) = logged.and(report(py, endpoint, &result, elapsed, reporter)) {
         if let Some(outcome @ ("accepted" | "unknown")) = outcome {
             tell(py, endpoint, outcome, &interrupt);
         }

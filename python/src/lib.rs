@@ -56,6 +56,7 @@ mod process;
 mod query;
 mod receipt;
 mod report;
+mod resource;
 mod response;
 mod retry;
 mod rows;
@@ -113,6 +114,8 @@ mod _native {
     use super::receipt::Receipt;
     #[pymodule_export]
     use super::report::{ListingReport, Proof};
+    #[pymodule_export]
+    use super::resource::{ResourceQuery, downlink_state};
     #[pymodule_export]
     use super::response::Response;
     #[pymodule_export]

@@ -83,8 +83,9 @@ impl News {
         Self { fleet: feed.state(), warning }
     }
 
-    /// Logs the warning, if there is one.
+    /// Logs the announcements of the end of an endpoint, and the warning, if there is one.
     pub(crate) fn log(&self, py: Python<'_>) -> PyResult<()> {
+        event::log_announcements(py)?;
         self.warning.as_ref().map_or(Ok(()), |warning| event::warn(py, warning, None, None))
     }
 }

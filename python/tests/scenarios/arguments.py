@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -61,6 +62,19 @@ def listing(call: Call) -> dict[str, Any]:
         deadline=_seconds(call.listing_deadline_ms),
         strict=call.strict,
     )
+
+
+def items(call: Call) -> tuple[str, dict[str, Any]]:
+    """The method of `current` for the resource, and its arguments."""
+    path = (call.path or "").strip("/")
+    kind, _, rest = path.partition("/")
+    method = f"{kind}_{rest}" if rest else kind.replace("-", "_")
+    options: dict[str, Any] = {
+        re.sub("(?<!^)(?=[A-Z])", "_", name).lower(): value for name, value in (call.query or {}).items()
+    }
+    if "limit" in options:
+        options["limit"] = int(options["limit"])
+    return method, options
 
 
 def downlink(call: Call) -> dict[str, Any]:

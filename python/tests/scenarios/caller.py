@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
-from kpn_things import AsyncClient, Client, Device, KpnThingsError, Page, Sent
+from kpn_things import AsyncClient, Client, Device, Item, KpnThingsError, Page, Sent
 from kpn_things._native import Config, TestClock
 
 from . import arguments, outcome
@@ -73,6 +73,8 @@ class BlockingCaller:
             case "customers":
                 listing = client.for_customers(call.customers).devices(**arguments.listing(call))
                 return outcome.customers(list(listing))
+            case "items":
+                return self._items(client, call)
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
@@ -94,6 +96,16 @@ class BlockingCaller:
         except KpnThingsError as error:
             return outcome.failure(error, devices)
         return outcome.devices(devices)
+
+    def _items(self, client: Client, call: Call) -> Outcome:
+        resource, options = arguments.items(call)
+        items: list[Item] = []
+        try:
+            for item in getattr(client.current(), resource)(**options):
+                items.append(item)
+        except KpnThingsError as error:
+            return _before(items, error)
+        return outcome.items(items)
 
     def _pages(self, client: Client, call: Call) -> Outcome:
         pages: list[Page] = []
@@ -162,6 +174,8 @@ class AsyncCaller:
             case "customers":
                 listing = client.for_customers(call.customers).devices(**arguments.listing(call))
                 return outcome.customers([fleet async for fleet in listing])
+            case "items":
+                return await self._items(client, call)
             case "send_downlink" if call.senml is None:
                 return outcome.receipt(await client.send_downlink(**arguments.downlink(call)))
             case "send_downlink":
@@ -184,6 +198,16 @@ class AsyncCaller:
             return outcome.failure(error, devices)
         return outcome.devices(devices)
 
+    async def _items(self, client: AsyncClient, call: Call) -> Outcome:
+        resource, options = arguments.items(call)
+        items: list[Item] = []
+        try:
+            async for item in getattr(client.current(), resource)(**options):
+                items.append(item)
+        except KpnThingsError as error:
+            return _before(items, error)
+        return outcome.items(items)
+
     async def _pages(self, client: AsyncClient, call: Call) -> Outcome:
         pages: list[Page] = []
         try:
@@ -201,6 +225,12 @@ class AsyncCaller:
         except KpnThingsError as error:
             return outcome.sent(ended, error)
         return outcome.sent(ended)
+
+
+def _before(items: list[Item], error: KpnThingsError) -> Outcome:
+    """The failure of a listing of the current API, with the items before it."""
+    came = outcome.failure(error)
+    return replace(came, fields={**came.fields, **outcome.items(items).fields})
 
 
 def _failure(call: Call, error: KpnThingsError | TypeError) -> Outcome:

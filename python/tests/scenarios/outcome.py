@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from traceback import format_exception
 from typing import Any
 
-from kpn_things import CustomerFleet, Device, DownlinkOutcomeUnknown, Fleet, IncompleteError, KpnThingsError, Page, Receipt, Response, Sent
+from kpn_things import (
+    CustomerFleet,
+    Device,
+    DownlinkOutcomeUnknown,
+    Fleet,
+    IncompleteError,
+    Item,
+    KpnThingsError,
+    Page,
+    Receipt,
+    Response,
+    Sent,
+)
 from kpn_things.errors import _CLASSES
 
 SECRET = 's3cr/et+=&%"é'
@@ -63,6 +75,11 @@ def _customer(item: CustomerFleet) -> dict[str, Any]:
         return {"customer": item.customer, "ok": fleet(item.devices).fields}
     assert item.error is not None
     return {"customer": item.customer, "error": failure(item.error).fields}
+
+
+def items(items: Sequence[Item]) -> Outcome:
+    """Items from an iterator."""
+    return Outcome({"items": [item.to_dict() for item in items]})
 
 
 def receipt(receipt: Receipt) -> Outcome:

@@ -26,6 +26,7 @@ OURS = {
     "kpn_things._base",
     "kpn_things._calls",
     "kpn_things._client",
+    "kpn_things._current",
     "kpn_things._customers",
     "kpn_things._diff",
     "kpn_things._events",

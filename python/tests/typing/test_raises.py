@@ -35,7 +35,7 @@ from kpn_things.testing import Simulator
 DEV_EUI = "0059AC0000181EB6"
 ROW = {"dev_eui": DEV_EUI, "payload": b"\x01", "port": 1}
 JOB = "019ab2c4-5d00-7cc3-98c4-dc0c0c07398f"
-NEVER = {"close", "aclose", "without_customer", "verified"}
+NEVER = {"close", "aclose", "without_customer", "verified", "current"}
 """The methods that raise nothing if their arguments have the right types."""
 
 PAIRS = [(Client, AsyncClient), (Devices, AsyncDevices), (VerifiedDevices, AsyncVerifiedDevices)]
