@@ -246,6 +246,11 @@ impl<'a> Console<'a> {
         if self.lost { Ok(()) } else { self.out.flush() }
     }
 
+    /// Gives up the data that cannot be written, and all that would follow.
+    pub(crate) fn give_up_data(&mut self) {
+        self.lost = true;
+    }
+
     /// Writes out the response of a call that must not be made twice. That it cannot be written is no failure of the
     /// command, because a user who sees a failure would make the call again.
     pub(crate) fn write_accepted(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {

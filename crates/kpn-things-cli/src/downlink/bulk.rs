@@ -134,12 +134,12 @@ impl Bulk {
             return Ok(writeln!(console.out(), "{}", job.id)?);
         }
         console.say(format_args!("job: {}", job.id))?;
-        let rest = ledger.command(&format!("jobs resume {}", job.id)) + &settings;
         let pace = self.request.pace.or(Kept::of(&job).pace);
         let (entry, progress) = (Entry::Open { again: false }, self.progress);
-        let run = JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, rest: rest.clone() };
+        let run =
+            JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
         let job = run.send(store, console)?;
-        finish(&ledger, &job, self.format, &rest, console)
+        finish(&ledger, &job, self.format, &settings, console)
     }
 }
 

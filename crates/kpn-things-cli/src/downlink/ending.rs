@@ -1,5 +1,7 @@
 //! The end of a job's run: the report, the summary with what to do next, and the exit status.
 
+use std::io;
+
 use things_store::{Counts, Job};
 
 use super::kept::Kept;
@@ -9,24 +11,38 @@ use crate::console::Console;
 use crate::count::{number, thousands};
 use crate::failure::{ExitStatus, Failure};
 
-/// Writes the report of a job whose run has ended, and says what to do about what was not accepted. `rest` is the command
-/// that sends the rest.
+/// Writes the report of a job whose run has ended, and says what to do about what was not accepted. `settings` are those of
+/// the command, for another one.
 pub(super) fn finish(
     ledger: &Ledger,
     job: &Job,
     format: Format,
-    rest: &str,
+    settings: &str,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let (mut store, _) = ledger.find(job.id.as_str())?;
-    report::write(&mut *store, &job.id, &Kept::of(job).lines, Selection::All, format, console)?;
+    let written = report::write(&mut *store, &job.id, &Kept::of(job).lines, Selection::All, format, console);
+    match written.and_then(|_| Ok(console.flush()?)) {
+        // The downlinks are sent. A user who sees a failure would send them again.
+        Err(Failure::Output(error)) => {
+            console.give_up_data();
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let export = ledger.command(&format!("jobs export {} --csv", job.id));
+                console.warn(format_args!(
+                    "the report cannot be written: {error}; write it again with: {export}"
+                ));
+            }
+        }
+        written => written?,
+    }
     console.say(ended(&job.counts))?;
-    hints(ledger, job, rest).into_iter().for_each(|hint| console.note(hint));
+    let rest = ledger.command(&format!("jobs resume {}", job.id)) + settings;
+    hints(ledger, job, &rest, settings).into_iter().for_each(|hint| console.note(hint));
     status(&job.counts)
 }
 
-/// What to do about the downlinks of a job that were not accepted.
-pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str) -> Vec<String> {
+/// What to do about the downlinks of a job that were not accepted. `rest` is the command that sends the rest.
+pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str, settings: &str) -> Vec<String> {
     let Counts { not_sent, resumable, pending, .. } = job.counts;
     let mut hints = Vec::new();
     if may_have_arrived(&job.counts) {
@@ -39,7 +55,8 @@ pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str) -> Vec<String> {
         hints.push(format!("hint: to send the rest: {rest}"));
     }
     if not_sent > resumable {
-        hints.push(format!("hint: to send what was refused again, once the reason is fixed: {rest} --again"));
+        let again = ledger.command(&format!("jobs resume {} --again", job.id)) + settings;
+        hints.push(format!("hint: to send what was refused again, once the reason is fixed: {again}"));
     }
     hints
 }

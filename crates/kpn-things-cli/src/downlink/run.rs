@@ -35,8 +35,8 @@ pub(super) struct JobRun {
     pub(super) pace: Pace,
     pub(super) entry: Entry,
     pub(super) progress: Progress,
-    /// How to go on with the rest.
-    pub(super) rest: String,
+    /// The settings of the command, for another one.
+    pub(super) settings: String,
 }
 
 impl JobRun {
@@ -52,7 +52,7 @@ impl JobRun {
             let text = format!(
                 "error: {}\nhint: nothing was sent; once this is fixed: {}",
                 lines_of(&error),
-                self.rest
+                self.rest()
             );
             Failure::Run(ExitStatus::Failed, text)
         })?;
@@ -144,7 +144,7 @@ impl JobRun {
                     status = ExitStatus::Unknown;
                 }
             }
-            None => lines.push(format!("hint: to send the rest: {}", self.rest)),
+            None => lines.push(format!("hint: to send the rest: {}", self.rest())),
         }
         Failure::Run(status, lines.join("\n"))
     }
@@ -160,7 +160,16 @@ impl JobRun {
     /// How far the job is, and what to do next.
     fn summary(&self, job: &Job) -> Vec<String> {
         let mut lines = vec![ended(&job.counts)];
-        lines.extend(hints(&self.ledger, job, &self.rest));
+        lines.extend(hints(&self.ledger, job, &self.rest(), &self.settings));
         lines
+    }
+
+    /// The command that sends the rest.
+    fn rest(&self) -> String {
+        let command = match self.entry {
+            Entry::Open { .. } => "jobs resume",
+            Entry::Join => "work",
+        };
+        self.ledger.command(&format!("{command} {}", self.job.id)) + &self.settings
     }
 }

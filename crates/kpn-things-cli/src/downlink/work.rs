@@ -61,8 +61,7 @@ impl Work {
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
         let pace = self.pace.or(Kept::of(&job).pace);
-        let rest = ledger.command(&format!("work {}", job.id)) + &settings;
-        let run = JobRun { client, ledger, job, pace, entry: Entry::Join, progress: self.progress, rest };
+        let run = JobRun { client, ledger, job, pace, entry: Entry::Join, progress: self.progress, settings };
         let job = run.send(store, console)?;
         Ok(console.say(format_args!("nothing is left to claim: {}", ended(&job.counts)))?)
     }

@@ -1,6 +1,7 @@
 //! `things downlink bulk` and `things downlink jobs`: files of downlinks, each sent at most once.
 
 use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -228,7 +229,7 @@ fn what_is_refused_is_sent_again_only_if_the_user_says_so() {
     assert_eq!(lines.len(), 6);
     let id = desk.id();
     ran.complains("5 downlinks: 2 accepted, 3 not sent")
-        .complains(&format!("jobs resume {id} --ledger {} --again\n", desk.ledger()));
+        .complains(&format!("jobs resume {id} --again --ledger {}\n", desk.ledger()));
     desk.resume(&sim, &id, &[]).exits(1);
     assert_eq!(sim.downlinks_received(), 2);
     desk.resume(&sim, &id, &["--again"]).exits(0);
@@ -522,6 +523,41 @@ fn a_job_goes_on_after_kill_9() {
     assert_eq!(number("accepted") + number("unknown"), 200, "{job}");
     let received = sim.downlinks_received();
     assert!(received >= number("accepted") && received <= 200, "{job}");
+}
+
+#[test]
+fn the_outcome_is_known_though_the_report_cannot_be_written() {
+    let desk = Desk::new("full");
+    let sim = sim("downlinks@2=drop-after");
+    let mut command = desk.command(&sim, &["downlink", "bulk", &desk.valves(3), "--window", "1"]);
+    command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let ran = run(command).exits(4).complains("warning: the report cannot be written: ");
+    ran.complains(&format!("jobs export {} --csv --ledger", desk.id()))
+        .complains("3 downlinks: 2 accepted, 1 unknown");
+}
+
+/// The largest memory of the tool, in KiB, while it exports a job of so many downlinks.
+#[cfg(target_os = "linux")]
+fn peak_memory_of_an_export(desk: &Desk, sim: &Sim, count: u32) -> u64 {
+    let id = desk.bulk(sim, &desk.valves(count), &["--create-only", "--yes"]).exits(0).out;
+    let args = ["downlink", "jobs", "export", id.trim_end(), "--csv"];
+    let mut child = desk.command(sim, &args).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The rest is larger than the pipe and the tool's buffer, so that the tool is still there to be looked at.
+    let seen = lines.by_ref().take(count as usize - 4_000).count();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    assert_eq!(seen + lines.count(), count as usize + 1);
+    finish(child).exits(0);
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_of_any_size_takes_the_same_memory() {
+    let (desk, sim) = (Desk::new("memory"), simulator().start().unwrap());
+    let [few, many] = [5_000, 30_000].map(|count| peak_memory_of_an_export(&desk, &sim, count));
+    assert!(many < few + 2 * 1024, "{few} KiB for 5,000 downlinks, {many} KiB for 30,000");
 }
 
 #[test]

@@ -59,10 +59,10 @@ impl Resume {
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
         let pace = self.pace.or(Kept::of(&job).pace);
-        let rest = ledger.command(&format!("jobs resume {}", job.id)) + &settings;
         let (entry, progress) = (Entry::Open { again: self.again }, self.progress);
-        let run = JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, rest: rest.clone() };
+        let run =
+            JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
         let job = run.send(store, console)?;
-        finish(&ledger, &job, self.format, &rest, console)
+        finish(&ledger, &job, self.format, &settings, console)
     }
 }
