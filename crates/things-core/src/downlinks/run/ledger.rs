@@ -62,6 +62,13 @@ pub struct Transaction {
     pub per_device: Option<u32>,
 }
 
+impl Transaction {
+    /// The time of the transaction. A default transaction has none, and records without claiming.
+    pub(super) fn time(&self) -> SystemTime {
+        self.now.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
 /// The outcome of one claim, to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use super::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Transaction, time_of};
+use super::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Transaction};
 use crate::error::Outcome;
 
 /// A day, over which downlinks to one device are counted.
@@ -80,7 +80,7 @@ impl MemoryLedger {
 
 impl Ledger for MemoryLedger {
     fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
-        let now = time_of(transaction);
+        let now = transaction.time();
         for record in &transaction.outcomes {
             self.record(record, now);
         }

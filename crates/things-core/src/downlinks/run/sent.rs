@@ -1,6 +1,6 @@
 //! The end of one item of a run.
 
-use super::BulkItem;
+use super::{BulkItem, Claim};
 use crate::downlinks::{ExternalReference, Receipt};
 use crate::error::{Error, ErrorKind, Outcome, hint};
 use crate::stage::Stage;
@@ -25,6 +25,13 @@ impl Sent {
     /// The outcome of the item.
     pub fn outcome(&self) -> Outcome {
         outcome(&self.result)
+    }
+}
+
+impl Sent {
+    pub(super) fn of(claim: Claim, result: Result<Receipt, Error>) -> Self {
+        let (index, tries) = (claim.index(), claim.tries());
+        Self { index, tries, item: claim.into_item(), result, recorded: true }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A run over a ledger in memory, step by step.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,9 @@ use http::{HeaderMap, StatusCode};
 use super::*;
 use crate::body::Body;
 use crate::downlinks::FPort;
+use crate::error::ErrorKind;
 use crate::feed::{Commit, Feed};
+use crate::stage::Stage;
 
 fn at(millis: u64) -> Moment {
     let time = Duration::from_millis(millis);
@@ -371,7 +374,7 @@ fn calls_that_began_before_a_hold_do_not_prolong_it() {
         flying.extend(drive(&mut run, at(1)).0);
     }
     assert!(run.progress().is_held && run.calls > 16, "{:?}", run.progress());
-    assert_eq!(run.hold.until, Some(at(1_001)), "the first wait is the shortest");
+    assert_eq!(run.hold.until(), Some(at(1_001)), "the first wait is the shortest");
 }
 
 #[test]
