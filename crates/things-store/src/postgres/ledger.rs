@@ -80,8 +80,8 @@ const CLAIM: &str = "
     passed as materialized (
         select place, ready from kpn_things.item
         where $2::bigint > 0 and job = $1 and ready <= (select now from clock) and not_after <= (select now from clock)
-            and ready <= coalesce((select ready from last), 'infinity')
-            and (not exists (select from last) or (ready, place) < (select ready, place from last))
+            and (ready, place) < (coalesce((select ready from last), 'infinity'),
+                coalesce((select place from last), 9223372036854775807))
         order by ready, place limit $5::bigint for update skip locked
     ),
     claimed as (

@@ -18,6 +18,12 @@
 //! Outcomes, ended leases and claims are one transaction, and one exchange with the server: its statements are sent at once.
 //! With a limit per device it takes a few more, and workers claim one after the other.
 //!
+//! A claim walks the index of what is claimable, from its beginning, where the entries of earlier claims are dead until they
+//! are vacuumed. Measured on a job of 100,000 items with 4 workers that claim 16 at a time: a claim reads 80 to 290 pages of
+//! that index while autovacuum keeps up (the table has its own settings for that), and about 5 pages more for each 100 items
+//! claimed while a transaction elsewhere on the server keeps everything that is dead. So do not run `pg_dump`, or leave a
+//! transaction open, next to a very large job.
+//!
 //! # What it relies on
 //!
 //! - A commit that the server has confirmed stays. `synchronous_commit` is switched on for each connection, and a server with

@@ -168,7 +168,7 @@ fn a_password_comes_from_the_environment_or_from_a_file() {
     }
     // A URL from a safe place may have it.
     let with_password = url.replace("//things@", "//things:s3cret-canary@");
-    assert_eq!(store(&with_password).jobs().unwrap().len(), 0);
+    assert_eq!(things_store::open(&with_password).unwrap().jobs().unwrap().len(), 0);
     let with_wrong = url.replace("//things@", "//things:s3cret-canary-2@");
     let error = PostgresStore::connect(&with_wrong).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
@@ -178,5 +178,5 @@ fn a_password_comes_from_the_environment_or_from_a_file() {
 #[ignore = "a process of the test above"]
 fn child_that_connects() {
     let url = env::var("THINGS_TEST_URL").unwrap();
-    PostgresStore::connect_from_env(&url).unwrap();
+    things_store::open_from_env(&url).unwrap();
 }
