@@ -11,7 +11,7 @@ use crate::{Outcome, cargo, output, root, run, run_quietly};
 pub(crate) fn test(arguments: &[String]) -> Outcome {
     let environment = Environment::make("python-tests", "python/tests/requirements.txt")?;
     let wheel = environment.install(&["--profile", "dev"])?;
-    // Machines that share a ledger are processes of the tool with PostgreSQL, which the wheel does not have.
+    // Machines that share a ledger are processes of the tool, next to a database server of the tests.
     cargo(&["build", "--quiet", "--workspace", "--all-targets"])?;
     let transcript = Transcript::new("python")?;
     // The report holds what pytest captured, logs at the most verbose level included.

@@ -1,4 +1,4 @@
-"""Machines that share a job: processes with the same ledger, the same account, and the tool that knows PostgreSQL."""
+"""Machines that share a job: processes with the same ledger, the same account, and the tool as it was built last."""
 
 from __future__ import annotations
 
