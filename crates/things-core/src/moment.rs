@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 /// A point in time, read from a driver's clocks.
 ///
-/// The core never reads a clock; every step is resumed with a `Moment`. It holds two readings. All waiting and expiry
-/// is measured by the monotonic one. The wall clock only serves to read an HTTP date in `Retry-After` if the response
-/// has no `Date`, and to generate the reference of a downlink.
+/// The core never reads a clock; every step is resumed with a `Moment`. It holds two readings. Waiting and expiry
+/// are measured by the monotonic one. The wall clock serves to read an HTTP date in `Retry-After` if the response has no
+/// `Date`, and to generate the reference of a downlink. In a run it also decides about `not_after`, and ends a claim if the
+/// monotonic clock stood still while the machine slept.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     monotonic: Duration,

@@ -90,7 +90,7 @@ impl<F: Feed> FeedStream<F> {
             match self.feed.want(now) {
                 Want::Call { ticket, operation, scope } => {
                     let client = self.client.scoped(&scope);
-                    self.start(async move { (ticket, client.call(&operation).await) });
+                    self.start(scope.fate.is_none(), async move { (ticket, client.call(&operation).await) });
                 }
                 Want::Commit(commit) => self.committing = Some(spawn_blocking(|| commit.run())),
                 Want::Until(moment) => break Some(Box::pin(sleep(moment.since(now)))),
@@ -108,10 +108,10 @@ impl<F: Feed> FeedStream<F> {
         item
     }
 
-    /// Starts a call. The first one needs no task.
-    fn start(&mut self, call: impl Future<Output = Arrival<F>> + Send + 'static) {
+    /// Starts a call. The first one needs no task, if it may stand still while nobody polls.
+    fn start(&mut self, may_stand_still: bool, call: impl Future<Output = Arrival<F>> + Send + 'static) {
         match self.alone.take() {
-            None if self.flying.is_empty() => self.alone = Some(Box::pin(call)),
+            None if self.flying.is_empty() && may_stand_still => self.alone = Some(Box::pin(call)),
             first => {
                 if let Some(first) = first {
                     self.flying.spawn(first);
@@ -203,6 +203,17 @@ impl<F: DeviceFeed + Unpin> Stream for DeviceStream<F> {
                 Some(Ok(item)) => self.ready = item.into_iter(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// A run records what is known, which can block this thread: for a ledger on disk, as long as one write.
+impl<F: Feed> Drop for FeedStream<F> {
+    fn drop(&mut self) {
+        while let Some(ended) = self.flying.try_join_next() {
+            if let Ok((ticket, result)) = ended {
+                self.feed.accept(ticket, result);
             }
         }
     }

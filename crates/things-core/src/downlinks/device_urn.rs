@@ -80,6 +80,11 @@ impl DeviceUrn {
         }
     }
 
+    /// Whether the name is neither a DevEUI, an IMEI nor a UUID, so that others can use the same one.
+    pub(super) fn has_custom_name(&self) -> bool {
+        matches!(self.identity, Identity::Custom(_))
+    }
+
     /// The identity of the device.
     pub(super) fn identity(&self) -> &Identity {
         &self.identity

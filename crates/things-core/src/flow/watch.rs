@@ -108,6 +108,12 @@ impl<W: Watch> Watch for Option<W> {
         }
     }
 
+    fn announced(&self, retirement: &Retirement) {
+        if let Some(watch) = self {
+            watch.announced(retirement);
+        }
+    }
+
     fn pausing(&self, pause: &Pause, wait: Duration) {
         if let Some(watch) = self {
             watch.pausing(pause, wait);

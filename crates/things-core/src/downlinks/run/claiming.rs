@@ -43,6 +43,10 @@ impl<L: Ledger> Run<L> {
             return usize::from(open && self.waiting.is_empty() && self.flying.is_empty());
         }
         let places = self.options.window + self.options.spare;
+        // A reader that is slower than the service holds the run back.
+        if self.ready.len() >= places {
+            return 0;
+        }
         let free = places.saturating_sub(self.flying.len() + self.waiting.len());
         match &self.rate {
             Some(rate) => free.min(rate.waiting().saturating_sub(self.waiting.len())),

@@ -27,7 +27,11 @@ pub(super) fn classify(result: &Result<Receipt, Error>) -> Verdict {
     }
     match error.kind() {
         ErrorKind::Cancelled => Verdict::Stopped,
-        ErrorKind::Config | ErrorKind::Auth => Verdict::Fatal,
+        ErrorKind::Config => Verdict::Fatal,
+        // A context switch that is refused concerns one customer.
+        ErrorKind::Auth if error.stage() != Stage::ContextSwitch => Verdict::Fatal,
+        // Nothing can be sent to anybody, such as through a proxy that refuses the host.
+        ErrorKind::Connect if !error.is_retryable() => Verdict::Fatal,
         // The request for the token failed in a way that no retry can change.
         _ if error.stage() == Stage::Token && !error.is_retryable() => Verdict::Fatal,
         _ if error.is_retryable() => Verdict::Again(error.retry_after().unwrap_or_default()),

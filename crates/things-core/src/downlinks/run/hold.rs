@@ -60,10 +60,11 @@ impl Hold {
     pub(super) fn look(&mut self, window: usize, patience: Duration, now: Moment) -> Slowdown {
         let Some(error) = self.last.take().filter(|_| self.holds(window)) else { return Slowdown::None };
         let since = *self.since.get_or_insert(now);
-        if !self.reached || now.since(since) > patience {
+        let asked = error.retry_after().unwrap_or_default();
+        if !self.reached || now.since(since) > patience || asked > patience {
             return Slowdown::GiveUp(error);
         }
-        let asked = now + error.retry_after().unwrap_or_default();
+        let asked = now + asked;
         if let Some(until) = self.until.filter(|until| *until > now) {
             // The call began before the hold, so it says nothing about the service since.
             self.until = Some(until.max(asked));

@@ -28,13 +28,15 @@ impl BulkItem {
         read_timestamp("not_after", text)
     }
 
-    /// Returns the name under which downlinks to one device are counted: equal for all spellings of one device of one
-    /// sub-customer.
+    /// Returns the name under which downlinks to one device are counted: equal for all spellings of one device. Custom names
+    /// of different sub-customers are different devices. An item whose first record names no device is counted alone.
     pub fn device_key(&self) -> String {
-        let device = self.downlink.device().map(|device| device.canonical()).unwrap_or_default();
-        match &self.customer {
-            Some(customer) => format!("{device} {}", customer.as_str()),
-            None => device,
+        match (self.downlink.device(), &self.customer) {
+            (Some(device), Some(customer)) if device.has_custom_name() => {
+                format!("{} {}", device.canonical(), customer.as_str())
+            }
+            (Some(device), _) => device.canonical(),
+            (None, _) => self.downlink.reference().map(ToString::to_string).unwrap_or_default(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::feed::Commit;
 /// prevents a second send or a lost item:
 ///
 /// 1. [`commit`](Self::commit) returns claims only after they are durable. If it cannot tell whether they are, it
-///    returns an error, and the claims are nobody's.
+///    returns an error, and no run owns the claims.
 /// 2. It claims items that are `pending`, and items that are `not_sent` and may be sent again. It never claims one that
 ///    is `sending` or `unknown`. Choosing and claiming are one step, so that no two workers claim the same item.
 /// 3. Each claim has a new token. An outcome is recorded only on an item that has this token and is `sending` or
@@ -70,7 +70,7 @@ impl Transaction {
 }
 
 /// The outcome of one claim, to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// The ledger's own name of the item.
     pub id: u64,
@@ -89,6 +89,21 @@ pub struct Record {
     pub attempts: u32,
     /// The response's body, or the reason why the item was not accepted.
     pub detail: String,
+}
+
+/// Shows the size of the detail, because a response can echo a payload.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("id", &self.id)
+            .field("outcome", &self.outcome)
+            .field("again", &self.again)
+            .field("resumable", &self.resumable)
+            .field("status", &self.status)
+            .field("attempts", &self.attempts)
+            .field("detail", &self.detail.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The result of a transaction.
@@ -118,8 +133,8 @@ impl LedgerError {
         Self { message: message.into(), hint: None, temporary: false, cause: None }
     }
 
-    /// Creates an error of which a later try may be free, such as a lost connection. What became of the transaction may
-    /// be unknown.
+    /// Creates an error that a later try may not have, such as a lost connection. The outcome of the transaction may be
+    /// unknown.
     pub fn temporary(message: impl Into<String>) -> Self {
         Self { temporary: true, ..Self::new(message) }
     }

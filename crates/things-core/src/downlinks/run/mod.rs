@@ -100,8 +100,8 @@ pub struct Run<L: Ledger> {
 }
 
 impl<L: Ledger> Run<L> {
-    /// Creates a run over the items of a ledger. If an option is out of range, the first item is an error of the kind
-    /// [`Input`](crate::ErrorKind::Input), and nothing is sent.
+    /// Creates a run over the items of a ledger. If an option is out of range, nothing is sent, and the run ends with an
+    /// error of the kind [`Input`](crate::ErrorKind::Input).
     pub fn new(ledger: L, options: RunOptions) -> Self {
         Self {
             ledger: Some(ledger),
@@ -312,7 +312,7 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
             (Verdict::Again(least), Err(error)) => {
                 record.resumable = true;
                 self.hold.failed(error, false);
-                if claim.tries() < self.options.max_tries {
+                if claim.tries() < self.options.max_tries && least <= self.options.patience {
                     record.again = Some(backoff(&claim).max(least));
                 }
             }
@@ -320,7 +320,13 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
                 (record.again, record.resumable) = (Some(Duration::ZERO), true);
                 self.failure.get_or_insert_with(|| error.clone());
             }
-            (Verdict::Stopped, Err(_)) => (record.again, record.resumable) = (Some(Duration::ZERO), true),
+            (Verdict::Stopped, Err(_)) => {
+                record.resumable = true;
+                // The run may go on, if a watch stopped this call alone.
+                let wait = if self.is_ending() { Duration::ZERO } else { backoff(&claim) };
+                let again = self.is_ending() || claim.tries() < self.options.max_tries;
+                record.again = again.then_some(wait);
+            }
             (Verdict::Ended, _) | (_, Ok(_)) => self.hold.ended(),
         }
         let sent = record.again.is_none().then(|| Sent::of(claim, result));
@@ -355,12 +361,13 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
                     self.finish_unclaimed(index, item, error);
                 }
             }
-            Err(error) if self.closing => {
+            Err(error) if self.closing && !self.trouble.can_retry(&error) => {
                 ended.into_iter().for_each(|ended| self.finish(ended, false));
                 self.failure.get_or_insert(error.into());
             }
             Err(error) => {
-                // What was recorded may be recorded again. What was claimed is nobody's.
+                // What was recorded may be recorded again. No run owns what was claimed.
+                self.closing = false;
                 self.unrecorded.splice(..0, ended);
                 self.trouble.failed(error);
             }

@@ -19,11 +19,12 @@ pub struct RunOptions {
     pub rate: Option<NonZeroU32>,
     /// The largest number of downlinks to one device in 24 h, over all jobs of the ledger. Unlimited by default.
     pub per_device: Option<NonZeroU32>,
-    /// How often an item is tried in one run as long as nothing was sent: 16 times by default.
+    /// How often an item is claimed in one run as long as nothing was sent: 16 times by default.
     pub max_tries: u32,
-    /// How long the run waits for a service that accepts nothing: 5 minutes by default.
+    /// How long the run waits for a service that accepts nothing: 5 minutes by default, at most a day. It does not wait for a
+    /// `Retry-After` that is longer.
     pub patience: Duration,
-    /// The time limit of one downlink, including its token and its retries: 30 s by default.
+    /// The time limit of one downlink, including its token and its retries: 30 s by default, from 1 ms to an hour.
     pub timeout: Duration,
 }
 
@@ -57,6 +58,12 @@ impl RunOptions {
         if self.spare > Self::MAX_WINDOW {
             return Err(InputError::new("spare", format!("must be at most {}", Self::MAX_WINDOW)));
         }
+        if !(Duration::from_millis(1)..=Duration::from_secs(3_600)).contains(&self.timeout) {
+            return Err(InputError::new("timeout", "must be from 1 ms to 1 h"));
+        }
+        if self.patience > Duration::from_secs(86_400) {
+            return Err(InputError::new("patience", "must be at most 24 h"));
+        }
         if self.max_tries == 0 {
             return Err(InputError::new("max_tries", "must be at least 1"));
         }
@@ -65,7 +72,7 @@ impl RunOptions {
 
     /// The life of a claim: the time of the call, and a margin for a worker that is slow.
     pub(super) fn lease(&self) -> Duration {
-        self.timeout + LEASE_MARGIN * 2
+        self.timeout.saturating_add(LEASE_MARGIN * 2)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// Downlinks at an even rate, at most one second's worth of them in any burst.
+/// Downlinks at an even rate, without bursts: one that is late does not make the next one earlier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rate {
     gap: Duration,

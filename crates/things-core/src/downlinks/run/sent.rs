@@ -12,7 +12,7 @@ pub struct Sent {
     pub index: u64,
     /// The item.
     pub item: BulkItem,
-    /// How often the item was tried in this run. 0 if it ended before it could be sent.
+    /// How often the item was claimed in this run. 0 if it ended before it could be sent.
     pub tries: u32,
     /// The receipt of an accepted downlink, or the reason why it was not accepted.
     pub result: Result<Receipt, Error>,

@@ -77,13 +77,16 @@ fn through<L: Ledger + Unpin>(
     let (mut now, mut sent) = (at(0), Vec::new());
     for _ in 0..100_000 {
         let (calls, until) = drive(run, now);
-        let idle = calls.is_empty();
+        let mut idle = calls.is_empty();
         for (ticket, downlink, _) in calls {
             run.accept(ticket, reply(&downlink, now));
         }
         while let Some(item) = run.take() {
             match item {
-                Ok(item) => sent.push(item),
+                Ok(item) => {
+                    idle = false;
+                    sent.push(item);
+                }
                 Err(error) => return (sent, Some(error), now),
             }
         }
@@ -405,6 +408,9 @@ fn options_out_of_range_are_refused_before_anything_is_sent() {
         RunOptions { window: 257, ..RunOptions::default() },
         RunOptions { spare: 257, ..RunOptions::default() },
         RunOptions { max_tries: 0, ..RunOptions::default() },
+        RunOptions { timeout: Duration::ZERO, ..RunOptions::default() },
+        RunOptions { timeout: Duration::MAX, ..RunOptions::default() },
+        RunOptions { patience: Duration::MAX, ..RunOptions::default() },
     ] {
         let (_, error, _) = through(&mut run(1, options), |_, _| panic!("nothing is sent"));
         assert_eq!(error.unwrap().kind(), ErrorKind::Input);
@@ -469,4 +475,120 @@ fn an_aborted_run_returns_every_item_with_what_is_known() {
     let error = sent[1].result.as_ref().unwrap_err();
     assert_eq!((error.kind(), error.external_reference().is_some()), (ErrorKind::Cancelled, true));
     assert!(error.hint().unwrap().contains("portal"), "{error}");
+}
+
+#[test]
+fn a_slow_reader_holds_the_run_back() {
+    let mut run = run(100, RunOptions { window: 4, ..RunOptions::default() });
+    let mut sent = 0;
+    for _ in 0..20 {
+        // The reader takes one item whenever a whole window has ended.
+        let (calls, _) = drive(&mut run, at(0));
+        sent += calls.len();
+        calls.into_iter().for_each(|(ticket, ..)| run.accept(ticket, receipt()));
+        drive(&mut run, at(0)).0.into_iter().for_each(|(ticket, ..)| run.accept(ticket, receipt()));
+        assert!(run.take().is_some());
+    }
+    assert!(run.ready.len() <= 12 && sent <= 40, "{} ready, {sent} sent", run.ready.len());
+    let (rest, error, _) = through(&mut run, |_, _| receipt());
+    assert!(error.is_none() && rest.len() == 80);
+}
+
+#[test]
+fn a_retry_after_beyond_patience_is_not_waited_for() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let mut run = run(3, RunOptions::default());
+    let (sent, error, now) = through(&mut run, |downlink, _| {
+        if downlink.device().unwrap().canonical().ends_with("01") {
+            return busy().map_err(|error| error.with(|report| report.retry_after = Some(day)));
+        }
+        receipt()
+    });
+    assert!(error.is_none() && now < at(60_000), "{now:?}");
+    let late = sent.iter().find(|sent| sent.index == 1).unwrap();
+    assert_eq!((late.outcome(), late.tries), (Outcome::NotSent, 1));
+
+    let mut run = super::tests::run(30, RunOptions { window: 8, ..RunOptions::default() });
+    let (sent, error, now) =
+        through(&mut run, |_, _| busy().map_err(|error| error.with(|report| report.retry_after = Some(day))));
+    assert_eq!((error.unwrap().kind(), sent.len()), (ErrorKind::RateLimited, 30));
+    assert!(now < at(60_000), "{now:?}");
+}
+
+#[test]
+fn a_call_that_a_watch_stops_is_not_tried_for_ever() {
+    let mut run = run(3, RunOptions { max_tries: 4, ..RunOptions::default() });
+    let (sent, error, _) = through(&mut run, |downlink, _| {
+        if downlink.device().unwrap().canonical().ends_with("01") {
+            return failed(ErrorKind::Cancelled, Outcome::NotSent);
+        }
+        receipt()
+    });
+    assert!(error.is_none());
+    let stopped = sent.iter().find(|sent| sent.index == 1).unwrap();
+    assert_eq!((stopped.outcome(), stopped.tries), (Outcome::NotSent, 4));
+}
+
+#[test]
+fn a_connection_that_can_never_be_made_ends_the_run_and_one_customers_switch_does_not() {
+    let refused = || {
+        failed(ErrorKind::Connect, Outcome::NotSent)
+            .map_err(|error| error.with(|report| report.gave_up_because = Some(crate::Stop::Final)))
+    };
+    let (sent, error, _) = through(&mut run(30, RunOptions::default()), |_, _| refused());
+    assert_eq!((error.unwrap().kind(), sent.len()), (ErrorKind::Connect, 30));
+    let switch = || {
+        failed(ErrorKind::Auth, Outcome::NotSent)
+            .map_err(|error| error.with(|report| report.stage = Stage::ContextSwitch))
+    };
+    let (sent, error, _) = through(&mut run(3, RunOptions::default()), |downlink, _| {
+        if downlink.device().unwrap().canonical().ends_with("01") { switch() } else { receipt() }
+    });
+    assert!(error.is_none() && sent.iter().filter(|sent| sent.outcome() == Outcome::Accepted).count() == 2);
+}
+
+#[test]
+fn the_last_transaction_is_tried_again_if_its_failure_is_temporary() {
+    let lost = || Some(LedgerError::temporary("the connection was lost"));
+    let inner = MemoryLedger::new((0..4).map(item));
+    let options = RunOptions { window: 4, ..RunOptions::default() };
+    let mut run = Run::new(Refusing { inner, failures: vec![lost(), lost(), None] }, options);
+    let (calls, _) = drive(&mut run, at(0));
+    run.stop();
+    calls.into_iter().for_each(|(ticket, ..)| run.accept(ticket, receipt()));
+    let (sent, error, _) = through(&mut run, |_, _| panic!("nothing more is sent"));
+    assert!(error.is_none());
+    assert!(sent.len() == 4 && sent.iter().all(|sent| sent.recorded && sent.outcome() == Outcome::Accepted));
+}
+
+/// A ledger whose transactions fail as planned, before they have an effect.
+struct Refusing {
+    inner: MemoryLedger,
+    failures: Vec<Option<LedgerError>>,
+}
+
+impl Ledger for Refusing {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
+        self.failures.pop().flatten().map_or_else(|| self.inner.commit(transaction), Err)
+    }
+}
+
+#[test]
+fn one_device_has_one_key_whatever_its_customer() {
+    let key = |name: &str, customer: Option<&str>| {
+        let device: crate::DeviceUrn = name.parse().unwrap();
+        let pack = device.pack(r#"[{"n":"open","vb":true}]"#).unwrap();
+        let downlink = Downlink::senml(pack).unwrap();
+        BulkItem { customer: customer.map(|id| id.parse().unwrap()), ..downlink.into() }.device_key()
+    };
+    let device = "0059AC0000181EB6";
+    assert_eq!(key(device, None), key("urn:dev:DEVEUI:0059ac0000181eb6:", Some("a")));
+    assert_ne!(key("urn:example:valve-1", Some("a")), key("urn:example:valve-1", Some("b")));
+}
+
+#[test]
+fn debug_of_a_record_does_not_show_the_response() {
+    let claim = Claim::new(1, 0, ClaimToken(1), 1, item(1));
+    let shown = format!("{:?}", Record::of(&claim, Outcome::Accepted, "0102 secret"));
+    assert!(shown.contains("detail: 11") && !shown.contains("secret"), "{shown}");
 }

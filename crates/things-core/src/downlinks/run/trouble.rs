@@ -38,8 +38,14 @@ impl Trouble {
         self.until
     }
 
-    /// Makes the next try due now.
+    /// Makes the next try due now, and the last one.
     pub(super) fn hurry(&mut self) {
         self.until = None;
+        self.failures = MOST;
+    }
+
+    /// Whether another failure of this kind is worth a retry.
+    pub(super) fn can_retry(&self, error: &LedgerError) -> bool {
+        error.is_temporary() && self.failures + 1 < MOST
     }
 }
