@@ -1,16 +1,22 @@
 //! Runs of many downlinks with the real clients, against the simulator.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
 use things_core::{
     Builder, BulkItem, Config, Credentials, Downlink, FPort, Granted, Ledger, LedgerError, MemoryLedger,
-    Outcome, Record, RetryPolicy, RunOptions, Sent, Transaction,
+    Outcome, Record, Retirement, RetryPolicy, RunOptions, Sent, Transaction, Watch,
 };
 use things_reqwest::StreamExt;
-use things_sim::Sim;
+use things_sim::{Quirk, Sim};
+use things_tests::server::{Server, answer, read_request};
+
+use crate::client::settings;
 
 fn config(sim: &Sim) -> Config {
     let known = sim.credentials();
@@ -164,4 +170,55 @@ fn a_run_that_is_stopped_finishes_what_is_in_flight() {
         assert_eq!(count(Outcome::Accepted) as u64, sim.downlinks_received(), "{name}");
         assert!(count(Outcome::NotSent) >= 100, "{name}: most were not sent");
     }
+}
+
+/// Counts announcements.
+#[derive(Default)]
+struct Announcements(AtomicUsize);
+
+impl Watch for Announcements {
+    fn announced(&self, _retirement: &Retirement) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_watch_hears_of_an_endpoint_that_ends_in_a_run_too() {
+    let sim = Sim::builder().quirk(Quirk::Sunset).start().unwrap();
+    let watch = Arc::new(Announcements::default());
+    let client = things_ureq::Client::new(config(&sim)).unwrap().with_watch(watch.clone());
+    assert_eq!(client.send_downlinks(MemoryLedger::new(items(3)), RunOptions::default()).count(), 3);
+    assert_eq!(watch.0.load(Ordering::SeqCst), 2, "ureq: that of tokens, and that of downlinks");
+    let watch = Arc::new(Announcements::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = things_reqwest::Client::new(config(&sim)).unwrap().with_watch(watch.clone());
+    let sent = client.send_downlinks(MemoryLedger::new(items(3)), RunOptions::default());
+    assert_eq!(runtime.block_on(sent.count()), 3);
+    assert_eq!(watch.0.load(Ordering::SeqCst), 2, "reqwest");
+}
+
+#[test]
+fn a_single_downlink_of_an_async_run_needs_no_reader() {
+    let (asked, requests) = mpsc::channel();
+    let server = Server::start(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            asked.send(()).unwrap();
+            answer(&mut stream, "{}");
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let client = things_reqwest::Client::new(settings(&server.http()).build().unwrap()).unwrap();
+    let options = RunOptions { window: 1, ..RunOptions::default() };
+    let mut run = client.send_downlinks(MemoryLedger::new(items(1)), options);
+    let _context = runtime.enter();
+    let mut polls = 0;
+    // The reader polls until the call has started, and then no more.
+    while run.feed().progress().in_flight == 0 && polls < 1_000_000 {
+        assert!(pin!(run.next()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        polls += 1;
+        thread::yield_now();
+    }
+    assert!(requests.recv_timeout(Duration::from_secs(60)).is_ok(), "the request is sent without the reader");
+    let sent = runtime.block_on(run.next()).unwrap().unwrap();
+    assert_eq!(sent.outcome(), Outcome::Accepted);
 }
