@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ._arguments import count, path_text, text
 from ._fields import Fields
@@ -71,7 +71,7 @@ class JobItem(Fields):
 
     __module__ = "kpn_things"
     __slots__ = ("attempts", "claimed", "detail", "ended", "index", "item", "resumable", "state", "status", "tries")
-    __match_args__ = ("index", "item", "state", "tries", "attempts", "status", "detail", "claimed", "ended", "resumable")
+    __match_args__: Final = ("index", "item", "state", "tries", "attempts", "status", "detail", "claimed", "ended", "resumable")
 
     index: int
     """The place of its row in the input, from 0."""

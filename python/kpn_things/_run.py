@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from ._fields import Fields
 from ._native import AsyncCaller, AsyncRun, Bulk, BulkItem, Caller, Receipt, Run
@@ -17,7 +17,7 @@ class Sent(Fields):
 
     __module__ = "kpn_things"
     __slots__ = ("error", "index", "item", "outcome", "receipt", "recorded", "tries")
-    __match_args__ = ("item", "index", "outcome", "receipt", "error", "tries", "recorded")
+    __match_args__: Final = ("item", "index", "outcome", "receipt", "error", "tries", "recorded")
 
     item: BulkItem
     """The downlink."""
