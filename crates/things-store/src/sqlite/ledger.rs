@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Outcome, Record, Transaction};
 
+use super::process::OfProcess;
 use super::run_lock::RunLock;
 use super::trouble::{damaged, trouble};
 use super::{row, schema};
@@ -38,7 +39,7 @@ pub(super) const SENT: &str = "
 
 /// The items of one job, which this process alone claims.
 pub(super) struct SqliteLedger {
-    connection: Connection,
+    pub(super) connection: OfProcess<Connection>,
     path: PathBuf,
     // Its lock is released after the connection is closed.
     run: Run,
@@ -56,7 +57,7 @@ pub(super) struct Run {
 }
 
 impl SqliteLedger {
-    pub(super) fn new(connection: Connection, path: PathBuf, run: Run) -> Self {
+    pub(super) fn new(connection: OfProcess<Connection>, path: PathBuf, run: Run) -> Self {
         Self { connection, path, run }
     }
 }
@@ -68,8 +69,8 @@ impl Ledger for SqliteLedger {
         }
         let failed = |error| trouble(&self.path, error);
         let now = millis(transaction.now.unwrap_or_else(std::time::SystemTime::now));
-        let written =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let connection = self.connection.get_mut()?;
+        let written = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         if transaction.per_device.is_some() {
             written.execute_batch(schema::DEVICES).map_err(failed)?;
         }

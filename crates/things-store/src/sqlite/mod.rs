@@ -2,6 +2,7 @@
 
 mod ledger;
 mod place;
+mod process;
 mod row;
 mod run_lock;
 mod schema;
@@ -11,13 +12,13 @@ mod trouble;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use things_core::{Ledger, LedgerError};
 
 use self::ledger::{Run, SqliteLedger};
+use self::process::{OfProcess, ThreadLock};
 use self::run_lock::RunLock;
 use self::trouble::{older, trouble};
 use crate::time::{millis, time};
@@ -37,14 +38,14 @@ pub struct SqliteStore {
 
 /// A connection to a file that exists.
 struct Open {
-    connection: Connection,
+    connection: OfProcess<Connection>,
     /// The real path of the file.
     real: PathBuf,
 }
 
-/// Held while a file is created and connected to. Closing a file releases the locks that the process has on it, so a
-/// file must not be connected to before the handle that created it is closed.
-static CREATING: Mutex<()> = Mutex::new(());
+/// Held while a file is looked for or created. Closing a file releases the locks that the process has on it, so a file
+/// must not be found, and connected to, before the handle that created it is closed.
+static CREATING: ThreadLock = ThreadLock::new();
 
 impl SqliteStore {
     /// Opens a ledger. If there is no such file, there are no jobs in it, and [`create`](Store::create) creates it.
@@ -55,8 +56,7 @@ impl SqliteStore {
     /// system of a network.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, LedgerError> {
         let path = path.into();
-        let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = match place::find(&path)? {
+        let connection = match CREATING.hold(|| place::find(&path))? {
             Some(real) => Some(Open::new(real)?),
             None => None,
         };
@@ -71,8 +71,8 @@ impl SqliteStore {
     /// Returns the connection, and creates the file if there is none.
     fn created(&mut self) -> Result<&mut Open, LedgerError> {
         if self.connection.is_none() {
-            let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
-            self.connection = Some(Open::new(place::create(&self.path)?)?);
+            let real = CREATING.hold(|| place::create(&self.path, place::file_system))?;
+            self.connection = Some(Open::new(real)?);
         }
         self.connection.as_mut().ok_or_else(|| missing(&self.path))
     }
@@ -131,7 +131,7 @@ struct Found {
 impl Open {
     fn new(real: PathBuf) -> Result<Self, LedgerError> {
         place::refuse_network(&real, place::file_system(&real))?;
-        Ok(Self { connection: schema::connect(&real)?, real })
+        Ok(Self { connection: OfProcess::new(schema::connect(&real)?), real })
     }
 
     fn trouble(&self, error: rusqlite::Error) -> LedgerError {
@@ -142,6 +142,7 @@ impl Open {
     fn begin(&mut self) -> Result<Transaction<'_>, LedgerError> {
         let real = &self.real;
         self.connection
+            .get_mut()?
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| trouble(real, error))
     }
@@ -182,9 +183,10 @@ impl Open {
 
     fn jobs(&self, id: Option<&JobId>) -> Result<Vec<Job>, LedgerError> {
         let id = id.map(JobId::as_str);
+        let connection = self.connection.get()?;
         let read = || {
             // One view of the jobs and of their items.
-            let view = self.connection.unchecked_transaction()?;
+            let view = connection.unchecked_transaction()?;
             let mut jobs = view.prepare(
                 "SELECT number, id, created, source, digest, account, options FROM job
                  WHERE ?1 IS NULL OR id = ?1 ORDER BY created DESC, id DESC",
@@ -216,8 +218,9 @@ impl Open {
         most: usize,
     ) -> Result<Vec<StoredItem>, LedgerError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let connection = self.connection.get()?;
         let read = || {
-            let view = self.connection.unchecked_transaction()?;
+            let view = connection.unchecked_transaction()?;
             let Some(job) = find(&view, id)? else { return Ok(None) };
             let (from, end) = (job.first.saturating_add_unsigned(first), job.first.saturating_add(job.size));
             let stored = |row: &Row<'_>| row::stored(row, job.first);
@@ -299,9 +302,9 @@ impl Open {
         let mut lock = RunLock::take(&self.real)?;
         let real = self.real.clone();
         let failed = |error| trouble(&real, error);
-        schema::check(&self.connection, &real)?;
-        let (ledger, transactions): (String, i64) = self
-            .connection
+        let connection = self.connection.get()?;
+        schema::check(connection, &real)?;
+        let (ledger, transactions): (String, i64) = connection
             .query_row("SELECT id, transactions FROM ledger", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(failed)?;
         if transactions < lock.confirmed(&ledger) {

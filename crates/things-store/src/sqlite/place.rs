@@ -28,7 +28,14 @@ pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, LedgerError> {
 }
 
 /// Creates an empty file that only its owner can read, and returns its real path.
-pub(super) fn create(path: &Path) -> Result<PathBuf, LedgerError> {
+///
+/// `file_system` returns the type of the file system that a path is on. Nothing is created on one of a network.
+pub(super) fn create(
+    path: &Path,
+    file_system: impl Fn(&Path) -> Option<u64>,
+) -> Result<PathBuf, LedgerError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    refuse_network(path, file_system(folder))?;
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -114,6 +121,24 @@ mod tests {
             assert!(error.message().contains("/mnt/share/ledger.db"), "{error}");
             assert!(error.advice().is_some_and(|hint| hint.contains("a disk of this machine")), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_created_on_a_file_system_of_a_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let nfs = |of: &Path| {
+            assert_eq!(of, folder.path());
+            Some(0x6969)
+        };
+        assert!(create(&path, nfs).unwrap_err().message().contains("NFS"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let current = |of: &Path| {
+            assert_eq!(of, Path::new("."));
+            Some(0x6969)
+        };
+        assert!(create(Path::new("ledger.db"), current).is_err());
+        assert!(create(&path, |_| None).is_ok());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::process;
 use fs4::{FileExt, TryLockError};
 use things_core::LedgerError;
 
+use super::process::is_this;
+
 /// A lock of the operating system on a file next to the ledger. It ends with the process, however that ends.
 ///
 /// The file stays, because removing it could take it away from a process that has just opened it. It holds the id of the
@@ -17,6 +19,8 @@ use things_core::LedgerError;
 #[derive(Debug)]
 pub(super) struct RunLock {
     file: File,
+    /// The process that has taken it.
+    process: u32,
     confirmed: Option<(String, i64)>,
 }
 
@@ -41,7 +45,8 @@ impl RunLock {
         }
         let mut text = Vec::new();
         (&mut file).take(1_000).read_to_end(&mut text).map_err(failed)?;
-        let mut lock = Self { file, confirmed: confirmed(&String::from_utf8_lossy(&text)) };
+        let confirmed = confirmed(&String::from_utf8_lossy(&text));
+        let mut lock = Self { file, process: process::id(), confirmed };
         lock.write();
         Ok(lock)
     }
@@ -64,6 +69,15 @@ impl RunLock {
         let text = format!("{:<10}\n{ledger:<32} {transactions:019}\n", process::id());
         // A full disk must not prevent reading what was sent.
         let _ = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
+    }
+}
+
+impl Drop for RunLock {
+    /// Closing the file is not enough: the processes that were forked meanwhile have it open too. They must not release it.
+    fn drop(&mut self) {
+        if is_this(self.process) {
+            let _ = FileExt::unlock(&self.file);
+        }
     }
 }
 
@@ -102,6 +116,21 @@ mod tests {
         assert!(error.message().contains("ledger.db") && !error.is_temporary(), "{error}");
         drop(lock);
         assert!(RunLock::take(&ledger).is_ok());
+    }
+
+    #[test]
+    fn a_forked_process_neither_keeps_nor_releases_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let mut copy = RunLock::take(&ledger).unwrap();
+        let original =
+            RunLock { file: copy.file.try_clone().unwrap(), process: process::id(), confirmed: None };
+        copy.process = 0;
+        drop(copy);
+        assert!(RunLock::take(&ledger).is_err(), "the copy has released the lock");
+        let _copy = original.file.try_clone().unwrap();
+        drop(original);
+        assert!(RunLock::take(&ledger).is_ok(), "the copy keeps the lock");
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
 fn each_statement_walks_an_index() {
     let (_folder, mut store) = store();
     create(&mut store, 1);
-    let connection = &store.connection.as_ref().unwrap().connection;
+    let connection = store.connection.as_ref().unwrap().connection.get().unwrap();
     connection.execute_batch(schema::DEVICES).unwrap();
     for (sql, index) in [
         (ledger::NEXT, "SEARCH item USING INDEX item_claimable (job=? AND ready_at<?)"),
@@ -167,4 +167,38 @@ fn an_older_copy_is_noticed() {
     assert!(open().is_err());
     std::fs::remove_file(lock).unwrap();
     assert_eq!(open().unwrap().commit(&claim).unwrap().claims[0].index(), 0);
+}
+
+/// What a forked process does with its copy of a run: here, this process takes itself for the forked one.
+#[test]
+fn a_forked_process_cannot_use_or_close_a_ledger() {
+    let (folder, mut store) = store();
+    create(&mut store, 2);
+    let path = folder.path().join("ledger.db");
+    let mut ledger = store.connection.take().unwrap().run(&id(), ACCOUNT, false).unwrap();
+    let claim = Commit { claim: 1, now: Some(SystemTime::now()), ..Commit::default() };
+    let granted = ledger.commit(&claim).unwrap();
+    ledger.connection.fork();
+    // The copy gives back the claim, which the original is about to send.
+    let record = things_core::Record {
+        id: 1,
+        token: granted.claims[0].token(),
+        outcome: things_core::Outcome::NotSent,
+        again: None,
+        resumable: true,
+        status: None,
+        attempts: 0,
+        detail: String::new(),
+    };
+    let error = ledger.commit(&Commit { outcomes: vec![record], ..Commit::default() }).unwrap_err();
+    assert!(error.message().contains("forked") && !error.is_temporary(), "{error}");
+    assert!(ledger.commit(&claim).is_err());
+    drop(ledger);
+    // The last connection that is closed removes the log.
+    assert!(folder.path().join("ledger.db-wal").exists());
+    let mut reader = SqliteStore::open(path).unwrap();
+    assert_eq!(reader.job(&id()).unwrap().unwrap().counts.sending, 1);
+    reader.connection.as_mut().unwrap().connection.fork();
+    assert!(reader.jobs().is_err() && reader.items(&id(), None, 0, 1).is_err());
+    assert!(reader.resolve(&id(), 0, Resolution::Accepted).is_err() && reader.remove(&id()).is_err());
 }
