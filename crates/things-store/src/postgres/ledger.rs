@@ -23,8 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The largest number of items that one transaction ends because their time has passed.
 const EXPIRE: i64 = 1_000;
 
-/// The time after which an item that another worker has can be free, at the earliest.
-const POLL: Duration = Duration::from_secs(1);
+/// The time after which an item that another worker has, or a device to which a downlink is in flight, can be free, at the
+/// earliest.
+pub(super) const POLL: Duration = Duration::from_secs(1);
 
 /// The time after which an item that is free, but that the transaction of another worker is at, is looked at again.
 const SOON: Duration = Duration::from_millis(50);

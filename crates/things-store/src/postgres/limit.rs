@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::Row;
 
 use super::failure::Failure;
-use super::ledger::Order;
+use super::item::micros;
+use super::ledger::{Order, POLL};
 use super::schema::LOCKS;
 use super::session::Session;
 
@@ -30,7 +31,7 @@ const FREE: &str = "
 
 /// When downlinks were sent to these devices, by all jobs.
 const SENDS: &str = "
-    select device, (extract(epoch from claimed) * 1000000)::bigint as claimed
+    select device, (extract(epoch from claimed) * 1000000)::bigint as claimed, state = 'sending' as is_open
     from kpn_things.item
     where device = any ($1) and state in ('sending', 'accepted', 'unknown')
         and claimed > (select kpn_things.clock()) - interval '1 day'
@@ -109,13 +110,34 @@ struct Choice {
     until: Vec<i64>,
 }
 
+/// The downlinks of a day to one device.
+#[derive(Default)]
+struct Sends {
+    /// When they were claimed, in order.
+    claimed: Vec<i64>,
+    /// Whether one of them is in flight. It does not count if it is not sent.
+    is_open: bool,
+}
+
+impl Sends {
+    /// Returns the time at which to look again whether there is a place for another one, if there is none now.
+    fn free_at(&self, most: u32, now: i64) -> Option<i64> {
+        // The downlink that has to be a day old before there is a place.
+        let over = self.claimed.len().checked_sub(most as usize)?;
+        let free = self.claimed.get(over).map(|claimed| claimed + DAY)?;
+        Some(if self.is_open { free.min(now + micros(POLL)) } else { free })
+    }
+}
+
 async fn choose(session: &mut Session, free: &[Row], claims: usize, most: u32) -> Result<Choice, Failure> {
     let devices = free.iter().map(|row| row.try_get("device")).collect::<Result<BTreeSet<String>, _>>()?;
     let devices: Vec<String> = devices.into_iter().collect();
     let statement = session.prepare(SENDS).await?;
-    let mut sends: HashMap<String, Vec<i64>> = HashMap::new();
+    let mut sends: HashMap<String, Sends> = HashMap::new();
     for row in session.run(&statement, &[&devices]).await? {
-        sends.entry(row.try_get("device")?).or_default().push(row.try_get("claimed")?);
+        let sends = sends.entry(row.try_get("device")?).or_default();
+        sends.claimed.push(row.try_get("claimed")?);
+        sends.is_open |= row.try_get::<_, bool>("is_open")?;
     }
     let mut choice = Choice::default();
     for row in free {
@@ -128,15 +150,15 @@ async fn choose(session: &mut Session, free: &[Row], claims: usize, most: u32) -
             continue;
         }
         let sends = sends.entry(row.try_get("device")?).or_default();
-        // The downlink that has to be a day old before there is a place.
-        match (sends.len() + 1).checked_sub(most as usize).and_then(|over| over.checked_sub(1)) {
-            Some(over) if over < sends.len() => {
+        match sends.free_at(most, now) {
+            Some(free) => {
                 choice.deferred.push(place);
-                choice.until.push(sends.get(over).map_or(now, |claimed| claimed + DAY));
+                choice.until.push(free);
             }
-            _ => {
+            None => {
                 choice.claimed.push(place);
-                sends.push(now);
+                sends.claimed.push(now);
+                sends.is_open = true;
             }
         }
     }

@@ -16,6 +16,9 @@ use crate::time::{millis, time, wait};
 /// A day, over which downlinks to one device are counted.
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
+/// How long an item waits for its device at most while a downlink to it is in flight: it does not count if it is not sent.
+const POLL: i64 = 1_000;
+
 /// The largest number of items that one transaction looks at. If it put off a million items of one device at once, the
 /// outcomes of others would wait for it.
 pub(super) const MOST: usize = 1_000;
@@ -35,6 +38,14 @@ pub(super) const SENT: &str = "
     SELECT claimed FROM item INDEXED BY item_device
     WHERE device = ?1 AND claimed > ?2 AND state IN ('sending', 'accepted', 'unknown')
     ORDER BY claimed DESC LIMIT 1 OFFSET ?3
+";
+
+/// Whether one of them is in flight.
+pub(super) const IN_FLIGHT: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM item INDEXED BY item_device
+        WHERE device = ?1 AND claimed > ?2 AND state IN ('sending', 'accepted', 'unknown') AND state = 'sending'
+    )
 ";
 
 /// The items of one job, which this process alone claims.
@@ -215,15 +226,18 @@ impl Claims<'_> {
         Ok(())
     }
 
-    /// Returns the time from which on a device may be sent another downlink, if that is not now: a day after the one
-    /// that has to leave the day first.
+    /// Returns the time at which to look again whether a device may be sent another downlink, if it may not now: a day
+    /// after the one that has to leave the day first, but soon if one of them may prove not to be sent.
     fn free_at(&self, device: &str, most: u32) -> rusqlite::Result<Option<i64>> {
         let begin = self.now.saturating_sub(DAY);
         let sent: Option<i64> = self
             .connection
             .query_row(SENT, params![device, begin, most.saturating_sub(1)], |row| row.get(0))
             .optional()?;
-        Ok(sent.map(|sent| sent.saturating_add(DAY)))
+        let Some(sent) = sent else { return Ok(None) };
+        let free = sent.saturating_add(DAY);
+        let is_open = self.connection.query_row(IN_FLIGHT, params![device, begin], |row| row.get(0))?;
+        Ok(Some(if is_open { free.min(self.now.saturating_add(POLL)) } else { free }))
     }
 }
 

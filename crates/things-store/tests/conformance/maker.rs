@@ -116,6 +116,9 @@ pub(crate) fn at(millis: u64) -> SystemTime {
 
 pub(crate) const DAY: u64 = 24 * 60 * 60 * 1_000;
 
+/// How long an item waits for a device to which another downlink is in flight.
+pub(crate) const POLL: u64 = 1_000;
+
 /// Claims up to so many items at a time.
 pub(crate) fn claiming(claim: usize, now: u64) -> Transaction {
     Transaction { claim, now: Some(at(now)), lease: Duration::from_secs(60), ..Transaction::default() }

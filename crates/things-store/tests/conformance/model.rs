@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use things_core::{BulkItem, Claim, Ledger, Outcome, Transaction};
 use things_store::{Counts, ItemState};
 
-use crate::maker::{DAY, LedgerMaker, again, at, claiming, ended, indexes, to_device};
+use crate::maker::{DAY, LedgerMaker, POLL, again, at, claiming, ended, indexes, to_device};
 
 /// How many items there are, and devices.
 const ITEMS: u64 = 12;
@@ -172,7 +172,12 @@ impl Model {
                 let mut sent: Vec<_> = self.items.iter().filter(counts).map(|item| item.claimed).collect();
                 sent.sort_unstable();
                 if sent.len() >= most as usize {
-                    let free = sent[sent.len() - most as usize] + DAY;
+                    let mut free = sent[sent.len() - most as usize] + DAY;
+                    // As long as one of them may be refused, the device can be free at any time.
+                    let is_open = |item: &Modelled| item.device == device && item.state == ItemState::Sending;
+                    if self.items.iter().any(|item| is_open(item) && item.claimed + DAY > now) {
+                        free = free.min(now + POLL);
+                    }
                     let item = &mut self.items[index];
                     item.ready = Some(Some(item.not_after.map_or(free, |end| end.min(free))));
                     continue;

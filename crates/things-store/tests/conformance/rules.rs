@@ -5,7 +5,8 @@ use std::time::Duration;
 use things_core::{BulkItem, Outcome, Transaction};
 
 use crate::maker::{
-    DAY, LedgerMaker, again, at, claim, claiming, ended, indexes, item, items, of_customer, record, to_device,
+    DAY, LedgerMaker, POLL, again, at, claim, claiming, ended, indexes, item, items, of_customer, record,
+    to_device,
 };
 
 pub(crate) fn items_are_claimed_in_the_order_of_the_input(maker: &impl LedgerMaker) {
@@ -143,14 +144,45 @@ pub(crate) fn downlinks_to_one_device_are_limited_over_24_hours(maker: &impl Led
     let granted = ledger.commit(&limited(9, 2, 1_000)).unwrap();
     assert_eq!(indexes(&granted), [1, 5]);
     record(&mut ledger, ended(&granted.claims[0], Outcome::Unknown), 1_010);
-    assert_eq!(granted.next, Some(Duration::from_millis(DAY - 1_000)));
+    let granted = ledger.commit(&limited(9, 2, 1_000 + POLL)).unwrap();
+    assert_eq!((granted.claims.len(), granted.next), (0, Some(Duration::from_millis(DAY - 1_000 - POLL))));
     assert_eq!(ledger.commit(&limited(9, 2, DAY - 1)).unwrap().claims.len(), 0);
     let granted = ledger.commit(&limited(9, 2, DAY)).unwrap();
     assert_eq!((indexes(&granted), granted.next), (vec![2], Some(Duration::from_millis(1_000))));
+    record(&mut ledger, ended(&granted.claims[0], Outcome::Accepted), DAY);
     let granted = ledger.commit(&limited(9, 2, DAY + 1_000)).unwrap();
-    assert_eq!((indexes(&granted), granted.next), (vec![3], Some(Duration::from_millis(DAY - 1_000))));
+    assert_eq!(indexes(&granted), [3]);
+    record(&mut ledger, ended(&granted.claims[0], Outcome::Accepted), DAY + 1_000);
+    let granted = ledger.commit(&limited(9, 2, DAY + 2_000)).unwrap();
+    assert_eq!((granted.claims.len(), granted.next), (0, Some(Duration::from_millis(DAY - 2_000))));
     // Without a limit, nothing waits any longer than it has to.
     assert_eq!(indexes(&claim(&mut ledger, 9, 2 * DAY)), [4]);
+}
+
+pub(crate) fn a_refused_downlink_frees_its_device_for_the_next_one(maker: &impl LedgerMaker) {
+    let late = BulkItem { not_after: Some(at(POLL / 2)), ..to_device(1, 4) };
+    let mut ledger = maker.ledger(vec![
+        to_device(0, 0),
+        to_device(0, 1),
+        to_device(0, 2),
+        to_device(1, 3),
+        late,
+        to_device(2, 5),
+    ]);
+    let first = ledger.commit(&limited(9, 1, 0)).unwrap();
+    assert_eq!(indexes(&first), [0, 3, 5]);
+    // While a downlink may still be refused, the next one to its device does not wait for a day.
+    assert_eq!(first.next, Some(Duration::from_millis(POLL / 2)));
+    let granted = ledger.commit(&limited(9, 1, POLL / 2)).unwrap();
+    assert_eq!((granted.claims.len(), granted.expired.len()), (0, 1));
+    assert_eq!(granted.next, Some(Duration::from_millis(POLL / 2)));
+    record(&mut ledger, ended(&first.claims[0], Outcome::NotSent), POLL / 2);
+    let second = ledger.commit(&limited(9, 1, POLL)).unwrap();
+    assert_eq!((indexes(&second), second.next), (vec![1], Some(Duration::from_millis(POLL))));
+    record(&mut ledger, ended(&second.claims[0], Outcome::Accepted), POLL);
+    // An item never waits for longer than the limit requires.
+    let granted = ledger.commit(&limited(9, 1, 2 * POLL)).unwrap();
+    assert_eq!((granted.claims.len(), granted.next), (0, Some(Duration::from_millis(DAY - POLL))));
 }
 
 pub(crate) fn downlinks_that_were_not_sent_do_not_count_for_their_device(maker: &impl LedgerMaker) {
@@ -158,7 +190,6 @@ pub(crate) fn downlinks_that_were_not_sent_do_not_count_for_their_device(maker: 
     let granted = ledger.commit(&limited(3, 1, 0)).unwrap();
     assert_eq!(indexes(&granted), [0]);
     record(&mut ledger, ended(&granted.claims[0], Outcome::NotSent), 0);
-    // The others were put off while it might have been sent.
     let granted = ledger.commit(&limited(3, 1, DAY)).unwrap();
     assert_eq!(indexes(&granted), [1]);
     record(&mut ledger, again(&granted.claims[0], 0), DAY);
@@ -175,7 +206,10 @@ pub(crate) fn an_item_that_waits_for_its_device_ends_at_its_not_after(maker: &im
     let late = BulkItem { not_after: Some(at(DAY / 2)), ..to_device(0, 1) };
     let mut ledger = maker.ledger(vec![to_device(0, 0), late]);
     let granted = ledger.commit(&limited(2, 1, 0)).unwrap();
-    assert_eq!((indexes(&granted), granted.next), (vec![0], Some(Duration::from_millis(DAY / 2))));
+    assert_eq!(indexes(&granted), [0]);
+    record(&mut ledger, ended(&granted.claims[0], Outcome::Accepted), 0);
+    let granted = ledger.commit(&limited(2, 1, POLL)).unwrap();
+    assert_eq!((granted.claims.len(), granted.next), (0, Some(Duration::from_millis(DAY / 2 - POLL))));
     let granted = ledger.commit(&limited(2, 1, DAY / 2)).unwrap();
     assert_eq!((granted.claims.len(), granted.expired.len(), granted.next), (0, 1, None));
 }
@@ -188,7 +222,7 @@ pub(crate) fn many_items_of_one_device_do_not_stop_the_others(maker: &impl Ledge
         let granted = ledger.commit(&limited(3, 1, 0)).unwrap();
         claimed.extend(indexes(&granted));
         if granted.next != Some(Duration::ZERO) {
-            assert_eq!(granted.next, Some(Duration::from_millis(DAY)));
+            assert_eq!(granted.next, Some(Duration::from_millis(POLL)));
             break;
         }
     }

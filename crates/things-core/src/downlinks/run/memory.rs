@@ -9,6 +9,9 @@ use crate::error::Outcome;
 /// A day, over which downlinks to one device are counted.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long an item waits for its device at most while a downlink to it is in flight: it does not count if it is not sent.
+const POLL: Duration = Duration::from_secs(1);
+
 /// The items of a run, without a file. Outcomes are the same as with a ledger on disk, but nothing is known after the
 /// process has ended.
 #[derive(Debug)]
@@ -46,6 +49,11 @@ impl MemoryLedger {
         self.items.get_mut(usize::try_from(index).ok()?)
     }
 
+    fn is_sending(&self, index: u64) -> bool {
+        let slot = usize::try_from(index).ok().and_then(|index| self.items.get(index));
+        slot.and_then(Option::as_ref).is_some_and(|entry| entry.token.is_some())
+    }
+
     fn record(&mut self, record: &super::Record, now: SystemTime) {
         let Some(slot) = self.slot(record.id) else { return };
         let Some(entry) = slot.as_mut().filter(|entry| entry.token == Some(record.token)) else { return };
@@ -66,7 +74,7 @@ impl MemoryLedger {
         }
     }
 
-    /// Returns the time from which on the device of an item may be sent another downlink.
+    /// Returns the time at which to look again whether the device of an item may be sent another downlink, if it may not now.
     fn free_at(&mut self, device: &str, most: u32, now: SystemTime) -> Option<SystemTime> {
         let sends = self.sends.get_mut(device)?;
         while sends.front().is_some_and(|(at, _)| *at + DAY <= now) {
@@ -74,7 +82,9 @@ impl MemoryLedger {
         }
         let over = (sends.len() + 1).checked_sub(most as usize)?;
         let (at, _) = over.checked_sub(1).and_then(|place| sends.get(place))?;
-        Some(*at + DAY)
+        let (free, sends) = (*at + DAY, self.sends.get(device)?);
+        let is_open = sends.iter().any(|(_, index)| self.is_sending(*index));
+        Some(if is_open { free.min(now + POLL) } else { free })
     }
 }
 
