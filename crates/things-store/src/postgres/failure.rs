@@ -8,11 +8,16 @@ use tokio_postgres::error::{DbError, SqlState};
 /// What to do if a role was refused.
 const PASSWORD: &str = "check the role, and its password in PGPASSWORD or ~/.pgpass";
 
+/// What to do if a server cannot write.
+const PRIMARY: &str = "use the primary server: this one is a standby, or its transactions are read-only";
+
 /// The reason why something on a connection failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The connection or the server.
     Server(tokio_postgres::Error),
+    /// The server is a standby, which cannot write.
+    Standby(tokio_postgres::Error),
     /// The server did not respond in time.
     TimedOut,
     /// What we found in the ledger.
@@ -36,6 +41,11 @@ impl From<Failure> for LedgerError {
         match failure {
             Failure::Ledger(error) => error,
             Failure::TimedOut => Self::temporary("the PostgreSQL server did not respond in time"),
+            // Another server can take over.
+            Failure::Standby(error) => {
+                let error = error.as_db_error().map_or_else(|| of_connection(&error), of_server);
+                Self::temporary(error.message()).hint(PRIMARY)
+            }
             Failure::Server(error) => match error.as_db_error() {
                 Some(error) => of_server(error),
                 None => of_connection(&error),
@@ -59,7 +69,7 @@ fn of_server(error: &DbError) -> LedgerError {
     // Connection lost, transaction rolled back, resources short, server shutting down or starting up.
     let is_temporary = ["08", "40", "53", "57"].contains(&code.code().get(..2).unwrap_or_default())
         || *code == SqlState::LOCK_NOT_AVAILABLE
-        || is_standby(code);
+        || *code == SqlState::READ_ONLY_SQL_TRANSACTION;
     let ledger = if is_temporary && *code != SqlState::DISK_FULL {
         LedgerError::temporary(message)
     } else {
@@ -74,8 +84,8 @@ fn of_server(error: &DbError) -> LedgerError {
 fn hint(code: &SqlState) -> Option<&'static str> {
     let hint = if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         "the role needs the rights to create the schema kpn_things on first use, and to read and write its tables"
-    } else if is_standby(code) {
-        "use the primary server: this one is a standby, or its transactions are read-only"
+    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        PRIMARY
     } else if *code == SqlState::DISK_FULL {
         "free disk space on the server, then resume the job"
     } else if is_refused(code) {
@@ -86,12 +96,6 @@ fn hint(code: &SqlState) -> Option<&'static str> {
         return None;
     };
     Some(hint)
-}
-
-/// Whether a server cannot write, which can change when another one takes over.
-fn is_standby(code: &SqlState) -> bool {
-    // The second one is what a standby says to a transaction that is to write.
-    [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::FEATURE_NOT_SUPPORTED].contains(code)
 }
 
 /// Whether the role or its password was refused.

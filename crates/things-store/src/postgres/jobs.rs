@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::item::{self, Columns, signed, storable};
 use super::ledger::{LOST, Place};
 use super::schema::LOCKS;
-use super::session::{Session, WRITE};
+use super::session::Session;
 use crate::{Counts, Job, JobId, NewJob, Resolution, StoredItem};
 
 /// Jobs and their counts. A claim that has outlived its lease is unknown, also before a worker has recorded it.
@@ -59,7 +59,7 @@ fn read(row: &Row) -> Result<Job, Failure> {
 
 /// Begins a transaction with a new job, and returns its number.
 pub(super) async fn begin(session: &mut Session, job: &NewJob) -> Result<i32, Failure> {
-    session.batch(WRITE).await?;
+    session.begin("").await?;
     let text = "insert into kpn_things.job (id, created, source, digest, account, options)
         values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning number";
     let created = storable(job.created);
@@ -121,7 +121,7 @@ pub(super) async fn items(
 
 /// Returns the number of a job, once no worker is in a transaction of it. Further ones wait for the end of this one.
 async fn alone(session: &mut Session, id: &JobId) -> Result<i32, Failure> {
-    session.batch(WRITE).await?;
+    session.begin("").await?;
     let number = number(session, id, None).await?;
     session.batch(&format!("select pg_advisory_xact_lock({LOCKS}, {number})")).await?;
     Ok(number)
@@ -173,9 +173,7 @@ pub(super) async fn join(session: &mut Session, id: &JobId, account: &str) -> Re
     durable(session).await?;
     let job = number(session, id, Some(account)).await?;
     // Fails where nothing can be written, before anything is sent.
-    session
-        .batch(&format!("{WRITE}; update kpn_things.item set tries = tries where false; rollback"))
-        .await?;
+    session.begin("update kpn_things.item set tries = tries where false; rollback").await?;
     place(session, job).await
 }
 

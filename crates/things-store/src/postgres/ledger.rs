@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join4;
 use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Outcome, Record, Transaction};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -14,11 +15,14 @@ use super::item::{self, micros, signed};
 use super::limit;
 use super::link::Link;
 use super::schema::LOCKS;
-use super::session::{Session, WRITE};
+use super::session::Session;
 use crate::ItemState;
 
 /// How long a transaction may take. Longer than the server takes to fail over would not help: leases end meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the query after a transaction may take.
+const LOOK_AHEAD: Duration = Duration::from_secs(5);
 
 /// The largest number of items that one transaction ends because their time has passed.
 const EXPIRE: i64 = 1_000;
@@ -96,24 +100,48 @@ const CLAIM: &str = "
     late as (
         update kpn_things.item as item
         set state = 'not_sent', ready = null, ended = clock.now, resumable = false,
-            detail = 'its not_after had passed before it could be sent'
+            worker = $4::uuid, detail = 'its not_after had passed before it could be sent'
         from passed, clock where item.job = $1 and item.place = passed.place
         returning passed.ready, item.place, null::uuid, 0, item.downlink, item.customer, item.not_after
     )
     select * from claimed union all select * from late order by ready, place";
 
-/// When the next item may be claimed, in microseconds from now, and whether another worker has any in flight.
+/// Undoes the claims of transactions of which this worker never learned whether they were committed. Nothing was sent for
+/// them, because no run has them. Items that expired in such a transaction expire again.
+const UNDO: &str = "
+    with lost as materialized (
+        select place from kpn_things.item
+        where job = $1 and worker = any ($2)
+            and (state in ('sending', 'unknown') and token is not null
+                or state = 'not_sent' and ready is null and not resumable)
+        for update skip locked
+    )
+    update kpn_things.item as item
+    set state = 'pending', ready = '-infinity', token = null, worker = null, claimed = null, lease = null, ended = null,
+        tries = tries - (state <> 'not_sent')::integer, run_tries = run_tries - (state <> 'not_sent')::integer,
+        attempts = 0, status = null, detail = ''
+    from lost where item.job = $1 and item.place = lost.place";
+
+/// When the next item may be claimed, in microseconds from now, and whether another worker, or nobody, has
+/// claims that can be given back.
 const NEXT: &str = "
     select case when min(ready) = '-infinity' then 0
             else (extract(epoch from min(ready) - kpn_things.clock()) * 1000000)::bigint end as wait,
-        exists (select from kpn_things.item where job = $1 and state = 'sending' and worker <> $2) as is_shared
+        exists (select from kpn_things.item where job = $1 and state = 'sending'
+            and (worker not between $2 and $3 or worker = any ($4))) as is_shared
     from kpn_things.item where job = $1 and ready is not null";
 
 /// A job, as one worker uses it.
 #[derive(Debug)]
 pub(super) struct PostgresLedger {
-    pub(super) link: Link,
-    pub(super) place: Place,
+    link: Link,
+    place: Place,
+    /// The number of transactions so far.
+    transactions: u32,
+    /// The names of those that failed, and can have been committed all the same.
+    lost: Vec<Uuid>,
+    /// Whether such a transaction may have left claims that this worker can undo now.
+    looks_back: bool,
 }
 
 /// The job of a worker, and the worker's own name in it.
@@ -123,17 +151,58 @@ pub(super) struct Place {
     pub(super) worker: Uuid,
 }
 
+impl Place {
+    /// The name of a transaction of the worker: the last 32 bits are its number.
+    fn transaction(self, number: u32) -> Uuid {
+        Uuid::from_u128(self.worker.as_u128() & !u128::from(u32::MAX) | u128::from(number))
+    }
+}
+
+impl PostgresLedger {
+    pub(super) fn new(link: Link, place: Place) -> Self {
+        Self { link, place, transactions: 0, lost: Vec::new(), looks_back: false }
+    }
+}
+
 impl Ledger for PostgresLedger {
     fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
-        let order = Order::of(self.place, transaction);
-        self.link.call(PATIENCE, async move |session| order.carry_out(session).await)
+        /// So many failed transactions are remembered. The server has long ended those before.
+        const MOST: usize = 64;
+        self.transactions = self.transactions.wrapping_add(1);
+        let name = self.place.transaction(self.transactions);
+        let order = Order::of(self.place, name, self.lost.clone(), transaction);
+        let looks_back = self.looks_back;
+        let result = self.link.call(PATIENCE, async move |session| {
+            if looks_back {
+                order.undo_lost(session).await?;
+            }
+            order.carry_out(session).await
+        });
+        match &result {
+            // The server can commit a transaction after its connection was lost, so look again before the run ends.
+            Ok(granted) => {
+                self.looks_back = !self.lost.is_empty() && granted.claims.len() < transaction.claim
+            }
+            Err(_) => {
+                if self.lost.len() == MOST {
+                    self.lost.remove(0);
+                }
+                self.lost.push(name);
+                self.looks_back = true;
+            }
+        }
+        result
     }
 }
 
 /// A transaction in the form of its parameters.
 pub(super) struct Order {
     pub(super) job: i32,
-    pub(super) worker: Uuid,
+    /// The name of the transaction, by which its claims are known.
+    pub(super) name: Uuid,
+    /// The names of the first and the last transaction of the worker.
+    own: (Uuid, Uuid),
+    lost: Vec<Uuid>,
     pub(super) claim: usize,
     pub(super) lease: i64,
     per_device: Option<u32>,
@@ -148,7 +217,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    fn of(place: Place, transaction: &Transaction) -> Self {
+    fn of(place: Place, name: Uuid, lost: Vec<Uuid>, transaction: &Transaction) -> Self {
         let mut records: Vec<&Record> = Vec::new();
         let mut known = HashMap::new();
         for record in &transaction.outcomes {
@@ -168,7 +237,9 @@ impl Order {
         }
         Self {
             job: place.job,
-            worker: place.worker,
+            name,
+            own: (place.transaction(0), place.transaction(u32::MAX)),
+            lost,
             claim: transaction.claim,
             lease: micros(transaction.lease),
             per_device: transaction.per_device,
@@ -187,6 +258,14 @@ impl Order {
         }
     }
 
+    /// Undoes what no run has, in a transaction before this one.
+    async fn undo_lost(&self, session: &mut Session) -> Result<(), Failure> {
+        let undo = session.prepare(UNDO).await?;
+        session.begin(&self.lock()).await?;
+        session.run(&undo, &[&self.job, &self.lost]).await?;
+        session.batch("commit").await
+    }
+
     async fn carry_out(&self, session: &mut Session) -> Result<Granted, Failure> {
         match self.per_device {
             Some(most) if self.claim > 0 => self.carry_out_within(session, most).await,
@@ -198,12 +277,12 @@ impl Order {
     /// the server rolls back.
     async fn carry_out_at_once(&self, session: &mut Session) -> Result<Granted, Failure> {
         let (record, claim) = (session.prepare(RECORD).await?, session.prepare(CLAIM).await?);
-        let begin = self.begin();
+        let lock = self.lock();
         let most = signed(self.claim as u64);
         let (begun, recorded, claimed, committed) = join4(
-            session.batch(&begin),
+            session.begin(&lock),
             session.run(&record, &self.records()),
-            session.run(&claim, &[&self.job, &most, &self.lease, &self.worker, &EXPIRE]),
+            session.run(&claim, &[&self.job, &most, &self.lease, &self.name, &EXPIRE]),
             session.batch("commit"),
         )
         .await;
@@ -215,7 +294,7 @@ impl Order {
         self.grant(&claimed, &mut granted)?;
         if granted.claims.len() < self.claim {
             let is_cut = signed(granted.expired.len() as u64) == EXPIRE;
-            granted.next = self.next(session, is_cut).await?;
+            granted.next = self.look_ahead(session, is_cut).await;
         }
         Ok(granted)
     }
@@ -224,21 +303,21 @@ impl Order {
     /// the last place of a device.
     async fn carry_out_within(&self, session: &mut Session, most: u32) -> Result<Granted, Failure> {
         let record = session.prepare(RECORD).await?;
-        session.batch(&format!("{}; {}", self.begin(), limit::lock())).await?;
+        session.begin(&format!("{}; {}", self.lock(), limit::lock())).await?;
         self.check(&session.run(&record, &self.records()).await?)?;
         let (rows, is_cut) = limit::claim(session, self, most).await?;
         let mut granted = Granted::default();
         self.grant(&rows, &mut granted)?;
         session.batch("commit").await?;
         if granted.claims.len() < self.claim {
-            granted.next = self.next(session, is_cut).await?;
+            granted.next = self.look_ahead(session, is_cut).await;
         }
         Ok(granted)
     }
 
-    /// Begins a transaction in which the job is neither removed nor opened.
-    fn begin(&self) -> String {
-        format!("{WRITE}; select pg_advisory_xact_lock_shared({LOCKS}, {})", self.job)
+    /// The statement by which the job is neither removed nor opened during the transaction.
+    fn lock(&self) -> String {
+        format!("select pg_advisory_xact_lock_shared({LOCKS}, {})", self.job)
     }
 
     fn records(&self) -> [super::session::Parameter<'_>; 9] {
@@ -278,13 +357,21 @@ impl Order {
         Ok(())
     }
 
+    /// Returns when to try next. The claims are durable and must reach the run, so a failure only means to look again.
+    async fn look_ahead(&self, session: &mut Session, is_cut: bool) -> Option<Duration> {
+        match timeout(LOOK_AHEAD, self.next(session, is_cut)).await {
+            Ok(Ok(next)) => next,
+            Ok(Err(_)) | Err(_) => Some(SOON),
+        }
+    }
+
     /// Returns how long to wait before the next try. `None`: nothing can become claimable.
     async fn next(&self, session: &mut Session, is_cut: bool) -> Result<Option<Duration>, Failure> {
         if is_cut {
             return Ok(Some(Duration::ZERO));
         }
         let next = session.prepare(NEXT).await?;
-        let rows = session.run(&next, &[&self.job, &self.worker]).await?;
+        let rows = session.run(&next, &[&self.job, &self.own.0, &self.own.1, &self.lost]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let wait: Option<i64> = row.try_get("wait")?;
         let wait = wait.map(|micros| u64::try_from(micros).ok().filter(|micros| *micros > 0));

@@ -58,7 +58,7 @@ const TAKE: &str = "
     late as (
         update kpn_things.item as item
         set state = 'not_sent', ready = null, ended = clock.now, resumable = false,
-            detail = 'its not_after had passed before it could be sent'
+            worker = $5::uuid, detail = 'its not_after had passed before it could be sent'
         from clock where item.job = $1 and item.place = any ($4::bigint[])
         returning array_position($4::bigint[], item.place), item.place, null::uuid, 0, item.downlink, item.customer, item.not_after
     )
@@ -92,7 +92,7 @@ pub(super) async fn claim(
         let (take, defer) = (session.prepare(TAKE).await?, session.prepare(DEFER).await?);
         rows.extend(
             session
-                .run(&take, &[&order.job, &choice.claimed, &order.lease, &choice.late, &order.worker])
+                .run(&take, &[&order.job, &choice.claimed, &order.lease, &choice.late, &order.name])
                 .await?,
         );
         session.run(&defer, &[&order.job, &choice.deferred, &choice.until]).await?;

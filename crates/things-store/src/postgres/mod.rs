@@ -185,13 +185,13 @@ impl Store for PostgresStore {
         let (id, account) = (id.clone(), account.to_owned());
         let place =
             self.link.call(PATIENCE, async move |session| jobs::open(session, &id, &account, again).await)?;
-        Ok(Box::new(PostgresLedger { link: self.link, place }))
+        Ok(Box::new(PostgresLedger::new(self.link, place)))
     }
 
     fn join(self: Box<Self>, id: &JobId, account: &str) -> Result<Box<dyn Ledger>, LedgerError> {
         let (id, account) = (id.clone(), account.to_owned());
         let place =
             self.link.call(PATIENCE, async move |session| jobs::join(session, &id, &account).await)?;
-        Ok(Box::new(PostgresLedger { link: self.link, place }))
+        Ok(Box::new(PostgresLedger::new(self.link, place)))
     }
 }

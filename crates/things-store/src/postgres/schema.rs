@@ -3,7 +3,7 @@
 use things_core::LedgerError;
 
 use super::failure::Failure;
-use super::session::{Session, WRITE};
+use super::session::Session;
 
 /// The version of `schema.sql`.
 const VERSION: i32 = 1;
@@ -51,7 +51,7 @@ async fn exists(session: &Session) -> Result<bool, Failure> {
 
 /// Two first users do not collide: one waits for the other, and finds the tables.
 async fn create(session: &Session) -> Result<(), Failure> {
-    session.batch(&format!("{WRITE}; select pg_advisory_xact_lock({LOCKS}, {CREATING})")).await?;
+    session.begin(&format!("select pg_advisory_xact_lock({LOCKS}, {CREATING})")).await?;
     if !exists(session).await? {
         // `if not exists` requires the right to create a schema even if an administrator has created it.
         let query = "select exists (select from pg_catalog.pg_namespace where nspname = 'kpn_things')";

@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::address::Address;
 use super::failure::Failure;
 
-/// Begins a transaction that writes. A role can have other defaults.
-pub(super) const WRITE: &str = "begin isolation level read committed read write";
+/// Begins a transaction that writes and whose commit is durable, whatever the role or the database has as defaults. A pooler
+/// can run each transaction on another connection to the server, so nothing is set for longer than one.
+const WRITE: &str = "begin isolation level read committed read write;
+    select set_config('synchronous_commit', 'on', true)
+    where current_setting('synchronous_commit') not in ('on', 'remote_apply')";
 
 /// A parameter of a statement.
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
@@ -32,12 +36,7 @@ impl Session {
 
     async fn start(address: &Address) -> Result<Self, Failure> {
         let (client, wire) = address.connect().await?;
-        let session = Self { client, wire, prepared: HashMap::new() };
-        // A claim must be durable once its commit has returned, whatever the role or the database has as default.
-        let setting = "select set_config('synchronous_commit', 'on', false)
-            where current_setting('synchronous_commit') not in ('on', 'remote_apply')";
-        session.batch(setting).await?;
-        Ok(session)
+        Ok(Self { client, wire, prepared: HashMap::new() })
     }
 
     /// Closes the connection, so that the server ends its transaction.
@@ -54,6 +53,16 @@ impl Session {
     /// Whether the server has closed the connection, as far as that has been noticed.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed() || self.wire.is_finished()
+    }
+
+    /// Begins a transaction that writes, and runs statements in it, in one message.
+    pub(super) async fn begin(&self, statements: &str) -> Result<(), Failure> {
+        let begun = self.client.batch_execute(&format!("{WRITE}; {statements}")).await;
+        begun.map_err(|error| match error.code() {
+            // The response of a standby to a transaction that writes.
+            Some(code) if *code == SqlState::FEATURE_NOT_SUPPORTED => Failure::Standby(error),
+            _ => error.into(),
+        })
     }
 
     /// Runs statements without parameters, in one message.

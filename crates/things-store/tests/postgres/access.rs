@@ -6,7 +6,7 @@ use std::process::Command;
 use things_store::{LedgerError, PostgresStore, Store};
 use things_tests::postgres::Server;
 
-use crate::ledger::{ACCOUNT, claim, counts, create, database, join, open, store};
+use crate::ledger::{ACCOUNT, LEASE, claim, claiming, counts, create, database, join, open, store};
 
 /// The URL of a database for another role.
 fn of_role(url: &str, role: &str) -> String {
@@ -119,6 +119,54 @@ fn a_role_cannot_weaken_a_commit() {
     assert_eq!(claim(&mut open(&url, &id), 1).claims.len(), 1);
     let seen = server.sql(name, "select distinct synchronous, isolation from seen");
     assert_eq!(seen, "on|read committed");
+}
+
+/// A pooler can run the next transaction on a connection whose setting somebody has changed.
+#[test]
+fn each_transaction_is_durable_whatever_its_connection_was_set_to() {
+    let Some(server) = Server::shared() else { return };
+    for (setting, expected) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
+        let url = server.database();
+        let id = create(&url, 2, 2);
+        server.sql(
+            database(&url),
+            &format!(
+                "create table seen (synchronous text);
+                 create function look() returns trigger language plpgsql as $$ begin
+                     insert into seen values (current_setting('synchronous_commit'));
+                     perform set_config('synchronous_commit', '{setting}', false);
+                     return null;
+                 end $$;
+                 create trigger look after update on kpn_things.item execute function look()"
+            ),
+        );
+        let mut ledger = open(&url, &id);
+        server.sql(database(&url), "truncate seen");
+        claim(&mut ledger, 1);
+        server.sql(database(&url), "truncate seen");
+        claim(&mut ledger, 1);
+        let seen = server.sql(database(&url), "select synchronous from seen limit 1");
+        assert_eq!(seen, expected, "{setting}");
+    }
+}
+
+/// A standby reports the same code, but only for the begin of a transaction that writes.
+#[test]
+fn what_a_server_does_not_support_is_no_standby() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let id = create(&url, 1, 1);
+    let mut ledger = open(&url, &id);
+    server.sql(
+        database(&url),
+        "create function refuse() returns trigger language plpgsql as $$ begin
+             raise 'not here' using errcode = 'feature_not_supported';
+         end $$;
+         create trigger refuse before update on kpn_things.item execute function refuse()",
+    );
+    let error = ledger.commit(&claiming(1, LEASE)).unwrap_err();
+    assert!(!error.is_temporary() && error.message().contains("not here"), "{error}");
+    assert!(error.advice().is_none(), "{error}");
 }
 
 /// The environment of a process must not change while its threads read it, so this is another process.

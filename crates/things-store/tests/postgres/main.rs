@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod access;
+mod acknowledgement;
 mod connection;
 mod ledger;
 mod tls;
+mod wire;
 mod workers;
