@@ -274,13 +274,19 @@ fn r4_ledger_whose_log_is_torn_sends_nothing_twice() {
     let mut trial = Trial::new("R4", "ureq");
     let mut random = trial.random();
     let sim = sim(&trial);
-    let mut refused = 0;
+    let (mut killed, mut refused) = (0, 0);
     for number in 0..share(20, 200) {
         let job = Job::new(number, 300);
         let mut child = job.command(&sim).spawn().unwrap();
         let later = Duration::from_micros(random.u64(0..3_000));
-        let killed = kill(&mut child, &sim, random.u64(1..200), later);
-        trial.holds(killed.is_ok(), || format!("the run ended with {killed:?}"));
+        match kill(&mut child, &sim, random.u64(1..200), later) {
+            Ok(()) => killed += 1,
+            // On a busy machine, the run can end before it is killed. A normal end leaves no log.
+            Err(status) => {
+                trial.holds(status.success(), || format!("the run ended with {status}"));
+                continue;
+            }
+        }
         let log = job.folder.path().join("ledger.db-wal");
         let whole = fs::read(&log).unwrap_or_default();
         let mut torn = whole.clone();
@@ -301,7 +307,8 @@ fn r4_ledger_whose_log_is_torn_sends_nothing_twice() {
         trial.holds(status.success(), || format!("the log is whole again: {told}"));
         trial.case(job.accounts_for(&sim, true));
     }
-    trial.measured(format!("{refused} torn logs were noticed"));
+    trial.holds(killed > 0, || "every run ended before it was killed".to_owned());
+    trial.measured(format!("{refused} of {killed} torn logs were noticed"));
     trial.end();
 }
 

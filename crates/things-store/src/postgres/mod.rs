@@ -26,10 +26,12 @@
 //!
 //! # What it relies on
 //!
-//! - A commit that the server has confirmed stays. `synchronous_commit` is switched on for each connection, and a server with
-//!   `fsync = off` is refused. A standby that takes over must have all confirmed commits, so replication must be
+//! - A commit that the server has confirmed stays. `synchronous_commit` is switched on in each transaction, because a pooler
+//!   can run each on another connection, and a server with `fsync = off` is refused. A standby that takes over must have all confirmed commits, so replication must be
 //!   synchronous: otherwise the claims of the last moments are gone, and the new primary can grant them again.
-//! - A commit that was not confirmed is nobody's: the run gets an error, and sends nothing of it.
+//! - If a commit was not confirmed, the run gets an error, and sends nothing of it. The next transaction of the same worker
+//!   undoes the claims that the server made all the same, by the name of their transaction, and claims them again. A worker
+//!   that does not come back leaves them to their leases.
 
 mod address;
 mod failure;

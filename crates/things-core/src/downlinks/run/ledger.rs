@@ -15,7 +15,8 @@ use crate::feed::Commit;
 /// prevents a second send or a lost item:
 ///
 /// 1. [`commit`](Self::commit) returns claims only after they are durable. If it cannot tell whether they are, it
-///    returns an error, and no run owns the claims.
+///    returns an error, and no run owns the claims. After a temporary error, a later transaction of the same ledger gives
+///    them back, because nothing was sent for them. Items that expired meanwhile are then reported as expired.
 /// 2. It claims items that are `pending`, and items that are `not_sent` and may be sent again. It never claims one that
 ///    is `sending` or `unknown`. Choosing and claiming are one step, so that no two workers claim the same item.
 /// 3. Each claim has a new token. An outcome is recorded only on an item that has this token and is `sending` or
