@@ -388,6 +388,9 @@ fn r4_ledger_that_another_run_holds_is_refused_until_it_ends() {
     let sim = sim(&trial);
     for number in 0..share(5, 50) {
         let job = Job::new(number, 400);
+        // The first run does not end before the second one has tried.
+        sim.clear_faults();
+        sim.add_fault("downlinks=stall".parse().unwrap());
         let mut first = job.command(&sim).stderr(Stdio::piped()).spawn().unwrap();
         // It has the ledger once it has claimed something.
         first.stderr.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
@@ -396,6 +399,7 @@ fn r4_ledger_that_another_run_holds_is_refused_until_it_ends() {
         trial.holds(!status.success() && told.contains(&holder), || format!("{status}, told was: {told}"));
         first.kill().unwrap();
         first.wait().unwrap();
+        sim.clear_faults();
         let (status, told) = ends(&mut job.command(&sim));
         trial.holds(status.success(), || format!("the other one is gone: {told}"));
         trial.case(job.accounts_for(&sim, true));
