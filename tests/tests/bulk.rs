@@ -83,6 +83,7 @@ fn all_that_can_happen_happens() -> Result<(), Failure> {
         "suspended",
         "wall clock set",
         "swept",
+        "undone",
         "given up at start",
         "refused ledger",
         "refused transaction",
@@ -122,6 +123,7 @@ fn each_invariant_about_the_ledger_notices_a_ledger_that_breaks_it() -> Result<(
         (Mutant::ScopeIsIgnored, Invariant::NothingIsSentTooLate),
         (Mutant::LeasesAreShort, Invariant::ALiveClaimIsKept),
         (Mutant::UnknownIsNotCounted, Invariant::TheLimitPerDeviceIsKept),
+        (Mutant::LostIsKept, Invariant::EachItemIsReportedOnce),
     ] {
         caught(rule, invariant)?;
     }

@@ -34,7 +34,8 @@ pub enum Invariant {
     AHeldRunSendsOneAtATime,
     /// A run that was stopped begins no more downlinks.
     AStoppedRunSendsNoMore,
-    /// A run reports each item once, and its numbers are those of its reports.
+    /// A run reports each item once, and its numbers are those of its reports. If it ends without an error, it has reported
+    /// each item that it was the last to claim or to end.
     EachItemIsReportedOnce,
 }
 

@@ -98,6 +98,7 @@ impl Judge {
             }
             News::GivesUp { .. } => self.sees("given up at start"),
             News::Expires { .. } => self.sees("expired"),
+            News::Undoes { .. } => self.sees("undone"),
             News::Fails { fate, .. } => self.sees(match fate {
                 Fate::LostBefore => "lost before",
                 Fate::LostAfter => "lost after",

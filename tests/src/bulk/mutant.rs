@@ -19,6 +19,8 @@ pub enum Mutant {
     TimeoutIsNotSent,
     /// The driver ignores the limits of a call.
     ScopeIsIgnored,
+    /// Claims whose acknowledgement was lost are kept until their leases end.
+    LostIsKept,
     /// A claim that outlived its lease stays as it is.
     ExpiredStaysSending,
     /// Unknown items do not count for the limit per device.

@@ -44,6 +44,11 @@ pub(super) enum News {
     Expires {
         row: usize,
     },
+    /// The process did not learn of what it had done to it.
+    Undoes {
+        row: usize,
+        process: usize,
+    },
     Fails {
         process: usize,
         fate: Fate,
@@ -73,6 +78,9 @@ impl fmt::Display for News {
             }
             Self::GivesUp { row, owner } => write!(f, "item {row} is unknown: process {owner} is gone"),
             Self::Expires { row } => write!(f, "item {row} ends: its not_after has passed"),
+            Self::Undoes { row, process } => {
+                write!(f, "item {row} is pending again: process {process} did not learn of its transaction")
+            }
             Self::Fails { process, fate } => write!(f, "the transaction of process {process} is {fate}"),
         }
     }

@@ -459,6 +459,14 @@ impl World {
         if self.plan.mode == Mode::Memory && reported != rows {
             self.breaks(Invariant::NothingIsLost, format!("of {rows} items {reported} were reported"));
         }
+        let owed = self.table().owed_by(process, job, !is_stopping);
+        let is_reported =
+            |index: &u64| self.processes[process].reported.iter().any(|(other, _)| other == index);
+        let missing: Vec<_> = owed.into_iter().filter(|index| !is_reported(index)).collect();
+        if error.is_none() && !missing.is_empty() {
+            let text = format!("process {process} ended and did not report the items {missing:?} of its job");
+            self.breaks(Invariant::EachItemIsReportedOnce, text);
+        }
         if error.is_none() && !is_stopping && pending > 0 {
             self.breaks(
                 Invariant::NothingIsLost,

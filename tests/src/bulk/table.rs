@@ -47,7 +47,7 @@ pub(super) struct Row {
     pub(super) state: State,
     pub(super) token: Option<ClaimToken>,
     pub(super) owner: usize,
-    /// Whether the claim was made and nobody learned of it.
+    /// Whether it was claimed, or expired, and nobody learned of it.
     pub(super) is_orphan: bool,
     pub(super) lease_ends: SystemTime,
     pub(super) claimed: SystemTime,
@@ -254,10 +254,40 @@ impl Table {
         let token = ClaimToken(self.tokens);
         let entry = &mut self.rows[row];
         entry.token = Some(token);
+        (entry.owner, entry.is_orphan) = (usize::MAX, false);
         entry.state = match arrived {
             true => State::Accepted,
             false => State::NotSent { again: None, resumable: true },
         };
+    }
+
+    /// The numbers of the items of a job that a process was the last to claim or to end, and that it has to report: all of
+    /// them, or without those that it gave back.
+    pub(super) fn owed_by(&self, process: usize, job: usize, all: bool) -> Vec<u64> {
+        let is_given_back =
+            |row: &Row| matches!(row.state, State::Pending | State::NotSent { again: Some(_), .. });
+        let is_owed = |row: &&Row| row.job == job && row.owner == process && (all || !is_given_back(row));
+        self.rows.iter().filter(is_owed).map(|row| row.index).collect()
+    }
+
+    /// Undoes what a process did in transactions of which it did not learn. It has sent nothing for them.
+    fn undo_lost(&mut self, process: usize) {
+        if self.mutant == Some(Mutant::LostIsKept) {
+            return;
+        }
+        for (row, entry) in
+            self.rows.iter_mut().enumerate().filter(|(_, row)| row.is_orphan && row.owner == process)
+        {
+            match entry.state {
+                State::Sending | State::Unknown => entry.tries = entry.tries.saturating_sub(1),
+                State::NotSent { again: None, resumable: false } => {}
+                State::Pending | State::Accepted | State::NotSent { .. } => continue,
+            }
+            entry.state = State::Pending;
+            entry.token = None;
+            (entry.owner, entry.is_orphan) = (usize::MAX, false);
+            self.news.push(News::Undoes { row, process });
+        }
     }
 
     /// Gives up the claims that outlived their lease.
@@ -283,7 +313,14 @@ impl Table {
             self.news.push(News::Fails { process, fate });
         }
         self.flush(process);
-        let lost = || Err(LedgerError::temporary("the connection was lost"));
+        // Of a file, an error after which something can be unclear ends the run.
+        let lost = match self.mode {
+            Mode::Leases => LedgerError::temporary("the connection was lost"),
+            _ => LedgerError::new("the disk has failed"),
+        };
+        if self.mode == Mode::Leases && matches!(fate, Fate::Done | Fate::LostAfter) {
+            self.undo_lost(process);
+        }
         match fate {
             Fate::Refused => Err(LedgerError::temporary("the database is busy")),
             Fate::Broken => Err(LedgerError::new("the disk is full")),
@@ -294,18 +331,22 @@ impl Table {
                 self.news.truncate(news);
                 Ok(granted)
             }
-            Fate::LostBefore => lost(),
+            Fate::LostBefore => Err(lost),
             Fate::LostAfter | Fate::Ghost => {
-                let rights = self.rights.len();
                 let granted = self.apply(process, job, order);
                 if fate == Fate::LostAfter && self.mutant == Some(Mutant::UnclearIsDone) {
                     return Ok(granted);
                 }
-                self.rights.truncate(rights);
+                let is_granted =
+                    |right: &Right| granted.claims.iter().any(|claim| claim.token() == right.token);
+                self.rights.retain(|right| !is_granted(right));
                 for claim in &granted.claims {
                     self.rows[claim.id() as usize].is_orphan = true;
                 }
-                lost()
+                let expired: Vec<_> = granted.expired.iter().map(|(index, _)| *index).collect();
+                let is_expired = |row: &&mut Row| row.job == job && expired.contains(&row.index);
+                self.rows.iter_mut().filter(is_expired).for_each(|row| row.is_orphan = true);
+                Err(lost)
             }
             Fate::Done if self.mutant == Some(Mutant::SentBeforeCommit) => {
                 let rows = self.rows.clone();
@@ -372,11 +413,13 @@ impl Table {
             if entry.job != job {
                 continue;
             }
-            others |= entry.state == State::Sending;
+            others |= entry.state == State::Sending && (entry.owner != process || entry.is_orphan);
             let Some(ready) = entry.claimable().or(was_read.then_some(now)) else { continue };
             if entry.item.not_after.is_some_and(|end| end <= now) {
                 let (index, item) = (entry.index, entry.item.clone());
-                self.rows[row].state = State::NotSent { again: None, resumable: false };
+                let entry = &mut self.rows[row];
+                entry.state = State::NotSent { again: None, resumable: false };
+                (entry.owner, entry.is_orphan) = (process, false);
                 granted.expired.push((index, item));
                 self.news.push(News::Expires { row });
                 continue;
