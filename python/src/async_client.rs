@@ -17,7 +17,7 @@ use crate::call::Call;
 use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
 use crate::error::raise;
-use crate::event::{Event, Reporter, Sink};
+use crate::event::{Announcements, Event, Reporter, Sink};
 use crate::fleet::Fleet;
 use crate::following::{Following, report_stop, settle};
 use crate::listing::{Known, News, Source};
@@ -87,8 +87,9 @@ impl AsyncCaller {
         let (fate, begun) = (Fate::default(), Instant::now());
         let work = {
             let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
+            let announcements = Announcements::of_process(py);
             move |sink| async move {
-                let following = Following::new(endpoint.name(), fate.clone(), sink);
+                let following = Following::new(endpoint.name(), fate.clone(), sink, announcements);
                 let result = Driver::with_watch(&client, following).call(&*endpoint).await;
                 fate.ended(&result);
                 result
@@ -116,7 +117,7 @@ impl AsyncCaller {
 
     /// Lists devices.
     fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<AsyncFeed> {
-        let (events, following) = Events::of("devices", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "devices", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => feed(items, events),
@@ -128,14 +129,14 @@ impl AsyncCaller {
 
     /// Lists a resource of the current API. Each item is its JSON.
     fn items(&self, py: Python<'_>, query: &Bound<'_, ResourceQuery>) -> PyResult<AsyncFeed> {
-        let (events, following) = Events::of("current", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "current", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         Ok(feed(query.get().start(client), events))
     }
 
     /// Starts a run of many downlinks. Nothing is sent before its first items are requested.
     fn send(&self, py: Python<'_>, bulk: &Bound<'_, Bulk>) -> PyResult<AsyncRun> {
-        let (events, following) = Events::of("send_downlinks", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "send_downlinks", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let (ledger, options) = bulk.get().start(self.0.account(), self.0.timeout())?;
         // The limit of the run is the one that applies, because a claim lives as long.
@@ -217,13 +218,13 @@ pub(crate) struct Events {
 
 impl Events {
     /// Returns the events of the feed that calls this operation, and the watch that sends them.
-    fn of(operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
+    fn of(py: Python<'_>, operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
         let queue = Arc::new(Queue::default());
         let sink = reporter.as_ref().map(|_| -> Sink {
             let queue = Arc::clone(&queue);
             Box::new(move |event| queue.add(event))
         });
-        let following = Following::new(operation, Fate::default(), sink);
+        let following = Following::new(operation, Fate::default(), sink, Announcements::of_process(py));
         (Self { reporter, queue: OfProcess::new(queue) }, following)
     }
 }

@@ -17,7 +17,7 @@ use crate::caller::{Driver, Scope, driver};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::raise;
-use crate::event::{Event, Reporter, Sink};
+use crate::event::{Announcements, Event, Reporter, Sink};
 use crate::fleet::Fleet;
 use crate::following::{Following, report_stop, settle};
 use crate::interrupt::interruptible;
@@ -79,8 +79,9 @@ impl Caller {
         let (fate, begun) = (Fate::default(), Instant::now());
         let result = interruptible(py, reporter.as_ref(), {
             let (endpoint, fate) = (Arc::clone(&endpoint), fate.clone());
+            let announcements = Announcements::of_process(py);
             move |sink| {
-                let following = Following::new(endpoint.name(), fate.clone(), sink);
+                let following = Following::new(endpoint.name(), fate.clone(), sink, announcements);
                 let result = client.with_watch(following).call(&*endpoint);
                 fate.ended(&result);
                 result
@@ -103,7 +104,7 @@ impl Caller {
 
     /// Lists devices.
     fn feed(&self, py: Python<'_>, query: &Bound<'_, Query>) -> PyResult<Feed> {
-        let (events, following) = Events::of("devices", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "devices", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         Ok(match query.get().start(client).map_err(|error| raise(py, &error))? {
             Listing::Pages(items) => self.reader(items, events),
@@ -115,7 +116,7 @@ impl Caller {
 
     /// Lists a resource of the current API. Each item is its JSON.
     fn items(&self, py: Python<'_>, query: &Bound<'_, ResourceQuery>) -> PyResult<Feed> {
-        let (events, following) = Events::of("current", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "current", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         Ok(self.reader(query.get().start(client), events))
     }
@@ -131,7 +132,7 @@ impl Caller {
 
     /// Starts a run of many downlinks. Nothing is sent before its first item is requested.
     fn send(&self, py: Python<'_>, bulk: &Bound<'_, Bulk>) -> PyResult<Run> {
-        let (events, following) = Events::of("send_downlinks", self.0.reporter(py)?);
+        let (events, following) = Events::of(py, "send_downlinks", self.0.reporter(py)?);
         let client = Driver::with_watch(&self.0.client(py, None)?, following);
         let (ledger, options) = bulk.get().start(self.0.account(), self.0.timeout())?;
         // The limit of the run is the one that applies, because a claim lives as long.
@@ -224,10 +225,10 @@ pub(crate) struct Events {
 
 impl Events {
     /// Returns the events of the feed that calls this operation, and the watch that sends them.
-    fn of(operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
+    fn of(py: Python<'_>, operation: &'static str, reporter: Option<Reporter>) -> (Self, Arc<Following>) {
         let (sender, events) = channel();
         let sink = reporter.as_ref().map(|_| -> Sink { Box::new(move |event| drop(sender.send(event))) });
-        let following = Following::new(operation, Fate::default(), sink);
+        let following = Following::new(operation, Fate::default(), sink, Announcements::of_process(py));
         (Self { reporter, events: Mutex::new(OfProcess::new(events)) }, following)
     }
 

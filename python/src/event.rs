@@ -1,7 +1,7 @@
 //! Events of calls, for Python's `logging.getLogger("kpn_things")` and for `on_event`.
 
 use std::mem;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyo3::exceptions::PyException;
@@ -12,6 +12,7 @@ use pyo3::types::PyTuple;
 use crate::callback::{call, call_method};
 use crate::lock::lock;
 use crate::options::Hook;
+use crate::process::OfProcess;
 
 const INFO: u8 = 20;
 
@@ -88,18 +89,35 @@ pub(crate) fn warn(
         .or_else(|error| print(py, error))
 }
 
-/// The announcements of the end of an endpoint that wait for a thread of Python to log them.
-static ANNOUNCEMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The announcements of the end of an endpoint that wait for a thread of Python to log them. Each client passes one on once
+/// per path, so there are few.
+#[derive(Default)]
+pub(crate) struct Announcements(Mutex<Vec<String>>);
 
-/// Keeps an announcement, on any thread. Each client passes one on once per path, so there are few.
-pub(crate) fn announce(text: String) {
-    lock(&ANNOUNCEMENTS).push(text);
-}
+impl Announcements {
+    /// The announcements of this process. A forked child cannot use those of its parent, because a thread that the child
+    /// does not have may have locked them.
+    pub(crate) fn of_process(_: Python<'_>) -> Arc<Self> {
+        static OURS: Mutex<Option<OfProcess<Arc<Announcements>>>> = Mutex::new(None);
+        let mut held = lock(&OURS);
+        if let Some(ours) = held.as_ref().and_then(OfProcess::get) {
+            return Arc::clone(ours);
+        }
+        let ours = Arc::<Self>::default();
+        *held = Some(OfProcess::new(Arc::clone(&ours)));
+        ours
+    }
 
-/// Logs the announcements. Returns an error only for an interrupt, such as `KeyboardInterrupt`.
-pub(crate) fn log_announcements(py: Python<'_>) -> PyResult<()> {
-    let texts = mem::take(&mut *lock(&ANNOUNCEMENTS));
-    texts.into_iter().try_for_each(|text| warn(py, &text, None, None))
+    /// Keeps an announcement, on any thread.
+    pub(crate) fn add(&self, text: String) {
+        lock(&self.0).push(text);
+    }
+
+    /// Logs the announcements. Returns an error only for an interrupt, such as `KeyboardInterrupt`.
+    pub(crate) fn log(py: Python<'_>) -> PyResult<()> {
+        let texts = mem::take(&mut *lock(&Self::of_process(py).0));
+        texts.into_iter().try_for_each(|text| warn(py, &text, None, None))
+    }
 }
 
 /// Prints an exception of a handler or of the user's function, because it must not replace the result of the call. An

@@ -10,7 +10,7 @@ use things_core::{Exchange, Fate, Operation, Pause, Retirement, Stage, Stopped, 
 
 use crate::call::{Endpoint, Reply, outcome};
 use crate::error::{raise, snake_case};
-use crate::event::{self, Event, Reporter, Sink};
+use crate::event::{self, Announcements, Event, Reporter, Sink};
 
 /// The outcome of a call that its caller stopped. A call that can be made twice has none.
 fn outcome_of(stopped: Stopped, endpoint: &Endpoint) -> Option<&'static str> {
@@ -26,11 +26,17 @@ pub(crate) struct Following {
     operation: &'static str,
     fate: Fate,
     sink: Option<Sink>,
+    announcements: Arc<Announcements>,
 }
 
 impl Following {
-    pub(crate) fn new(operation: &'static str, fate: Fate, sink: Option<Sink>) -> Arc<Self> {
-        Arc::new(Self { operation, fate, sink })
+    pub(crate) fn new(
+        operation: &'static str,
+        fate: Fate,
+        sink: Option<Sink>,
+        announcements: Arc<Announcements>,
+    ) -> Arc<Self> {
+        Arc::new(Self { operation, fate, sink, announcements })
     }
 
     fn event(&self, kind: &'static str, stage: Stage, method: &http::Method, url: String) -> Event {
@@ -72,7 +78,7 @@ impl Watch for Following {
     }
 
     fn announced(&self, retirement: &Retirement) {
-        event::announce(retirement.to_string());
+        self.announcements.add(retirement.to_string());
     }
 
     fn pausing(&self, pause: &Pause, wait: Duration) {
@@ -95,7 +101,7 @@ pub(crate) fn settle(
     elapsed: Duration,
     reporter: Option<&Reporter>,
 ) -> PyResult<Py<PyAny>> {
-    let logged = event::log_announcements(py);
+    let logged = Announcements::log(py);
     let outcome = outcome(endpoint, &result);
     if let Err(interrupt) = logged.and(report(py, endpoint, &result, elapsed, reporter)) {
         if let Some(outcome @ ("accepted" | "unknown")) = outcome {

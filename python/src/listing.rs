@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use things_core::{DeviceFeed, Feed, Fleet as CoreFleet, Pages, Verified};
 
 use crate::device::Device;
-use crate::event;
+use crate::event::{self, Announcements};
 use crate::fleet::Fleet;
 use crate::lock::lock;
 use crate::page::Page;
@@ -85,7 +85,7 @@ impl News {
 
     /// Logs the announcements of the end of an endpoint, and the warning, if there is one.
     pub(crate) fn log(&self, py: Python<'_>) -> PyResult<()> {
-        event::log_announcements(py)?;
+        Announcements::log(py)?;
         self.warning.as_ref().map_or(Ok(()), |warning| event::warn(py, warning, None, None))
     }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import select
 import signal
@@ -11,7 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kpn_things import AsyncClient, Client
+from kpn_things import AsyncClient, Client, Event
+from kpn_things.testing import Simulator
 
 from .program import Program
 from .service import PATIENCE, Request, Service
@@ -48,6 +50,32 @@ def assert_apart(service: Service) -> None:
     """Fails if the parent and the child sent requests on the same connection. Each request names its sender."""
     for connection in service.connections:
         assert len({request.target.split("-")[0] for request in connection.requests if "-" in request.target}) <= 1
+
+
+def test_a_child_does_not_log_the_announcements_that_its_parent_will_log(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    children: list[str] = []
+
+    def announced() -> list[str]:
+        return [record.getMessage() for record in caplog.records if "announces the end" in record.getMessage()]
+
+    def call() -> list[str]:
+        with Client(**service.settings()) as client:
+            client.request("GET", "/child-1")
+        return announced()
+
+    def fork(event: Event) -> None:
+        # The response with the token has announced something that is logged at the end of the call.
+        if event.kind == "request" and event.stage == "call" and not children:
+            children.append("")
+            children[0] = in_child(call)
+
+    with Simulator(devices=3, quirks=["sunset"]) as simulator, simulator.client(on_event=fork) as client:
+        with caplog.at_level(logging.WARNING, "kpn_things"):
+            client.request("GET", "/projects")
+    assert children == ["[]"]
+    assert len(announced()) == 2
 
 
 def test_parent_and_child_use_connections_of_their_own(service: Service) -> None:
