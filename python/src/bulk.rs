@@ -74,7 +74,7 @@ impl Bulk {
         options: Options,
     ) -> PyResult<Self> {
         let (options, timeout) = options.core(rows.py())?;
-        let not_after = not_after.map(|time| rows::time("not_after", time)).transpose()?;
+        let not_after = not_after.map(rows::not_after).transpose()?;
         let items = rows::all(rows, not_after)?;
         let size = items.len() as u64;
         let job = ledger.is_some().then(new_job).transpose()?;

@@ -45,20 +45,15 @@ pub(crate) fn one(row: &Bound<'_, PyAny>) -> PyResult<CoreItem> {
     item(row)?.map(|(item, _)| item).map_err(|mistakes| refuse(mistakes.join("; ")))
 }
 
-/// Reads a time with an offset, as a `datetime` or as a text.
-pub(crate) fn time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<SystemTime> {
+/// Reads a `not_after`: a time with an offset, as a `datetime` or as a text.
+pub(crate) fn not_after(value: &Bound<'_, PyAny>) -> PyResult<SystemTime> {
     let text = time_text(value)?.ok_or_else(|| {
         let kind = kind(value);
-        PyTypeError::new_err(format!("{name} is of type {kind}: pass a datetime with a time zone, or a text"))
+        PyTypeError::new_err(format!(
+            "not_after is of type {kind}: pass a datetime with a time zone, or a text"
+        ))
     })?;
-    let mut row = Row::new();
-    row.set(RowColumn::DevEui, "0000000000000000");
-    row.set(RowColumn::Port, "1");
-    row.set(RowColumn::Hex, "00");
-    row.set(RowColumn::NotAfter, text);
-    // The other cells are right, and an empty text is no time.
-    let item = row.item(0, 0).map_err(|error| refuse(error.to_string()))?;
-    item.not_after.ok_or_else(|| refuse(format!("{name} is empty: pass a time")))
+    CoreItem::parse_not_after(text.trim()).map_err(|error| refuse(error.to_string()))
 }
 
 /// Returns the rows one by one. What is not a sequence of rows gets advice.

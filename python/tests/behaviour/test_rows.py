@@ -199,7 +199,7 @@ def test_an_exception_of_the_rows_is_raised_as_it_is(client: Client) -> None:
         ({"timeout": 0}, "timeout"),
         ({"patience": -1}, "patience"),
         ({"not_after": datetime(2126, 1, 1)}, "not_after"),
-        ({"not_after": ""}, "not_after is empty"),
+        ({"not_after": ""}, 'not_after is "": expected a time'),
     ],
 )
 def test_an_option_out_of_range_is_refused(options: dict[str, Any], what: str, client: Client) -> None:
