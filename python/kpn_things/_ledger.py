@@ -129,8 +129,9 @@ class JobItem(Fields):
 
 
 class Ledger:
-    """The durable record of runs: a SQLite file, or a PostgreSQL database that several machines share. `send_downlinks` creates
-    jobs in it, and `resume_downlinks` continues them.
+    """The durable record of runs: a SQLite file, or a PostgreSQL database that several machines share.
+
+    `send_downlinks` creates jobs in it, and `resume_downlinks` continues them.
 
         ledger = Ledger("run.db")
         for job in ledger.jobs():
@@ -140,8 +141,9 @@ class Ledger:
     processes. It holds payloads, but no secret. The file must not be on a network file system.
 
     Args:
-        name: The path of the file, which the first job creates; or a URL such as `postgres://user@host/database`. Its password
-            comes from `PGPASSWORD` or `~/.pgpass`. One in the URL is used, but neither shown nor pickled.
+        name: The path of a SQLite file, which the first job creates. Or the URL of a PostgreSQL database, such as
+            `postgres://user@host/database`. Its password is read from `PGPASSWORD` or `~/.pgpass`. A password in the URL is
+            used, but neither shown nor pickled.
     """
 
     __module__ = "kpn_things"
@@ -153,7 +155,7 @@ class Ledger:
     def __init__(self, name: str | os.PathLike[str]) -> None:
         self._place = path_text("ledger", name)
         self._store = Store(self._place)
-        self.name = _without_password(self._place)
+        self.name = self._store.name
 
     def jobs(self) -> list[Job]:
         """Returns all jobs, the newest first.
@@ -220,17 +222,6 @@ class Ledger:
 
     def __reduce__(self) -> tuple[type[Ledger], tuple[str]]:
         return Ledger, (self.name,)
-
-
-def _without_password(place: str) -> str:
-    """The path, or the URL without the passwords in it. A password with a slash or a question mark ends at the last `@`."""
-    scheme, separator, rest = place.partition("://")
-    if not separator or scheme.lower() not in ("postgres", "postgresql"):
-        return place
-    user, at, host = rest.rpartition("@")
-    host, question, query = host.partition("?")
-    kept = [part for part in query.split("&") if "password" not in part.lower()] if query else []
-    return f"{scheme}://{user.partition(':')[0]}{at}{host}{question if kept else ''}{'&'.join(kept)}"
 
 
 def _job(fields: tuple[str, datetime, str, str, tuple[int, int, int, int, int, int]]) -> Job:

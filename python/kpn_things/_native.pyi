@@ -780,6 +780,10 @@ class Store:
     """A ledger by its name. Each method opens it for as long as it takes."""
 
     def __new__(cls, name: str) -> Self: ...
+    @property
+    def name(self) -> str:
+        """The path, or the URL without its password."""
+
     def jobs(self) -> list[tuple[str, datetime, str, str, tuple[int, int, int, int, int, int]]]:
         """All jobs, the newest first. Each is a tuple of the fields of `kpn_things.Job`."""
 

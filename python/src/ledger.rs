@@ -34,6 +34,12 @@ impl Store {
         Self { name }
     }
 
+    /// The path, or the URL without its password.
+    #[getter]
+    fn name(&self) -> String {
+        things_store::without_password(&self.name)
+    }
+
     /// All jobs, the newest first. Each is a tuple of the fields of `kpn_things.Job`.
     fn jobs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let jobs = self.with(py, |store| store.jobs())?;

@@ -4,9 +4,6 @@ use percent_encoding::percent_decode_str;
 
 use crate::LedgerError;
 
-/// The parameters of a URL that are passwords.
-const PASSWORDS: [&str; 2] = ["password", "sslpassword"];
-
 /// Whether this is the URL of a PostgreSQL database, and not the path of a file.
 pub(crate) fn is_postgres(ledger: &str) -> bool {
     let scheme = ledger.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -25,8 +22,8 @@ pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
     }
     let (_, rest) = ledger.split_once("://").unwrap_or_default();
     let (_, query) = split(ledger);
-    let in_query = query.iter().any(|(name, _)| PASSWORDS.contains(&name.as_str()));
-    if !in_query && !has_password(rest) {
+    let in_query = query.iter().any(|(name, _)| is_password(name));
+    if !in_query && password(rest).is_none() {
         return Ok(());
     }
     let message = "the URL of the ledger has a password, which other users see in the list of processes";
@@ -34,28 +31,54 @@ pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
     Err(LedgerError::new(message).hint(hint))
 }
 
-/// Whether there is a password before the host. It may contain characters that it should not.
-fn has_password(rest: &str) -> bool {
+/// Returns the name of a ledger without the passwords in it. The path of a file stays as it is.
+pub fn without_password(ledger: &str) -> String {
+    let (scheme, rest) = match ledger.split_once("://") {
+        Some(parts) if is_postgres(ledger) => parts,
+        _ => return ledger.to_owned(),
+    };
+    let rest = match password(rest) {
+        Some((user, host)) => format!("{user}@{host}"),
+        None => rest.to_owned(),
+    };
+    let (base, query) = rest.split_once('?').unwrap_or((&rest, ""));
+    let kept: Vec<_> =
+        query.split('&').filter(|pair| !pair.is_empty() && !is_password(&pair_of(pair).0)).collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    format!("{scheme}://{base}{mark}{}", kept.join("&"))
+}
+
+/// Whether this parameter of a URL is a password, such as `password` and `sslpassword`.
+fn is_password(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("password")
+}
+
+/// Returns the text before and behind the password of a user, if there is one. It may contain characters that it should not.
+fn password(rest: &str) -> Option<(&str, &str)> {
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, _)) => user.contains(':'),
+    let (user, host) = match authority.rfind('@') {
+        Some(at) => rest.split_at(at),
         // What looks like a host and a port is a name and the beginning of a password.
         None => {
             let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-            rest.contains('@') && !port.bytes().all(|byte| byte.is_ascii_digit())
+            let at = rest.rfind('@').filter(|_| !port.bytes().all(|byte| byte.is_ascii_digit()))?;
+            rest.split_at(at)
         }
-    }
+    };
+    Some((user.split_once(':')?.0, host.strip_prefix('@')?))
 }
 
 /// Returns what is before the question mark of a URL, and the decoded parameters behind it.
 pub(crate) fn split(url: &str) -> (&str, Vec<(String, String)>) {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    (base, query.split('&').filter(|pair| !pair.is_empty()).map(pair_of).collect())
+}
+
+/// Returns the decoded name and value of a parameter.
+fn pair_of(parameter: &str) -> (String, String) {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    });
-    (base, pairs.collect())
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    (decoded(name), decoded(value))
 }
 
 #[cfg(test)]
@@ -88,6 +111,32 @@ mod tests {
             "C:\\ledger:1@x.db",
         ] {
             refuse_password(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(without_password(url), url);
+        }
+    }
+
+    #[test]
+    fn a_name_without_its_password_leads_to_the_same_server() {
+        for (url, kept) in [
+            ("postgres://valve:s3cret@db.example/ledger", "postgres://valve@db.example/ledger"),
+            ("POSTGRESQL://valve:@db.example/ledger", "POSTGRESQL://valve@db.example/ledger"),
+            ("postgres://valve:s3c/ret@db.example/ledger", "postgres://valve@db.example/ledger"),
+            ("postgres://valve:s3c?ret@db.example/ledger", "postgres://valve@db.example/ledger"),
+            ("postgres://valve:s3c@ret@db.example/ledger", "postgres://valve@db.example/ledger"),
+            ("postgres://db/x?user=me&password=s3cret", "postgres://db/x?user=me"),
+            ("postgres://db/x?p%61ssword=s3cret&sslPassword=s3c", "postgres://db/x"),
+            (
+                "postgres://me:s3cret@db/x?application_name=a@b&port=1",
+                "postgres://me@db/x?application_name=a@b&port=1",
+            ),
+            (
+                "postgres://db:5432/x?application_name=me@here",
+                "postgres://db:5432/x?application_name=me@here",
+            ),
+            ("postgres://db/x?application_name=password", "postgres://db/x?application_name=password"),
+            ("me:s3cret@x?password=1", "me:s3cret@x?password=1"),
+        ] {
+            assert_eq!(without_password(url), kept);
         }
     }
 }

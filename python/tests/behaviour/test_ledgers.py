@@ -23,6 +23,7 @@ PASSWORD = "canary-password-0123456789"
         (f"postgres://127.0.0.1:1/things?user=me&password={PASSWORD}", "postgres://127.0.0.1:1/things?user=me"),
         (f"postgres://127.0.0.1:1/things?password={PASSWORD}", "postgres://127.0.0.1:1/things"),
         ("postgres://me@127.0.0.1:1/things", "postgres://me@127.0.0.1:1/things"),
+        ("postgres://127.0.0.1:1/things?application_name=me@here", "postgres://127.0.0.1:1/things?application_name=me@here"),
     ],
 )
 def test_the_password_of_a_url_is_not_shown(url: str, shown: str, service: Service) -> None:
