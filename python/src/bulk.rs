@@ -183,7 +183,7 @@ impl Opening {
         match content {
             Content::Memory(items) => Ok(Box::new(MemoryLedger::new(items))),
             Content::New { ledger, job, source, items } => {
-                let mut store = things_store::open_from_env(&ledger)?;
+                let store = things_store::open_from_env(&ledger)?;
                 let new = NewJob {
                     id: job,
                     created: SystemTime::now(),
@@ -192,8 +192,7 @@ impl Opening {
                     account,
                     options: String::new(),
                 };
-                store.create(&new, &mut items.into_iter().map(Ok))?;
-                store.open(&new.id, &new.account, false)
+                store.begin(&new, &mut items.into_iter().map(Ok))
             }
             Content::Stored { ledger, job, again, join } => {
                 let store = things_store::open_from_env(&ledger)?;

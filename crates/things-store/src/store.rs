@@ -117,6 +117,14 @@ pub trait Store: Send {
     /// Nothing was sent.
     fn open(self: Box<Self>, id: &JobId, account: &str, again: bool) -> Result<Box<dyn Ledger>, LedgerError>;
 
+    /// Creates a job and opens it for its first run. If it cannot be opened, it is not created either.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`create`](Self::create) and [`open`](Self::open). If the job was created and could not be removed
+    /// again, the hint of the error names it.
+    fn begin(self: Box<Self>, job: &NewJob, items: &mut Items<'_>) -> Result<Box<dyn Ledger>, LedgerError>;
+
     /// Joins the run of a job that another worker has [opened](Self::open): claims what is claimable, but none of the items
     /// that the run has ended. A store for one machine opens the job.
     ///
@@ -125,5 +133,15 @@ pub trait Store: Send {
     /// Returns the errors of [`open`](Self::open).
     fn join(self: Box<Self>, id: &JobId, account: &str) -> Result<Box<dyn Ledger>, LedgerError> {
         self.open(id, account, false)
+    }
+}
+
+/// Returns the error of a job that was created and could not be opened. It names the job if that could not be removed.
+pub(crate) fn not_begun(id: &JobId, error: LedgerError, removed: Result<(), LedgerError>) -> LedgerError {
+    match removed {
+        Ok(()) => error,
+        Err(_) => {
+            error.hint(format!("the job {id} was created: remove it before you send its downlinks again"))
+        }
     }
 }

@@ -29,16 +29,19 @@ fn item(number: u64) -> BulkItem {
     Downlink::raw(dev_eui, FPort::new(1).unwrap(), number.to_be_bytes()).unwrap().into()
 }
 
-fn create(path: &Path, count: u64) -> Result<u64, LedgerError> {
-    let job = NewJob {
-        id: id(),
+fn job(id: JobId) -> NewJob {
+    NewJob {
+        id,
         created: SystemTime::now(),
         source: "valves.csv".to_owned(),
         digest: String::new(),
         account: ACCOUNT.to_owned(),
         options: String::new(),
-    };
-    SqliteStore::open(path)?.create(&job, &mut (0..count).map(|number| Ok(item(number))))
+    }
+}
+
+fn create(path: &Path, count: u64) -> Result<u64, LedgerError> {
+    SqliteStore::open(path)?.create(&job(id()), &mut (0..count).map(|number| Ok(item(number))))
 }
 
 /// Opens the job of a ledger for a run, and returns the items that it claims.
@@ -214,6 +217,29 @@ fn two_names_of_a_file_have_one_lock() {
     drop(ledger);
     assert_eq!(run(&path).unwrap(), 3);
     drop(folder);
+}
+
+#[test]
+fn a_job_that_cannot_be_opened_is_not_created() {
+    let (_folder, path) = folder();
+    create(&path, 3).unwrap();
+    let copy = fs::read(&path).unwrap();
+    let begin = || {
+        let new = job(JobId::generate(1_700_000_000_001, 2));
+        let store: Box<dyn Store> = Box::new(SqliteStore::open(&path).unwrap());
+        let error = store.begin(&new, &mut [Ok(item(7))].into_iter()).err().unwrap();
+        let jobs = SqliteStore::open(&path).unwrap().jobs().unwrap();
+        assert_eq!(jobs.iter().map(|job| job.id.clone()).collect::<Vec<_>>(), [id()], "{error}");
+        assert!(!error.advice().unwrap_or_default().contains("was created"), "{error}");
+        error.to_string()
+    };
+    let store: Box<dyn Store> = Box::new(SqliteStore::open(&path).unwrap());
+    let mut ledger = store.open(&id(), ACCOUNT, false).unwrap();
+    assert!(begin().contains("holds the ledger"));
+    ledger.commit(&Transaction { claim: 1, now: Some(SystemTime::now()), ..Transaction::default() }).unwrap();
+    drop(ledger);
+    fs::write(&path, copy).unwrap();
+    assert!(begin().contains("lacks transactions"));
 }
 
 #[test]

@@ -54,6 +54,7 @@ use self::item::Columns;
 use self::ledger::PostgresLedger;
 use self::link::Link;
 use self::password::{Found, Wanted};
+use crate::store::not_begun;
 use crate::{ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
 
 /// How long a request may take that is not part of a run, such as the counts of a large job.
@@ -188,6 +189,19 @@ impl Store for PostgresStore {
         let place =
             self.link.call(PATIENCE, async move |session| jobs::open(session, &id, &account, again).await)?;
         Ok(Box::new(PostgresLedger::new(self.link, place)))
+    }
+
+    fn begin(
+        mut self: Box<Self>,
+        job: &NewJob,
+        items: &mut Items<'_>,
+    ) -> Result<Box<dyn Ledger>, LedgerError> {
+        self.create(job, items)?;
+        let (id, account) = (job.id.clone(), job.account.clone());
+        match self.link.call(PATIENCE, async move |session| jobs::open(session, &id, &account, false).await) {
+            Ok(place) => Ok(Box::new(PostgresLedger::new(self.link, place))),
+            Err(error) => Err(not_begun(&job.id, error, self.remove(&job.id))),
+        }
     }
 
     fn join(self: Box<Self>, id: &JobId, account: &str) -> Result<Box<dyn Ledger>, LedgerError> {

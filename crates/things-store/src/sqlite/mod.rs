@@ -21,6 +21,7 @@ use self::ledger::{Run, SqliteLedger};
 use self::process::{OfProcess, ThreadLock};
 use self::run_lock::RunLock;
 use self::trouble::{older, trouble};
+use crate::store::not_begun;
 use crate::time::{millis, time};
 use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
 
@@ -298,8 +299,21 @@ impl Open {
         transaction.commit().map_err(failed)
     }
 
+    /// Opens a job for a run.
     fn run(mut self, id: &JobId, account: &str, again: bool) -> Result<SqliteLedger, LedgerError> {
-        let mut lock = RunLock::take(&self.real)?;
+        let lock = RunLock::take(&self.real)?;
+        let run = self.start(lock, id, account, again)?;
+        Ok(SqliteLedger::new(self.connection, self.real, run))
+    }
+
+    /// Starts a run, which no other run can do meanwhile.
+    fn start(
+        &mut self,
+        mut lock: RunLock,
+        id: &JobId,
+        account: &str,
+        again: bool,
+    ) -> Result<Run, LedgerError> {
         let real = self.real.clone();
         let failed = |error| trouble(&real, error);
         let connection = self.connection.get()?;
@@ -323,8 +337,7 @@ impl Open {
         prepare(&transaction, job.number, again).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         lock.confirm(&ledger, transactions);
-        let run = Run { lock, ledger, transactions, job: job.number, first: job.first };
-        Ok(SqliteLedger::new(self.connection, real, run))
+        Ok(Run { lock, ledger, transactions, job: job.number, first: job.first })
     }
 }
 
@@ -369,6 +382,22 @@ impl Store for SqliteStore {
         self.opened()?;
         let open = self.connection.take().ok_or_else(|| missing(&self.path))?;
         Ok(Box::new(open.run(id, account, again)?))
+    }
+
+    fn begin(
+        mut self: Box<Self>,
+        job: &NewJob,
+        items: &mut Items<'_>,
+    ) -> Result<Box<dyn Ledger>, LedgerError> {
+        self.created()?;
+        let mut open = self.connection.take().ok_or_else(|| missing(&self.path))?;
+        // Before the job is created, because another run may hold the ledger.
+        let lock = RunLock::take(&open.real)?;
+        open.create(job, items)?;
+        match open.start(lock, &job.id, &job.account, false) {
+            Ok(run) => Ok(Box::new(SqliteLedger::new(open.connection, open.real, run))),
+            Err(error) => Err(not_begun(&job.id, error, open.remove(&job.id))),
+        }
     }
 }
 

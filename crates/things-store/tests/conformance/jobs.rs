@@ -4,7 +4,7 @@ use things_core::{BulkItem, Downlink, LedgerError, Outcome, Record};
 use things_store::{Counts, ItemState, JobId};
 
 use crate::maker::{
-    ACCOUNT, Maker, again, at, claim, create, ended, item, items, new_job, of_customer, open, record,
+    ACCOUNT, Maker, again, at, claim, create, ended, indexes, item, items, new_job, of_customer, open, record,
 };
 
 /// An item whose numbers have digits that no float has.
@@ -74,6 +74,20 @@ pub(crate) fn a_job_is_created_once(maker: &impl Maker) {
     let error = maker.store().create(&job, &mut [Ok(item(1)), Ok(item(2))].into_iter()).unwrap_err();
     assert!(error.message().contains(job.id.as_str()), "{error}");
     assert_eq!(maker.store().job(&job.id).unwrap().unwrap().counts.total(), 1);
+}
+
+pub(crate) fn a_job_is_created_and_opened_at_once(maker: &impl Maker) {
+    let job = new_job(ACCOUNT);
+    let bad = [Ok(item(0)), Err(LedgerError::new("line 3: no device"))];
+    assert!(maker.store().begin(&job, &mut bad.into_iter()).is_err());
+    assert!(maker.store().job(&job.id).unwrap().is_none());
+    let mut ledger = maker.store().begin(&job, &mut items(3).into_iter().map(Ok)).unwrap();
+    assert_eq!(indexes(&claim(&mut ledger, 2, 0)), [0, 1]);
+    drop(ledger);
+    // A job that was there before stays.
+    let error = maker.store().begin(&job, &mut items(1).into_iter().map(Ok)).err().unwrap();
+    assert!(error.message().contains(job.id.as_str()), "{error}");
+    assert_eq!(maker.store().job(&job.id).unwrap().unwrap().counts.total(), 3);
 }
 
 pub(crate) fn jobs_are_listed_with_the_newest_first(maker: &impl Maker) {

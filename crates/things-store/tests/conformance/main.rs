@@ -63,6 +63,7 @@ macro_rules! store_rules {
             an_item_without_a_reference_gets_one
             a_job_of_which_an_item_fails_is_not_created
             a_job_is_created_once
+            a_job_is_created_and_opened_at_once
             jobs_are_listed_with_the_newest_first
             items_are_read_page_by_page_and_by_state
             a_store_without_jobs_has_none

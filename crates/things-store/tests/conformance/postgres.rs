@@ -128,6 +128,11 @@ impl Store for Timed<PostgresStore> {
         Ok(Box::new(Timed { clock: self.clock, inner }))
     }
 
+    fn begin(self: Box<Self>, job: &NewJob, items: &mut Items<'_>) -> Result<Box<dyn Ledger>, LedgerError> {
+        let inner = self.inner.begin(job, items)?;
+        Ok(Box::new(Timed { clock: self.clock, inner }))
+    }
+
     fn join(self: Box<Self>, id: &JobId, account: &str) -> Result<Box<dyn Ledger>, LedgerError> {
         let inner = self.inner.join(id, account)?;
         Ok(Box::new(Timed { clock: self.clock, inner }))

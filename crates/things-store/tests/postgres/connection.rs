@@ -86,6 +86,33 @@ fn an_iterator_that_panics_leaves_no_job_behind() {
     assert_eq!(store.create(&job, &mut [Ok(item(0, 0))].into_iter()).unwrap(), 1);
 }
 
+#[test]
+fn a_job_that_cannot_be_opened_is_not_created() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    let mut other = store(&url);
+    let begin = || Box::new(store(&url)).begin(&new_job(), &mut [Ok(item(0, 0))].into_iter()).err().unwrap();
+    server.sql(
+        database(&url),
+        "create function refuse() returns trigger language plpgsql as 'begin raise exception ''not now''; end';
+         create trigger refuse before update on kpn_things.item execute function refuse()",
+    );
+    let error = begin();
+    assert!(
+        error.message().contains("not now") && error.advice().is_none_or(|hint| !hint.contains("created"))
+    );
+    assert_eq!(other.jobs().unwrap().len(), 0);
+    // If it cannot be removed either, the error names it.
+    server.sql(
+        database(&url),
+        "create trigger keep before delete on kpn_things.job execute function refuse();
+         create trigger keep before delete on kpn_things.item execute function refuse()",
+    );
+    let error = begin();
+    assert!(error.advice().unwrap().contains(new_job().id.as_str()), "{error}");
+    assert_eq!(other.jobs().unwrap().len(), 1);
+}
+
 /// The runtime of the connection is never inside another one, nor dropped there.
 #[test]
 fn a_run_may_be_dropped_inside_a_runtime() {
