@@ -207,8 +207,9 @@ class AsyncClient(BaseClient):
                 is a `datetime` with a time zone or a text (RFC 3339), and `customer` the Customer ID of a sub-customer. `None`
                 and the empty cells of a data frame count as absent.
             window: Maximum number of downlinks in flight, 1 to 256. After a crash, at most this many are unknown.
-            ledger: The path of a SQLite file or the URL of a PostgreSQL database, in which the run becomes a job: see `Ledger`. Sending the same rows twice makes
-                two jobs. Default: memory, and nothing is known after the process has ended.
+            ledger: Where the run is recorded as a job: the path of a SQLite file, the URL of a PostgreSQL database, or a
+                `Ledger`. Sending the same rows twice creates two jobs. Default: memory. Nothing is known then after the
+                process has ended.
             not_after: The time from which on no downlink is sent, for rows without their own.
             rate: Maximum number of downlinks per second.
             per_device: Maximum number of downlinks to one device in 24 hours, over all jobs of the ledger. Others wait.
