@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tqdm import tqdm
+from tqdm.asyncio import tqdm as tqdm_async
 
 from kpn_things import (
     AsyncClient,
@@ -454,8 +457,38 @@ def test_a_ledger_that_cannot_be_used_is_an_error_before_anything_is_sent(kind: 
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), LedgerError)
 
 
+@KINDS
+def test_a_ledger_that_another_run_holds_is_an_error_that_leaves_no_job(kind: type, service: Service, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    with Client(**service.settings()) as client, client.send_downlinks(rows(3), ledger=ledger, window=1) as run:
+        next(run)
+        with pytest.raises(LedgerError, match="another run .* holds the ledger"):
+            send(kind, service.settings(), rows(3), ledger=ledger)
+        assert [job.id for job in ledger.jobs()] == [run.job]
+        assert outcomes(run) == {"accepted": 2}
+        assert service.asked("/downlinks") == 3
+
+
+def test_tqdm_shows_how_many_downlinks_have_ended(service: Service) -> None:
+    shown = io.StringIO()
+    with Client(**service.settings()) as client:
+        assert len(list(tqdm(client.send_downlinks(rows(7)), file=shown, ascii=True))) == 7
+    assert "0/7" in shown.getvalue() and "7/7" in shown.getvalue()
+
+
+def test_tqdm_shows_how_many_downlinks_have_ended_of_an_async_run(service: Service) -> None:
+    shown = io.StringIO()
+
+    async def main() -> int:
+        async with AsyncClient(**service.settings()) as client:
+            return len([sent async for sent in tqdm_async(client.send_downlinks(rows(7)), file=shown, ascii=True)])
+
+    assert asyncio.run(main()) == 7
+    assert "7/7" in shown.getvalue()
+
+
 def test_an_item_past_its_time_is_not_sent(service: Service) -> None:
-    sent = send(Client, service.settings(), [row(1), row(2, not_after="2126-01-01T00:00:00Z")], not_after="2020-01-01T00:00:00Z")
+    sent = send(Client, service.settings(), [row(1), row(2, not_after="2126-01-01T00:00:00Z")], not_after=" 2020-01-01T00:00:00Z ")
     assert {one.index: one.outcome for one in sent} == {0: "not_sent", 1: "accepted"}
     assert "not_after" in str(next(one.error for one in sent if one.index == 0))
 
