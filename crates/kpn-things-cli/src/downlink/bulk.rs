@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 use things_core::{BulkItem, FeedClient};
 use things_store::{Job, JobId, NewJob, Store};
 
-use super::ending::{ended, finish};
-use super::kept::Kept;
+use super::job_options::JobOptions;
 use super::ledger::{Ledger, LedgerOption};
 use super::lines::Lines;
 use super::pace::Pace;
 use super::pulse::Progress;
 use super::report::{Format, time};
 use super::run::{Entry, JobRun};
+use super::summary::{ended, finish, hints, may_have_arrived};
 use crate::console::Console;
 use crate::count::number;
 use crate::failure::{ExitStatus, Failure};
@@ -31,12 +31,12 @@ Examples:
   things downlink bulk valves.ndjson --rate 10/s --per-device 4/day
   things downlink bulk valves.csv --yes --csv > report.csv",
     after_help = "\
-The columns are dev_eui (or urn), port, one of hex, base64, text and senml, and if you like reference, not_after and \
-customer. The whole file is checked before anything is sent.
+The columns are dev_eui (or urn), port, one of hex, base64, text and senml, and optionally reference, not_after \
+and customer. The whole file is checked before anything is sent.
 
 Each downlink is on record in the ledger before it is sent, so that a crash never makes the tool send one twice. It ends \
 as accepted, as not sent, or as unknown: then it may have arrived, and is not sent again before you have resolved it. \
-Ctrl-C waits for the downlinks in flight, and a second Ctrl-C does not.
+A file that a job has already is sent again only after a question, or with --new-job. Ctrl-C waits for the downlinks in flight, and a second Ctrl-C does not.
 
 The exit status is 4 if the outcome of any downlink is unknown, 1 if any was not sent, and 0 if all were accepted."
 )]
@@ -73,12 +73,15 @@ struct Request {
     input: Option<InputFormat>,
     /// Send nothing after this time (RFC 3339)
     ///
-    /// It has an offset, as 2026-07-01T18:00:00+02:00. A line with a not_after of its own keeps it. What could not be sent in time ends as not sent.
+    /// It has an offset, such as 2026-07-01T18:00:00+02:00. A not_after in the file overrides it. A downlink that could not be
+    /// sent in time ends as not sent.
     #[arg(long, value_name = "TIME", value_parser = not_after)]
     not_after: Option<(String, SystemTime)>,
     #[command(flatten)]
     pace: Pace,
     /// Check the file, and send nothing
+    ///
+    /// This does not connect to a PostgreSQL ledger.
     #[arg(long)]
     dry_run: bool,
     /// Create the job, print its id, and send nothing
@@ -115,18 +118,15 @@ impl Bulk {
         let client = self.settings.client(console)?;
         let account = client.session().config().account();
         let mut store = ledger.create()?;
-        let mut same = same_content(&mut *store, &file)?;
-        same.retain(|job| job.account == account);
-        let unfinished = same.iter().find(|job| !job.counts.is_finished() && !self.request.new_job);
-        let resumed = match (unfinished, same.first()) {
-            (Some(job), _) => self.request.ask_for_job(job, &ledger, &settings)?.then(|| job.clone()),
-            (None, Some(job)) => {
-                console.warn(described(job));
+        let job = match earlier(&mut *store, &file, &account)? {
+            Some(job) if self.request.new_job => {
+                console.warn(described(&job));
                 None
             }
-            (None, None) => None,
+            Some(job) => self.request.ask_for_job(&job, &ledger, &settings)?.then_some(job),
+            None => None,
         };
-        let job = match resumed {
+        let job = match job {
             Some(job) => job,
             None => self.request.create(&mut *store, &mut file, account)?,
         };
@@ -134,7 +134,7 @@ impl Bulk {
             return Ok(writeln!(console.out(), "{}", job.id)?);
         }
         console.say(format_args!("job: {}", job.id))?;
-        let pace = self.request.pace.or(Kept::of(&job).pace);
+        let pace = self.request.pace.or(JobOptions::of(&job).pace);
         let (entry, progress) = (Entry::Open { again: false }, self.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
@@ -143,9 +143,10 @@ impl Bulk {
     }
 }
 
-/// Says what would be sent.
+/// Reports what would be sent. It leaves out a ledger that machines share, because the first use of one creates its tables.
 fn show(file: &BulkFile, ledger: &Ledger, console: &mut Console<'_>) -> Result<(), Failure> {
-    if let Some(mut store) = ledger.open()?
+    if !ledger.is_shared()
+        && let Some(mut store) = ledger.open()?
         && let Some(job) = same_content(&mut *store, file)?.first()
     {
         console.warn(described(job));
@@ -163,6 +164,13 @@ fn same_content(store: &mut dyn Store, file: &BulkFile) -> Result<Vec<Job>, Fail
     Ok(store.jobs()?.into_iter().filter(|job| job.digest == file.digest).collect())
 }
 
+/// The job of an account that a file with the same content belongs to: one that is not finished, else one with unknown
+/// outcomes, else the newest.
+fn earlier(store: &mut dyn Store, file: &BulkFile, account: &str) -> Result<Option<Job>, Failure> {
+    let jobs = same_content(store, file)?.into_iter().filter(|job| job.account == account);
+    Ok(jobs.min_by_key(|job| (job.counts.is_finished(), !may_have_arrived(&job.counts))))
+}
+
 fn described(job: &Job) -> String {
     format!("the job {} of {} has the same content: {}", job.id, time(job.created), ended(&job.counts))
 }
@@ -173,7 +181,7 @@ impl Request {
         if file.devices > ASK && !self.yes {
             self.ask_for_devices(file, &account)?;
         }
-        let kept = Kept { pace: self.pace.clone(), lines: Lines::new(file.lines()) };
+        let options = JobOptions { pace: self.pace.clone(), lines: Lines::new(file.lines()) };
         let now = SystemTime::now();
         let new = NewJob {
             id: JobId::generate(millis(now), random()?),
@@ -181,7 +189,7 @@ impl Request {
             source: file.name(),
             digest: file.digest.clone(),
             account,
-            options: kept.json(),
+            options: options.json(),
         };
         let not_after = self.not_after.as_ref().map(|(_, time)| *time);
         let mut items = file
@@ -203,17 +211,25 @@ impl Request {
         if prompt::confirm(&format!("Send {size} of {account}?")) { Ok(()) } else { Err(declined()) }
     }
 
-    /// Asks whether to resume a job of the same file: then the result is true. It is false for a new job.
+    /// Asks what to do about a job of the same file. The result is true to resume it, and false to send everything again in
+    /// a new job.
     fn ask_for_job(&self, job: &Job, ledger: &Ledger, settings: &str) -> Result<bool, Failure> {
-        let what = format!("{}, and it is not finished", described(job));
+        let is_finished = job.counts.is_finished();
+        let what = format!("{}{}", described(job), if is_finished { "" } else { ", and it is not finished" });
+        let rest = ledger.command(&format!("jobs resume {}", job.id)) + settings;
+        let mut lines = [vec![what], hints(ledger, job, &rest, settings)].concat();
         if !self.can_ask() {
-            let resume = ledger.command(&format!("jobs resume {}", job.id));
             let new = ledger.command(&format!("bulk {} --new-job{}", word(&self.file), self.given()));
-            return Err(Failure::Usage(format!(
-                "{what}\nhint: to send the rest of it: {resume}{settings}\nhint: to send everything again: {new}{settings}"
-            )));
+            lines.push(format!("hint: to send everything again: {new}{settings}"));
+            return Err(Failure::Usage(lines.join("\n")));
         }
-        prompt::say(&what);
+        prompt::say(&lines.join("\n"));
+        if is_finished {
+            return match prompt::confirm("Send everything again as a new job?") {
+                true => Ok(false),
+                false => Err(declined()),
+            };
+        }
         match prompt::choose(
             "Resume it, send everything again as a new job, or abort? [r/n/A]",
             &['r', 'n', 'a'],
@@ -224,7 +240,7 @@ impl Request {
         }
     }
 
-    /// Whether somebody can answer. Not if the file is what is typed.
+    /// Whether somebody can answer. Nobody can if the file comes from stdin.
     fn can_ask(&self) -> bool {
         self.file != "-" && prompt::is_possible()
     }
@@ -234,11 +250,12 @@ impl Request {
         let format = self.input.and_then(|format| format.to_possible_value());
         let format = format.map(|format| format!(" --input {}", format.get_name())).unwrap_or_default();
         let not_after = self.not_after.as_ref().map(|(text, _)| format!(" --not-after {}", word(text)));
-        format!("{format}{}{}", not_after.unwrap_or_default(), self.pace.options())
+        let create_only = if self.create_only { " --create-only" } else { "" };
+        format!("{format}{}{}{create_only}", not_after.unwrap_or_default(), self.pace.options())
     }
 }
 
-/// The user does not want it.
+/// The user declined.
 fn declined() -> Failure {
     Failure::Run(ExitStatus::Failed, "nothing was sent".into())
 }

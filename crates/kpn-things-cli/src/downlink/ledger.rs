@@ -20,15 +20,15 @@ pub(crate) const LEDGER_VARIABLE: &str = "KPN_THINGS_LEDGER";
 pub(super) struct LedgerOption {
     /// Ledger, a file or a URL [env: KPN_THINGS_LEDGER]
     ///
-    /// The URL is that of a PostgreSQL database, as postgres://user@host/database. The default is kpn-things/ledger.db in $XDG_STATE_HOME, which is ~/.local/state on Linux. A URL must not have a
+    /// The URL is that of a PostgreSQL database, such as postgres://user@host/database. The default is kpn-things/ledger.db in $XDG_STATE_HOME, which is ~/.local/state on Linux. A URL must not have a
     /// password here, because other users can read command lines: it comes from PGPASSWORD, from ~/.pgpass, or with the
     /// URL from KPN_THINGS_LEDGER.
     #[arg(long, value_name = "PATH|URL")]
     ledger: Option<String>,
 }
 
-/// A ledger, which need not exist yet.
-#[derive(Debug, Clone)]
+/// A ledger, which need not exist yet. It has no `Debug`, because the address can contain a password.
+#[derive(Clone)]
 pub(super) struct Ledger {
     /// The path of a file, or a URL, which can contain a password if it comes from the variable.
     address: String,

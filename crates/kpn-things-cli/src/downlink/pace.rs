@@ -1,11 +1,11 @@
 //! How fast the downlinks of a job are sent. A job keeps what its user chose, so that the next run sends alike.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use things_core::{FeedClient, RunOptions};
-use things_ureq::Client;
+use things_core::RunOptions;
 
 /// The options of every command that sends the downlinks of a job.
 #[derive(Args, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +21,10 @@ pub(super) struct Pace {
     /// They need not wait for the ledger. After a crash, as many more have an unknown outcome.
     #[arg(long, value_name = "N", value_parser = spare)]
     spare: Option<usize>,
-    /// Most downlinks per second, such as 10/s
+    /// Maximum downlinks per second, such as 10/s
     #[arg(long, value_name = "N/s", value_parser = per_second)]
     rate: Option<NonZeroU32>,
-    /// Most downlinks per device in 24 h, such as 4/day
+    /// Maximum downlinks per device in 24 h, such as 4/day
     ///
     /// The downlinks of all jobs in the ledger count. Further ones wait until the device may get them.
     #[arg(long, value_name = "N/day", value_parser = per_day)]
@@ -70,15 +70,15 @@ impl Pace {
         }
     }
 
-    /// The options of a run by this client.
-    pub(super) fn run_options(&self, client: &Client) -> RunOptions {
+    /// Returns the options of a run at this pace. `timeout` is that of each downlink.
+    pub(super) fn run_options(&self, timeout: Duration) -> RunOptions {
         let default = RunOptions::default();
         RunOptions {
             window: self.window.unwrap_or(default.window),
             spare: self.spare.unwrap_or(default.spare),
             rate: self.rate,
             per_device: self.per_device,
-            timeout: client.session().config().limits().timeout,
+            timeout,
             ..default
         }
     }

@@ -1,4 +1,4 @@
-//! A run of a job: it sends what is left, and says how it ended.
+//! A run of a job: sends what is left, and reports how it ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,12 +7,12 @@ use things_core::{Error, ErrorKind, FeedClient};
 use things_store::{Counts, Job, Store};
 use things_ureq::Client;
 
-use super::ending::{ended, hints, may_have_arrived};
+use super::counted_ledger::CountedLedger;
 use super::ledger::{Ledger, in_lines as lines_of};
 use super::numbers::Numbers;
-use super::observed::Observed;
 use super::pace::Pace;
 use super::pulse::{Progress, Pulse};
+use super::summary::{ended, hints, may_have_arrived};
 use crate::console::Console;
 use crate::count::number;
 use crate::failure::{ExitStatus, Failure, exit_status, in_lines};
@@ -40,8 +40,8 @@ pub(super) struct JobRun {
 }
 
 impl JobRun {
-    /// Sends what is left of the job, and returns the job as it is then. An early end is a failure that says how to go
-    /// on.
+    /// Sends what is left of the job, and returns the job as it is then. An early end is a failure that shows how to
+    /// continue.
     pub(super) fn send(self, store: Box<dyn Store>, console: &mut Console<'_>) -> Result<Job, Failure> {
         let account = self.client.session().config().account();
         let opened = match self.entry {
@@ -69,8 +69,9 @@ impl JobRun {
             (None, None) => Box::new(|_| ()),
         };
         show(numbers);
-        let ledger = Observed { ledger: opened, numbers, show };
-        let mut run = client.send_downlinks(ledger, self.pace.run_options(&client));
+        let ledger = CountedLedger { ledger: opened, numbers, show };
+        let timeout = client.session().config().limits().timeout;
+        let mut run = client.send_downlinks(ledger, self.pace.run_options(timeout));
         let signals = Arc::new(AtomicU32::new(0));
         let (stopper, seen) = (run.stopper(), Arc::clone(&signals));
         let interrupt = Interrupt::handle(console, move || match seen.fetch_add(1, Ordering::Relaxed) {

@@ -201,8 +201,7 @@ impl Watched {
     fn report(&self, console: &mut Console<'_>) -> Result<(), Failure> {
         if self.lost() > 0 {
             let lost = number(self.lost(), "downlink");
-            let message =
-                format!("{lost} disappeared from the list while open: what became of it is unknown");
+            let message = format!("{lost} disappeared from the list while open: the outcome is unknown");
             return Err(Failure::Check(ExitStatus::Failed, message));
         }
         let ended = number(self.seen.len() as u64, "downlink");

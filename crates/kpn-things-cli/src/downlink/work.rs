@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::ending::ended;
-use super::kept::Kept;
+use super::job_options::JobOptions;
 use super::ledger::LedgerOption;
 use super::pace::Pace;
 use super::pulse::Progress;
 use super::run::{Entry, JobRun};
+use super::summary::ended;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::settings;
@@ -20,7 +20,8 @@ Examples:
   things downlink work 019ab2c4 --ledger postgres://things@db.example/fleet",
     after_help = "\
 Any number of machines can work on one job, each with its own window and rate. A worker ends when nothing of the job is \
-left to claim. The ledger has the report: see `things downlink jobs show`. A worker that is killed leaves at most its \
+left to claim, with status 0 whatever the outcomes, so that a scheduler does not restart it. The ledger has the report: \
+see `things downlink jobs show`. A worker that is killed leaves at most its \
 window unknown, and the others go on."
 )]
 pub(crate) struct Work {
@@ -60,7 +61,7 @@ impl Work {
         let settings = self.settings.given();
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
-        let pace = self.pace.or(Kept::of(&job).pace);
+        let pace = self.pace.or(JobOptions::of(&job).pace);
         let run = JobRun { client, ledger, job, pace, entry: Entry::Join, progress: self.progress, settings };
         let job = run.send(store, console)?;
         Ok(console.say(format_args!("nothing is left to claim: {}", ended(&job.counts)))?)

@@ -218,6 +218,23 @@ fn only_an_unknown_downlink_of_the_job_is_resolved() {
     desk.jobs(&["resolve", &id, "3", "lost"]).exits(2);
 }
 
+/// Another program can create a job in which several downlinks have one reference.
+#[test]
+fn a_reference_of_several_downlinks_resolves_none() {
+    let desk = Desk::new("ambiguous");
+    let sim = sim("downlinks=drop-after");
+    desk.bulk(&sim, &desk.valves(3), &[]).exits(4);
+    let ledger = rusqlite::Connection::open(desk.ledger()).unwrap();
+    let same =
+        "UPDATE item SET downlink = replace(replace(downlink, 'valve-3', 'valve-2'), 'valve-4', 'valve-2')";
+    assert_eq!(ledger.execute(same, []).unwrap(), 3);
+    drop(ledger);
+    let ran = desk.jobs(&["resolve", &desk.id(), "valve-2", "accepted"]).exits(2);
+    ran.complains("\"valve-2\" names several of them, such as line 2, device 0059AC0000000002, ")
+        .complains(", and line 3, device ");
+    assert_eq!(desk.job()["unknown"], 3);
+}
+
 #[test]
 fn what_is_refused_is_sent_again_only_if_the_user_says_so() {
     let desk = Desk::new("refused");
@@ -262,8 +279,8 @@ fn the_same_file_is_not_sent_twice_by_mistake() {
     let ran = desk.bulk(&refusing, &file, &["--yes", "--window", "2"]).exits(2);
     let ran = ran.complains(&format!("error: the job {id} of 20")).complains("and it is not finished\n");
     let ledger = desk.ledger();
-    let ran = ran
-        .complains(&format!("to send the rest of it: things downlink jobs resume {id} --ledger {ledger}\n"));
+    let ran =
+        ran.complains(&format!("to send the rest: things downlink jobs resume {id} --ledger {ledger}\n"));
     ran.complains(&format!("again: things downlink bulk {file} --new-job --window 2 --ledger {ledger}\n"));
     assert_eq!(desk.job()["total"], 5, "there is no second job");
     desk.bulk(&refusing, &file, &["--new-job"]).exits(3);
@@ -272,14 +289,63 @@ fn the_same_file_is_not_sent_twice_by_mistake() {
 }
 
 #[test]
-fn a_finished_job_with_the_same_content_is_a_warning() {
+fn a_file_that_was_sent_is_sent_again_only_as_a_new_job() {
     let (desk, sim) = (Desk::new("finished"), simulator().start().unwrap());
     let file = desk.valves(3);
     let ran = desk.bulk(&sim, &file, &[]).exits(0);
     assert!(!ran.err.contains("warning"), "{ran:?}");
-    let id = desk.id();
-    desk.bulk(&sim, &file, &[]).exits(0).complains(&format!("warning: the job {id} of 20"));
+    let (id, ledger) = (desk.id(), desk.ledger());
+    let new = format!("things downlink bulk {file} --new-job --window 2 --create-only --ledger {ledger}");
+    let ran = desk.bulk(&sim, &file, &["--yes", "--window", "2", "--create-only"]).exits(2);
+    assert!(ran.err.starts_with(&format!("error: the job {id} of 20")), "{ran:?}");
+    let end =
+        format!(" has the same content: 3 downlinks: 3 accepted\nhint: to send everything again: {new}\n");
+    assert!(ran.err.ends_with(&end), "{ran:?}");
+    assert_eq!((desk.job()["total"].clone(), sim.downlinks_received()), (3.into(), 3));
+    // A file with the same content has another name.
+    let copy = desk.file("copy.csv", &fs::read_to_string(&file).unwrap());
+    desk.bulk(&sim, &copy, &[]).exits(2);
+    let ran = desk.bulk(&sim, &file, &["--new-job"]).exits(0);
+    ran.complains(&format!("warning: the job {id} of 20"));
     assert_eq!(sim.downlinks_received(), 6);
+}
+
+#[test]
+fn a_file_with_unknown_or_refused_downlinks_is_not_sent_again_by_a_restart() {
+    let desk = Desk::new("restart");
+    let sim = sim("downlinks@1=drop-after;downlinks@2=status:400");
+    let file = desk.valves(4);
+    desk.bulk(&sim, &file, &["--window", "1"]).exits(4);
+    let (id, ledger, received) = (desk.id(), desk.ledger(), sim.downlinks_received());
+    let ran = desk.bulk(&sim, &file, &["--window", "1"]).exits(2);
+    let ran = ran
+        .complains(" has the same content: 4 downlinks: 2 accepted, 1 not sent, 1 unknown\n")
+        .complains(&format!("jobs show {id} --with unknown --ledger {ledger}\n"))
+        .complains(&format!("jobs resolve {id} LINE accepted --ledger {ledger} (or not-sent)\n"));
+    ran.complains(&format!("jobs resume {id} --again --ledger {ledger}\n"));
+    assert_eq!((desk.job()["unknown"].clone(), sim.downlinks_received()), (1.into(), received));
+}
+
+#[test]
+fn the_unfinished_job_of_a_file_is_named_before_its_finished_ones() {
+    let desk = Desk::new("which");
+    let sim = sim("token@1=status:401");
+    let file = desk.valves(2);
+    desk.bulk(&sim, &file, &["--no-token-cache"]).exits(3);
+    let unfinished = desk.id();
+    desk.bulk(&sim, &file, &["--new-job"]).exits(0);
+    desk.bulk(&sim, &file, &[]).exits(2).complains(&format!("error: the job {unfinished} of 20"));
+    desk.resume(&sim, &unfinished, &[]).exits(0);
+    desk.bulk(&sim, &file, &[]).exits(2).complains(" has the same content: 2 downlinks: 2 accepted\n");
+}
+
+#[test]
+fn a_file_of_another_account_is_another_job() {
+    let (desk, other) = (Desk::new("accounts"), simulator().start().unwrap());
+    let (sim, file) = (simulator().start().unwrap(), desk.valves(2));
+    desk.bulk(&sim, &file, &[]).exits(0);
+    let ran = desk.bulk(&other, &file, &[]).exits(0);
+    assert!(!ran.err.contains("same content"), "{ran:?}");
 }
 
 #[test]
@@ -304,6 +370,14 @@ fn a_dry_run_checks_the_file_and_leaves_nothing() {
         ("", "101 downlinks to 101 devices would be sent; nothing was sent\n")
     );
     assert_eq!(fs::read_dir(&desk.folder).unwrap().count(), 1, "only the file itself");
+}
+
+#[test]
+fn a_dry_run_does_not_need_the_database() {
+    let file = Desk::new("dry-database").valves(1);
+    let url = "postgres://things@127.0.0.1:1/fleet";
+    let ran = bare(&["downlink", "bulk", &file, "--dry-run", "--ledger", url]).exits(0);
+    assert_eq!(ran.err, "1 downlink to 1 device would be sent; nothing was sent\n");
 }
 
 #[test]
@@ -361,7 +435,7 @@ fn a_job_is_found_by_the_beginning_of_its_id() {
         .exits(2)
         .complains("there is no job \"ffff\" in ")
         .complains("hint: see: things downlink jobs list --ledger");
-    desk.bulk(&sim, &file, &[]).exits(0);
+    desk.bulk(&sim, &file, &["--new-job"]).exits(0);
     desk.jobs(&["show", "0"]).exits(2).complains("several jobs begin with \"0\"");
     bare(&["downlink", "jobs", "show", "0", "--ledger", "/nowhere/ledger.db"])
         .exits(2)

@@ -70,7 +70,9 @@ fn a_second_ctrl_c_stops_at_once_and_what_was_in_flight_is_unknown() {
 fn sigterm_ends_a_run_as_it_ends_other_programs() {
     let desk = Desk::new("sigterm");
     let sim = sim("downlinks=latency:200ms");
-    let child = desk.command(&sim, &["downlink", "bulk", &desk.valves(60)]).spawn().unwrap();
+    // All of them would take 15 seconds: the signal arrives before, on a busy machine too.
+    let args = ["downlink", "bulk", &desk.valves(75), "--window", "1"];
+    let child = desk.command(&sim, &args).spawn().unwrap();
     let end = Instant::now() + Duration::from_secs(20);
     while sim.calls(Route::Downlinks) == 0 {
         assert!(Instant::now() < end, "nothing was sent");
@@ -124,6 +126,22 @@ fn a_new_job_can_send_the_same_file() {
     assert_eq!((left.status, sim.downlinks_received()), (Some(0), 2), "{left:?}");
     let jobs = desk.jobs(&["list", "--json"]).exits(0).json();
     assert_eq!((&jobs[0]["accepted"], &jobs[1]["accepted"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn a_file_that_was_sent_is_asked_for() {
+    let desk = Desk::new("ask-sent");
+    let sim = sim("downlinks@1=drop-after");
+    let args = ["downlink", "bulk", &desk.valves(2)];
+    desk.things(&sim, &args).exits(4);
+    let bulk = || Terminal::start(desk.command(&sim, &args), 250, 60);
+    let question = "Send everything again as a new job? [y/N]: ";
+    let left = answer(bulk(), question, "");
+    assert_eq!((left.status, sim.downlinks_received()), (Some(1), 2), "{left:?}");
+    assert!(left.screen.contains(" has the same content: 2 downlinks: 1 accepted, 1 unknown\n"), "{left:?}");
+    assert!(left.screen.contains(&format!("things downlink jobs resolve {} LINE", desk.id())), "{left:?}");
+    let left = answer(bulk(), question, "y");
+    assert_eq!((left.status, sim.downlinks_received()), (Some(0), 4), "{left:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::super::kept::Kept;
+use super::super::job_options::JobOptions;
 use super::super::ledger::LedgerOption;
 use super::super::report::{self, Format, Selection};
 use crate::console::Console;
@@ -46,8 +46,14 @@ impl Export {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let (mut store, job) = self.ledger.ledger()?.find(&self.job)?;
         let format = if self.form.csv { Format::CSV } else { Format::NDJSON };
-        let count =
-            report::write(&mut *store, &job.id, &Kept::of(&job).lines, Selection::All, format, console)?;
+        let count = report::write(
+            &mut *store,
+            &job.id,
+            &JobOptions::of(&job).lines,
+            Selection::All,
+            format,
+            console,
+        )?;
         Ok(console.say(number(count, "downlink"))?)
     }
 }

@@ -1,4 +1,4 @@
-//! `things downlink jobs`: what became of the downlinks that were sent from files.
+//! `things downlink jobs`: the outcomes of downlinks that were sent from files.
 
 mod export;
 mod list;

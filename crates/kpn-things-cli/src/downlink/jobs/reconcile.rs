@@ -9,7 +9,7 @@ use things_core::{ListResource, ListedDownlink};
 use things_store::{ItemState, Job, Store, StoredItem};
 use things_ureq::Client;
 
-use super::super::kept::Kept;
+use super::super::job_options::JobOptions;
 use super::super::ledger::Ledger;
 use super::super::report::{self, Row, Selection, time};
 use crate::console::Console;
@@ -62,7 +62,7 @@ pub(super) fn table(
     ledger: &Ledger,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
-    let lines = Kept::of(job).lines;
+    let lines = JobOptions::of(job).lines;
     let headings = [
         Column::from("LINE"),
         Column::from("DEVICE"),
@@ -130,7 +130,7 @@ pub(super) fn items(
     job: &Job,
     mut write: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let lines = Kept::of(job).lines;
+    let lines = JobOptions::of(job).lines;
     each(client, store, job, |item, found| {
         let candidate = |downlink| {
             let same_reference = found.has_reference(downlink);

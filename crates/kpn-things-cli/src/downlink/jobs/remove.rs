@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::super::ending::{ended, may_have_arrived};
 use super::super::ledger::LedgerOption;
+use super::super::summary::{ended, may_have_arrived};
 use crate::console::Console;
 use crate::failure::{ExitStatus, Failure};
 use crate::prompt;

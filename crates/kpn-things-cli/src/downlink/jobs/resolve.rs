@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use things_store::{ItemState, Job, Resolution, Store, StoredItem};
 
-use super::super::kept::Kept;
+use super::super::job_options::JobOptions;
 use super::super::ledger::{LedgerOption, in_lines};
 use super::super::lines::Lines;
 use super::super::report::{self, Selection};
@@ -32,7 +32,7 @@ pub(crate) struct Resolve {
     /// Line of the file, or reference of the downlink
     #[arg(value_name = "ITEM")]
     item: String,
-    /// What became of it
+    /// Outcome that you found
     #[arg(value_name = "OUTCOME")]
     outcome: Found,
     /// Do not ask
@@ -54,7 +54,7 @@ impl Resolve {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let ledger = self.ledger.ledger()?;
         let (mut store, job) = ledger.find(&self.job)?;
-        let lines = Kept::of(&job).lines;
+        let lines = JobOptions::of(&job).lines;
         let hint = ledger.command(&format!("jobs show {} --with unknown", job.id));
         let item = find(&mut *store, &job, &lines, &self.item).map_err(|failure| match failure {
             Failure::Usage(why) => Failure::Usage(format!("{why}\nhint: see the unknown ones: {hint}")),
@@ -88,7 +88,7 @@ impl Resolve {
     }
 }
 
-/// Says what can happen, and asks.
+/// Explains what can happen, and asks.
 fn ask(named: &str) -> Result<(), Failure> {
     let what = format!(
         "{named} may have arrived, or may still be on its way. The next run sends it again, and then the device gets it \
@@ -132,9 +132,9 @@ fn find(store: &mut dyn Store, job: &Job, lines: &Lines, text: &str) -> Result<S
         }
         Ok(())
     })?;
-    if let [one, other] = &found[..] {
+    if let [one, other, ..] = &found[..] {
         let (one, other) = (named(one, lines), named(other, lines));
-        return Err(Failure::Usage(format!("{text:?} is two of them: {one}, and {other}")));
+        return Err(Failure::Usage(format!("{text:?} names several of them, such as {one}, and {other}")));
     }
     if let Some(item) = found.pop() {
         return Ok(item);

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::super::ending::finish;
-use super::super::kept::Kept;
+use super::super::job_options::JobOptions;
 use super::super::ledger::LedgerOption;
 use super::super::pace::Pace;
 use super::super::pulse::Progress;
 use super::super::report::Format;
 use super::super::run::{Entry, JobRun};
+use super::super::summary::finish;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::settings;
@@ -58,7 +58,7 @@ impl Resume {
         let settings = self.settings.given();
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
-        let pace = self.pace.or(Kept::of(&job).pace);
+        let pace = self.pace.or(JobOptions::of(&job).pace);
         let (entry, progress) = (Entry::Open { again: self.again }, self.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };

@@ -5,10 +5,10 @@ use serde::Serialize;
 use things_store::{ItemState, Job, Store};
 use things_ureq::Client;
 
-use super::super::ending::ended;
-use super::super::kept::Kept;
+use super::super::job_options::JobOptions;
 use super::super::ledger::LedgerOption;
 use super::super::report::{self, Format, Row, Selection, time};
+use super::super::summary::ended;
 use super::reconcile;
 use crate::cell;
 use crate::console::Console;
@@ -137,7 +137,7 @@ impl Show {
         }
         if let Some(with) = self.with {
             writeln!(console.out())?;
-            let lines = Kept::of(&job).lines;
+            let lines = JobOptions::of(&job).lines;
             let count = report::write(store, &job.id, &lines, with.selection(), Format::TABLE, console)?;
             console.say(number(count, "downlink"))?;
         }
@@ -146,7 +146,7 @@ impl Show {
 }
 
 fn write_facts(job: &Job, console: &mut Console<'_>) -> Result<(), Failure> {
-    let pace = Kept::of(job).pace.options();
+    let pace = JobOptions::of(job).pace.options();
     let facts = [
         ("job", job.id.to_string()),
         ("created", time(job.created)),
@@ -184,7 +184,7 @@ fn write_json(
     match (client, with) {
         (Some(client), _) => reconcile::items(client, store, job, &mut write)?,
         (None, Some(with)) => {
-            let lines = Kept::of(job).lines;
+            let lines = JobOptions::of(job).lines;
             report::each(store, &job.id, with.selection(), |item| {
                 write(&serde_json::to_string(&Row::new(&item, &lines)).map_err(std::io::Error::from)?)
             })?;

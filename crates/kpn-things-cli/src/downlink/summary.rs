@@ -4,15 +4,15 @@ use std::io;
 
 use things_store::{Counts, Job};
 
-use super::kept::Kept;
+use super::job_options::JobOptions;
 use super::ledger::Ledger;
 use super::report::{self, Format, Selection};
 use crate::console::Console;
 use crate::count::{number, thousands};
 use crate::failure::{ExitStatus, Failure};
 
-/// Writes the report of a job whose run has ended, and says what to do about what was not accepted. `settings` are those of
-/// the command, for another one.
+/// Writes the report of a job whose run has ended, and shows what to do about what was not accepted. `settings` are
+/// those of the command, for another one.
 pub(super) fn finish(
     ledger: &Ledger,
     job: &Job,
@@ -21,7 +21,8 @@ pub(super) fn finish(
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let (mut store, _) = ledger.find(job.id.as_str())?;
-    let written = report::write(&mut *store, &job.id, &Kept::of(job).lines, Selection::All, format, console);
+    let written =
+        report::write(&mut *store, &job.id, &JobOptions::of(job).lines, Selection::All, format, console);
     match written.and_then(|_| Ok(console.flush()?)) {
         // The downlinks are sent. A user who sees a failure would send them again.
         Err(Failure::Output(error)) => {

@@ -1,4 +1,4 @@
-//! What a job keeps for its next run and for its reports.
+//! The options of a job, for its next run and for its reports.
 
 use serde::{Deserialize, Serialize};
 use things_store::Job;
@@ -9,13 +9,13 @@ use super::pace::Pace;
 /// The options of a job, which the ledger keeps as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Kept {
+pub(super) struct JobOptions {
     pub(super) pace: Pace,
     pub(super) lines: Lines,
 }
 
-impl Kept {
-    /// Reads what a job has kept. A job that another program has made may have kept something else.
+impl JobOptions {
+    /// Reads the options of a job. They are the default if another program made the job, with options of another kind.
     pub(super) fn of(job: &Job) -> Self {
         serde_json::from_str(&job.options).unwrap_or_default()
     }

@@ -1,17 +1,17 @@
-//! A ledger whose transactions are counted on their way.
+//! A ledger whose transactions are counted.
 
 use things_core::{BulkItem, Granted, Ledger, LedgerError, Transaction};
 
 use super::numbers::Numbers;
 
 /// A ledger that reports the numbers of the run after each transaction that it has carried out.
-pub(super) struct Observed<L> {
+pub(super) struct CountedLedger<L> {
     pub(super) ledger: L,
     pub(super) numbers: Numbers,
     pub(super) show: Box<dyn Fn(Numbers) + Send>,
 }
 
-impl<L: Ledger> Ledger for Observed<L> {
+impl<L: Ledger> Ledger for CountedLedger<L> {
     fn commit(&mut self, transaction: &Transaction) -> Result<Granted, LedgerError> {
         let granted = self.ledger.commit(transaction)?;
         self.numbers.add(&transaction.outcomes, granted.expired.len());
