@@ -73,7 +73,7 @@ A quirk is a difference of the list of devices from the documented one, or a cho
     `empty-items:1`                          the second page of the current API has no items
     `current-errors:gateway`                 the errors of the current API: `problem`, `gateway`, `camara`, `spring`
     `current-token:401`                      the current API rejects a token with 401 instead of 302
-    `downlink-progress:reads-3`              a guess of what becomes of a downlink: `at-once` (it has ended), `after-2s` (2 s
+    `downlink-progress:reads-3`              a guess of when a downlink ends: `at-once` (it has ended), `after-2s` (2 s
                                              in each of two states), `reads-3` (listed three times in each of them)
     `sunset`, `deprecation`                  each response has this header
 """
