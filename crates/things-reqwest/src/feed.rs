@@ -37,7 +37,7 @@ pub struct FeedStream<F: Feed> {
     ended: bool,
 }
 
-/// What ended, and what the feed is told of it.
+/// Something that ended, and what is passed to the feed about it.
 enum Event<F: Feed> {
     Arrival(Arrival<F>),
     Committed(Committed<F>),

@@ -15,7 +15,7 @@ pub(crate) fn is_postgres(ledger: &str) -> bool {
 ///
 /// # Errors
 ///
-/// Returns an error that says where the password can be instead. It does not show the URL.
+/// Returns an error that names the places where the password can be instead. It does not show the URL.
 pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
     if !is_postgres(ledger) {
         return Ok(());

@@ -133,7 +133,7 @@ fn sim(trial: &Trial, latency: u64) -> Sim {
     sim
 }
 
-/// Counts the cases of a job, of which the last one has what became of it.
+/// Counts the cases of a job, of which the last one has its outcome.
 fn tally(trial: &mut Trial, cases: u64, result: &Result<u64, String>) {
     (1..cases).for_each(|_| trial.case(Ok(())));
     if cases > 0 || result.is_err() {

@@ -78,7 +78,7 @@ A QUIRK makes the list of devices differ from the documented one, or chooses wha
   empty-items:N           Page N of the current API has no items
   current-errors:FORM     Errors as: problem, gateway, camara, spring
   current-token:401       A rejected token gets 401 instead of 302
-  downlink-progress:RULE  A guess of what becomes of a downlink: at-once,
+  downlink-progress:RULE  A guess of when a downlink ends: at-once,
                           after-2s, reads-3 (in each of two states)
   sunset, deprecation     Each response has this header"
 )]

@@ -51,8 +51,8 @@ impl ListResource {
         Self { resource, filters: Vec::new(), sort: None, limit: None, start: Start::First }
     }
 
-    /// Creates a query for the downlinks of a device that were created since a time in ISO 8601, to find out what became
-    /// of a downlink whose outcome is unknown.
+    /// Creates a query for the downlinks of a device that were created since a time in ISO 8601, to look for one whose
+    /// outcome is unknown.
     ///
     /// The device is found by its URN, as it was sent. Case matters.
     pub fn downlinks_of(device: &DeviceUrn, since: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! What becomes of an accepted downlink. All of it is a guess: KPN documents the states `Pending` and `Executing`, and
+//! The states of an accepted downlink. All of it is a guess: KPN documents the states `Pending` and `Executing`, and
 //! neither their order, nor what ends them, nor any other state.
 
 use crate::rule_error::ParseRuleError;

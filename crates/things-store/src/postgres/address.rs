@@ -1,4 +1,4 @@
-//! Where the ledger is, as its URL says.
+//! The address of a ledger: the parts of its URL.
 
 use std::fmt;
 

@@ -442,7 +442,7 @@ fn insert(
     Ok(size)
 }
 
-/// Makes the items of a run that has ended unknown: whoever has the lock knows that there is none.
+/// Makes the items of a run that has ended unknown: the holder of the lock knows that there is none.
 fn sweep(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<usize> {
     transaction.execute(SWEEP, [now])
 }

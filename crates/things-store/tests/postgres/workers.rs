@@ -71,7 +71,7 @@ fn an_item_whose_lease_has_ended_is_unknown_and_never_claimable() {
     assert_eq!((indexes(&next), next.next), (vec![2], None));
     let item = &store(&url).items(&id, None, 0, 1).unwrap()[0];
     assert!(item.detail.contains("lost") && item.ended.is_some());
-    // The worker goes on, and knows what became of one.
+    // The worker goes on, and knows the outcome of one.
     let late = ended(&granted.claims[0], Outcome::Accepted);
     paused.commit(&recording(vec![late])).unwrap();
     assert_eq!(counts(&url, &id), Counts { accepted: 1, sending: 1, unknown: 1, ..Counts::default() });
