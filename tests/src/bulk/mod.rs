@@ -129,7 +129,7 @@ impl World {
         let mut rows: Vec<Row> = Vec::with_capacity(plan.items.len());
         for (row, spec) in plan.items.iter().enumerate() {
             let index = rows.iter().filter(|row| row.job == spec.job).count() as u64;
-            rows.push(Row::new(spec.job, index, spec.key(), plan.item(row, spec)?));
+            rows.push(Row::new(spec.job, index, spec.device, plan.item(row, spec)?));
         }
         let judge = Judge::new(&plan);
         let table = Table::new(plan.mode, rows, plan.patience_for_others, mutant);

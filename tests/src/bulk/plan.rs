@@ -74,16 +74,10 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spec {
     pub(super) job: usize,
-    device: u64,
+    /// What downlinks are counted by, for whichever customer.
+    pub(super) device: u64,
     not_after: Option<Duration>,
     for_customer: bool,
-}
-
-impl Spec {
-    /// What downlinks are counted by: the device, and the customer.
-    pub(super) fn key(&self) -> u64 {
-        2 * self.device + u64::from(self.for_customer)
-    }
 }
 
 /// How the service takes requests.

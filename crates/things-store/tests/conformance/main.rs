@@ -36,7 +36,7 @@ macro_rules! ledger_rules {
             downlinks_to_one_device_are_limited_over_24_hours
             a_refused_downlink_frees_its_device_for_the_next_one
             downlinks_that_were_not_sent_do_not_count_for_their_device
-            a_device_of_two_customers_is_two_devices
+            a_device_of_two_customers_is_one_device
             an_item_that_waits_for_its_device_ends_at_its_not_after
             many_items_of_one_device_do_not_stop_the_others
         }
