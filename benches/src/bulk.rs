@@ -68,7 +68,22 @@ pub(crate) fn measure_memory(report: &mut Report) {
         let name = format!("ureq: peak of a run of {items} downlinks with a ledger, over one without");
         report.row("S21", &name, more, " MB", 6.0, "");
     }
+    let path = folder.join("counted.db");
+    drop(sqlite(&path, LARGE));
+    drop(sqlite(&path, LARGE - 1));
+    let seconds: Vec<f64> = (0..ROUNDS).map(|_| time(|| count(&path)).0.as_secs_f64()).collect();
+    report.row("S21", "the counts of one of two jobs of 100,000 items", median(seconds), " s", 1.0, "");
     let _ = fs::remove_dir_all(folder);
+}
+
+const LARGE: u32 = 100_000;
+
+/// Counts the items of one job, as `things downlink jobs show` does.
+fn count(path: &Path) {
+    let mut store = SqliteStore::open(path).unwrap();
+    let newest = store.ids(None).unwrap().remove(0);
+    let job = store.job(&newest).unwrap().unwrap();
+    assert_eq!(job.counts.pending, u64::from(LARGE) - 1);
 }
 
 /// One run to measure.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -162,10 +162,7 @@ impl Bulk {
 }
 
 fn new_job() -> PyResult<JobId> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| refuse(format!("no randomness: {error}")))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(JobId::generate(u64::try_from(now.as_millis()).unwrap_or_default(), u128::from_ne_bytes(random)))
+    JobId::new(SystemTime::now()).map_err(|error| refuse(error.to_string()))
 }
 
 /// A ledger that is opened by its first transaction, because that happens where blocking is allowed.

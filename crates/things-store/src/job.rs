@@ -6,11 +6,23 @@ use std::time::SystemTime;
 
 use things_core::{ExternalReference, LedgerError};
 
+use crate::random::random;
+use crate::time::millis;
+
 /// The id of a job: a UUID of version 7 in lower case. Ids sort by the time at which their jobs were created.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(String);
 
 impl JobId {
+    /// Makes a new id from the time at which its job is created, and from the system's randomness.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the system has no randomness.
+    pub fn new(created: SystemTime) -> Result<Self, LedgerError> {
+        Ok(Self::generate(millis(created).max(0).unsigned_abs(), random()?))
+    }
+
     /// Generates an id from the time in milliseconds since 1970 and 74 bits of `random`.
     pub fn generate(unix_millis: u64, random: u128) -> Self {
         Self(ExternalReference::generate(unix_millis, random).as_str().to_owned())
@@ -107,5 +119,27 @@ impl Counts {
     /// Whether the next run has nothing to send.
     pub fn is_finished(&self) -> bool {
         self.pending + self.sending + self.resumable == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_new_id_is_unlike_any_other_and_sorts_by_its_time() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(0x019A_B2C4_5D00);
+        let (one, other) = (JobId::new(now).unwrap(), JobId::new(now).unwrap());
+        assert_ne!(one, other);
+        for id in [&one, &other] {
+            assert!(id.as_str().starts_with("019ab2c4-5d00-7"), "{id}");
+            assert_eq!(&id.as_str().to_uppercase().parse::<JobId>().unwrap(), id);
+        }
+        let (earlier, earliest) =
+            (now - Duration::from_millis(1), SystemTime::UNIX_EPOCH - Duration::from_secs(1));
+        assert!(JobId::new(earlier).unwrap() < one.min(other));
+        assert!(JobId::new(earliest).unwrap().as_str().starts_with("00000000-0000-7"));
     }
 }

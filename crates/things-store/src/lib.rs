@@ -4,6 +4,7 @@ mod item;
 mod job;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod random;
 mod sqlite;
 mod store;
 mod time;

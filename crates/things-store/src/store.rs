@@ -72,6 +72,14 @@ pub trait Store: Send {
     /// Returns why the store failed.
     fn jobs(&mut self) -> Result<Vec<Job>, LedgerError>;
 
+    /// Returns the ids of all jobs, or of those whose input has this digest, the newest first. Unlike [`jobs`](Self::jobs),
+    /// this does not count their items.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the store failed.
+    fn ids(&mut self, digest: Option<&str>) -> Result<Vec<JobId>, LedgerError>;
+
     /// Returns a job, or `None` if there is none with this id.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `things downlink bulk`: the downlinks of a file, each at most once.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use things_core::{BulkItem, FeedClient};
@@ -161,7 +161,11 @@ fn size(file: &BulkFile) -> String {
 
 /// The jobs of a file with the same content, the newest first.
 fn same_content(store: &mut dyn Store, file: &BulkFile) -> Result<Vec<Job>, Failure> {
-    Ok(store.jobs()?.into_iter().filter(|job| job.digest == file.digest).collect())
+    let mut jobs = Vec::new();
+    for id in store.ids(Some(&file.digest))? {
+        jobs.extend(store.job(&id)?);
+    }
+    Ok(jobs)
 }
 
 /// The job of an account that a file with the same content belongs to: one that is not finished, else one with unknown
@@ -184,7 +188,7 @@ impl Request {
         let options = JobOptions { pace: self.pace.clone(), lines: Lines::new(file.lines()) };
         let now = SystemTime::now();
         let new = NewJob {
-            id: JobId::generate(millis(now), random()?),
+            id: JobId::new(now)?,
             created: now,
             source: file.name(),
             digest: file.digest.clone(),
@@ -258,16 +262,4 @@ impl Request {
 /// The user declined.
 fn declined() -> Failure {
     Failure::Run(ExitStatus::Failed, "nothing was sent".into())
-}
-
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn random() -> Result<u128, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::Local(format!("this system has no random numbers: {error}")))?;
-    Ok(u128::from_le_bytes(bytes))
 }

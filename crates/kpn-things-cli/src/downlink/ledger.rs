@@ -159,14 +159,18 @@ impl Ledger {
             return Ok(job);
         }
         let beginning = id.to_ascii_lowercase();
-        let jobs = store.jobs()?;
-        let mut found = jobs.into_iter().filter(|job| job.id.as_str().starts_with(&beginning));
+        let ids = store.ids(None)?;
+        let mut found = ids.into_iter().filter(|id| id.as_str().starts_with(&beginning));
         let list = self.command("jobs list");
         match (found.next(), found.next()) {
-            (Some(job), None) => Ok(job),
+            (Some(id), None) => {
+                let gone =
+                    || Failure::Usage(format!("the job {id} was removed meanwhile\nhint: see: {list}"));
+                store.job(&id)?.ok_or_else(gone)
+            }
             (Some(one), Some(other)) => Err(Failure::Usage(format!(
                 "several jobs begin with {id:?}, such as {} and {}: write more of the id\nhint: see: {list}",
-                one.id, other.id
+                one, other
             ))),
             (None, _) => {
                 Err(Failure::Usage(format!("there is no job {id:?} in {}\nhint: see: {list}", self.name())))

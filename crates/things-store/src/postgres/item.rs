@@ -6,6 +6,7 @@ use things_core::{BulkItem, CustomerId, Downlink, LedgerError};
 use tokio_postgres::Row;
 
 use super::failure::Failure;
+use crate::random::random;
 use crate::{ItemState, StoredItem};
 
 /// The columns of an item itself, for [`read`].
@@ -82,13 +83,6 @@ pub(super) fn micros(duration: Duration) -> i64 {
 pub(super) fn storable(time: SystemTime) -> SystemTime {
     const LAST: Duration = Duration::from_secs(253_402_300_799);
     time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST)
-}
-
-fn random() -> Result<u128, LedgerError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| LedgerError::new(format!("the system has no random numbers: {error}")))?;
-    Ok(u128::from_ne_bytes(bytes))
 }
 
 fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Failure {

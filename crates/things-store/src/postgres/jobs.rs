@@ -37,6 +37,13 @@ pub(super) async fn jobs(session: &mut Session, id: Option<&JobId>) -> Result<Ve
     rows.iter().map(read).collect()
 }
 
+pub(super) async fn ids(session: &mut Session, digest: Option<&str>) -> Result<Vec<JobId>, Failure> {
+    let text =
+        "select id from kpn_things.job where $1::text is null or digest = $1 order by created desc, id desc";
+    let rows = session.query(text, &[&digest]).await?;
+    rows.iter().map(|row| Ok(row.try_get::<_, Uuid>("id")?.to_string().parse()?)).collect()
+}
+
 fn read(row: &Row) -> Result<Job, Failure> {
     let count = |name: &str| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
     Ok(Job {

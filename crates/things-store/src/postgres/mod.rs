@@ -157,6 +157,11 @@ impl Store for PostgresStore {
         self.link.call(PATIENCE, async |session| jobs::jobs(session, None).await)
     }
 
+    fn ids(&mut self, digest: Option<&str>) -> Result<Vec<JobId>, LedgerError> {
+        let digest = digest.map(str::to_owned);
+        self.link.call(PATIENCE, async move |session| jobs::ids(session, digest.as_deref()).await)
+    }
+
     fn job(&mut self, id: &JobId) -> Result<Option<Job>, LedgerError> {
         let id = id.clone();
         let jobs = self.link.call(PATIENCE, async move |session| jobs::jobs(session, Some(&id)).await)?;

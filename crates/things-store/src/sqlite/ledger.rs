@@ -11,6 +11,7 @@ use super::run_lock::RunLock;
 use super::trouble::{damaged, trouble};
 use super::{row, schema};
 use crate::ItemState;
+use crate::random::random;
 use crate::time::{millis, time, wait};
 
 /// A day, over which downlinks to one device are counted.
@@ -249,12 +250,4 @@ fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
         device: row.get(4)?,
         tries: row.get(5)?,
     })
-}
-
-/// Returns 128 random bits, which no other claim has.
-pub(super) fn random() -> Result<u128, LedgerError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| LedgerError::new(format!("the system has no random numbers: {error}")))?;
-    Ok(u128::from_be_bytes(bytes))
 }

@@ -21,6 +21,7 @@ use self::ledger::{Run, SqliteLedger};
 use self::process::{OfProcess, ThreadLock};
 use self::run_lock::RunLock;
 use self::trouble::{older, trouble};
+use crate::random::random;
 use crate::store::not_begun;
 use crate::time::{millis, time};
 use crate::{Counts, ItemState, Items, Job, JobId, NewJob, Resolution, Store, StoredItem};
@@ -211,6 +212,17 @@ impl Open {
         read().map_err(|error| self.trouble(error))
     }
 
+    fn ids(&self, digest: Option<&str>) -> Result<Vec<JobId>, LedgerError> {
+        let connection = self.connection.get()?;
+        let read = || {
+            connection
+                .prepare("SELECT id FROM job WHERE ?1 IS NULL OR digest = ?1 ORDER BY created DESC, id DESC")?
+                .query_map([digest], |row| row.get::<_, String>(0)?.parse().map_err(row::invalid))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.trouble(error))
+    }
+
     fn items(
         &self,
         id: &JobId,
@@ -350,6 +362,10 @@ impl Store for SqliteStore {
         self.connection.as_ref().map_or(Ok(Vec::new()), |open| open.jobs(None))
     }
 
+    fn ids(&mut self, digest: Option<&str>) -> Result<Vec<JobId>, LedgerError> {
+        self.connection.as_ref().map_or(Ok(Vec::new()), |open| open.ids(digest))
+    }
+
     fn job(&mut self, id: &JobId) -> Result<Option<Job>, LedgerError> {
         let jobs = self.connection.as_ref().map_or(Ok(Vec::new()), |open| open.jobs(Some(id)))?;
         Ok(jobs.into_iter().next())
@@ -425,7 +441,7 @@ fn insert(
     let mut size = 0;
     for item in items {
         let item = item?;
-        let downlink = item.downlink.referenced(millis(created).unsigned_abs(), ledger::random()?);
+        let downlink = item.downlink.referenced(millis(created).unsigned_abs(), random()?);
         let text = serde_json::to_string(&*downlink)
             .map_err(|error| LedgerError::new(format!("item {size} cannot be kept: {error}")))?;
         insert

@@ -1,7 +1,7 @@
 //! The rules of stores about jobs and their items.
 
 use things_core::{BulkItem, Downlink, LedgerError, Outcome, Record};
-use things_store::{Counts, ItemState, JobId};
+use things_store::{Counts, ItemState, JobId, NewJob};
 
 use crate::maker::{
     ACCOUNT, Maker, again, at, claim, create, ended, indexes, item, items, new_job, of_customer, open, record,
@@ -108,6 +108,21 @@ pub(crate) fn jobs_are_listed_with_the_newest_first(maker: &impl Maker) {
         let alone = maker.store().job(&created.id).unwrap().unwrap();
         assert_eq!((alone.id, alone.counts), (job.id.clone(), job.counts));
     }
+}
+
+pub(crate) fn ids_are_listed_with_the_newest_first_and_by_digest(maker: &impl Maker) {
+    assert_eq!(maker.store().ids(None).unwrap(), []);
+    let digests = ["one", "other", "one"];
+    let jobs = digests.map(|digest| NewJob { digest: digest.to_owned(), ..new_job(ACCOUNT) });
+    for job in &jobs {
+        maker.store().create(job, &mut items(1).into_iter().map(Ok)).unwrap();
+    }
+    let [first, second, third] = jobs.map(|job| job.id);
+    let mut store = maker.store();
+    assert_eq!(store.ids(None).unwrap(), [third.clone(), second.clone(), first.clone()]);
+    assert_eq!(store.ids(Some("one")).unwrap(), [third, first]);
+    assert_eq!(store.ids(Some("other")).unwrap(), [second]);
+    assert_eq!(store.ids(Some("none")).unwrap(), []);
 }
 
 pub(crate) fn items_are_read_page_by_page_and_by_state(maker: &impl Maker) {

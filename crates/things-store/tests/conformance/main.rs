@@ -65,6 +65,7 @@ macro_rules! store_rules {
             a_job_is_created_once
             a_job_is_created_and_opened_at_once
             jobs_are_listed_with_the_newest_first
+            ids_are_listed_with_the_newest_first_and_by_digest
             items_are_read_page_by_page_and_by_state
             a_store_without_jobs_has_none
             a_job_that_does_not_exist_is_an_error

@@ -101,6 +101,10 @@ impl Store for Timed<PostgresStore> {
         self.inner.jobs()
     }
 
+    fn ids(&mut self, digest: Option<&str>) -> Result<Vec<JobId>, LedgerError> {
+        self.inner.ids(digest)
+    }
+
     fn job(&mut self, id: &JobId) -> Result<Option<Job>, LedgerError> {
         self.inner.job(id)
     }
