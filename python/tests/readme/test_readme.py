@@ -98,6 +98,12 @@ def test_command_works(command: str, simulator: Simulator, tmp_path: Path, monke
             pytest.fail("no check for this command")
 
 
+def test_the_tool_of_the_package_can_use_a_ledger_on_postgresql() -> None:
+    listed = run(*TOOL, "downlink", "jobs", "list", "--ledger", "postgres://things@127.0.0.1:1/fleet")
+    assert listed.returncode == 1 and "127.0.0.1" in listed.stderr, listed
+    assert "built without" not in listed.stderr
+
+
 @pytest.mark.parametrize("tool", [TOOL, MAIN], ids=["module", "entry_point"])
 def test_the_demonstration_runs_without_an_account(tool: list[str]) -> None:
     demonstration = run(*tool, "demo")
