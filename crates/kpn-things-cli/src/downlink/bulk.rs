@@ -10,7 +10,7 @@ use super::job_options::JobOptions;
 use super::ledger::{Ledger, LedgerOption};
 use super::lines::Lines;
 use super::pace::Pace;
-use super::pulse::Progress;
+use super::pulse::ProgressOption;
 use super::report::{Format, time};
 use super::run::{Entry, JobRun};
 use super::summary::{ended, finish, hints, may_have_arrived};
@@ -43,17 +43,8 @@ The exit status is 4 if the outcome of any downlink is unknown, 1 if any was not
 pub(crate) struct Bulk {
     #[command(flatten)]
     request: Request,
-    /// How to show the progress: auto, json or off
-    ///
-    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    progress: Progress,
+    #[command(flatten)]
+    progress: ProgressOption,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -135,7 +126,7 @@ impl Bulk {
         }
         console.say(format_args!("job: {}", job.id))?;
         let pace = self.request.pace.or(JobOptions::of(&job).pace);
-        let (entry, progress) = (Entry::Open { again: false }, self.progress);
+        let (entry, progress) = (Entry::Open { again: false }, self.progress.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
         let job = run.send(store, console)?;

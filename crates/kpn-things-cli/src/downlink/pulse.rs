@@ -6,9 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use super::numbers::Numbers;
+
+/// The option of every command that runs a job.
+#[derive(Args)]
+pub(super) struct ProgressOption {
+    /// How to show the progress: auto, json or off
+    ///
+    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(super) progress: Progress,
+}
 
 /// How a run shows its progress.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use clap::Args;
 use super::job_options::JobOptions;
 use super::ledger::LedgerOption;
 use super::pace::Pace;
-use super::pulse::Progress;
+use super::pulse::ProgressOption;
 use super::run::{Entry, JobRun};
 use super::summary::ended;
 use crate::console::Console;
@@ -30,17 +30,8 @@ pub(crate) struct Work {
     job: String,
     #[command(flatten)]
     pace: Pace,
-    /// How to show the progress: auto, json or off
-    ///
-    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    progress: Progress,
+    #[command(flatten)]
+    progress: ProgressOption,
     #[command(flatten)]
     ledger: LedgerOption,
     #[command(flatten)]
@@ -62,7 +53,15 @@ impl Work {
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
         let pace = self.pace.or(JobOptions::of(&job).pace);
-        let run = JobRun { client, ledger, job, pace, entry: Entry::Join, progress: self.progress, settings };
+        let run = JobRun {
+            client,
+            ledger,
+            job,
+            pace,
+            entry: Entry::Join,
+            progress: self.progress.progress,
+            settings,
+        };
         let job = run.send(store, console)?;
         Ok(console.say(format_args!("nothing is left to claim: {}", ended(&job.counts)))?)
     }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::job_options::JobOptions;
 use super::super::ledger::LedgerOption;
 use super::super::pace::Pace;
-use super::super::pulse::Progress;
+use super::super::pulse::ProgressOption;
 use super::super::report::Format;
 use super::super::run::{Entry, JobRun};
 use super::super::summary::finish;
@@ -33,17 +33,8 @@ pub(crate) struct Resume {
     again: bool,
     #[command(flatten)]
     pace: Pace,
-    /// How to show the progress: auto, json or off
-    ///
-    /// auto draws a line on a terminal, if stderr is one. json writes a JSON object per second to stderr.
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    progress: Progress,
+    #[command(flatten)]
+    progress: ProgressOption,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -59,7 +50,7 @@ impl Resume {
         let (store, job) = ledger.find(&self.job)?;
         let client = self.settings.client(console)?;
         let pace = self.pace.or(JobOptions::of(&job).pace);
-        let (entry, progress) = (Entry::Open { again: self.again }, self.progress);
+        let (entry, progress) = (Entry::Open { again: self.again }, self.progress.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
         let job = run.send(store, console)?;
