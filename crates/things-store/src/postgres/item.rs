@@ -26,7 +26,8 @@ impl Columns {
         let millis = created.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         // Every run sends an item with the same reference.
         let downlink = item.downlink.referenced(u64::try_from(millis).unwrap_or(u64::MAX), random()?);
-        let downlink = serde_json::to_string(&downlink).map_err(|error| {
+        let item = BulkItem { downlink: downlink.into_owned(), ..item.clone() };
+        let downlink = serde_json::to_string(&item.downlink).map_err(|error| {
             LedgerError::new("a downlink could not be written to the ledger").cause(error)
         })?;
         Ok(Self {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use things_core::{Ledger, LedgerError};
+use things_core::{BulkItem, Ledger, LedgerError};
 
 use self::ledger::{Run, SqliteLedger};
 use self::process::{OfProcess, ThreadLock};
@@ -441,8 +441,10 @@ fn insert(
     let mut size = 0;
     for item in items {
         let item = item?;
-        let downlink = item.downlink.referenced(millis(created).unsigned_abs(), random()?);
-        let text = serde_json::to_string(&*downlink)
+        let downlink = item.downlink.referenced(millis(created).unsigned_abs(), random()?).into_owned();
+        // The reference is a part of the key of an item without a device.
+        let item = BulkItem { downlink, ..item };
+        let text = serde_json::to_string(&item.downlink)
             .map_err(|error| LedgerError::new(format!("item {size} cannot be kept: {error}")))?;
         insert
             .execute(params![

@@ -83,6 +83,7 @@ macro_rules! store_rules {
             a_late_outcome_ends_an_unknown_item
             an_outcome_that_is_final_never_changes
             the_limit_of_a_device_holds_over_all_jobs
+            items_whose_first_record_names_no_device_are_counted_alone
             a_removed_job_does_not_count_for_its_devices
             random_jobs_have_the_same_counts_as_the_model
         }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use things_core::{Ledger, Outcome, Record, Transaction};
+use things_core::{BulkItem, Downlink, Ledger, Outcome, Record, Transaction};
 use things_store::{Counts, ItemState};
 
 use crate::maker::{
@@ -129,6 +129,17 @@ pub(crate) fn the_limit_of_a_device_holds_over_all_jobs(maker: &impl Maker) {
     let granted = open(maker, &other).commit(&limited).unwrap();
     assert_eq!(indexes(&granted), [1, 2]);
     assert_eq!(granted.next.map(|next| next.as_millis()), Some(u128::from(DAY)));
+}
+
+pub(crate) fn items_whose_first_record_names_no_device_are_counted_alone(maker: &impl Maker) {
+    let pack = r#"[{"n":"urn:dev:DEVEUI:0059AC0000181EB6:setpoint","v":1}]"#;
+    let item = || -> BulkItem {
+        Downlink::senml(things_core::senml::Pack::from_json(pack).unwrap()).unwrap().into()
+    };
+    assert!(item().device().is_none());
+    let id = create(maker, vec![item(), item()]);
+    let limited = Transaction { per_device: Some(1), ..claiming(9, 0) };
+    assert_eq!(indexes(&open(maker, &id).commit(&limited).unwrap()), [0, 1]);
 }
 
 pub(crate) fn a_removed_job_does_not_count_for_its_devices(maker: &impl Maker) {
