@@ -135,7 +135,8 @@ fn a_run_that_is_dropped_records_what_is_known() {
             });
         }
         assert_eq!(told.outcomes(Outcome::Accepted), 4, "{name}");
-        assert!((1..=4).contains(&told.outcomes(Outcome::Unknown)), "{name}: {told:?}", told = told.0);
+        // Requests that had not begun are not sent any more; `abandoned.rs` tells them apart.
+        assert!(told.outcomes(Outcome::Unknown) <= 4, "{name}: {told:?}", told = told.0);
     }
 }
 
