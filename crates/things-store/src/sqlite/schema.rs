@@ -1,10 +1,11 @@
 //! The tables of a ledger, and how a file is recognised as one.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use things_core::LedgerError;
 
 use super::trouble::{damaged, not_a_ledger, read_only, trouble};
@@ -17,6 +18,9 @@ pub(super) const VERSION: i32 = 1;
 
 /// How long to wait for another process that writes, such as one that creates a job of a million items.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// The wait before the next try where SQLite does not wait itself.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The size to which the write-ahead log is cut once it is written back: about the one at which SQLite does that.
 const LOG: i64 = 4 << 20;
@@ -88,7 +92,11 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
         return Err(read_only(&path.display().to_string()));
     }
     configure(&connection).map_err(failed)?;
-    match kind(&connection).map_err(failed)? {
+    // Another process may be creating the tables, so all of it is read at one moment.
+    let moment = connection.unchecked_transaction().map_err(failed)?;
+    let found = kind(&moment).map_err(failed)?;
+    moment.finish().map_err(failed)?;
+    match found {
         Kind::Ledger => {}
         Kind::Empty => initialise(&mut connection).map_err(failed)?,
         Kind::Other => return Err(not_a_ledger(&path.display().to_string())),
@@ -128,8 +136,14 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 /// Makes each commit wait until it is on the disk.
 fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     let failed = |error| trouble(path, error);
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+    let begun = Instant::now();
+    let mode: String = loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            // SQLite does not wait for another process that creates the file and switches it at the same time.
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY => thread::sleep(PAUSE),
+            mode => break mode.map_err(failed)?,
+        }
+    };
     if mode != "wal" {
         let message = format!("the ledger {} cannot use a write-ahead log: it uses {mode:?}", path.display());
         return Err(LedgerError::new(message).hint("name a file on a disk of this machine"));
@@ -140,6 +154,10 @@ fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     // On macOS, a plain fsync leaves the data in the cache of the disk.
     connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 enum Kind {
