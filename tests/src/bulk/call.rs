@@ -283,7 +283,7 @@ impl World {
         }
     }
 
-    /// How long a request, or its response, is under way.
+    /// How long a request, or its response, is in flight.
     fn travel(&self) -> Duration {
         if self.is_calm { Duration::from_millis(1) } else { self.plan.travel(&self.dice) }
     }

@@ -56,7 +56,7 @@ impl World {
         self.processes[process].commit = ghost;
     }
 
-    /// Drops a run and all of its calls, as when a task is cancelled. The transaction under way is carried out.
+    /// Drops a run and all of its calls, as when a task is cancelled. The transaction in progress is carried out.
     fn drop_run(&mut self, process: usize) {
         self.judge.sees("dropped");
         self.check_left(process);

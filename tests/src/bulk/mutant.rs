@@ -25,7 +25,7 @@ pub enum Mutant {
     ExpiredStaysSending,
     /// Unknown items do not count for the limit per device.
     UnknownIsNotCounted,
-    /// A lease is shorter than the run was told.
+    /// A lease is shorter than the run assumes.
     LeasesAreShort,
     /// The ledger hands out more claims than it was asked for.
     ClaimsAreGreedy,

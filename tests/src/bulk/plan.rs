@@ -243,13 +243,13 @@ impl Plan {
         }
     }
 
-    /// How long a request, or its response, is under way.
+    /// How long a request, or its response, is in flight.
     pub(super) fn travel(&self, dice: &Dice) -> Duration {
         let travel = dice.ms(if dice.percent(self.slow) { self.slow_ms } else { self.quick_ms });
         travel.min(LONGEST_TRAVEL)
     }
 
-    /// How long a transaction, or its acknowledgement, is under way.
+    /// How long a transaction, or its acknowledgement, is in flight.
     pub(super) fn transaction(&self, dice: &Dice) -> Duration {
         if dice.percent(90) { dice.ms(self.transaction_ms.min(20)) } else { dice.ms(self.transaction_ms) }
     }

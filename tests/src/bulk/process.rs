@@ -21,7 +21,7 @@ pub(super) struct Process {
     pub(super) life: Life,
     pub(super) run: Option<Run<Handle>>,
     pub(super) session: Session,
-    /// The transaction that is under way, and its result.
+    /// The transaction in progress, and its result.
     pub(super) commit: Option<LedgerCommit<Handle>>,
     committed: Option<LedgerCommitted<Handle>>,
     /// Results that the run has not got yet.
@@ -345,7 +345,7 @@ impl World {
         }
     }
 
-    /// How long a transaction, or its acknowledgement, is under way.
+    /// How long a transaction, or its acknowledgement, is in flight.
     fn transaction_travel(&mut self, process: usize) -> Duration {
         let travel = if self.is_calm { Duration::from_millis(1) } else { self.plan.transaction(&self.dice) };
         // The margin of a lease is for less.

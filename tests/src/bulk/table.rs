@@ -20,7 +20,7 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// The clock of the database.
     pub(super) clock: SystemTime,
-    /// What becomes of the next transaction.
+    /// The outcome of the next transaction.
     pub(super) fate: Fate,
     /// The process that holds the lock of the file.
     pub(super) holder: Option<usize>,
@@ -67,7 +67,7 @@ pub(super) enum State {
     Unknown,
 }
 
-/// What becomes of a transaction.
+/// The outcome of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Done,

@@ -99,7 +99,7 @@ impl Server {
         self.fleet
     }
 
-    /// How long a request, or its answer, is under way.
+    /// How long a request, or its response, is in flight.
     pub(super) fn travel(&self, dice: &Dice) -> Duration {
         dice.ms(if dice.percent(self.mood.is_slow) { self.mood.slow_ms } else { self.mood.quick_ms })
     }

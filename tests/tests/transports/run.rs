@@ -92,7 +92,7 @@ fn faults_of_all_kinds_leave_every_downlink_accounted_for() {
     }
 }
 
-/// What a ledger was told, also after the run is gone.
+/// The records that a ledger received, also after the run is gone.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<Record>>>);
 

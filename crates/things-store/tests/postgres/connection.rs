@@ -35,7 +35,7 @@ fn a_connection_that_was_lost_is_opened_again() {
     let others = "select count(pg_terminate_backend(pid)) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()";
     server.sql(database(&url), others);
-    // It may be noticed before or after the transaction was sent. What was claimed by it is nobody's then.
+    // It may be noticed before or after the transaction was sent. No run owns what it claimed then.
     let outcomes = vec![ended(&granted.claims[0], Outcome::Accepted)];
     let transaction = things_core::Transaction { outcomes, ..claiming(1, Duration::from_secs(60)) };
     let next = match ledger.commit(&transaction) {

@@ -1,4 +1,4 @@
-//! What the ledger is told about a claim that has ended.
+//! The record of a claim that has ended, for the ledger.
 
 use std::time::Duration;
 

@@ -333,7 +333,7 @@ fn claims_of_a_transaction_without_confirmation_are_not_sent() {
     let (sent, error, _) = through(&mut run, |_, _| receipt());
     assert!(error.is_none());
     let indexes: Vec<_> = sent.iter().map(|sent| sent.index).collect();
-    assert_eq!(indexes, (4..10).collect::<Vec<_>>(), "the first four are nobody's");
+    assert_eq!(indexes, (4..10).collect::<Vec<_>>(), "no run owns the first four");
 }
 
 #[test]
