@@ -21,6 +21,7 @@ pub mod postgres;
 mod scenario;
 pub mod schedule;
 mod script;
+pub mod seeds;
 pub mod server;
 pub mod simulated;
 pub mod socket;

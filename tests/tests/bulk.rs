@@ -6,36 +6,27 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::env;
-use std::num::NonZero;
-use std::thread;
 
+use things_tests::seeds::Seeds;
 use things_tests::{BulkWorld, Failure, Invariant, Mutant};
 
 const WORLDS: u64 = 5_000;
 
 #[test]
 fn all_invariants_hold_in_every_world() -> Result<(), Failure> {
-    let (only, worlds) = (number("THINGS_SEED")?, number("THINGS_SEEDS")?);
-    if let Some(seed) = only {
+    let seeds = Seeds::from_env(WORLDS)?;
+    if let Some(seed) = seeds.only {
         println!("{}", told(seed)?);
     }
-    let seeds = only.map_or(0..worlds.unwrap_or(WORLDS), |seed| seed..seed + 1);
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let wrong = thread::scope(|scope| {
-        let shares = (0..threads).map(|share| seeds.clone().skip(share).step_by(threads));
-        let threads: Vec<_> = shares.map(|share| scope.spawn(|| wrong(share))).collect();
-        let shares = threads.into_iter().map(|thread| thread.join().unwrap());
-        shares.collect::<Result<Vec<_>, _>>()
-    })?;
-    let Some(simplest) = wrong.iter().flatten().min_by_key(|world| world.events()) else { return Ok(()) };
+    let wrong = seeds.wrong(|share| wrong(share))?;
+    let Some(simplest) = wrong.iter().min_by_key(|world| world.events()) else { return Ok(()) };
     let broken = |invariant: &Invariant| {
-        let worlds = wrong.iter().flatten().filter(|world| breaks(world, *invariant)).count();
+        let worlds = wrong.iter().filter(|world| breaks(world, *invariant)).count();
         (worlds > 0).then(|| format!("  {invariant:?} in {worlds} worlds\n"))
     };
     Err(Failure::new(format!(
         "{} worlds are wrong:\n{}The simplest, of THINGS_SEED={}:\n{}",
-        wrong.iter().flatten().count(),
+        wrong.iter().count(),
         Invariant::ALL.iter().filter_map(broken).collect::<String>(),
         simplest.seed(),
         told(simplest.seed())?,
@@ -154,10 +145,4 @@ fn world(seed: u64) -> Result<BulkWorld, Failure> {
 /// The world of a seed, with its story.
 fn told(seed: u64) -> Result<BulkWorld, Failure> {
     BulkWorld::told(seed, None).map_err(|error| Failure::new(error.to_string()))
-}
-
-fn number(variable: &str) -> Result<Option<u64>, Failure> {
-    let text = env::var(variable).ok();
-    let number = text.map(|text| text.parse().map_err(|error| Failure::new(format!("{variable}: {error}"))));
-    number.transpose()
 }
