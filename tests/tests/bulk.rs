@@ -26,7 +26,7 @@ fn all_invariants_hold_in_every_world() -> Result<(), Failure> {
     };
     Err(Failure::new(format!(
         "{} worlds are wrong:\n{}The simplest, of THINGS_SEED={}:\n{}",
-        wrong.iter().count(),
+        wrong.len(),
         Invariant::ALL.iter().filter_map(broken).collect::<String>(),
         simplest.seed(),
         told(simplest.seed())?,

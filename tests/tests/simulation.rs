@@ -22,7 +22,7 @@ fn all_invariants_hold_in_every_world() -> Result<(), Failure> {
     let Some(simplest) = wrong.iter().min_by_key(|world| world.events()) else { return Ok(()) };
     Err(Failure::new(format!(
         "{} worlds are wrong. The simplest, of THINGS_SEED={}:\n  {}\n\n{simplest}",
-        wrong.iter().count(),
+        wrong.len(),
         simplest.seed(),
         simplest.violations().join("\n  "),
     )))
