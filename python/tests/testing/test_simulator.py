@@ -201,7 +201,7 @@ def test_every_change_of_the_documentation_is_one(simulator: Simulator) -> None:
 
 def test_every_quirk_of_the_documentation_is_one() -> None:
     quirks = documented("A quirk is", "")
-    assert len(quirks) == 11
+    assert len(quirks) == 20
     with Simulator(quirks=quirks) as simulator:
         assert simulator.device_count == 100
 

@@ -398,4 +398,10 @@ mod tests {
     fn a_lost_item_has_the_same_detail_whoever_finds_it() {
         assert!(RECORD.contains(&format!("'{LOST}'")));
     }
+
+    #[test]
+    fn an_item_that_is_too_late_has_the_detail_of_every_ledger() {
+        assert!(CLAIM.contains(&format!("'{}'", BulkItem::TOO_LATE)));
+        assert!(limit::TAKE.contains(&format!("'{}'", BulkItem::TOO_LATE)));
+    }
 }

@@ -45,7 +45,7 @@ const DEFER: &str = "
     where item.job = $1 and item.place = given.place";
 
 /// Claims these items, and ends those of them whose time has passed.
-const TAKE: &str = "
+pub(super) const TAKE: &str = "
     with clock as materialized (select kpn_things.clock() as now),
     claimed as (
         update kpn_things.item as item

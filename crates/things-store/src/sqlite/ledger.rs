@@ -220,9 +220,9 @@ impl Claims<'_> {
     fn expire(&self, id: i64) -> rusqlite::Result<()> {
         self.connection.execute(
             "UPDATE item SET state = 'not_sent', resumable = 0, ready_at = NULL, attempts = 0, status = NULL,
-                detail = 'its not_after had passed before it could be sent', ended = ?2
+                detail = ?3, ended = ?2
              WHERE id = ?1",
-            [id, self.now],
+            (id, self.now, BulkItem::TOO_LATE),
         )?;
         Ok(())
     }

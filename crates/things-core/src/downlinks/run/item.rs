@@ -19,6 +19,9 @@ pub struct BulkItem {
 }
 
 impl BulkItem {
+    /// The reason of an item that was not sent because its `not_after` passed. Ledgers record it.
+    pub const TOO_LATE: &str = "its not_after had passed before it could be sent";
+
     /// Reads a `not_after`: a time with an offset (RFC 3339), such as `2026-07-01T18:00:00+02:00`.
     ///
     /// # Errors

@@ -38,8 +38,7 @@ impl Sent {
 impl Error {
     /// An item whose `not_after` has passed.
     pub(super) fn too_late(item: &BulkItem) -> Self {
-        let message = "its not_after had passed before it could be sent";
-        Self::new(ErrorKind::Deadline, Stage::Prepare, message).not_sent(item)
+        Self::new(ErrorKind::Deadline, Stage::Prepare, BulkItem::TOO_LATE).not_sent(item)
     }
 
     /// An item whose request was in flight when the run was aborted.
