@@ -26,6 +26,8 @@ struct Record {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     cells: usize,
+    /// How many quotes it has. The number is odd if one of them is not closed.
+    quotes: usize,
 }
 
 /// The number of the line that is read, from 1. Lines end with LF, CRLF or CR.
@@ -76,14 +78,27 @@ impl<R: BufRead> CsvRows<R> {
         let cells: Vec<_> = self.record.cells().map(std::str::from_utf8).collect();
         let cells =
             cells.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| Trouble::not_utf_8(number))?;
+        // A quote that is not closed takes the rows after it into its cell, and their downlinks would be forgotten.
+        if cells.iter().any(|cell| cell.contains(['\n', '\r'])) {
+            let last = self.lines.last_line();
+            let message = match last > number {
+                true => format!(
+                    "a cell goes on until line {last}: is a quote not closed? A cell cannot have a line break"
+                ),
+                false => "a cell has a line break: is a quote not closed?".to_owned(),
+            };
+            return Ok(Some(Line::broken(number, message)));
+        }
+        if self.record.quotes % 2 == 1 {
+            let message = "a quote is not closed: write a quote in a cell twice, and the cell in quotes";
+            return Ok(Some(Line::broken(number, message)));
+        }
         let extra = cells.get(self.columns.len()..).unwrap_or_default();
         if cells.len() < self.columns.len() || extra.iter().any(|cell| !cell.trim().is_empty()) {
             let (found, expected) = (cells.len(), self.columns.len());
-            let last = self.lines.last_line();
             let why = match found.cmp(&expected) {
-                _ if last > number => format!("; it ends on line {last}: is a quote not closed?"),
-                Ordering::Less => ": is a delimiter missing, or is the line cut off?".to_owned(),
-                _ => ": put a cell that contains the delimiter into quotes".to_owned(),
+                Ordering::Less => ": is a delimiter missing, or is the line cut off?",
+                _ => ": put a cell that contains the delimiter into quotes",
             };
             let message = format!("there are {found} cells, but the header has {expected}{why}");
             return Ok(Some(Line::broken(number, message)));
@@ -111,9 +126,9 @@ impl<R: BufRead> CsvRows<R> {
     fn read(&mut self) -> Result<Read, Trouble> {
         self.lines.skip_blank(&mut self.text)?;
         let number = self.lines.line;
-        let Record { bytes, ends, cells } = &mut self.record;
+        let Record { bytes, ends, cells, quotes } = &mut self.record;
         let mut length = 0;
-        *cells = 0;
+        (*cells, *quotes) = (0, 0);
         loop {
             let input = self.text.fill_buf()?;
             let (result, taken, written, ended) = self.reader.read_record(
@@ -121,6 +136,7 @@ impl<R: BufRead> CsvRows<R> {
                 bytes.get_mut(length..).unwrap_or_default(),
                 ends.get_mut(*cells..).unwrap_or_default(),
             );
+            *quotes += input.iter().take(taken).filter(|byte| **byte == b'"').count();
             self.lines.consume(&mut self.text, taken)?;
             length += written;
             *cells += ended;

@@ -179,15 +179,15 @@ fn the_first_hundred_mistakes_are_shown_and_the_others_counted() {
 #[test]
 fn each_line_keeps_its_number() {
     let csv = format!(
-        "\n\ndev_eui,port,text\r\n\r\n{EUI},1,\"a\r\nb\"\r\n\r\n,,\r\n{OTHER},2,c\r\n{OTHER},2,d\n\n\n{EUI},3,\"e\n\n\""
+        "\n\ndev_eui,port,text\r\n\r\n{EUI},1,\"a, b\"\r\n\r\n,,\r\n{OTHER},2,c\r\n{OTHER},2,d\n\n\n{EUI},3,\"e\""
     );
     assert_eq!(
         downlinks(csv),
         [
-            r#"5 urn:dev:DEVEUI:0059AC0000181EB6:1 "payloadHex","vs":"610d0a62"}]"#,
-            r#"9 urn:dev:DEVEUI:0059AC0000181EB7:2 "payloadHex","vs":"63"}]"#,
-            r#"10 urn:dev:DEVEUI:0059AC0000181EB7:2 "payloadHex","vs":"64"}]"#,
-            r#"13 urn:dev:DEVEUI:0059AC0000181EB6:3 "payloadHex","vs":"650a0a"}]"#,
+            r#"5 urn:dev:DEVEUI:0059AC0000181EB6:1 "payloadHex","vs":"612c2062"}]"#,
+            r#"8 urn:dev:DEVEUI:0059AC0000181EB7:2 "payloadHex","vs":"63"}]"#,
+            r#"9 urn:dev:DEVEUI:0059AC0000181EB7:2 "payloadHex","vs":"64"}]"#,
+            r#"12 urn:dev:DEVEUI:0059AC0000181EB6:3 "payloadHex","vs":"65"}]"#,
         ]
     );
 }
@@ -297,6 +297,41 @@ fn a_file_that_changes_after_the_check_is_not_sent() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_takes_no_rows_with_it() {
+    for (rows, line, why) in [
+        (
+            vec!["1;10;\"open;a", "2;10;open;b", "3;10;open\";c", "4;10;open;d"],
+            2,
+            "a cell goes on until line 4: is a quote not closed? A cell cannot have a line break",
+        ),
+        (
+            vec!["1;10;open;a", "2;10;\"open;b", "3;10;open;c"],
+            3,
+            "a cell goes on until line 4: is a quote not closed? A cell cannot have a line break",
+        ),
+        (vec!["1;10;open;a", "2;10;open;\"b"], 3, "a cell has a line break: is a quote not closed?"),
+        (
+            vec!["1;10;open;a", "2;10;5\" valve;b"],
+            3,
+            "a quote is not closed: write a quote in a cell twice, and the cell in quotes",
+        ),
+    ] {
+        let rows: Vec<_> = rows.iter().map(|row| format!("0059AC000018100{row}")).collect();
+        for end in ["\n", "\r\n", "\r"] {
+            let message = refused(format!("dev_eui;port;text;reference{end}{}{end}", rows.join(end)));
+            assert!(message.contains(&format!("line {line}: {why}")), "{message}");
+        }
+    }
+    let last = refused("dev_eui;port;text\n0059AC0000181001;1;a\n0059AC0000181002;1;\"open");
+    assert!(last.contains("line 3: a quote is not closed"), "{last}");
+    let doubled = "dev_eui;port;text\n0059AC0000181001;1;\"5\"\" valve; \"\"x\"\"\"\n";
+    assert_eq!(
+        downlinks(doubled),
+        [r#"2 urn:dev:DEVEUI:0059AC0000181001:1 "payloadHex","vs":"35222076616c76653b20227822"}]"#]
+    );
+}
+
+#[test]
 fn a_quote_that_is_not_closed_does_not_fill_the_memory() {
     let rows = format!("{EUI},1,01\n").repeat(60_000);
     let report = refused(format!("dev_eui,port,text\n{EUI},1,\"01\n{rows}"));
@@ -353,7 +388,7 @@ proptest! {
 
     #[test]
     fn every_text_survives_csv(
-        texts in proptest::collection::vec("[^\0\u{FEFF}]{1,20}", 1..20), delimiter in "[;,\t]"
+        texts in proptest::collection::vec("[^\0\r\n\u{FEFF}]{1,20}", 1..20), delimiter in "[;,\t]"
     ) {
         let texts: Vec<_> = texts.into_iter().filter(|text| !text.trim().is_empty() && !text.starts_with('=')).collect();
         prop_assume!(!texts.is_empty());
