@@ -47,6 +47,16 @@ pub enum ErrorKind {
     TooLarge,
     /// The JSON of a pack is nested more deeply than [`Pack::MAX_DEPTH`](crate::Pack::MAX_DEPTH).
     TooDeep,
+    /// The bytes are not UTF-8.
+    NotUtf8,
+    /// The version (`bver`) is unknown, or not the same in all records.
+    Version,
+    /// A field ends in `_`, so it must be understood, and the caller did not list it as understood.
+    MustUnderstand,
+    /// A measurement has neither a value nor a sum.
+    NoValue,
+    /// A secondary unit (RFC 8798) is in a pack whose version does not allow it.
+    Unit,
     /// A record has more fields than [`Record::MAX_FIELDS`](crate::Record::MAX_FIELDS).
     TooManyFields,
 }
@@ -60,6 +70,59 @@ impl Error {
     /// Creates an error in a record whose index is added by [`at`](Self::at).
     pub(crate) fn in_record(kind: ErrorKind, why: impl Into<String>) -> Self {
         Self::new(kind, RECORD, why)
+    }
+
+    /// An error in a field of a record, of a value that is wrong. `thing` is such as "a number".
+    pub(crate) fn in_field(label: &str, thing: &str, error: &Self) -> Self {
+        let why = format!("has {thing} in {label:?} that {}", error.why);
+        Self::in_record(error.kind, why).of_field(label)
+    }
+
+    /// A pack without records.
+    pub(crate) fn empty() -> Self {
+        Self::new(ErrorKind::Empty, PACK, "is empty: expected at least one record")
+    }
+
+    /// A record that is no object.
+    pub(crate) fn not_an_object() -> Self {
+        Self::in_record(ErrorKind::NotAnObject, "is not an object: expected fields in { and }")
+    }
+
+    /// A field with a value of a wrong type. `expected` is such as "a text in quotes".
+    pub(crate) fn wrong_type(label: &str, expected: &str) -> Self {
+        let why = format!("has a value of the wrong type in {label:?}: expected {expected}");
+        Self::in_record(ErrorKind::FieldType, why).of_field(label)
+    }
+
+    /// A record with a field twice.
+    pub(crate) fn twice(label: &str) -> Self {
+        let why = format!("has the field {label:?} twice: keep one");
+        Self::in_record(ErrorKind::DuplicateField, why).of_field(label)
+    }
+
+    /// A record with more than one value.
+    pub(crate) fn several_values(label: &str) -> Self {
+        let why = r#"has more than one value: keep one of "v", "vs", "vb" and "vd""#;
+        Self::in_record(ErrorKind::SeveralValues, why).of_field(label)
+    }
+
+    /// A record with too many fields.
+    pub(crate) fn too_many_fields() -> Self {
+        let why = format!("has more than {} fields: split it into several", crate::Record::MAX_FIELDS);
+        Self::in_record(ErrorKind::TooManyFields, why)
+    }
+
+    /// A record that is nested too deeply.
+    pub(crate) fn too_deep(depth: usize) -> Self {
+        let why = format!("is {depth} levels deep: a pack has at most {}", crate::Pack::MAX_DEPTH);
+        Self::in_record(ErrorKind::TooDeep, why)
+    }
+
+    /// A record with half of a surrogate pair.
+    pub(crate) fn half_surrogate() -> Self {
+        let why =
+            "has half of a surrogate pair in a JSON string: escape both halves, as in \"\\ud83d\\ude00\"";
+        Self::in_record(ErrorKind::HalfSurrogate, why)
     }
 
     /// Adds the label of the field.
@@ -101,6 +164,9 @@ impl Error {
         self.field.as_deref()
     }
 }
+
+/// The thing that errors of a whole pack are about.
+pub(crate) const PACK: &str = "SenML pack";
 
 const RECORD: &str = "SenML record";
 

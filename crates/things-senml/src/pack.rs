@@ -82,7 +82,7 @@ impl Pack {
     /// Returns the errors of [`from_json`](Self::from_json).
     pub fn from_json_about(base_name: &BaseName, json: &str) -> Result<Self, Error> {
         let mut json = decode::array(json)?;
-        let Some(first) = scan::items(&json).next() else { return Err(empty()) };
+        let Some(first) = scan::items(&json).next() else { return Err(Error::empty()) };
         let record = decode::record(first).map_err(|error| error.at(0))?;
         if record.base_name().is_none() {
             let separator = if first == "{}" { "" } else { "," };
@@ -106,7 +106,7 @@ impl Pack {
     /// Creates a pack of this many records, all of them checked.
     fn of_records(json: String, len: usize) -> Result<Self, Error> {
         decode::check_size(&json)?;
-        if len == 0 { Err(empty()) } else { Ok(Self { json, len }) }
+        if len == 0 { Err(Error::empty()) } else { Ok(Self { json, len }) }
     }
 
     /// Returns the records in their order, as they are written. The iterator reads each one from the JSON when it
@@ -137,12 +137,6 @@ impl fmt::Debug for Pack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pack({} records)", self.len)
     }
-}
-
-const PACK: &str = "SenML pack";
-
-fn empty() -> Error {
-    Error::new(ErrorKind::Empty, PACK, "is empty: expected at least one record")
 }
 
 /// Checks that base name and name together are a valid name.

@@ -40,6 +40,7 @@ const CORE: &[&str] = &[
     "serde_json",
     "sha2",
     "simd-adler32",
+    "smol_str",
     "strsim",
     "syn",
     "things-senml",
@@ -50,7 +51,7 @@ const CORE: &[&str] = &[
 ];
 
 /// All that things-senml may pull in.
-const SENML: &[&str] = &["base64", "itoa", "memchr", "serde_core", "serde_json", "zmij"];
+const SENML: &[&str] = &["base64", "itoa", "memchr", "serde_core", "serde_json", "smol_str", "zmij"];
 
 /// Most crates that a user of things-ureq has to build.
 const UREQ_MOST: usize = 60;

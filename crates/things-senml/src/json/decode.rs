@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::scan;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, PACK};
 use crate::pack::Pack;
 use crate::record::Record;
 use crate::value::{Data, Number, Value};
@@ -15,19 +15,28 @@ pub(crate) fn array(json: &str) -> Result<String, Error> {
     // Editors on Windows put a byte order mark in front.
     let json = json.strip_prefix('\u{feff}').unwrap_or(json);
     check_size(json)?;
-    let json = serde_json::from_str::<&RawValue>(json).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let why = format!(
-            "is not JSON at line {line}, column {column}: expected an array of records, such as {EXAMPLE}"
-        );
-        Error::new(ErrorKind::Syntax, "SenML pack", why)
-    })?;
-    let why = match json.get().get(..1) {
-        Some("[") => return Ok(scan::compact(json.get())),
+    let json = serde_json::from_str::<&RawValue>(json).map_err(|error| syntax(&error))?;
+    check_array(json.get())?;
+    Ok(scan::compact(json.get()))
+}
+
+/// Checks that JSON is an array, from its first character on.
+pub(super) fn check_array(json: &str) -> Result<(), Error> {
+    let why = match json.get(..1) {
+        Some("[") => return Ok(()),
         Some("{") => "is not a JSON array of records: put [ and ] around it".to_owned(),
         _ => format!("is not a JSON array of records: expected one, such as {EXAMPLE}"),
     };
-    Err(Error::new(ErrorKind::NotAnArray, "SenML pack", why))
+    Err(Error::new(ErrorKind::NotAnArray, PACK, why))
+}
+
+/// Turns an error of the JSON parser into ours.
+pub(super) fn syntax(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let why = format!(
+        "is not JSON at line {line}, column {column}: expected an array of records, such as {EXAMPLE}"
+    );
+    Error::new(ErrorKind::Syntax, PACK, why)
 }
 
 const EXAMPLE: &str = r#"[{"n":"setpoint","v":21.5}]"#;
@@ -39,24 +48,21 @@ pub(crate) fn check_size(json: &str) -> Result<(), Error> {
     }
     let (bytes, most) = (json.len(), Pack::MAX_BYTES);
     let why = format!("has {bytes} bytes of JSON, more than {most}: split it into several");
-    Err(Error::new(ErrorKind::TooLarge, "SenML pack", why))
+    Err(Error::new(ErrorKind::TooLarge, PACK, why))
 }
 
 /// Reads a record from valid JSON without blanks. The error does not contain the index of the record.
 pub(crate) fn record(json: &str) -> Result<Record, Error> {
     if !json.starts_with('{') {
-        return Err(Error::in_record(ErrorKind::NotAnObject, "is not an object: expected fields in { and }"));
+        return Err(Error::not_an_object());
     }
     // The array around the record adds one level.
     let depth = scan::depth(json) + 1;
     if depth > Pack::MAX_DEPTH {
-        let why = format!("is {depth} levels deep: a pack has at most {}", Pack::MAX_DEPTH);
-        return Err(Error::in_record(ErrorKind::TooDeep, why));
+        return Err(Error::too_deep(depth));
     }
     if scan::has_half_surrogate(json) {
-        let why =
-            "has half of a surrogate pair in a JSON string: escape both halves, as in \"\\ud83d\\ude00\"";
-        return Err(Error::in_record(ErrorKind::HalfSurrogate, why));
+        return Err(Error::half_surrogate());
     }
     let mut record = Record::default();
     for (label, json) in fields(json)? {
@@ -75,8 +81,7 @@ pub(crate) fn record(json: &str) -> Result<Record, Error> {
             "ut" => record.update_time = Some(number(label, json)?),
             "v" | "vs" | "vb" | "vd" => {
                 if record.value.is_some() {
-                    let why = r#"has more than one value: keep one of "v", "vs", "vb" and "vd""#;
-                    return Err(Error::in_record(ErrorKind::SeveralValues, why).of_field(label));
+                    return Err(Error::several_values(label));
                 }
                 record.value = Some(value(label, json)?);
             }
@@ -91,8 +96,7 @@ fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
     let mut fields = Vec::new();
     for member in scan::items(json) {
         if fields.len() == Record::MAX_FIELDS {
-            let why = format!("has more than {} fields: split it into several", Record::MAX_FIELDS);
-            return Err(Error::in_record(ErrorKind::TooManyFields, why));
+            return Err(Error::too_many_fields());
         }
         let (key, value) = scan::member(member);
         fields.push((unescape(key).unwrap_or_default(), value));
@@ -100,10 +104,7 @@ fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
     let mut labels: Vec<&str> = fields.iter().map(|(label, _)| &**label).collect();
     labels.sort_unstable();
     match labels.windows(2).find_map(|pair| pair.first().filter(|label| pair.last() == Some(label))) {
-        Some(label) => {
-            let why = format!("has the field {label:?} twice: keep one");
-            Err(Error::in_record(ErrorKind::DuplicateField, why).of_field(label))
-        }
+        Some(label) => Err(Error::twice(label)),
         None => Ok(fields),
     }
 }
@@ -115,23 +116,23 @@ fn value(label: &str, json: &str) -> Result<Value, Error> {
         "vb" => Value::Boolean(match json {
             "true" => true,
             "false" => false,
-            _ => return Err(wrong_type(label, "true or false without quotes")),
+            _ => return Err(Error::wrong_type(label, "true or false without quotes")),
         }),
         _ => {
             let data = Data::from_base64(string(label, json)?);
-            Value::Data(data.map_err(|error| in_field(label, "data", &error))?)
+            Value::Data(data.map_err(|error| Error::in_field(label, "data", &error))?)
         }
     })
 }
 
 fn string(label: &str, json: &str) -> Result<String, Error> {
-    unescape(json).map(Cow::into_owned).ok_or_else(|| wrong_type(label, "a text in quotes"))
+    unescape(json).map(Cow::into_owned).ok_or_else(|| Error::wrong_type(label, "a text in quotes"))
 }
 
 fn number(label: &str, json: &str) -> Result<Number, Error> {
     match Number::from_valid_json(json) {
-        Some(number) => number.map_err(|error| in_field(label, "a number", &error)),
-        None => Err(wrong_type(label, "a number without quotes")),
+        Some(number) => number.map_err(|error| Error::in_field(label, "a number", &error)),
+        None => Err(Error::wrong_type(label, "a number without quotes")),
     }
 }
 
@@ -143,13 +144,4 @@ fn unescape(json: &str) -> Option<Cow<'_, str>> {
     } else {
         Some(Cow::Borrowed(inside))
     }
-}
-
-fn wrong_type(label: &str, expected: &str) -> Error {
-    let why = format!("has a value of the wrong type in {label:?}: expected {expected}");
-    Error::in_record(ErrorKind::FieldType, why).of_field(label)
-}
-
-fn in_field(label: &str, thing: &str, error: &Error) -> Error {
-    Error::in_record(error.kind(), format!("has {thing} in {label:?} that {}", error.why())).of_field(label)
 }

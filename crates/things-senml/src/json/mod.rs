@@ -5,4 +5,5 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod read;
 pub(crate) mod scan;

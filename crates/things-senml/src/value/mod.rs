@@ -1,9 +1,11 @@
 //! The value of a record: a number, a text, a boolean, or bytes.
 
 mod data;
+mod decimal;
 mod number;
 
 pub use data::Data;
+pub(crate) use decimal::Decimal;
 pub use number::Number;
 
 use std::fmt;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
+use smol_str::{SmolStr, ToSmolStr};
 
+use super::decimal::Decimal;
 use crate::error::{Error, ErrorKind};
 
 /// A number as it is written in JSON, digit for digit.
@@ -24,7 +26,8 @@ use crate::error::{Error, ErrorKind};
 /// ```
 #[derive(Clone)]
 pub struct Number {
-    text: Box<str>,
+    // Most numbers are short, and a short one needs no allocation.
+    text: SmolStr,
     double: f64,
 }
 
@@ -39,15 +42,32 @@ impl Number {
         self.double
     }
 
+    /// Adds another number. The sum is exact, if it can be written with at most 37 digits. Otherwise it is the sum of the
+    /// nearest doubles.
+    pub(crate) fn plus(&self, other: &Self) -> Result<Self, Error> {
+        let exact = Decimal::parse(&self.text).zip(Decimal::parse(&other.text));
+        match exact.and_then(|(one, other)| one.plus(other)) {
+            Some(sum) => {
+                let text = sum.to_smolstr();
+                let double = sum.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
+                Self::finite(text, double)
+            }
+            None => match serde_json::Number::from_f64(self.double + other.double) {
+                Some(sum) => Ok(Self { text: sum.to_smolstr(), double: self.double + other.double }),
+                None => Err(out_of_range()),
+            },
+        }
+    }
+
+    fn finite(text: SmolStr, double: f64) -> Result<Self, Error> {
+        if double.is_finite() { Ok(Self { text, double }) } else { Err(out_of_range()) }
+    }
+
     /// Reads a number from valid JSON. `None` if the JSON is not a number.
     pub(crate) fn from_valid_json(text: &str) -> Option<Result<Self, Error>> {
         text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
-            match text.parse::<f64>() {
-                Ok(double) if double.is_finite() => Ok(Self { text: text.into(), double }),
-                _ => Err(error(
-                    "is beyond the range of a double: expected a number between -1.7e308 and 1.7e308",
-                )),
-            }
+            let double = text.parse().map_err(|_| out_of_range())?;
+            Self::finite(SmolStr::new(text), double)
         })
     }
 }
@@ -71,7 +91,7 @@ impl TryFrom<f64> for Number {
 
     fn try_from(number: f64) -> Result<Self, Error> {
         match serde_json::Number::from_f64(number) {
-            Some(json) => Ok(Self { text: json.to_string().into(), double: number }),
+            Some(json) => Ok(Self { text: json.to_smolstr(), double: number }),
             None => Err(error("is not finite: JSON has no NaN and no infinity")),
         }
     }
@@ -82,7 +102,7 @@ macro_rules! from_integers {
     ($($integer:ty)*) => {$(
         impl From<$integer> for Number {
             fn from(number: $integer) -> Self {
-                Self { text: number.to_string().into(), double: number as f64 }
+                Self { text: number.to_smolstr(), double: number as f64 }
             }
         }
     )*};
@@ -108,6 +128,10 @@ impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Number({})", self.text)
     }
+}
+
+fn out_of_range() -> Error {
+    error("is beyond the range of a double: expected a number between -1.7e308 and 1.7e308")
 }
 
 fn error(why: &str) -> Error {

@@ -1,0 +1,314 @@
+//! One pass over the records of a pack, in whichever format they are written.
+
+use std::borrow::Cow;
+
+use smol_str::SmolStr;
+
+use super::bases::{Bases, VERSION};
+use super::{Resolved, Resolver};
+use crate::error::{Error, ErrorKind};
+use crate::field::Field;
+use crate::leniency::{Leniency, LeniencyKind};
+use crate::measurement::{Measurement, Rest};
+use crate::record::Record;
+use crate::time::Time;
+use crate::units::{Kind, Unit};
+use crate::value::{Data, Number, Value};
+
+/// Takes the fields of one record after the other, and makes measurements of them.
+///
+/// A reader calls [`begin`](Self::begin), one of the methods per field, and [`end`](Self::end). Errors do not contain the
+/// index of the record, which the reader adds with [`at`](Self::at).
+pub(crate) struct Pass<'r> {
+    resolver: &'r Resolver,
+    bases: Bases,
+    fields: Fields,
+    /// The name of the record, without its base name. The buffer is used again for each record.
+    name: String,
+    base_name: Option<String>,
+    base_time: Option<Number>,
+    records: usize,
+    measurements: Vec<Measurement>,
+    leniencies: Vec<Leniency>,
+}
+
+/// The fields of one record, without its base fields.
+#[derive(Default)]
+struct Fields {
+    /// The bits of the fields that the record has.
+    present: u32,
+    count: usize,
+    unit: Option<SmolStr>,
+    value: Option<Value>,
+    sum: Option<Number>,
+    time: Option<Number>,
+    rest: Rest,
+}
+
+impl<'r> Pass<'r> {
+    pub(crate) fn new(resolver: &'r Resolver) -> Self {
+        Self {
+            resolver,
+            bases: Bases::default(),
+            fields: Fields::default(),
+            name: String::new(),
+            base_name: None,
+            base_time: None,
+            records: 0,
+            measurements: Vec::new(),
+            leniencies: Vec::new(),
+        }
+    }
+
+    /// Begins a record.
+    pub(crate) fn begin(&mut self) {
+        self.fields = Fields::default();
+        self.name.clear();
+    }
+
+    /// Adds the index of the current record to an error.
+    pub(crate) fn at(&self, error: Error) -> Error {
+        error.at(self.records)
+    }
+
+    /// Notes that the record has a field. Each field is noted before its value is set.
+    pub(crate) fn note(&mut self, field: Field) -> Result<(), Error> {
+        self.count()?;
+        if self.fields.present & field.bit() != 0 {
+            return Err(Error::twice(field.label()));
+        }
+        self.fields.present |= field.bit();
+        if field.bit() & VALUES != 0 && (self.fields.present & VALUES).count_ones() > 1 {
+            return Err(Error::several_values(field.label()));
+        }
+        Ok(())
+    }
+
+    /// Sets a field that is a number.
+    pub(crate) fn number(&mut self, field: Field, number: Number) -> Result<(), Error> {
+        match field {
+            Field::Value => self.fields.value = Some(Value::Number(number)),
+            Field::Time => self.fields.time = Some(number),
+            Field::Sum => self.fields.sum = Some(number),
+            Field::UpdateTime => self.fields.rest.update_time = Some(number),
+            Field::BaseTime => {
+                if self.base_time.is_none() {
+                    self.base_time = Some(number.clone());
+                }
+                self.bases.time = Some(number);
+            }
+            Field::BaseValue => self.bases.value = Some(number),
+            Field::BaseSum => self.bases.sum = Some(number),
+            Field::BaseVersion => self.bases.set_version(&number, self.records)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sets a field that is a text, or a data value in base64url.
+    pub(crate) fn text(&mut self, field: Field, text: Cow<'_, str>) -> Result<(), Error> {
+        match field {
+            Field::Name => self.name.push_str(&text),
+            Field::Unit => self.fields.unit = Some(SmolStr::new(text)),
+            Field::StringValue => self.fields.value = Some(self.string_value(text)),
+            Field::DataValue => {
+                let data = Data::from_base64(text)
+                    .map_err(|error| Error::in_field(field.label(), "data", &error))?;
+                self.data(data);
+            }
+            Field::ContentFormat => self.fields.rest.content_format = Some(SmolStr::new(text)),
+            Field::BaseName => {
+                self.bases.set_name(&text)?;
+                if self.base_name.is_none() {
+                    self.base_name = Some(text.into_owned());
+                }
+            }
+            Field::BaseUnit => self.bases.unit = Some(SmolStr::new(text)),
+            Field::BaseContentFormat => self.bases.content_format = Some(SmolStr::new(text)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sets the boolean value.
+    pub(crate) fn boolean(&mut self, boolean: bool) {
+        self.fields.value = Some(Value::Boolean(boolean));
+    }
+
+    /// Sets the data value.
+    pub(crate) fn data(&mut self, data: Data) {
+        self.fields.value = Some(Value::Data(data));
+    }
+
+    /// Checks the label of a field that no RFC defines, before its value is read.
+    pub(crate) fn check_extra(&mut self, label: &str) -> Result<(), Error> {
+        self.count()?;
+        if self.fields.rest.extra.iter().any(|(known, _)| known == label) {
+            return Err(Error::twice(label));
+        }
+        if label.ends_with('_') && !self.resolver.understood.iter().any(|field| field == label) {
+            let why = format!(
+                "has the field {label:?}, which must be understood because it ends in _ (RFC 8428, section 4.4): \
+                 update the reader, or list the field as understood"
+            );
+            return Err(Error::in_record(ErrorKind::MustUnderstand, why).of_field(label));
+        }
+        Ok(())
+    }
+
+    /// Keeps a field that no RFC defines.
+    pub(crate) fn extra(&mut self, label: String, json: String) {
+        self.fields.rest.extra.push((label, json));
+    }
+
+    /// Ends a record.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        if let Some(measurement) = self.measurement()? {
+            self.measurements.push(measurement);
+        }
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Ends the pack.
+    pub(crate) fn finish(self) -> Result<Resolved, Error> {
+        if self.records == 0 {
+            return Err(Error::empty());
+        }
+        Ok(Resolved {
+            version: self.bases.version.unwrap_or(VERSION),
+            base_name: self.base_name,
+            base_time: self.base_time,
+            records: self.records,
+            measurements: self.measurements,
+            leniencies: self.leniencies,
+        })
+    }
+
+    /// Returns the measurement of the current record. `None` if it has base fields alone.
+    fn measurement(&mut self) -> Result<Option<Measurement>, Error> {
+        let fields = std::mem::take(&mut self.fields);
+        if fields.present != 0 && fields.present & !BASE == 0 {
+            return Ok(None);
+        }
+        let name = self.bases.full_name(&self.name)?;
+        if fields.value.is_none() && fields.sum.is_none() {
+            let why = r#"has neither a value nor a sum: add one of "v", "vs", "vb", "vd" and "s""#;
+            return Err(Error::in_record(ErrorKind::NoValue, why));
+        }
+        let unit = self.unit(fields.unit)?;
+        let value = match (fields.value, &self.bases.value) {
+            (Some(Value::Number(number)), Some(base)) => {
+                Some(Value::Number(sum(Field::Value, base, &number)?))
+            }
+            (value, _) => value,
+        };
+        let integral = match (fields.sum, &self.bases.sum) {
+            (Some(number), Some(base)) => Some(sum(Field::Sum, base, &number)?),
+            (number, base) => number.or_else(|| base.clone()),
+        };
+        let time = self.time(fields.time)?;
+        let mut rest = fields.rest;
+        if rest.content_format.is_none() && matches!(value, Some(Value::Data(_))) {
+            rest.content_format.clone_from(&self.bases.content_format);
+        }
+        Ok(Some(Measurement {
+            record: self.records,
+            name,
+            base_name: self.bases.name.len(),
+            time,
+            unit,
+            value,
+            sum: integral,
+            rest: (rest != Rest::default()).then(|| Box::new(rest)),
+        }))
+    }
+
+    /// Returns the absolute time of a record (section 4.5.3).
+    fn time(&self, time: Option<Number>) -> Result<Time, Error> {
+        let now = &self.resolver.now;
+        let seconds = match (&self.bases.time, time) {
+            (None, None) => return Ok(Time::new(now.clone(), true)),
+            (Some(base), None) => base.clone(),
+            (None, Some(time)) => time,
+            (Some(base), Some(time)) => sum(Field::Time, base, &time)?,
+        };
+        Ok(if seconds.to_f64() >= ABSOLUTE {
+            Time::new(seconds, false)
+        } else {
+            Time::new(sum(Field::Time, now, &seconds)?, true)
+        })
+    }
+
+    /// Returns the unit of a record, or else the base unit (section 4.5.2).
+    fn unit(&mut self, unit: Option<SmolStr>) -> Result<Option<SmolStr>, Error> {
+        let (field, unit) = match (unit, &self.bases.unit) {
+            (Some(unit), _) => (Field::Unit, unit),
+            (None, Some(base)) => (Field::BaseUnit, base.clone()),
+            (None, None) => return Ok(None),
+        };
+        let secondary = || Unit::find(&unit).is_some_and(|unit| unit.kind() == Kind::Secondary);
+        if !self.bases.has_secondary_units() && secondary() {
+            if !self.resolver.lenient {
+                let why = format!(
+                    "has in {:?} a secondary unit (RFC 8798): write \"bver\": 26 in the first record (RFC 9100), or use \
+                     the primary unit",
+                    field.label()
+                );
+                return Err(Error::in_record(ErrorKind::Unit, why).of_field(field.label()));
+            }
+            self.leniencies.push(Leniency::new(self.records, field.label(), LeniencyKind::SecondaryUnit));
+        }
+        Ok(Some(unit))
+    }
+
+    fn string_value(&mut self, text: Cow<'_, str>) -> Value {
+        if self.resolver.lenient {
+            if let Ok(number) = text.parse::<Number>() {
+                let label = Field::StringValue.label();
+                self.leniencies.push(Leniency::new(self.records, label, LeniencyKind::NumberInString));
+                return Value::Number(number);
+            }
+        }
+        Value::String(text.into_owned())
+    }
+
+    fn count(&mut self) -> Result<(), Error> {
+        self.fields.count += 1;
+        if self.fields.count > Record::MAX_FIELDS { Err(Error::too_many_fields()) } else { Ok(()) }
+    }
+}
+
+const fn bits(fields: &[Field]) -> u32 {
+    let (mut bits, mut rest) = (0, fields);
+    while let [first, others @ ..] = rest {
+        bits |= first.bit();
+        rest = others;
+    }
+    bits
+}
+
+/// Times from this one on, in seconds, are absolute: 2²⁸ (section 4.5.3).
+const ABSOLUTE: f64 = 268_435_456.0;
+
+/// The bits of the fields that hold the value.
+const VALUES: u32 = bits(&[Field::Value, Field::StringValue, Field::BooleanValue, Field::DataValue]);
+
+/// The bits of the base fields.
+const BASE: u32 = bits(&[
+    Field::BaseVersion,
+    Field::BaseName,
+    Field::BaseTime,
+    Field::BaseUnit,
+    Field::BaseValue,
+    Field::BaseSum,
+    Field::BaseContentFormat,
+]);
+
+/// Adds a base number to a number of a record.
+fn sum(field: Field, base: &Number, number: &Number) -> Result<Number, Error> {
+    base.plus(number).map_err(|error| {
+        let why = format!("has a number in {:?} that with its base {}", field.label(), error.why());
+        Error::in_record(error.kind(), why).of_field(field.label())
+    })
+}
