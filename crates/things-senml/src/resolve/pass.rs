@@ -263,12 +263,12 @@ impl<'r> Pass<'r> {
     }
 
     fn string_value(&mut self, text: Cow<'_, str>) -> Value {
-        if self.resolver.lenient {
-            if let Ok(number) = text.parse::<Number>() {
-                let label = Field::StringValue.label();
-                self.leniencies.push(Leniency::new(self.records, label, LeniencyKind::NumberInString));
-                return Value::Number(number);
-            }
+        if self.resolver.lenient
+            && let Ok(number) = text.parse::<Number>()
+        {
+            let label = Field::StringValue.label();
+            self.leniencies.push(Leniency::new(self.records, label, LeniencyKind::NumberInString));
+            return Value::Number(number);
         }
         Value::String(text.into_owned())
     }
