@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod inbox;
 mod item;
 mod job;
 #[cfg(feature = "postgres")]

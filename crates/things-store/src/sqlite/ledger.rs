@@ -8,7 +8,7 @@ use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Out
 
 use super::process::OfProcess;
 use super::run_lock::RunLock;
-use super::trouble::{damaged, trouble};
+use super::schema::LEDGER;
 use super::{row, schema};
 use crate::ItemState;
 use crate::random::random;
@@ -79,7 +79,7 @@ impl Ledger for SqliteLedger {
         if transaction.outcomes.is_empty() && transaction.claim == 0 {
             return Ok(Granted::default());
         }
-        let failed = |error| trouble(&self.path, error);
+        let failed = |error| LEDGER.trouble(&self.path, error);
         let now = millis(transaction.now.unwrap_or_else(std::time::SystemTime::now));
         let connection = self.connection.get_mut()?;
         let written = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -95,8 +95,7 @@ impl Ledger for SqliteLedger {
             match work.claim(transaction.claim, transaction.per_device).map_err(failed)? {
                 Some(granted) => granted,
                 None => {
-                    let path = self.path.display().to_string();
-                    return Err(damaged(&path, "an item that was sent is among those to be sent"));
+                    return Err(LEDGER.damaged(&self.path, "an item that was sent is among those to be sent"));
                 }
             }
         };

@@ -1,11 +1,12 @@
 //! The store in a SQLite file: one run at a time, and any number of readers.
 
+pub(crate) mod content;
 mod ledger;
-mod place;
-mod process;
+pub(crate) mod place;
+pub(crate) mod process;
 mod row;
-mod run_lock;
-mod schema;
+pub(crate) mod run_lock;
+pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -18,9 +19,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use things_core::{BulkItem, Ledger, LedgerError};
 
 use self::ledger::{Run, SqliteLedger};
-use self::process::{OfProcess, ThreadLock};
+use self::process::OfProcess;
 use self::run_lock::RunLock;
-use self::trouble::{older, trouble};
+use self::schema::LEDGER;
+use self::trouble::older;
 use crate::random::random;
 use crate::store::not_begun;
 use crate::time::{millis, time};
@@ -45,10 +47,6 @@ struct Open {
     real: PathBuf,
 }
 
-/// Held while a file is looked for or created. Closing a file releases the locks that the process has on it, so a file
-/// must not be found, and connected to, before the handle that created it is closed.
-static CREATING: ThreadLock = ThreadLock::new();
-
 impl SqliteStore {
     /// Opens a ledger. If there is no such file, there are no jobs in it, and [`create`](Store::create) creates it.
     ///
@@ -58,7 +56,7 @@ impl SqliteStore {
     /// system of a network.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, LedgerError> {
         let path = path.into();
-        let connection = match CREATING.hold(|| place::find(&path))? {
+        let connection = match place::find(&LEDGER, &path)? {
             Some(real) => Some(Open::new(real)?),
             None => None,
         };
@@ -73,7 +71,7 @@ impl SqliteStore {
     /// Returns the connection, and creates the file if there is none.
     fn created(&mut self) -> Result<&mut Open, LedgerError> {
         if self.connection.is_none() {
-            let real = CREATING.hold(|| place::create(&self.path, place::file_system))?;
+            let real = place::create(&LEDGER, &self.path, place::file_system)?;
             self.connection = Some(Open::new(real)?);
         }
         self.connection.as_mut().ok_or_else(|| missing(&self.path))
@@ -132,12 +130,12 @@ struct Found {
 
 impl Open {
     fn new(real: PathBuf) -> Result<Self, LedgerError> {
-        place::refuse_network(&real, place::file_system(&real))?;
-        Ok(Self { connection: OfProcess::new(schema::connect(&real)?), real })
+        place::refuse_network(&LEDGER, &real, place::file_system(&real))?;
+        Ok(Self { connection: OfProcess::new(LEDGER.name, schema::connect(&LEDGER, &real)?), real })
     }
 
     fn trouble(&self, error: rusqlite::Error) -> LedgerError {
-        trouble(&self.real, error)
+        LEDGER.trouble(&self.real, error)
     }
 
     /// Begins a transaction that no other process writes during.
@@ -146,12 +144,12 @@ impl Open {
         self.connection
             .get_mut()?
             .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| trouble(real, error))
+            .map_err(|error| LEDGER.trouble(real, error))
     }
 
     fn create(&mut self, job: &NewJob, items: &mut Items<'_>) -> Result<u64, LedgerError> {
         let real = self.real.clone();
-        let failed = |error| trouble(&real, error);
+        let failed = |error| LEDGER.trouble(&real, error);
         let transaction = self.begin()?;
         if find(&transaction, &job.id).map_err(failed)?.is_some() {
             return Err(LedgerError::new(format!("the ledger has a job {} already", job.id)));
@@ -250,9 +248,9 @@ impl Open {
     }
 
     fn resolve(&mut self, id: &JobId, index: u64, resolution: Resolution) -> Result<(), LedgerError> {
-        let _lock = RunLock::take(&self.real)?;
+        let _lock = RunLock::take(&LEDGER, &self.real)?;
         let real = self.real.clone();
-        let failed = |error| trouble(&real, error);
+        let failed = |error| LEDGER.trouble(&real, error);
         let now = millis(SystemTime::now());
         let transaction = self.begin()?;
         sweep(&transaction, now).map_err(failed)?;
@@ -298,9 +296,9 @@ impl Open {
     }
 
     fn remove(&mut self, id: &JobId) -> Result<(), LedgerError> {
-        let _lock = RunLock::take(&self.real)?;
+        let _lock = RunLock::take(&LEDGER, &self.real)?;
         let real = self.real.clone();
-        let failed = |error| trouble(&real, error);
+        let failed = |error| LEDGER.trouble(&real, error);
         let transaction = self.begin()?;
         let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
         let end = job.first.saturating_add(job.size);
@@ -313,7 +311,7 @@ impl Open {
 
     /// Opens a job for a run.
     fn run(mut self, id: &JobId, account: &str, again: bool) -> Result<SqliteLedger, LedgerError> {
-        let lock = RunLock::take(&self.real)?;
+        let lock = RunLock::take(&LEDGER, &self.real)?;
         let run = self.start(lock, id, account, again)?;
         Ok(SqliteLedger::new(self.connection, self.real, run))
     }
@@ -327,14 +325,14 @@ impl Open {
         again: bool,
     ) -> Result<Run, LedgerError> {
         let real = self.real.clone();
-        let failed = |error| trouble(&real, error);
+        let failed = |error| LEDGER.trouble(&real, error);
         let connection = self.connection.get()?;
-        schema::check(connection, &real)?;
+        schema::check(&LEDGER, connection, &real)?;
         let (ledger, transactions): (String, i64) = connection
             .query_row("SELECT id, transactions FROM ledger", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(failed)?;
         if transactions < lock.confirmed(&ledger) {
-            return Err(older(&real.display().to_string()));
+            return Err(older(&real));
         }
         let transaction = self.begin()?;
         let job = find(&transaction, id).map_err(failed)?.ok_or_else(|| no_job(id, &real))?;
@@ -408,7 +406,7 @@ impl Store for SqliteStore {
         self.created()?;
         let mut open = self.connection.take().ok_or_else(|| missing(&self.path))?;
         // Before the job is created, because another run may hold the ledger.
-        let lock = RunLock::take(&open.real)?;
+        let lock = RunLock::take(&LEDGER, &open.real)?;
         open.create(job, items)?;
         match open.start(lock, &job.id, &job.account, false) {
             Ok(run) => Ok(Box::new(SqliteLedger::new(open.connection, open.real, run))),
@@ -434,7 +432,7 @@ fn insert(
     created: SystemTime,
     items: &mut Items<'_>,
 ) -> Result<i64, LedgerError> {
-    let failed = |error| trouble(path, error);
+    let failed = |error| LEDGER.trouble(path, error);
     let mut insert = transaction
         .prepare("INSERT INTO item (job, downlink, customer, not_after, device) VALUES (?1, ?2, ?3, ?4, ?5)")
         .map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Where a ledger may be: in a file of a file system of this machine.
+//! Where a store may be: in a file of a file system of this machine.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -6,20 +6,31 @@ use std::path::{Path, PathBuf};
 
 use things_core::LedgerError;
 
-/// Returns the real path of a ledger, or `None` if there is no such file.
+use super::content::Content;
+use super::process::ThreadLock;
+
+/// Held while a file is looked for or created. Closing a file releases the locks that the process has on it, so a file
+/// must not be found, and connected to, before the handle that created it is closed.
+static CREATING: ThreadLock = ThreadLock::new();
+
+/// Returns the real path of a file, or `None` if there is no such file.
 ///
-/// Links are resolved, so that a ledger with two names has one lock. The file is not opened: closing it would release
+/// Links are resolved, so that a file with two names has one lock. The file is not opened: closing it would release
 /// the locks of a connection that this process has to it.
-pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, LedgerError> {
+pub(crate) fn find(content: &Content, path: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    CREATING.hold(|| look(content, path))
+}
+
+fn look(content: &Content, path: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    let cannot = |error| cannot(content, path, "be found", error);
     let real = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot(path, "be found", error)),
-        Ok(real) => real,
+        real => real.map_err(cannot)?,
     };
-    let metadata = fs::metadata(&real).map_err(|error| cannot(path, "be found", error))?;
+    let metadata = fs::metadata(&real).map_err(cannot)?;
     if metadata.is_dir() {
         return Err(LedgerError::new(format!("{} is a folder", path.display()))
-            .hint("name a file in it, such as ledger.db"));
+            .hint(format!("name a file in it, such as {}.db", content.name)));
     }
     if !metadata.is_file() {
         return Err(LedgerError::new(format!("{} is not a file", path.display())).hint("name a file"));
@@ -30,23 +41,34 @@ pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, LedgerError> {
 /// Creates an empty file that only its owner can read, and returns its real path.
 ///
 /// `file_system` returns the type of the file system that a path is on. Nothing is created on one of a network.
-pub(super) fn create(
+pub(crate) fn create(
+    content: &Content,
+    path: &Path,
+    file_system: impl Fn(&Path) -> Option<u64>,
+) -> Result<PathBuf, LedgerError> {
+    CREATING.hold(|| create_empty(content, path, file_system))
+}
+
+fn create_empty(
+    content: &Content,
     path: &Path,
     file_system: impl Fn(&Path) -> Option<u64>,
 ) -> Result<PathBuf, LedgerError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    refuse_network(path, file_system(folder))?;
+    refuse_network(content, path, file_system(folder))?;
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.write(true).create_new(true).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(cannot(path, "be created", error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(cannot(content, path, "be created", error))
+        }
         // Another process created it meanwhile.
-        _ => fs::canonicalize(path).map_err(|error| cannot(path, "be found", error)),
+        _ => fs::canonicalize(path).map_err(|error| cannot(content, path, "be found", error)),
     }
 }
 
-fn cannot(path: &Path, what: &str, error: io::Error) -> LedgerError {
+fn cannot(content: &Content, path: &Path, what: &str, error: io::Error) -> LedgerError {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "create its folder first, or name another file",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -55,12 +77,14 @@ fn cannot(path: &Path, what: &str, error: io::Error) -> LedgerError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
         _ => "name another file",
     };
-    LedgerError::new(format!("the ledger {} cannot {what}: {error}", path.display())).hint(hint).cause(error)
+    LedgerError::new(format!("the {} {} cannot {what}: {error}", content.name, path.display()))
+        .hint(hint)
+        .cause(error)
 }
 
 /// Returns the type of the file system that a path is on, as `statfs` reports it.
 #[cfg(target_os = "linux")]
-pub(super) fn file_system(path: &Path) -> Option<u64> {
+pub(crate) fn file_system(path: &Path) -> Option<u64> {
     // The type has another width and sign on each architecture; its numbers have 32 bits.
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
     rustix::fs::statfs(path).ok().map(|found| found.f_type as u64 & 0xFFFF_FFFF)
@@ -68,13 +92,17 @@ pub(super) fn file_system(path: &Path) -> Option<u64> {
 
 /// Other systems number their file systems in another way, and none is recognised there.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn file_system(_: &Path) -> Option<u64> {
+pub(crate) fn file_system(_: &Path) -> Option<u64> {
     None
 }
 
-/// Refuses a file system of a network. Locks may have no effect there, so that two machines would claim the same item,
+/// Refuses a file system of a network. Locks may have no effect there, so that two machines would hold the same file,
 /// and the shared memory of SQLite's write-ahead log does not work.
-pub(super) fn refuse_network(path: &Path, file_system: Option<u64>) -> Result<(), LedgerError> {
+pub(crate) fn refuse_network(
+    content: &Content,
+    path: &Path,
+    file_system: Option<u64>,
+) -> Result<(), LedgerError> {
     let name = match file_system {
         Some(0x6969) => "NFS",
         Some(0x517B) => "SMB",
@@ -94,7 +122,8 @@ pub(super) fn refuse_network(path: &Path, file_system: Option<u64>) -> Result<()
         _ => return Ok(()),
     };
     Err(LedgerError::new(format!(
-        "the ledger {} is on a {name} file system, which several machines may share",
+        "the {} {} is on a {name} file system, which several machines may share",
+        content.name,
         path.display()
     ))
     .hint("name a file on a disk of this machine, or use PostgreSQL"))
@@ -102,6 +131,7 @@ pub(super) fn refuse_network(path: &Path, file_system: Option<u64>) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema::LEDGER;
     use super::*;
 
     #[test]
@@ -116,7 +146,7 @@ mod tests {
             (0x6573_5546, "FUSE"),
             (0x00C3_6400, "Ceph"),
         ] {
-            let error = refuse_network(path, Some(number)).unwrap_err();
+            let error = refuse_network(&LEDGER, path, Some(number)).unwrap_err();
             assert!(error.message().contains(name), "{error}");
             assert!(error.message().contains("/mnt/share/ledger.db"), "{error}");
             assert!(error.advice().is_some_and(|hint| hint.contains("a disk of this machine")), "{error}");
@@ -131,14 +161,14 @@ mod tests {
             assert_eq!(of, folder.path());
             Some(0x6969)
         };
-        assert!(create(&path, nfs).unwrap_err().message().contains("NFS"));
+        assert!(create(&LEDGER, &path, nfs).unwrap_err().message().contains("NFS"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let current = |of: &Path| {
             assert_eq!(of, Path::new("."));
             Some(0x6969)
         };
-        assert!(create(Path::new("ledger.db"), current).is_err());
-        assert!(create(&path, |_| None).is_ok());
+        assert!(create(&LEDGER, Path::new("ledger.db"), current).is_err());
+        assert!(create(&LEDGER, &path, |_| None).is_ok());
     }
 
     #[test]
@@ -147,7 +177,7 @@ mod tests {
         let local =
             [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1, 0xF2F5_2010].map(Some);
         for number in local.into_iter().chain([None]) {
-            assert!(refuse_network(Path::new("ledger.db"), number).is_ok(), "{number:?}");
+            assert!(refuse_network(&LEDGER, Path::new("ledger.db"), number).is_ok(), "{number:?}");
         }
     }
 

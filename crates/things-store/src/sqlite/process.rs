@@ -9,34 +9,36 @@ use things_core::LedgerError;
 
 /// A value that only the process that has made it uses and drops.
 ///
-/// A forked process inherits a copy of each connection to a ledger. SQLite does not support using or closing it there: the locks
+/// A forked process inherits a copy of each connection to a file. SQLite does not support using or closing it there: the locks
 /// of the original do not hold in the copy, and a claim belongs to the original alone.
 #[derive(Debug)]
-pub(super) struct OfProcess<T> {
+pub(crate) struct OfProcess<T> {
     value: Option<T>,
+    /// What the value belongs to, in messages.
+    name: &'static str,
     process: u32,
 }
 
 impl<T> OfProcess<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self { value: Some(value), process: process::id() }
+    pub(crate) fn new(name: &'static str, value: T) -> Self {
+        Self { value: Some(value), name, process: process::id() }
     }
 
     /// Makes this a value of another process, as it is in one that was forked.
     #[cfg(test)]
-    pub(super) fn fork(&mut self) {
+    pub(crate) fn fork(&mut self) {
         self.process = 0;
     }
 
     /// Returns the value, or an error in a forked process.
-    pub(super) fn get(&self) -> Result<&T, LedgerError> {
-        self.value.as_ref().filter(|_| is_this(self.process)).ok_or_else(|| forked(self.process))
+    pub(crate) fn get(&self) -> Result<&T, LedgerError> {
+        self.value.as_ref().filter(|_| is_this(self.process)).ok_or_else(|| forked(self.name, self.process))
     }
 
     /// Returns the value, or an error in a forked process.
-    pub(super) fn get_mut(&mut self) -> Result<&mut T, LedgerError> {
-        let process = self.process;
-        self.value.as_mut().filter(|_| is_this(process)).ok_or_else(|| forked(process))
+    pub(crate) fn get_mut(&mut self) -> Result<&mut T, LedgerError> {
+        let (name, process) = (self.name, self.process);
+        self.value.as_mut().filter(|_| is_this(process)).ok_or_else(|| forked(name, process))
     }
 }
 
@@ -49,29 +51,29 @@ impl<T> Drop for OfProcess<T> {
 }
 
 /// Whether this is the process with this id.
-pub(super) fn is_this(process: u32) -> bool {
+pub(crate) fn is_this(process: u32) -> bool {
     process == process::id()
 }
 
-fn forked(process: u32) -> LedgerError {
-    LedgerError::new(format!("the ledger was opened by process {process}, which forked this one"))
-        .hint("open the ledger after the fork")
+fn forked(name: &str, process: u32) -> LedgerError {
+    LedgerError::new(format!("the {name} was opened by process {process}, which forked this one"))
+        .hint(format!("open the {name} after the fork"))
 }
 
 /// A lock between the threads of a process. A process that is forked while a thread holds it can take it.
 #[derive(Debug)]
-pub(super) struct ThreadLock {
+pub(crate) struct ThreadLock {
     /// The id of the process that holds it, or 0.
     holder: AtomicU32,
 }
 
 impl ThreadLock {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { holder: AtomicU32::new(0) }
     }
 
     /// Runs something short, while no other thread of this process runs anything with this lock.
-    pub(super) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
         let this = process::id();
         // The holder is another process only in one that was forked. The thread that held the lock is not in it.
         while self
@@ -106,11 +108,11 @@ mod tests {
     #[test]
     fn a_value_of_another_process_is_neither_used_nor_dropped() {
         let value = Rc::new(());
-        let mut own = OfProcess::new(Rc::clone(&value));
+        let mut own = OfProcess::new("ledger", Rc::clone(&value));
         assert!(own.get().is_ok() && own.get_mut().is_ok());
         drop(own);
         assert_eq!(Rc::strong_count(&value), 1);
-        let mut other = OfProcess::new(Rc::clone(&value));
+        let mut other = OfProcess::new("ledger", Rc::clone(&value));
         other.fork();
         assert!(other.get().is_err());
         let error = other.get_mut().unwrap_err();

@@ -1,4 +1,4 @@
-//! The lock of a run: one run at a time has a ledger.
+//! The lock of a file: one run at a time has a ledger, and one receiver an inbox.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -9,15 +9,16 @@ use std::process;
 use fs4::{FileExt, TryLockError};
 use things_core::LedgerError;
 
+use super::content::Content;
 use super::process::is_this;
 
-/// A lock of the operating system on a file next to the ledger. It ends with the process, however that ends.
+/// A lock of the operating system on a file next to the one that it is for. It ends with the process, however that ends.
 ///
 /// The file stays, because removing it could take it away from a process that has just opened it. It holds the id of the
-/// process that had the lock last, and how many transactions the ledger had confirmed. A ledger that has fewer is an older
+/// process that had the lock last, and how many transactions a ledger had confirmed. A ledger that has fewer is an older
 /// copy, or its write-ahead log was lost.
 #[derive(Debug)]
-pub(super) struct RunLock {
+pub(crate) struct RunLock {
     file: File,
     /// The process that has taken it.
     process: u32,
@@ -25,39 +26,39 @@ pub(super) struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of the ledger with this real path.
-    pub(super) fn take(ledger: &Path) -> Result<Self, LedgerError> {
-        let path = path(ledger);
+    /// Takes the lock of the file with this real path.
+    pub(crate) fn take(content: &Content, file: &Path) -> Result<Self, LedgerError> {
+        let path = path(file);
         let failed = |error: io::Error| {
             LedgerError::new(format!("the lock {} cannot be taken: {error}", path.display()))
-                .hint("put the ledger into a folder that you can write to")
+                .hint(format!("put the {} into a folder that you can write to", content.name))
                 .cause(error)
         };
         let mut options = OpenOptions::new();
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file =
+        let mut lock =
             options.create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
-        match FileExt::try_lock(&file) {
+        match FileExt::try_lock(&lock) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(ledger, &path)),
+            Err(TryLockError::WouldBlock) => return Err(held(content, file, &path)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let mut text = Vec::new();
-        (&mut file).take(1_000).read_to_end(&mut text).map_err(failed)?;
+        (&mut lock).take(1_000).read_to_end(&mut text).map_err(failed)?;
         let confirmed = confirmed(&String::from_utf8_lossy(&text));
-        let mut lock = Self { file, process: process::id(), confirmed };
-        lock.write();
-        Ok(lock)
+        let mut taken = Self { file: lock, process: process::id(), confirmed };
+        taken.write();
+        Ok(taken)
     }
 
     /// Returns how many transactions the ledger with this id had confirmed.
-    pub(super) fn confirmed(&self, ledger: &str) -> i64 {
+    pub(crate) fn confirmed(&self, ledger: &str) -> i64 {
         self.confirmed.as_ref().filter(|(of, _)| of == ledger).map_or(0, |(_, transactions)| *transactions)
     }
 
     /// Notes that the ledger with this id has confirmed so many transactions.
-    pub(super) fn confirm(&mut self, ledger: &str, transactions: i64) {
+    pub(crate) fn confirm(&mut self, ledger: &str, transactions: i64) {
         self.confirmed = Some((ledger.to_owned(), transactions));
         self.write();
     }
@@ -87,69 +88,71 @@ fn confirmed(text: &str) -> Option<(String, i64)> {
     Some((ledger.to_owned(), transactions.trim().parse().ok()?))
 }
 
-fn path(ledger: &Path) -> PathBuf {
-    let mut name = OsString::from(ledger);
+fn path(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
     name.push(".lock");
     name.into()
 }
 
-fn held(ledger: &Path, lock: &Path) -> LedgerError {
+fn held(content: &Content, file: &Path, lock: &Path) -> LedgerError {
     let text = fs::read_to_string(lock).unwrap_or_default();
     let holder = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
     let holder = holder.map(|id| format!(" (process {id})")).unwrap_or_default();
-    LedgerError::new(format!("another run{holder} holds the ledger {}", ledger.display()))
-        .hint("wait until it has ended, stop it, or use another ledger")
+    let name = content.name;
+    LedgerError::new(format!("another {}{holder} holds the {name} {}", content.holder, file.display()))
+        .hint(format!("wait until it has ended, stop it, or use another {name}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema::LEDGER;
     use super::*;
 
     #[test]
     fn one_at_a_time_has_the_lock_and_the_other_learns_who() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("ledger.db");
-        let lock = RunLock::take(&ledger).unwrap();
-        let error = RunLock::take(&ledger).unwrap_err();
+        let lock = RunLock::take(&LEDGER, &ledger).unwrap();
+        let error = RunLock::take(&LEDGER, &ledger).unwrap_err();
         let process = format!("(process {})", process::id());
         assert!(error.message().contains(&process), "{error}");
         assert!(error.message().contains("ledger.db") && !error.is_temporary(), "{error}");
         drop(lock);
-        assert!(RunLock::take(&ledger).is_ok());
+        assert!(RunLock::take(&LEDGER, &ledger).is_ok());
     }
 
     #[test]
     fn a_forked_process_neither_keeps_nor_releases_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("ledger.db");
-        let mut copy = RunLock::take(&ledger).unwrap();
+        let mut copy = RunLock::take(&LEDGER, &ledger).unwrap();
         let original =
             RunLock { file: copy.file.try_clone().unwrap(), process: process::id(), confirmed: None };
         copy.process = 0;
         drop(copy);
-        assert!(RunLock::take(&ledger).is_err(), "the copy has released the lock");
+        assert!(RunLock::take(&LEDGER, &ledger).is_err(), "the copy has released the lock");
         let _copy = original.file.try_clone().unwrap();
         drop(original);
-        assert!(RunLock::take(&ledger).is_ok(), "the copy keeps the lock");
+        assert!(RunLock::take(&LEDGER, &ledger).is_ok(), "the copy keeps the lock");
     }
 
     #[test]
     fn the_number_of_transactions_outlives_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("ledger.db");
-        let mut lock = RunLock::take(&ledger).unwrap();
+        let mut lock = RunLock::take(&LEDGER, &ledger).unwrap();
         let id = "0123456789abcdef".repeat(2);
         assert_eq!(lock.confirmed(&id), 0);
         lock.confirm(&id, 41);
         lock.confirm(&id, 42);
         drop(lock);
-        drop(RunLock::take(&ledger).unwrap());
-        let lock = RunLock::take(&ledger).unwrap();
+        drop(RunLock::take(&LEDGER, &ledger).unwrap());
+        let lock = RunLock::take(&LEDGER, &ledger).unwrap();
         assert_eq!((lock.confirmed(&id), lock.confirmed("another")), (42, 0));
         drop(lock);
         for text in ["", "123", "no number\n\n", "1\nx y\n", "\u{1f600}"] {
             fs::write(path(&ledger), text).unwrap();
-            assert_eq!(RunLock::take(&ledger).unwrap().confirmed(&id), 0);
+            assert_eq!(RunLock::take(&LEDGER, &ledger).unwrap().confirmed(&id), 0);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The tables of a ledger, and how a file is recognised as one.
+//! The tables of a ledger, and how a file is recognised as what it is.
 
 use std::path::Path;
 use std::thread;
@@ -8,13 +8,21 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use things_core::LedgerError;
 
-use super::trouble::{damaged, not_a_ledger, read_only, trouble};
+use super::content::Content;
 
-/// `KPNT`. It marks a file as a ledger, for us and for `file`.
-pub(super) const APPLICATION: i32 = 0x4B50_4E54;
-
-/// The version of the tables.
-pub(super) const VERSION: i32 = 1;
+/// A ledger of bulk downlinks. Its mark is `KPNT`.
+pub(crate) static LEDGER: Content = Content {
+    name: "ledger",
+    with_article: "a ledger",
+    application: 0x4B50_4E54,
+    version: 1,
+    tables: TABLES,
+    holder: "run",
+    then: ", then resume the job",
+    outdated: "finish its jobs with that version, or name another file",
+    damaged: "do not start its jobs again from their input, because downlinks would be sent twice. Check in the portal \
+              which downlinks arrived",
+};
 
 /// How long to wait for another process that writes, such as one that creates a job of a million items.
 const BUSY: Duration = Duration::from_secs(10);
@@ -83,46 +91,35 @@ pub(super) const DEVICES: &str = "
 ";
 
 /// Connects to a file that exists, and creates the tables if it is empty.
-pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
-    let failed = |error| trouble(path, error);
+pub(crate) fn connect(content: &Content, path: &Path) -> Result<Connection, LedgerError> {
+    let failed = |error| content.trouble(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     // Before anything is read: the files next to it would be created with the same permissions, and keep them.
     if connection.is_readonly("main").map_err(failed)? {
-        return Err(read_only(&path.display().to_string()));
+        return Err(content.read_only(path));
     }
     configure(&connection).map_err(failed)?;
     // Another process may be creating the tables, so all of it is read at one moment.
     let moment = connection.unchecked_transaction().map_err(failed)?;
-    let found = kind(&moment).map_err(failed)?;
+    let found = kind(content, &moment).map_err(failed)?;
     moment.finish().map_err(failed)?;
     match found {
-        Kind::Ledger => {}
-        Kind::Empty => initialise(&mut connection).map_err(failed)?,
-        Kind::Other => return Err(not_a_ledger(&path.display().to_string())),
-        Kind::Version(version) => {
-            let (age, hint) = if version > VERSION {
-                ("a newer", "update this program")
-            } else {
-                ("an older", "finish its jobs with that version, or name another file")
-            };
-            let message = format!(
-                "the ledger {} was written by {age} version: it has format {version}, and this program uses {VERSION}",
-                path.display()
-            );
-            return Err(LedgerError::new(message).hint(hint));
-        }
+        Kind::This => {}
+        Kind::Empty => initialise(content, &mut connection).map_err(failed)?,
+        Kind::Other(known) => return Err(content.other(path, known)),
+        Kind::Version(version) => return Err(content.other_version(path, version)),
     }
-    durable(&connection, path)?;
+    durable(content, &connection, path)?;
     Ok(connection)
 }
 
 /// Checks that no page of the file is damaged.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn check(content: &Content, connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     let result: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| trouble(path, error))?;
-    if result == "ok" { Ok(()) } else { Err(damaged(&path.display().to_string(), result.trim())) }
+        .map_err(|error| content.trouble(path, error))?;
+    if result == "ok" { Ok(()) } else { Err(content.damaged(path, result.trim())) }
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
@@ -134,8 +131,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Makes each commit wait until it is on the disk.
-fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let failed = |error| trouble(path, error);
+fn durable(content: &Content, connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let failed = |error| content.trouble(path, error);
     let begun = Instant::now();
     let mode: String = loop {
         match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
@@ -145,7 +142,8 @@ fn durable(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
         }
     };
     if mode != "wal" {
-        let message = format!("the ledger {} cannot use a write-ahead log: it uses {mode:?}", path.display());
+        let name = content.name;
+        let message = format!("the {name} {} cannot use a write-ahead log: it uses {mode:?}", path.display());
         return Err(LedgerError::new(message).hint("name a file on a disk of this machine"));
     }
     connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
@@ -162,30 +160,30 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 enum Kind {
     Empty,
-    Ledger,
+    This,
     Version(i32),
-    Other,
+    Other(Option<&'static Content>),
 }
 
-fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
+fn kind(content: &Content, connection: &Connection) -> rusqlite::Result<Kind> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(match (application, version, tables) {
         (0, 0, 0) => Kind::Empty,
-        (APPLICATION, VERSION, _) => Kind::Ledger,
-        (APPLICATION, version, _) => Kind::Version(version),
-        _ => Kind::Other,
+        _ if application != content.application => Kind::Other(Content::of(application)),
+        _ if version != content.version => Kind::Version(version),
+        _ => Kind::This,
     })
 }
 
-fn initialise(connection: &mut Connection) -> rusqlite::Result<()> {
+fn initialise(content: &Content, connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if matches!(kind(&transaction)?, Kind::Empty) {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    if matches!(kind(content, &transaction)?, Kind::Empty) {
+        transaction.execute_batch(content.tables)?;
+        transaction.pragma_update(None, "application_id", content.application)?;
+        transaction.pragma_update(None, "user_version", content.version)?;
     }
     transaction.commit()
 }
