@@ -1,4 +1,4 @@
-//! The names of ledgers that are URLs.
+//! The names of stores that are URLs.
 
 use percent_encoding::percent_decode_str;
 
@@ -10,7 +10,7 @@ pub(crate) fn is_postgres(ledger: &str) -> bool {
     scheme.is_some_and(|scheme| scheme == "postgres" || scheme == "postgresql")
 }
 
-/// Refuses a ledger whose URL has a password. A program calls this with a URL from its command line, because other users of
+/// Refuses a ledger or an inbox whose URL has a password. A program calls this with a URL from its command line, because other users of
 /// the machine see the arguments of a program.
 ///
 /// # Errors
@@ -26,12 +26,13 @@ pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
     if !in_query && password(rest).is_none() {
         return Ok(());
     }
-    let message = "the URL of the ledger has a password, which other users see in the list of processes";
-    let hint = "set PGPASSWORD, add a line to ~/.pgpass, or put the whole URL into KPN_THINGS_LEDGER";
+    let message = "the URL of the database has a password, which other users see in the list of processes";
+    let hint = "set PGPASSWORD, add a line to ~/.pgpass, or put the whole URL into KPN_THINGS_LEDGER for a ledger, or \
+                KPN_THINGS_STORE for an inbox";
     Err(LedgerError::new(message).hint(hint))
 }
 
-/// Returns the name of a ledger without the passwords in it. The path of a file stays as it is.
+/// Returns the name of a ledger or an inbox without the passwords in it. The path of a file stays as it is.
 pub fn without_password(ledger: &str) -> String {
     let (scheme, rest) = match ledger.split_once("://") {
         Some(parts) if is_postgres(ledger) => parts,

@@ -3,42 +3,13 @@
 //! KPN Things tries to deliver a message at most three times, and then discards it
 //! ([HTTPS destination](https://docs.kpnthings.com/kpn-things/building-blocks/destinations/https-destination)). So a receiver
 //! stores the raw body first, and parsing happens when a consumer reads it.
-//!
-//! ```
-//! use std::time::SystemTime;
-//!
-//! use things_store::inbox::{self, Inbox, InboxOptions, NewMessage, Source};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("uplinks.db").display().to_string();
-//! // The receiver. Each `append` waits for the disk.
-//! let mut receiver = inbox::open_inbox(&path, &InboxOptions::default())?;
-//! let message = NewMessage {
-//!     received: SystemTime::now(),
-//!     source: Source::Http,
-//!     label: Some("active".to_owned()),
-//!     headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
-//!     body: br#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:"}]"#.to_vec(),
-//! };
-//! let appended = receiver.append(&[message.clone(), message])?;
-//! assert_eq!((appended[0].id, appended[1].id), (Some(1), None), "the second one is a duplicate");
-//!
-//! // A consumer, which may be another process.
-//! let mut consumer = inbox::read_inbox(&path)?;
-//! let mut read = consumer.cursor("dashboard")?;
-//! for message in consumer.read(read, 100)? {
-//!     println!("{}: {} bytes", message.id, message.body.len());
-//!     read = message.id;
-//! }
-//! consumer.advance("dashboard", read)?;
-//! # Ok(())
-//! # }
-//! ```
+//! The README of this crate has an example.
 
 mod error;
 mod headers;
 mod message;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod recent;
 mod sqlite;
 
@@ -46,6 +17,8 @@ use std::time::Duration;
 
 pub use self::error::InboxError;
 pub use self::message::{Appended, Message, NewMessage, Source};
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresInbox;
 pub(crate) use self::sqlite::INBOX;
 pub use self::sqlite::SqliteInbox;
 use crate::url;
@@ -149,25 +122,72 @@ impl Default for InboxOptions {
 /// password.
 pub fn open_inbox(inbox: &str, options: &InboxOptions) -> Result<Box<dyn Inbox>, InboxError> {
     if url::is_postgres(inbox) {
-        return without_postgres();
+        return open_postgres(inbox, options, false);
     }
     Ok(Box::new(SqliteInbox::open(inbox, options)?))
 }
 
-/// Opens an inbox for a consumer. A receiver may append to it meanwhile.
+/// Opens an inbox like [`open_inbox`]. If it is a URL without a password, that is read from the environment variable
+/// `PGPASSWORD`, or from the file that `PGPASSFILE` names, by default `~/.pgpass`.
+///
+/// # Errors
+///
+/// Returns the errors of [`open_inbox`].
+pub fn open_inbox_from_env(inbox: &str, options: &InboxOptions) -> Result<Box<dyn Inbox>, InboxError> {
+    if url::is_postgres(inbox) { open_postgres(inbox, options, true) } else { open_inbox(inbox, options) }
+}
+
+/// Opens an inbox for a consumer. Receivers may append to it meanwhile.
 ///
 /// # Errors
 ///
 /// Returns an error if there is no such inbox, or if it cannot be used.
 pub fn read_inbox(inbox: &str) -> Result<Box<dyn Inbox>, InboxError> {
     if url::is_postgres(inbox) {
-        return without_postgres();
+        return read_postgres(inbox, false);
     }
     Ok(Box::new(SqliteInbox::read(inbox)?))
 }
 
-fn without_postgres() -> Result<Box<dyn Inbox>, InboxError> {
-    Err(InboxError::new("this program was built without inboxes on PostgreSQL").hint("name a file"))
+/// Opens an inbox like [`read_inbox`], and finds the password of a URL like [`open_inbox_from_env`].
+///
+/// # Errors
+///
+/// Returns the errors of [`read_inbox`].
+pub fn read_inbox_from_env(inbox: &str) -> Result<Box<dyn Inbox>, InboxError> {
+    if url::is_postgres(inbox) { read_postgres(inbox, true) } else { read_inbox(inbox) }
+}
+
+#[cfg(feature = "postgres")]
+fn open_postgres(url: &str, options: &InboxOptions, from_env: bool) -> Result<Box<dyn Inbox>, InboxError> {
+    let inbox = if from_env {
+        PostgresInbox::connect_from_env(url, options)?
+    } else {
+        PostgresInbox::connect(url, options)?
+    };
+    Ok(Box::new(inbox))
+}
+
+#[cfg(feature = "postgres")]
+fn read_postgres(url: &str, from_env: bool) -> Result<Box<dyn Inbox>, InboxError> {
+    let inbox = if from_env { PostgresInbox::read_from_env(url)? } else { PostgresInbox::read(url)? };
+    Ok(Box::new(inbox))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_postgres(_: &str, _: &InboxOptions, _: bool) -> Result<Box<dyn Inbox>, InboxError> {
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn read_postgres(_: &str, _: bool) -> Result<Box<dyn Inbox>, InboxError> {
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres() -> InboxError {
+    InboxError::new("this program was built without PostgreSQL")
+        .hint("name a file, or build it with the feature `postgres`")
 }
 
 /// Refuses a name that is not one of a consumer.

@@ -1,4 +1,4 @@
-//! The address of a ledger: the parts of its URL.
+//! The address of a database: the parts of its URL.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::url;
 
 /// A server, a database on it, and how to connect to it. Shows no password.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     config: Config,
     /// `None`: without TLS.
     tls: Option<MakeRustlsConnect>,
@@ -25,10 +25,10 @@ pub(super) struct Address {
 
 impl Address {
     /// Reads a URL. `find` looks for a password if it has none.
-    pub(super) fn parse(url: &str, find: impl FnOnce(&Wanted<'_>) -> Found) -> Result<Self, LedgerError> {
+    pub(crate) fn parse(url: &str, find: impl FnOnce(&Wanted<'_>) -> Found) -> Result<Self, LedgerError> {
         if !url::is_postgres(url) {
             return Err(LedgerError::new(
-                "the URL of the ledger must begin with postgres:// or postgresql://",
+                "the URL of the database must begin with postgres:// or postgresql://",
             ));
         }
         let (base, query) = url::split(url);
@@ -46,7 +46,7 @@ impl Address {
             format!("{base}{mark}{}", theirs.join("&")).parse().map_err(|error: tokio_postgres::Error| {
                 let reason =
                     std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                LedgerError::new(format!("the URL of the ledger is not valid: {reason}"))
+                LedgerError::new(format!("the URL of the database is not valid: {reason}"))
                     .hint("it looks like postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full")
             })?;
         Self::new(config, mode, value("sslrootcert"), find)
@@ -61,10 +61,10 @@ impl Address {
         let hosts = config.get_hosts();
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
         if hosts.is_empty() {
-            return Err(LedgerError::new("the URL of the ledger names no host"));
+            return Err(LedgerError::new("the URL of the database names no host"));
         }
         if hosts.iter().any(is_local) && !hosts.iter().all(is_local) {
-            return Err(LedgerError::new("the URL of the ledger names a host and a Unix socket")
+            return Err(LedgerError::new("the URL of the database names a host and a Unix socket")
                 .hint("name only hosts, or only sockets"));
         }
         // There is no TLS on a Unix socket.
@@ -91,7 +91,7 @@ impl Address {
     }
 
     /// Connects, and starts the task that moves the bytes.
-    pub(super) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Failure> {
+    pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Failure> {
         // What the connection ends with is what its next statement fails with.
         match &self.tls {
             None => {
@@ -106,7 +106,7 @@ impl Address {
     }
 
     /// The error of a connection that could not be opened, which names the server.
-    pub(super) fn failed(&self, failure: Failure) -> LedgerError {
+    pub(crate) fn failed(&self, failure: Failure) -> LedgerError {
         let is_refusal = failure.is_refusal();
         let error = LedgerError::from(failure);
         let message = format!("could not connect to {self}: {}", error.message());
@@ -180,7 +180,7 @@ mod tests {
         let error = parse("postgres://valve@db.example/ledger?sslcert=a").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the URL of the ledger is not valid: unknown option `sslcert`; it looks like \
+            "the URL of the database is not valid: unknown option `sslcert`; it looks like \
              postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full"
         );
     }

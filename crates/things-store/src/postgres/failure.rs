@@ -13,7 +13,7 @@ const PRIMARY: &str = "use the primary server: this one is a standby, or its tra
 
 /// The reason why something on a connection failed.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The connection or the server.
     Server(tokio_postgres::Error),
     /// The server is a standby, which cannot write.
@@ -56,7 +56,7 @@ impl From<Failure> for LedgerError {
 
 impl Failure {
     /// Whether the server refused the role or its password.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         let Self::Server(error) = self else { return false };
         error.code().is_some_and(is_refused) || lacks_password(error)
     }
@@ -87,7 +87,7 @@ fn hint(code: &SqlState) -> Option<&'static str> {
     } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
         PRIMARY
     } else if *code == SqlState::DISK_FULL {
-        "free disk space on the server, then resume the job"
+        "free disk space on the server, then try again"
     } else if is_refused(code) {
         PASSWORD
     } else if *code == SqlState::UNDEFINED_DATABASE {
@@ -118,7 +118,7 @@ fn of_connection(error: &tokio_postgres::Error) -> LedgerError {
     if is_io {
         LedgerError::temporary(format!("the connection to PostgreSQL failed: {reason}"))
     } else {
-        LedgerError::new(format!("the ledger on PostgreSQL could not be used: {reason}"))
+        LedgerError::new(format!("the database on PostgreSQL could not be used: {reason}"))
     }
 }
 

@@ -71,12 +71,12 @@ pub(super) fn place(row: &Row) -> Result<u64, Failure> {
 }
 
 /// A number as PostgreSQL has it, which has no unsigned ones.
-pub(super) fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A duration in microseconds.
-pub(super) fn micros(duration: Duration) -> i64 {
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::item::{self, Columns, signed, storable};
 use super::ledger::{LOST, Place};
-use super::schema::LOCKS;
+use super::schema::{self, LOCKS};
 use super::session::Session;
 use crate::{Counts, Job, JobId, NewJob, Resolution, StoredItem};
 
@@ -159,7 +159,7 @@ pub(super) async fn open(
     account: &str,
     again: bool,
 ) -> Result<Place, Failure> {
-    durable(session).await?;
+    schema::durable(session).await?;
     number(session, id, Some(account)).await?;
     let job = alone(session, id).await?;
     let text = "update kpn_things.item set state = 'unknown', ended = kpn_things.clock(), detail = $2
@@ -177,7 +177,7 @@ pub(super) async fn open(
 
 /// Joins the run of a job.
 pub(super) async fn join(session: &mut Session, id: &JobId, account: &str) -> Result<Place, Failure> {
-    durable(session).await?;
+    schema::durable(session).await?;
     let job = number(session, id, Some(account)).await?;
     // Fails where nothing can be written, before anything is sent.
     session.begin("update kpn_things.item set tries = tries where false; rollback").await?;
@@ -187,19 +187,6 @@ pub(super) async fn join(session: &mut Session, id: &JobId, account: &str) -> Re
 /// Names a worker of a job.
 async fn place(session: &Session, job: i32) -> Result<Place, Failure> {
     Ok(Place { job, worker: session.value("select gen_random_uuid()").await? })
-}
-
-/// Refuses a server that confirms what it has not written.
-async fn durable(session: &mut Session) -> Result<(), Failure> {
-    let fsync: String = session.value("select current_setting('fsync')").await?;
-    if fsync == "on" {
-        return Ok(());
-    }
-    Err(LedgerError::new(
-        "the PostgreSQL server runs with fsync = off, so a crash of its machine can undo claims",
-    )
-    .hint("set fsync = on, and restart the server")
-    .into())
 }
 
 pub(super) async fn resolve(

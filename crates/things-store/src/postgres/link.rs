@@ -24,14 +24,14 @@ const CONNECTING: Duration = Duration::from_secs(10);
 type Work = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// A connection, which is opened again when it was lost.
-pub(super) struct Link {
+pub(crate) struct Link {
     work: Sender<Work>,
     /// The process that started the thread. A forked one has none.
     process: u32,
 }
 
 impl Link {
-    pub(super) fn start(address: Address) -> Result<Self, LedgerError> {
+    pub(crate) fn start(address: Address) -> Result<Self, LedgerError> {
         let failed = |error: std::io::Error| {
             LedgerError::new("could not start the thread of the connection to PostgreSQL").cause(error)
         };
@@ -46,7 +46,7 @@ impl Link {
     /// Runs this on the connection, and waits for it, up to `patience` apart from connecting.
     ///
     /// If it fails, the connection is closed, so that the server rolls back what was not committed.
-    pub(super) fn call<T, F>(&self, patience: Duration, work: F) -> Result<T, LedgerError>
+    pub(crate) fn call<T, F>(&self, patience: Duration, work: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         F: AsyncFnOnce(&mut Session) -> Result<T, Failure> + Send + 'static,
@@ -55,7 +55,7 @@ impl Link {
             return Err(LedgerError::new(
                 "the connection to PostgreSQL belongs to the process that forked this one",
             )
-            .hint("open the ledger after the fork"));
+            .hint("connect after the fork"));
         }
         let (reply, result) = channel();
         let work: Work = Box::new(move |worker| {

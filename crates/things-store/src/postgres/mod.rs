@@ -33,16 +33,16 @@
 //!   undoes the claims that the server made all the same, by the name of their transaction, and claims them again. A worker
 //!   that does not come back leaves them to their leases.
 
-mod address;
-mod failure;
-mod item;
+pub(crate) mod address;
+pub(crate) mod failure;
+pub(crate) mod item;
 mod jobs;
 mod ledger;
 mod limit;
-mod link;
-mod password;
-mod schema;
-mod session;
+pub(crate) mod link;
+pub(crate) mod password;
+pub(crate) mod schema;
+pub(crate) mod session;
 mod tls;
 
 use std::time::{Duration, SystemTime};
@@ -105,7 +105,7 @@ impl PostgresStore {
 
     fn at(url: &str, find: impl FnOnce(&Wanted<'_>) -> Found) -> Result<Self, LedgerError> {
         let link = Link::start(Address::parse(url, find)?)?;
-        link.call(PATIENCE, async |session| schema::prepare(session).await)?;
+        link.call(PATIENCE, async |session| schema::prepare(session, &schema::LEDGER).await)?;
         Ok(Self { link })
     }
 

@@ -8,23 +8,23 @@ use tokio_postgres::config::Host;
 
 /// What a password is wanted for.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) database: &'a str,
-    pub(super) user: &'a str,
+pub(crate) struct Wanted<'a> {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: &'a str,
+    pub(crate) user: &'a str,
 }
 
 /// The result of looking for a password.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) password: Option<String>,
+pub(crate) struct Found {
+    pub(crate) password: Option<String>,
     /// Why a file was not used.
-    pub(super) advice: Option<String>,
+    pub(crate) advice: Option<String>,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn of(config: &'a Config) -> Self {
+    pub(crate) fn of(config: &'a Config) -> Self {
         let user = config.get_user().unwrap_or_default();
         let host = match config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
@@ -38,7 +38,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// Looks in the environment variable `PGPASSWORD`, then in the file that `PGPASSFILE` names, or `~/.pgpass`.
-pub(super) fn from_env(wanted: &Wanted<'_>) -> Found {
+pub(crate) fn from_env(wanted: &Wanted<'_>) -> Found {
     if let Ok(password) = env::var("PGPASSWORD") {
         return Found { password: Some(password), advice: None };
     }

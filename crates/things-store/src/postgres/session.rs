@@ -19,10 +19,10 @@ const WRITE: &str = "begin isolation level read committed read write;
     where current_setting('synchronous_commit') not in ('on', 'remote_apply')";
 
 /// A parameter of a statement.
-pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
+pub(crate) type Parameter<'a> = &'a (dyn ToSql + Sync);
 
 /// An open connection.
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     /// Moves the bytes, as long as the thread of the connection runs something.
     wire: JoinHandle<()>,
@@ -30,7 +30,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(address: &Address, patience: Duration) -> Result<Self, Failure> {
+    pub(crate) async fn open(address: &Address, patience: Duration) -> Result<Self, Failure> {
         timeout(patience, Self::start(address)).await.map_err(|_| Failure::TimedOut)?
     }
 
@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Closes the connection, so that the server ends its transaction.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         let Self { client, mut wire, .. } = self;
         drop(client);
         // The task says goodbye once the server has responded to what is in flight, which may never happen.
@@ -51,12 +51,12 @@ impl Session {
     }
 
     /// Whether the server has closed the connection, as far as that has been noticed.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed() || self.wire.is_finished()
     }
 
     /// Begins a transaction that writes, and runs statements in it, in one message.
-    pub(super) async fn begin(&self, statements: &str) -> Result<(), Failure> {
+    pub(crate) async fn begin(&self, statements: &str) -> Result<(), Failure> {
         let begun = self.client.batch_execute(&format!("{WRITE}; {statements}")).await;
         begun.map_err(|error| match error.code() {
             // The response of a standby to a transaction that writes.
@@ -66,17 +66,17 @@ impl Session {
     }
 
     /// Runs statements without parameters, in one message.
-    pub(super) async fn batch(&self, statements: &str) -> Result<(), Failure> {
+    pub(crate) async fn batch(&self, statements: &str) -> Result<(), Failure> {
         Ok(self.client.batch_execute(statements).await?)
     }
 
     /// Returns the only value of a query without parameters.
-    pub(super) async fn value<T: FromSqlOwned>(&self, query: &str) -> Result<T, Failure> {
+    pub(crate) async fn value<T: FromSqlOwned>(&self, query: &str) -> Result<T, Failure> {
         Ok(self.client.query_one(query, &[]).await?.try_get(0)?)
     }
 
     /// Returns the rows of a statement.
-    pub(super) async fn query(
+    pub(crate) async fn query(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Prepares a statement that is used often, once per connection.
-    pub(super) async fn prepare(&mut self, text: &'static str) -> Result<Statement, Failure> {
+    pub(crate) async fn prepare(&mut self, text: &'static str) -> Result<Statement, Failure> {
         if let Some(statement) = self.prepared.get(text) {
             return Ok(statement.clone());
         }
@@ -96,7 +96,7 @@ impl Session {
 
     /// Returns the rows of a prepared statement. Its message is sent when the future is polled first, so that several can
     /// be on their way at once.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         statement: &Statement,
         parameters: &[Parameter<'_>],

@@ -40,7 +40,7 @@ impl FromStr for Mode {
             "verify-ca" => Self::VerifyCa,
             "verify-full" => Self::VerifyFull,
             _ => {
-                let message = format!("the URL of the ledger has the sslmode {text:?}");
+                let message = format!("the URL of the database has the sslmode {text:?}");
                 return Err(
                     LedgerError::new(message).hint("use disable, prefer, require, verify-ca or verify-full")
                 );
@@ -64,7 +64,7 @@ pub(super) fn connector(
         }
         (Mode::Prefer, Some(_)) => {
             return Err(LedgerError::new(
-                "the URL of the ledger has sslrootcert, but its sslmode checks no certificate",
+                "the URL of the database has sslrootcert, but its sslmode checks no certificate",
             )
             .hint("use sslmode=verify-full"));
         }

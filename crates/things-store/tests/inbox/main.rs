@@ -11,8 +11,13 @@ mod duplicates;
 mod full;
 mod maker;
 mod messages;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 mod refusals;
 mod sqlite;
+#[cfg(all(unix, feature = "postgres"))]
+#[path = "../postgres/wire.rs"]
+mod wire;
 
 /// Makes a test of each rule of all inboxes.
 macro_rules! inbox_rules {
@@ -59,4 +64,9 @@ macro_rules! inbox_rules {
 
 mod tests_of_sqlite {
     inbox_rules! { crate::sqlite::Sqlite }
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+mod tests_of_postgres {
+    inbox_rules! { crate::postgres::Postgres }
 }

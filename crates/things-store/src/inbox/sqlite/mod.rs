@@ -15,8 +15,8 @@ use self::checkpoints::Checkpoints;
 pub(crate) use self::schema::INBOX;
 use super::recent::{Candidate, Recent, Seen, distinct};
 use super::{
-    Appended, Inbox, InboxCounts, InboxError, InboxOptions, Message, NewMessage, check_consumer, headers,
-    not_yet, opened_to_read,
+    Appended, Inbox, InboxCounts, InboxError, InboxOptions, Message, NewMessage, Source, check_consumer,
+    headers, not_yet, opened_to_read,
 };
 use crate::sqlite::process::OfProcess;
 use crate::sqlite::run_lock::RunLock;
@@ -183,8 +183,9 @@ impl Inbox for SqliteInbox {
         let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let connection = self.connection.get()?;
-        let read = || connection.prepare(READ)?.query_map([after, most], message)?.collect();
-        let messages: Vec<Option<Message>> = read().map_err(|error| self.trouble(error))?;
+        let read =
+            || connection.prepare(READ)?.query_map([after, most], message)?.collect::<Result<Vec<_>, _>>();
+        let messages = read().map_err(|error| self.trouble(error))?;
         let damaged = || INBOX.damaged(&self.real, "a message has headers that cannot be read").into();
         messages.into_iter().collect::<Option<_>>().ok_or_else(damaged)
     }
@@ -307,7 +308,7 @@ fn insert(transaction: &Transaction<'_>, last: i64, new: &[Candidate<'_>]) -> ru
 
 /// Reads a message. `None`: its headers are damaged.
 fn message(row: &Row<'_>) -> rusqlite::Result<Option<Message>> {
-    let source = row.get_ref(2)?.as_str()?.parse();
+    let source = row.get_ref(2)?.as_str()?.parse::<Source>();
     let (Ok(source), Some(headers)) = (source, headers::decode(row.get_ref(4)?.as_blob()?)) else {
         return Ok(None);
     };
