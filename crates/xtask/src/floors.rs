@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::{Outcome, root};
+use crate::{Outcome, root, tree};
 
 /// The floors of things-core, from the ground up. Modules on one floor do not import each other.
 const FLOORS: &[&[&str]] = &[
@@ -40,7 +40,7 @@ const MOST_LINES: usize = 420;
 pub(crate) fn guard() -> Outcome {
     let folder = root().join("crates/things-core/src");
     let mut modules = BTreeSet::new();
-    for file in files(&folder)? {
+    for file in tree::files(&folder, "rs")? {
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let path = file.strip_prefix(&folder).map_err(|error| error.to_string())?;
         let module = module(path);
@@ -105,22 +105,6 @@ fn imports(line: &str) -> impl Iterator<Item = &str> {
 fn module(path: &Path) -> String {
     let first = path.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
     first.unwrap_or_default().trim_end_matches(".rs").to_owned()
-}
-
-/// All Rust files below a folder, in order.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let trouble = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(trouble)? {
-        let path = entry.map_err(trouble)?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod python;
 mod soak;
 mod transcript;
 mod transports;
+mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -13,7 +13,10 @@ use self::report::Report;
 use self::rows::{Proof, ROWS, Row, Suite};
 use crate::python::Environment;
 use crate::transcript::Transcript;
-use crate::{Outcome, output, root};
+use crate::{Outcome, output, root, tree};
+
+/// The folder of the trials in Python.
+const PYTHON: &str = "python/tests";
 
 /// Runs the matrix, or some of its rows.
 pub(crate) fn faults(arguments: &[String]) -> Outcome {
@@ -121,17 +124,16 @@ impl Options {
 
     /// Whether a test in Python belongs to one of the rows. Pytest fails if it finds none.
     fn is_tried_in_python(&self) -> Result<bool, String> {
-        let folder = root().join("python/tests");
-        let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+        let files = tree::files(&root().join(PYTHON), "py")?;
+        let mut texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
         let names: Vec<_> = self.rows().map(|row| format!("def test_{}", prefix(row.name))).collect();
-        Ok(texts.into_iter().any(|text| names.iter().any(|name| text.contains(name))))
+        Ok(texts.any(|text| names.iter().any(|name| text.contains(name))))
     }
 
     fn trials_of_python(&self, environment: &Environment) -> Command {
         let mut command = environment.python();
         let names: Vec<_> = self.rows().map(|row| prefix(row.name)).collect();
-        command.args(["-m", "pytest", "--quiet", "python/tests", "-k", &names.join(" or ")]);
+        command.args(["-m", "pytest", "--quiet", PYTHON, "-k", &names.join(" or ")]);
         command
     }
 
@@ -241,4 +243,18 @@ fn machine() -> String {
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or(env::consts::ARCH, |(_, name)| name);
     format!("{cores} cores of {model}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_tried_in_python_if_a_test_there_has_its_name() {
+        for (row, is_tried) in [("R1", true), ("R21", true), ("R22", true), ("R38", false)] {
+            let options = Options { rows: vec![row.to_owned()], ..Options::default() };
+            assert_eq!(options.is_tried_in_python(), Ok(is_tried), "{row}");
+        }
+        assert_eq!(Options::default().is_tried_in_python(), Ok(true));
+    }
 }
