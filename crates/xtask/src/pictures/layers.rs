@@ -21,8 +21,8 @@ const COLUMNS: [(&str, &str, &str); 4] = [
 pub(super) fn draw() -> Result<String, String> {
     let mut picture = Picture::new(
         WIDTH,
-        530,
-        "The layers: programs, clients, the core without IO, SenML, the store, and the simulator",
+        608,
+        "The layers: programs, clients, the core without IO, SenML, the store, uplinks, and the simulator",
     );
     let across = BOX * 4 + GAP * 3;
     for (index, (user, package, what)) in COLUMNS.iter().enumerate() {
@@ -58,16 +58,24 @@ pub(super) fn draw() -> Result<String, String> {
         "things-store",
         "the ledger of bulk downlinks for things-core: SQLite for one machine, PostgreSQL for many",
     );
+    block(
+        &mut picture,
+        LEFT,
+        424,
+        across,
+        "things-uplink",
+        "uplinks, on things-senml: tokens verified, LoRa payloads, locations and measurements read. No IO",
+    );
     picture.text(
         "faint",
         LEFT,
-        440,
+        518,
         "Next to these, sharing no code with them, so that each checks the other:",
     );
     block(
         &mut picture,
         LEFT,
-        454,
+        532,
         across,
         "things-sim",
         "KPN Things and GRIP on your own machine, with faults: a library, things sim, and a pytest fixture",
