@@ -21,7 +21,7 @@ pub const PLUG_HEADER: &str = "things-plug-uuid";
 /// assert_eq!(token, "4d53c667486bb4679922b901dd733a936a07983f73275941abfb3068a0ba8748");
 /// ```
 pub fn sign(secret: impl AsRef<[u8]>, body: impl AsRef<[u8]>) -> String {
-    hex::encode(Body::new(body.as_ref()).digest(secret.as_ref()))
+    ::hex::encode(Body::new(body.as_ref()).digest(secret.as_ref()))
 }
 
 /// A body that is hashed once, for any number of secrets.
@@ -52,7 +52,7 @@ pub(crate) fn token<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Result<[u
         return Err(Refusal::NotHex { at: index + 1 });
     }
     let mut token = [0; 32];
-    hex::decode_to_slice(value, &mut token).map_err(|_| Refusal::WrongLength(value.len()))?;
+    ::hex::decode_to_slice(value, &mut token).map_err(|_| Refusal::WrongLength(value.len()))?;
     Ok(token)
 }
 
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_token_is_64_lower_case_hex_digits() {
-        assert_eq!(hex::encode(read(&[TOKEN]).unwrap()), TOKEN);
+        assert_eq!(::hex::encode(read(&[TOKEN]).unwrap()), TOKEN);
     }
 
     #[test]

@@ -155,7 +155,7 @@ mod tests {
     fn the_published_vector_is_accepted() {
         let verifier = verifier("active=MYKEY2\nretiring=MYKEY1");
         let verified = verifier.verify([TOKEN.as_bytes()], [], BODY.as_bytes()).unwrap();
-        assert_eq!((verified.label(), hex::encode(verified.token_digest()).as_str()), ("active", TOKEN));
+        assert_eq!((verified.label(), ::hex::encode(verified.token_digest()).as_str()), ("active", TOKEN));
         assert_eq!(format!("{verified:?} {verifier:?}").matches(&TOKEN[..8]).count(), 0);
         assert!(!format!("{verifier:?}").contains("MYKEY"));
     }
