@@ -88,6 +88,24 @@ impl Error {
         Self::in_record(ErrorKind::NotAnObject, "is not an object: expected fields in { and }")
     }
 
+    /// A record that is no map in CBOR.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn not_a_map() -> Self {
+        Self::in_record(ErrorKind::NotAnObject, "is not a CBOR map: expected a map of labels and values")
+    }
+
+    /// A label of CBOR that is neither a text nor an integer.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn wrong_label() -> Self {
+        Self::in_record(ErrorKind::FieldType, "has a label that is neither a text nor an integer")
+    }
+
+    /// Whether the error is about a record, rather than about the whole pack.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn is_in_record(&self) -> bool {
+        self.what == RECORD
+    }
+
     /// A field with a value of a wrong type. `expected` is such as "a text in quotes".
     pub(crate) fn wrong_type(label: &str, expected: &str) -> Self {
         let why = format!("has a value of the wrong type in {label:?}: expected {expected}");

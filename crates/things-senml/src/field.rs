@@ -79,6 +79,52 @@ impl Field {
         }
     }
 
+    /// The field with this label in CBOR (RFC 8428, table 4). No field has got such a label since, nor will (section 6).
+    #[cfg(feature = "cbor")]
+    pub(crate) fn of_cbor_label(label: i128) -> Option<Self> {
+        Some(match label {
+            -1 => Self::BaseVersion,
+            -2 => Self::BaseName,
+            -3 => Self::BaseTime,
+            -4 => Self::BaseUnit,
+            -5 => Self::BaseValue,
+            -6 => Self::BaseSum,
+            0 => Self::Name,
+            1 => Self::Unit,
+            2 => Self::Value,
+            3 => Self::StringValue,
+            4 => Self::BooleanValue,
+            5 => Self::Sum,
+            6 => Self::Time,
+            7 => Self::UpdateTime,
+            8 => Self::DataValue,
+            _ => return None,
+        })
+    }
+
+    /// The label in CBOR. `None` for a field of RFC 9193, whose label is a text in CBOR too.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn cbor_label(self) -> Option<i8> {
+        Some(match self {
+            Self::BaseVersion => -1,
+            Self::BaseName => -2,
+            Self::BaseTime => -3,
+            Self::BaseUnit => -4,
+            Self::BaseValue => -5,
+            Self::BaseSum => -6,
+            Self::Name => 0,
+            Self::Unit => 1,
+            Self::Value => 2,
+            Self::StringValue => 3,
+            Self::BooleanValue => 4,
+            Self::Sum => 5,
+            Self::Time => 6,
+            Self::UpdateTime => 7,
+            Self::DataValue => 8,
+            Self::ContentFormat | Self::BaseContentFormat => return None,
+        })
+    }
+
     /// The type of the field (RFC 8428, table 3).
     pub(crate) fn field_type(self) -> FieldType {
         match self {

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod base_name;
+#[cfg(feature = "cbor")]
+mod cbor;
 mod error;
 mod field;
 mod json;

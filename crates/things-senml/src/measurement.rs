@@ -4,6 +4,9 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use crate::field::Field;
+use crate::json::encode;
+use crate::record::Record;
 use crate::time::Time;
 use crate::value::{Number, Value};
 
@@ -80,6 +83,28 @@ impl Measurement {
     pub fn extra(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         let extra = self.rest.as_ref().map(|rest| rest.extra.as_slice()).unwrap_or_default();
         extra.iter().map(|(label, json)| (label.as_str(), json.as_str()))
+    }
+
+    /// Returns the resolved record.
+    pub(crate) fn to_record(&self, version: Option<Number>) -> Record {
+        let mut extra = Vec::new();
+        if let Some(format) = self.content_format() {
+            let mut json = String::new();
+            encode::string(format, &mut json);
+            extra.push((Field::ContentFormat.label().to_owned(), json));
+        }
+        extra.extend(self.extra().map(|(label, json)| (label.to_owned(), json.to_owned())));
+        Record {
+            base_version: version,
+            name: self.name.to_string(),
+            unit: self.unit().map(str::to_owned),
+            value: self.value.clone(),
+            sum: self.sum.clone(),
+            time: Some(self.time.as_number().clone()),
+            update_time: self.update_time().cloned(),
+            extra,
+            ..Record::default()
+        }
     }
 
     /// The index of the record in the pack, from 0.

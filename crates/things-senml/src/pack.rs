@@ -66,6 +66,28 @@ impl Pack {
         Self::checked(decode::array(json)?)
     }
 
+    /// Reads the CBOR of a pack (RFC 8428, section 6). Labels become those of JSON, and byte strings become base64url.
+    ///
+    /// An integer label that the RFC does not define becomes a text of its digits.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`from_json`](Self::from_json), where the kind of an error in the CBOR itself is
+    /// [`ErrorKind::Syntax`].
+    #[cfg(feature = "cbor")]
+    pub fn from_cbor(cbor: &[u8]) -> Result<Self, Error> {
+        Self::checked(crate::cbor::to_json(cbor)?)
+    }
+
+    /// Returns the CBOR of the pack (RFC 8428, section 6), with its records and fields in their order.
+    ///
+    /// A number reads back as the same number if it has at most 37 digits, and as the nearest double otherwise. Its spelling can
+    /// change: `1.0E2` reads back as `100.0`.
+    #[cfg(feature = "cbor")]
+    pub fn to_cbor(&self) -> Vec<u8> {
+        crate::cbor::encode(&self.json, self.len)
+    }
+
     /// Reads a JSON array of records, and adds the base name to the first one unless that has one.
     ///
     /// ```
@@ -104,7 +126,7 @@ impl Pack {
     }
 
     /// Creates a pack of this many records, all of them checked.
-    fn of_records(json: String, len: usize) -> Result<Self, Error> {
+    pub(crate) fn of_records(json: String, len: usize) -> Result<Self, Error> {
         decode::check_size(&json)?;
         if len == 0 { Err(Error::empty()) } else { Ok(Self { json, len }) }
     }

@@ -137,7 +137,7 @@ fn number(label: &str, json: &str) -> Result<Number, Error> {
 }
 
 /// Returns the text of a JSON string, or `None` if it is not a string.
-fn unescape(json: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn unescape(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') {
         serde_json::from_str(json).ok().map(Cow::Owned)

@@ -79,7 +79,7 @@ impl Object<'_> {
 }
 
 /// Appends a JSON string with its quotes.
-fn string(text: &str, json: &mut String) {
+pub(crate) fn string(text: &str, json: &mut String) {
     if text.bytes().all(|byte| byte >= 0x20 && !matches!(byte, b'"' | b'\\')) {
         json.push('"');
         json.push_str(text);

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::json;
 use crate::leniency::Leniency;
 use crate::measurement::Measurement;
+use crate::pack::Pack;
 use crate::value::Number;
 
 /// Resolves packs: applies base values, and turns relative times into absolute ones (RFC 8428, section 4.6).
@@ -83,6 +84,19 @@ impl Resolver {
         json::read::pack(json, &mut pass)?;
         pass.finish()
     }
+
+    /// Reads and resolves a pack in CBOR (section 6). Integers, floating-point numbers of all widths, big integers and decimal
+    /// fractions are numbers. Arrays, maps and strings may be of unknown length.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`resolve_json`](Self::resolve_json).
+    #[cfg(feature = "cbor")]
+    pub fn resolve_cbor(&self, cbor: &[u8]) -> Result<Resolved, Error> {
+        let mut pass = Pass::new(self);
+        crate::cbor::read(cbor, &mut pass)?;
+        pass.finish()
+    }
 }
 
 /// Shows the settings.
@@ -136,6 +150,28 @@ impl Resolved {
     /// The first base time (`bt`) of the pack, as it was written.
     pub fn base_time(&self) -> Option<&Number> {
         self.base_time.as_ref()
+    }
+
+    /// Returns a pack of the resolved records, in chronological order (section 4.6). Each has its full name and its absolute time,
+    /// and the version if that is not 10.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ErrorKind::Empty`](crate::ErrorKind::Empty) if there are no measurements, and
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) if the JSON has more than [`Pack::MAX_BYTES`].
+    pub fn to_pack(&self) -> Result<Pack, Error> {
+        let mut in_order: Vec<_> = self.measurements.iter().collect();
+        in_order.sort_by(|one, other| one.time().as_f64().total_cmp(&other.time().as_f64()));
+        let version = (self.version != bases::VERSION).then(|| Number::from(self.version));
+        let mut json = String::from("[");
+        for measurement in in_order {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            json::encode::record(&measurement.to_record(version.clone()), &mut json);
+        }
+        json.push(']');
+        Pack::of_records(json, self.measurements.len())
     }
 
     /// The number of records, those of base fields alone included.

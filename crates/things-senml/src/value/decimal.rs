@@ -89,8 +89,14 @@ impl Decimal {
         })
     }
 
+    /// The digits and the exponent.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn parts(self) -> (i128, i32) {
+        (self.digits, self.exponent)
+    }
+
     /// Removes zeros at the end of a fraction.
-    fn shortest(mut self) -> Self {
+    pub(crate) fn shortest(mut self) -> Self {
         if self.digits == 0 {
             return Self::ZERO;
         }

@@ -1,0 +1,113 @@
+//! CBOR that is being read, item by item.
+
+use std::borrow::Cow;
+
+use ciborium_ll::{Decoder, Header};
+
+use crate::error::{Error, ErrorKind, PACK};
+use crate::pack::Pack;
+
+/// The rest of the CBOR of a pack.
+pub(super) struct Input<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+/// The first tag of a file that says that it is CBOR (RFC 8949, section 3.4.6).
+const SELF_DESCRIBED: u64 = 55_799;
+
+impl<'a> Input<'a> {
+    /// Begins with a pack, and returns the number of its records, if that is known.
+    pub(super) fn of_pack(cbor: &'a [u8]) -> Result<(Self, Option<usize>), Error> {
+        if cbor.len() > Pack::MAX_BYTES {
+            let (bytes, most) = (cbor.len(), Pack::MAX_BYTES);
+            let why = format!("has {bytes} bytes of CBOR, more than {most}: split it into several");
+            return Err(Error::new(ErrorKind::TooLarge, PACK, why));
+        }
+        let mut input = Self { rest: cbor, length: cbor.len() };
+        let mut header = input.header()?;
+        if header == Header::Tag(SELF_DESCRIBED) {
+            header = input.header()?;
+        }
+        match header {
+            Header::Array(records) => Ok((input, records)),
+            _ => Err(Error::new(ErrorKind::NotAnArray, PACK, "is not a CBOR array of records")),
+        }
+    }
+
+    /// Returns the next header.
+    pub(super) fn header(&mut self) -> Result<Header, Error> {
+        let mut decoder = Decoder::from(self.rest);
+        let header = decoder.pull().map_err(|_| self.syntax())?;
+        let length = decoder.offset();
+        self.rest = self.rest.get(length..).unwrap_or_default();
+        Ok(header)
+    }
+
+    /// Whether an array or map of this many items has one more. `left` is counted down. A map or array of unknown length ends
+    /// with a break, which is read.
+    pub(super) fn has_more(&mut self, left: &mut Option<usize>) -> Result<bool, Error> {
+        match left {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+            None if self.rest.first() == Some(&BREAK) => {
+                self.header()?;
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// Returns the text after a header of this length.
+    pub(super) fn text(&mut self, length: Option<usize>) -> Result<Cow<'a, str>, Error> {
+        let error = self.syntax();
+        match self.content(length, true)? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| error),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| error),
+        }
+    }
+
+    /// Returns the bytes after a header of this length.
+    pub(super) fn bytes(&mut self, length: Option<usize>) -> Result<Cow<'a, [u8]>, Error> {
+        self.content(length, false)
+    }
+
+    /// Checks that nothing is left.
+    pub(super) fn end(&self) -> Result<(), Error> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.syntax()) }
+    }
+
+    /// An error at the current place.
+    pub(super) fn syntax(&self) -> Error {
+        let at = self.length - self.rest.len();
+        let why = format!("is not CBOR at byte {at}: expected an array of records (RFC 8428, section 6)");
+        Error::new(ErrorKind::Syntax, PACK, why)
+    }
+
+    fn content(&mut self, length: Option<usize>, text: bool) -> Result<Cow<'a, [u8]>, Error> {
+        if let Some(length) = length {
+            return self.take(length).map(Cow::Borrowed);
+        }
+        let mut content = Vec::new();
+        loop {
+            match self.header()? {
+                Header::Text(Some(length)) if text => content.extend_from_slice(self.take(length)?),
+                Header::Bytes(Some(length)) if !text => content.extend_from_slice(self.take(length)?),
+                Header::Break => return Ok(Cow::Owned(content)),
+                _ => return Err(self.syntax()),
+            }
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
+        let Some((content, rest)) = self.rest.split_at_checked(length) else { return Err(self.syntax()) };
+        self.rest = rest;
+        Ok(content)
+    }
+}
+
+/// The byte that ends an array or map of unknown length.
+const BREAK: u8 = 0xff;
