@@ -1,5 +1,8 @@
 //! The examples of the RFCs.
 
+// A test that cannot go on should stop and say where.
+#![allow(clippy::unwrap_used)]
+
 use things_senml::{Pack, Resolved, Resolver, Value};
 
 const NOW: f64 = 1_320_078_429.0;

@@ -117,8 +117,5 @@ impl Cbor {
 /// Whether the shortest digits of a double are a number.
 fn is_shortest(double: f64, number: Option<Decimal>) -> bool {
     let shortest = Number::try_from(double).ok().and_then(|shortest| Decimal::parse(shortest.as_str()));
-    match (shortest, number) {
-        (Some(shortest), Some(number)) => shortest.shortest() == number.shortest(),
-        _ => false,
-    }
+    shortest.zip(number).is_some_and(|(shortest, number)| shortest.is_same(number))
 }

@@ -95,8 +95,15 @@ impl Decimal {
         (self.digits, self.exponent)
     }
 
+    /// Whether the numbers are equal, however they are written.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        let exponent = self.exponent.min(other.exponent);
+        self.digits_at(exponent).zip(other.digits_at(exponent)).is_some_and(|(one, other)| one == other)
+    }
+
     /// Removes zeros at the end of a fraction.
-    pub(crate) fn shortest(mut self) -> Self {
+    fn shortest(mut self) -> Self {
         if self.digits == 0 {
             return Self::ZERO;
         }
