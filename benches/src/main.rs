@@ -13,6 +13,7 @@ mod downlink;
 mod listing;
 mod memory;
 mod report;
+mod senml;
 mod size;
 mod workers;
 
@@ -38,7 +39,7 @@ fn main() {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 10] = [
+            let parts: [Part; 11] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -49,6 +50,7 @@ fn main() {
                 (&["S16", "S17", "S18"], bulk::measure),
                 (&["S19"], workers::measure),
                 (&["S21"], bulk::measure_memory),
+                (&["S25", "S26"], senml::measure),
             ];
             for (names, measure) in parts {
                 if names.iter().any(|name| wanted(name)) {

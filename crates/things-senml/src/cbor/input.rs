@@ -63,11 +63,11 @@ impl<'a> Input<'a> {
 
     /// Returns the text after a header of this length.
     pub(super) fn text(&mut self, length: Option<usize>) -> Result<Cow<'a, str>, Error> {
-        let error = self.syntax();
-        match self.content(length, true)? {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| error),
-            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| error),
-        }
+        let text = match self.content(length, true)? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        };
+        text.ok_or_else(|| self.syntax())
     }
 
     /// Returns the bytes after a header of this length.
@@ -81,6 +81,7 @@ impl<'a> Input<'a> {
     }
 
     /// An error at the current place.
+    #[cold]
     pub(super) fn syntax(&self) -> Error {
         let at = self.length - self.rest.len();
         let why = format!("is not CBOR at byte {at}: expected an array of records (RFC 8428, section 6)");

@@ -80,7 +80,7 @@ impl Resolver {
     ///
     /// Returns an error that names the first wrong record. Its [kind](Error::kind) shows what is wrong.
     pub fn resolve_json(&self, json: &[u8]) -> Result<Resolved, Error> {
-        let mut pass = Pass::new(self);
+        let mut pass = Pass::new(self, json.len());
         json::read::pack(json, &mut pass)?;
         pass.finish()
     }
@@ -93,7 +93,7 @@ impl Resolver {
     /// Returns the errors of [`resolve_json`](Self::resolve_json).
     #[cfg(feature = "cbor")]
     pub fn resolve_cbor(&self, cbor: &[u8]) -> Result<Resolved, Error> {
-        let mut pass = Pass::new(self);
+        let mut pass = Pass::new(self, cbor.len());
         crate::cbor::read(cbor, &mut pass)?;
         pass.finish()
     }

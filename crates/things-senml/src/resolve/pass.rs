@@ -27,10 +27,15 @@ pub(crate) struct Pass<'r> {
     name: String,
     base_name: Option<String>,
     base_time: Option<Number>,
+    /// Units that were looked up, and are not secondary ones.
+    units: Vec<SmolStr>,
     records: usize,
     measurements: Vec<Measurement>,
     leniencies: Vec<Leniency>,
 }
+
+/// Most units to remember. A pack has few.
+const MOST_UNITS: usize = 8;
 
 /// The fields of one record, without its base fields.
 #[derive(Default)]
@@ -46,7 +51,8 @@ struct Fields {
 }
 
 impl<'r> Pass<'r> {
-    pub(crate) fn new(resolver: &'r Resolver) -> Self {
+    /// Creates a pass over a pack of this many bytes.
+    pub(crate) fn new(resolver: &'r Resolver, bytes: usize) -> Self {
         Self {
             resolver,
             bases: Bases::default(),
@@ -54,8 +60,10 @@ impl<'r> Pass<'r> {
             name: String::new(),
             base_name: None,
             base_time: None,
+            units: Vec::new(),
             records: 0,
-            measurements: Vec::new(),
+            // A short record has about 40 bytes.
+            measurements: Vec::with_capacity((bytes / 40).min(1_024)),
             leniencies: Vec::new(),
         }
     }
@@ -247,8 +255,14 @@ impl<'r> Pass<'r> {
             (None, Some(base)) => (Field::BaseUnit, base.clone()),
             (None, None) => return Ok(None),
         };
-        let secondary = || Unit::find(&unit).is_some_and(|unit| unit.kind() == Kind::Secondary);
-        if !self.bases.has_secondary_units() && secondary() {
+        if self.bases.has_secondary_units() || self.units.contains(&unit) {
+            return Ok(Some(unit));
+        }
+        if Unit::find(&unit).is_none_or(|unit| unit.kind() == Kind::Primary) {
+            if self.units.len() < MOST_UNITS {
+                self.units.push(unit.clone());
+            }
+        } else {
             if !self.resolver.lenient {
                 let why = format!(
                     "has in {:?} a secondary unit (RFC 8798): write \"bver\": 26 in the first record (RFC 9100), or use \

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::{SmolStr, SmolStrBuilder, ToSmolStr};
+
 /// An exact decimal number: `digits` times 10 to the power of `exponent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal {
@@ -59,6 +61,27 @@ impl Decimal {
         let exponent = self.exponent.min(other.exponent);
         let digits = self.digits_at(exponent)?.checked_add(other.digits_at(exponent)?)?;
         Some(Self { digits, exponent }.shortest())
+    }
+
+    /// Returns the number as [`Display`](fmt::Display) writes it. Most are short, and are written without a formatter.
+    pub(crate) fn to_text(self) -> SmolStr {
+        let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or(usize::MAX);
+        let mut buffer = itoa::Buffer::new();
+        let text = match u64::try_from(self.digits) {
+            Ok(digits) if (-18..=0).contains(&self.exponent) => buffer.format(digits),
+            _ => return self.to_smolstr(),
+        };
+        match text.len().checked_sub(places).map(|point| text.split_at(point)) {
+            Some((whole, "")) => SmolStr::new(whole),
+            Some((whole, fraction)) if !whole.is_empty() => {
+                let mut builder = SmolStrBuilder::new();
+                builder.push_str(whole);
+                builder.push('.');
+                builder.push_str(fraction);
+                builder.finish()
+            }
+            _ => self.to_smolstr(),
+        }
     }
 
     /// Returns the nearest double if it can be computed exactly, with one rounding.
@@ -207,6 +230,7 @@ mod tests {
             let written = decimal.to_string();
             prop_assert_eq!(written.parse::<f64>(), format!("{digits}e{exponent}").parse::<f64>());
             prop_assert!(written.parse::<crate::Number>().is_ok());
+            prop_assert_eq!(written, decimal.to_text().as_str());
         }
 
         #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
-use smol_str::{SmolStr, ToSmolStr};
+use smol_str::SmolStr;
 
 use super::decimal::Decimal;
 use crate::error::{Error, ErrorKind};
@@ -48,14 +48,11 @@ impl Number {
         let exact = Decimal::parse(&self.text).zip(Decimal::parse(&other.text));
         match exact.and_then(|(one, other)| one.plus(other)) {
             Some(sum) => {
-                let text = sum.to_smolstr();
+                let text = sum.to_text();
                 let double = sum.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
                 Self::finite(text, double)
             }
-            None => match serde_json::Number::from_f64(self.double + other.double) {
-                Some(sum) => Ok(Self { text: sum.to_smolstr(), double: self.double + other.double }),
-                None => Err(out_of_range()),
-            },
+            None => Self::try_from(self.double + other.double).map_err(|_| out_of_range()),
         }
     }
 
@@ -90,9 +87,12 @@ impl TryFrom<f64> for Number {
     type Error = Error;
 
     fn try_from(number: f64) -> Result<Self, Error> {
-        match serde_json::Number::from_f64(number) {
-            Some(json) => Ok(Self { text: json.to_smolstr(), double: number }),
-            None => Err(error("is not finite: JSON has no NaN and no infinity")),
+        if number.is_finite() {
+            // The shortest digits that read back as the same double.
+            let text = SmolStr::new(zmij::Buffer::new().format_finite(number));
+            Ok(Self { text, double: number })
+        } else {
+            Err(error("is not finite: JSON has no NaN and no infinity"))
         }
     }
 }
@@ -102,7 +102,7 @@ macro_rules! from_integers {
     ($($integer:ty)*) => {$(
         impl From<$integer> for Number {
             fn from(number: $integer) -> Self {
-                Self { text: number.to_smolstr(), double: number as f64 }
+                Self { text: SmolStr::new(itoa::Buffer::new().format(number)), double: number as f64 }
             }
         }
     )*};
