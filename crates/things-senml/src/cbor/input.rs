@@ -37,6 +37,12 @@ impl<'a> Input<'a> {
 
     /// Returns the next header.
     pub(super) fn header(&mut self) -> Result<Header, Error> {
+        if let [first, rest @ ..] = self.rest
+            && let Some(header) = short(*first)
+        {
+            self.rest = rest;
+            return Ok(header);
+        }
         let mut decoder = Decoder::from(self.rest);
         let header = decoder.pull().map_err(|_| self.syntax())?;
         let length = decoder.offset();
@@ -108,6 +114,23 @@ impl<'a> Input<'a> {
         self.rest = rest;
         Ok(content)
     }
+}
+
+/// Returns a header that is all in its first byte: an integer or a length below 24. Most are, and need no decoder.
+fn short(first: u8) -> Option<Header> {
+    let argument = first & 0x1f;
+    if argument >= 24 {
+        return None;
+    }
+    Some(match first >> 5 {
+        0 => Header::Positive(argument.into()),
+        1 => Header::Negative(argument.into()),
+        2 => Header::Bytes(Some(argument.into())),
+        3 => Header::Text(Some(argument.into())),
+        4 => Header::Array(Some(argument.into())),
+        5 => Header::Map(Some(argument.into())),
+        _ => return None,
+    })
 }
 
 /// The byte that ends an array or map of unknown length.

@@ -47,6 +47,23 @@ fn numbers_of_all_encodings_are_read() {
 }
 
 #[test]
+fn a_long_encoding_of_a_small_number_is_the_same_number() {
+    for item in ["17", "18 17", "19 0017", "1a 00000017", "1b 0000000000000017", "f9 4dc0", "fa 41b80000"] {
+        assert_eq!(number(item).parse::<f64>(), Ok(23.0), "{item}");
+    }
+    for item in ["36", "38 16", "39 0016"] {
+        assert_eq!(number(item), "-23", "{item}");
+    }
+    for cbor in [
+        "81 a2 00 6161 03 6178",
+        "98 01 b8 02 18 00 78 01 61 18 03 78 01 78",
+        "9a 00000001 b9 0002 00 6161 03 6178",
+    ] {
+        assert_eq!(Pack::from_cbor(&hex(cbor)).unwrap().as_json(), r#"[{"n":"a","vs":"x"}]"#);
+    }
+}
+
+#[test]
 fn arrays_maps_and_strings_of_unknown_length_are_read() {
     for cbor in [
         "9f a2 00 6161 03 6178 ff",
