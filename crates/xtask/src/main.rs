@@ -138,7 +138,7 @@ fn bench(targets: &[String]) -> Outcome {
 }
 
 /// The crates that are published, in the order in which they are.
-const PUBLISHED: [&str; 8] = [
+const PUBLISHED: [&str; 9] = [
     "things-senml",
     "things-core",
     "things-store",
@@ -146,6 +146,7 @@ const PUBLISHED: [&str; 8] = [
     "things-ureq",
     "things-reqwest",
     "things-sim",
+    "things-receiver",
     "kpn-things-cli",
 ];
 

@@ -21,8 +21,8 @@ const COLUMNS: [(&str, &str, &str); 4] = [
 pub(super) fn draw() -> Result<String, String> {
     let mut picture = Picture::new(
         WIDTH,
-        608,
-        "The layers: programs, clients, the core without IO, SenML, the store, uplinks, and the simulator",
+        686,
+        "The layers: programs, clients, the core without IO, SenML, the store, uplinks, the receiver, and the simulator",
     );
     let across = BOX * 4 + GAP * 3;
     for (index, (user, package, what)) in COLUMNS.iter().enumerate() {
@@ -66,16 +66,24 @@ pub(super) fn draw() -> Result<String, String> {
         "things-uplink",
         "uplinks, on things-senml: tokens verified, LoRa payloads, locations and measurements read. No IO",
     );
+    block(
+        &mut picture,
+        LEFT,
+        502,
+        across,
+        "things-receiver",
+        "the endpoint for uplinks, on things-uplink and things-store: stored durably, then confirmed",
+    );
     picture.text(
         "faint",
         LEFT,
-        518,
+        596,
         "Next to these, sharing no code with them, so that each checks the other:",
     );
     block(
         &mut picture,
         LEFT,
-        532,
+        610,
         across,
         "things-sim",
         "KPN Things and GRIP on your own machine, with faults: a library, things sim, and a pytest fixture",
