@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use things_core::{BulkItem, FeedClient};
+use things_core::{BulkItem, CustomerId, FeedClient, LedgerError};
 use things_store::{Job, JobId, NewJob, Store};
 
 use super::job_options::JobOptions;
@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::pace::Pace;
 use super::pulse::ProgressOption;
 use super::report::{Format, time};
-use super::run::{Entry, JobRun};
+use super::run::{Entry, JobRun, not_opened};
 use super::summary::{ended, finish, hints, may_have_arrived};
 use crate::console::Console;
 use crate::count::number;
@@ -88,6 +88,12 @@ struct Request {
     yes: bool,
 }
 
+/// The store of a job, or its ledger once it is open for a run.
+enum Opened {
+    Not(Box<dyn Store>),
+    For(Box<dyn things_core::Ledger>),
+}
+
 /// More devices than this are sent to only after a question.
 const ASK: u64 = 100;
 
@@ -100,6 +106,11 @@ fn not_after(text: &str) -> Result<(String, SystemTime), String> {
 impl Bulk {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         let ledger = self.ledger.ledger()?;
+        if let Some((text, time)) = &self.request.not_after
+            && *time <= SystemTime::now()
+        {
+            return Err(Failure::Usage(format!("--not-after {text} has passed: nothing would be sent")));
+        }
         let mut file = BulkFile::read(&self.request.file, self.request.input)?;
         file.warnings.iter().for_each(|warning| console.warn(warning));
         if self.request.dry_run {
@@ -107,7 +118,8 @@ impl Bulk {
         }
         let settings = self.settings.given();
         let client = self.settings.client(console)?;
-        let account = client.session().config().account();
+        let config = client.session().config();
+        let (account, customer) = (config.account(), config.customer().cloned());
         let mut store = ledger.create()?;
         let job = match earlier(&mut *store, &file, &account)? {
             Some(job) if self.request.new_job => {
@@ -117,9 +129,21 @@ impl Bulk {
             Some(job) => self.request.ask_for_job(&job, &ledger, &settings)?.then_some(job),
             None => None,
         };
-        let job = match job {
-            Some(job) => job,
-            None => self.request.create(&mut *store, &mut file, account)?,
+        let (job, opened) = match job {
+            Some(job) => (job, Opened::Not(store)),
+            None => {
+                let new = self.request.new_job(&file, account)?;
+                let mut items = self.request.items(&mut file, customer);
+                if self.request.create_only {
+                    store.create(&new, &mut items)?;
+                    return Ok(writeln!(console.out(), "{}", new.id)?);
+                }
+                // A job that cannot be run now is not created, because the user would repeat the command.
+                let opened = store.begin(&new, &mut items);
+                let opened =
+                    opened.map_err(|error| not_opened(&error, &self.request.command(&ledger, &settings)))?;
+                (ledger.find(new.id.as_str())?.1, Opened::For(opened))
+            }
         };
         if self.request.create_only {
             return Ok(writeln!(console.out(), "{}", job.id)?);
@@ -129,7 +153,10 @@ impl Bulk {
         let (entry, progress) = (Entry::Open { again: false }, self.progress.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
-        let job = run.send(store, console)?;
+        let job = match opened {
+            Opened::Not(store) => run.open(store, console)?,
+            Opened::For(opened) => run.send(opened, console)?,
+        };
         finish(&ledger, &job, self.format, &settings, console)
     }
 }
@@ -171,28 +198,48 @@ fn described(job: &Job) -> String {
 }
 
 impl Request {
-    /// Creates a job of all downlinks of the file, after a question if there are many devices.
-    fn create(&self, store: &mut dyn Store, file: &mut BulkFile, account: String) -> Result<Job, Failure> {
+    /// Returns a job for all downlinks of the file, after a question if there are many devices.
+    fn new_job(&self, file: &BulkFile, account: String) -> Result<NewJob, Failure> {
         if file.devices > ASK && !self.yes {
             self.ask_for_devices(file, &account)?;
         }
-        let options = JobOptions { pace: self.pace.clone(), lines: Lines::new(file.lines()) };
+        let options = JobOptions {
+            pace: self.pace.clone(),
+            not_after: self.not_after.as_ref().map(|(text, _)| text.clone()),
+            lines: Lines::new(file.lines()),
+        };
         let now = SystemTime::now();
-        let new = NewJob {
+        Ok(NewJob {
             id: JobId::new(now)?,
             created: now,
             source: file.name(),
             digest: file.digest.clone(),
             account,
             options: options.json(),
-        };
+        })
+    }
+
+    /// The downlinks of the file. `customer` is the sub-customer of rows that name none.
+    fn items<'a>(
+        &self,
+        file: &'a mut BulkFile,
+        customer: Option<CustomerId>,
+    ) -> impl Iterator<Item = Result<BulkItem, LedgerError>> + 'a {
         let not_after = self.not_after.as_ref().map(|(_, time)| *time);
-        let mut items = file
-            .items()
-            .map(|item| item.map(|item| BulkItem { not_after: item.not_after.or(not_after), ..item }));
-        store.create(&new, &mut items)?;
-        let job = store.job(&new.id)?;
-        job.ok_or_else(|| Failure::Local(format!("the job {} is not in the ledger any more", new.id)))
+        file.items().map(move |item| {
+            item.map(|item| BulkItem {
+                not_after: item.not_after.or(not_after),
+                customer: item.customer.or_else(|| customer.clone()),
+                ..item
+            })
+        })
+    }
+
+    /// This command, as a user can copy it.
+    fn command(&self, ledger: &Ledger, settings: &str) -> String {
+        let flags = [(self.new_job, " --new-job"), (self.yes, " --yes")];
+        let flags: String = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| *flag).collect();
+        ledger.command(&format!("bulk {}{flags}{}", word(&self.file), self.given())) + settings
     }
 
     /// Asks before many devices are sent to.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use things_core::{Error, ErrorKind, FeedClient};
+use things_core::{Error, ErrorKind, FeedClient, LedgerError};
 use things_store::{Counts, Job, Store};
 use things_ureq::Client;
 
@@ -39,23 +39,31 @@ pub(super) struct JobRun {
     pub(super) settings: String,
 }
 
+/// The failure of a run that could not open its ledger. `command` does it again.
+pub(super) fn not_opened(error: &LedgerError, command: &str) -> Failure {
+    let text = format!("error: {}\nhint: nothing was sent; once this is fixed: {command}", lines_of(error));
+    Failure::Run(ExitStatus::Failed, text)
+}
+
 impl JobRun {
-    /// Sends what is left of the job, and returns the job as it is then. An early end is a failure that shows how to
-    /// continue.
-    pub(super) fn send(self, store: Box<dyn Store>, console: &mut Console<'_>) -> Result<Job, Failure> {
+    /// Opens the job, and [sends](Self::send) what is left of it.
+    pub(super) fn open(self, store: Box<dyn Store>, console: &mut Console<'_>) -> Result<Job, Failure> {
         let account = self.client.session().config().account();
         let opened = match self.entry {
             Entry::Open { again } => store.open(&self.job.id, &account, again),
             Entry::Join => store.join(&self.job.id, &account),
         };
-        let opened = opened.map_err(|error| {
-            let text = format!(
-                "error: {}\nhint: nothing was sent; once this is fixed: {}",
-                lines_of(&error),
-                self.rest()
-            );
-            Failure::Run(ExitStatus::Failed, text)
-        })?;
+        let opened = opened.map_err(|error| not_opened(&error, &self.rest()))?;
+        self.send(opened, console)
+    }
+
+    /// Sends what is left of the job, and returns the job as it is then. An early end is a failure that shows how to
+    /// continue.
+    pub(super) fn send(
+        self,
+        opened: Box<dyn things_core::Ledger>,
+        console: &mut Console<'_>,
+    ) -> Result<Job, Failure> {
         let again = self.entry == Entry::Open { again: true };
         let numbers = Numbers::new(&self.counts_at_start(), again);
         let pulse = (self.progress == Progress::Json).then(|| Pulse::start(self.job.id.as_str(), numbers));

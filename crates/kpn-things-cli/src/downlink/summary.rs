@@ -2,7 +2,8 @@
 
 use std::io;
 
-use things_store::{Counts, Job};
+use things_core::BulkItem;
+use things_store::{Counts, ItemState, Job};
 
 use super::job_options::JobOptions;
 use super::ledger::Ledger;
@@ -10,6 +11,9 @@ use super::report::{self, Format, Selection};
 use crate::console::Console;
 use crate::count::{number, thousands};
 use crate::failure::{ExitStatus, Failure};
+
+/// Items that are read from the ledger at a time.
+const PAGE: usize = 1_000;
 
 /// Writes the report of a job whose run has ended, and shows what to do about what was not accepted. `settings` are
 /// those of the command, for another one.
@@ -55,11 +59,34 @@ pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str, settings: &str) -> V
     if pending + resumable > 0 {
         hints.push(format!("hint: to send the rest: {rest}"));
     }
-    if not_sent > resumable {
+    let refused = not_sent - resumable;
+    // Sending these again cannot help.
+    let late = if refused > 0 { too_late(ledger, job).min(refused) } else { 0 };
+    if late > 0 {
+        let what = number(late, "downlink");
+        hints.push(format!(
+            "hint: the not_after of {what} has passed: send what is still wanted in a new file"
+        ));
+    }
+    if refused > late {
         let again = ledger.command(&format!("jobs resume {} --again", job.id)) + settings;
         hints.push(format!("hint: to send what was refused again, once the reason is fixed: {again}"));
     }
     hints
+}
+
+/// How many items were not sent because their time had passed. None, if the ledger cannot be read now.
+fn too_late(ledger: &Ledger, job: &Job) -> u64 {
+    let Ok((mut store, _)) = ledger.find(job.id.as_str()) else { return 0 };
+    let (mut late, mut first) = (0, 0);
+    while let Ok(items) = store.items(&job.id, Some(ItemState::NotSent), first, PAGE) {
+        late += items.iter().filter(|item| item.detail == BulkItem::TOO_LATE).count() as u64;
+        match items.last() {
+            Some(last) if items.len() == PAGE => first = last.index + 1,
+            _ => break,
+        }
+    }
+    late
 }
 
 /// The exit status of a job: of its worst outcome.

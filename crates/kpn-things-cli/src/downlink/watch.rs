@@ -101,7 +101,9 @@ impl Watch {
         }
         let text = match target.parse::<things_core::DeviceUrn>() {
             Ok(device) => device.to_string(),
-            Err(error) if target.starts_with("urn:") => return Err(error.into()),
+            Err(error) if target.starts_with("urn:") || is_nearly_a_dev_eui(target) => {
+                return Err(error.into());
+            }
             Err(_) => target.to_owned(),
         };
         let query = ListResource::new(Resource::Downlinks).filter(Filter::Q, text);
@@ -110,6 +112,11 @@ impl Watch {
             None => query,
         })
     }
+}
+
+/// Whether a target is a DevEUI with digits too few or too many. `q` would find other devices, whose URN has these digits.
+fn is_nearly_a_dev_eui(target: &str) -> bool {
+    (12..=20).contains(&target.len()) && target.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Lists the downlinks, within the time that is left.

@@ -62,7 +62,7 @@ impl Work {
             progress: self.progress.progress,
             settings,
         };
-        let job = run.send(store, console)?;
+        let job = run.open(store, console)?;
         Ok(console.say(format_args!("nothing is left to claim: {}", ended(&job.counts)))?)
     }
 }

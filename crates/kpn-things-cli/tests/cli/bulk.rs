@@ -568,6 +568,55 @@ fn a_job_can_be_created_for_others() {
     desk.resume(&sim, &desk.id(), &[]).exits(0);
 }
 
+#[test]
+fn a_file_that_cannot_be_sent_now_leaves_no_job() {
+    let (desk, sim) = (Desk::new("held"), sim("downlinks=stall-after"));
+    let file = desk.valves(2);
+    let mut child = desk.command(&sim, &["downlink", "bulk", &file]).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while sim.downlinks_received() < 2 {
+        assert!(Instant::now() < end, "nothing was sent");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let ran = desk.bulk(&sim, &file, &["--new-job", "--rate", "5/s"]).exits(1);
+    let again = format!("bulk {file} --new-job --rate 5/s");
+    ran.complains("holds the ledger").complains("hint: nothing was sent").complains(&again);
+    desk.job();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_time_that_has_passed_is_refused_and_shown() {
+    let (desk, sim) = (Desk::new("late"), simulator().start().unwrap());
+    let past = "2020-01-01T00:00:00Z";
+    for option in ["--dry-run", "--create-only", "--yes"] {
+        let ran = desk.bulk(&sim, &desk.valves(2), &["--not-after", past, option]).exits(2);
+        ran.complains("--not-after 2020-01-01T00:00:00Z has passed: nothing would be sent");
+    }
+    let row = "0059AC0000000001,1,01";
+    let file = desk.file("late.csv", &format!("dev_eui,port,hex,not_after\n{row},{past}\n{row},\n"));
+    let future = "2999-01-01T00:00:00Z";
+    let ran = desk.bulk(&sim, &file, &["--not-after", future]).exits(1);
+    let ran = ran
+        .complains("hint: the not_after of 1 downlink has passed: send what is still wanted in a new file");
+    assert!(!ran.err.contains("--again"), "{}", ran.err);
+    let shown = desk.jobs(&["show", &desk.id()]).exits(0);
+    assert!(shown.out.contains("options  --not-after 2999-01-01T00:00:00Z"), "{}", shown.out);
+}
+
+#[test]
+fn the_report_names_the_customer_of_the_option() {
+    let (desk, sim) = (Desk::new("customer"), simulator().start().unwrap());
+    let one = "79658ca8-f1ba-4c25-b824-93813e9fba76";
+    let other = "1b4e28ba-2fa1-41d2-883f-0016d3cca427";
+    let row = "0059AC0000000001,1,01";
+    let file = desk.file("both.csv", &format!("dev_eui,port,hex,customer\n{row},\n{row},{other}\n"));
+    let ran = desk.bulk(&sim, &file, &["--customer", one, "--ndjson"]).exits(1);
+    let customers: Vec<_> = rows(&ran).iter().map(|row| row["customer"].clone()).collect();
+    assert_eq!(customers, [one, other]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_job_goes_on_after_kill_9() {

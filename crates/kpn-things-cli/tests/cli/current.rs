@@ -131,6 +131,18 @@ fn watch_prints_each_change_and_ends_with_the_last_downlink() {
 }
 
 #[test]
+fn watch_follows_no_other_device_for_a_dev_eui_that_is_cut_off() {
+    let sim = progress("at-once").start().unwrap();
+    send(&sim, DEVICE, "valve-1");
+    let requests = sim.calls_total();
+    for target in [&DEVICE[..15], &DEVICE[..14], "0059AC0000181EB60"] {
+        let ran = sim.things(&["downlink", "watch", target]).exits(2);
+        ran.complains(&format!("DevEUI has {} hex digits", target.len()));
+    }
+    assert_eq!(sim.calls_total(), requests);
+}
+
+#[test]
 fn watch_ends_at_its_deadline_and_survives_a_service_that_is_down_for_a_while() {
     let sim = progress("after-1000s").start().unwrap();
     let watch =

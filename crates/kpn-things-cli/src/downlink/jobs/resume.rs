@@ -53,7 +53,7 @@ impl Resume {
         let (entry, progress) = (Entry::Open { again: self.again }, self.progress.progress);
         let run =
             JobRun { client, ledger: ledger.clone(), job, pace, entry, progress, settings: settings.clone() };
-        let job = run.send(store, console)?;
+        let job = run.open(store, console)?;
         finish(&ledger, &job, self.format, &settings, console)
     }
 }

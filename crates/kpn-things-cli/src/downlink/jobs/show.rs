@@ -146,13 +146,13 @@ impl Show {
 }
 
 fn write_facts(job: &Job, console: &mut Console<'_>) -> Result<(), Failure> {
-    let pace = JobOptions::of(job).pace.options();
+    let options = JobOptions::of(job).options();
     let facts = [
         ("job", job.id.to_string()),
         ("created", time(job.created)),
         ("from", job.source.clone()),
         ("account", job.account.clone()),
-        ("options", pace.trim_start().to_owned()),
+        ("options", options.trim_start().to_owned()),
         ("outcome", ended(&job.counts)),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
