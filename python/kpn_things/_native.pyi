@@ -821,6 +821,12 @@ class Simulator:
         changes: Sequence[str] = ...,
         quirks: Sequence[str] = ...,
         faults: Sequence[str] = ...,
+        uplink_to: str | None = None,
+        uplink_secret: str | None = None,
+        uplink_rate: str | None = None,
+        uplink_answers: bool = True,
+        uplink_pause: float = 1.0,
+        own_devices: Sequence[tuple[str, str]] = ...,
     ) -> Self: ...
     @property
     def url(self) -> str:
@@ -866,13 +872,36 @@ class Simulator:
 
     def calls(self, route: str | None = None) -> int:
         """The number of requests on a route, whether they got a response or not: `token`, `devices`, `downlinks`,
-        `context-switch`, `other`, or all of them."""
+        `context-switch`, `ingestion`, `other`, or all of them."""
 
     def downlinks(self) -> list[dict[str, Any]]:
         """The downlinks it accepted, oldest first, each a `dict`."""
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests it received, oldest first, each a `dict`; secrets are masked."""
+
+    def post_uplinks_to(
+        self, url: str | None, secret: str, plug_uuid: str | None, headers: Sequence[tuple[str, str]], pause: float
+    ) -> None:
+        """Posts the coming uplinks to this destination."""
+
+    def post_uplink(self, uplink: str) -> dict[str, Any]:
+        """Posts an uplink, written as JSON. Returns it as soon as it was delivered or discarded."""
+
+    def wait_for_uplinks(self, count: int, timeout: float) -> bool:
+        """Waits until so many uplinks were delivered or discarded. Returns `False` if they were not in time."""
+
+    def uplinks(self) -> list[dict[str, Any]]:
+        """The uplinks it posted, oldest first, each a `dict`."""
+
+    def own_devices(self) -> dict[str, str]:
+        """The devices of your own, with the secret of each."""
+
+    def set_downlink_in_response(self, uuid: str, downlink: bytes) -> bool:
+        """Sets the downlink in the response to the next pack of a device. Returns `False` if there is none like it."""
+
+    def packs(self) -> list[dict[str, Any]]:
+        """The packs it accepted, oldest first, each a `dict`."""
 
     def stop(self) -> None:
         """Closes the listener and every connection. Does nothing in a forked child, because its parent owns the simulator."""

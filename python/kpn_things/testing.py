@@ -20,7 +20,7 @@ The pytest fixture `kpn_things_simulator` starts a simulator for each test and p
 
 A fault is written as `ROUTE[@WHEN]=FAULT`:
 
-    ROUTE   `token`, `devices`, `downlinks`, `context-switch`, `other`, or `any`
+    ROUTE   `token`, `devices`, `downlinks`, `context-switch`, `ingestion`, `other`, or `any`; `uplink` has faults of its own
     WHEN    which calls of the route: `3`, `3-5`, `3-`, `every-10`, `5%`; default: all. Calls are counted from 1, from the
             moment the fault is added
     FAULT   `latency:20ms`                   delays the response by 20 ms
@@ -38,6 +38,14 @@ A fault is written as `ROUTE[@WHEN]=FAULT`:
             `utf-16`, `utf-16le`, `utf-16be` writes the body in UTF-16; only the first with a byte order mark
             `charset:NAME`                   adds `charset` to `Content-Type`
             `echo:header`, `echo:body`       repeats the request's secret headers and the key's secret
+
+The route `uplink` is the posts of uplinks, retries included. Its faults are:
+
+            `wrong-secret`                   computes the token with another secret
+            `altered-body`                   changes one byte of the body after the token was computed
+            `doubled-header`                 sends the token twice
+            `no-header`                      sends no token
+            `duplicate`                      posts a delivered message once more
 
 A change of the devices is written as `WHEN=CHANGE`. WHEN counts the requests that list the account's own devices, and the
 change is made just before them:
@@ -88,14 +96,15 @@ from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from ._arguments import count, number, path_text, text, texts, whole
+from ._arguments import count, number, pairs, path_text, payload_bytes, text, texts, whole
 from ._async_client import AsyncClient
 from ._client import Client
 from ._native import Simulator as _Simulator
-from ._options import AsyncOptions, Options
+from ._options import AsyncOptions, Options, Payload
 from ._typing import Self, Unpack
+from ._uplinks import MeasuredValue, PostedUplink, ReceivedPack, UplinkAttempt, posted_uplink, specification
 
-__all__ = ["ReceivedDownlink", "ReceivedRequest", "Simulator"]
+__all__ = ["PostedUplink", "ReceivedDownlink", "ReceivedPack", "ReceivedRequest", "Simulator", "UplinkAttempt"]
 
 
 @dataclass(frozen=True)
@@ -180,10 +189,18 @@ class Simulator:
         changes: Changes of the devices from the start; see `kpn_things.testing`.
         quirks: Differences of the list of devices from the documented one; see `kpn_things.testing`.
         faults: Faults from the start; see `kpn_things.testing`.
+        uplink_to: The URL to post uplinks to, with `uplink_secret`. `post_uplinks_to` sets it later.
+        uplink_secret: The secret that signs uplinks.
+        uplink_rate: Posts uplinks of random devices at this rate, such as `5/s` or `100/min`.
+        uplink_answers: Whether a device answers a downlink by an uplink of the same content.
+        uplink_pause: The pause before the first retry of an uplink in seconds. The second pause is twice as long. The
+            pauses of KPN Things are unknown.
+        own_devices: The UUIDs of devices of your own, with the secret of each: 30 to 100 letters and digits. Default: one
+            device from the seed.
 
     Raises:
         ValueError: The text of a fault, change or quirk is wrong: the message marks the wrong part. A line of `device_file`
-            is wrong: the message names it. There are too many devices.
+            is wrong: the message names it. There are too many devices. The URL or a secret cannot be used.
         OSError: The port is taken.
     """
 
@@ -202,6 +219,12 @@ class Simulator:
         changes: Iterable[str] = (),
         quirks: Iterable[str] = (),
         faults: Iterable[str] = (),
+        uplink_to: str | None = None,
+        uplink_secret: str | None = None,
+        uplink_rate: str | None = None,
+        uplink_answers: bool = True,
+        uplink_pause: float = 1.0,
+        own_devices: Mapping[str, str] | None = None,
     ) -> None:
         self._native = _Simulator(
             devices=whole("devices", devices),
@@ -216,6 +239,12 @@ class Simulator:
             changes=texts("changes", changes),
             quirks=texts("quirks", quirks),
             faults=texts("faults", faults),
+            uplink_to=None if uplink_to is None else text("uplink_to", uplink_to),
+            uplink_secret=None if uplink_secret is None else text("uplink_secret", uplink_secret),
+            uplink_rate=None if uplink_rate is None else text("uplink_rate", uplink_rate),
+            uplink_answers=uplink_answers,
+            uplink_pause=number("uplink_pause", uplink_pause),
+            own_devices=pairs("own_devices", own_devices),
         )
 
     @property
@@ -363,13 +392,127 @@ class Simulator:
             for request in self._native.requests()
         )
 
-    def calls(self, route: Literal["token", "devices", "downlinks", "context-switch", "other"] | None = None) -> int:
+    def calls(
+        self, route: Literal["token", "devices", "downlinks", "context-switch", "ingestion", "other"] | None = None
+    ) -> int:
         """The number of requests it received so far, whether it responded or not.
 
         Args:
             route: Count only this route.
         """
         return self._native.calls(route)
+
+    def post_uplinks_to(
+        self,
+        url: str | None,
+        secret: str = "",
+        *,
+        plug_uuid: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        pause: float = 1.0,
+    ) -> None:
+        """Posts the coming uplinks to this destination.
+
+        Args:
+            url: The URL, which begins with `https://` or `http://`; `None` posts them nowhere.
+            secret: The secret that signs uplinks.
+            plug_uuid: The value of `Things-Plug-UUID`. Default: a UUID that depends on the URL.
+            headers: More headers.
+            pause: The pause before the first retry in seconds. The second is twice as long.
+
+        Raises:
+            ValueError: The URL, the secret or a header cannot be used.
+        """
+        self._native.post_uplinks_to(
+            None if url is None else text("url", url),
+            text("secret", secret),
+            None if plug_uuid is None else text("plug_uuid", plug_uuid),
+            pairs("headers", headers),
+            number("pause", pause),
+        )
+
+    def post_uplink(
+        self,
+        device: str,
+        payload: Payload | None = None,
+        *,
+        port: int | None = None,
+        radio: bool = False,
+        measurements: Mapping[str, MeasuredValue | tuple[MeasuredValue, str]] | None = None,
+        location: Mapping[str, Any] | None = None,
+        time: float | None = None,
+        shape: Literal["base-record", "first-measurement"] = "base-record",
+        numbers: Literal["java", "plain", "text"] = "java",
+    ) -> PostedUplink:
+        """Posts an uplink as KPN Things does. Returns it as soon as it was delivered or discarded.
+
+        It blocks until then. A receiver that runs in the same event loop needs `await asyncio.to_thread(...)`.
+
+        Args:
+            device: The DevEUI, the IMEI, the UUID, or a base name that begins with `urn:`.
+            payload: The payload of a LoRa device.
+            port: Its LoRa port.
+            radio: Whether records with generated metadata of the LoRa network follow, such as `FCntUp` and `LrrRSSI`.
+            measurements: Decoded measurements: each name with its value, or with a value and its unit.
+            location: `latitude` and `longitude`, and optionally `radius`, `method`, `accuracy`, `time` (in seconds),
+                `time_as_text` (for the older form of `locTime`) and `origin`.
+            time: The base time in seconds since 1970. Default: now.
+            shape: Whether the base values are in a record of their own, or in that of the first measurement.
+            numbers: How numbers are written: as Java writes a double, without exponents, or in `vs` as text.
+
+        Raises:
+            ValueError: There is no destination, or the content is wrong.
+        """
+        spec = specification(device, payload, port, radio, measurements, location, time, shape, numbers)
+        return posted_uplink(self._native.post_uplink(spec))
+
+    def post_uplink_body(self, body: str) -> PostedUplink:
+        """Posts a body of your own unchanged. Returns it as soon as it was delivered or discarded.
+
+        Args:
+            body: The body. It need not be SenML.
+
+        Raises:
+            ValueError: There is no destination.
+        """
+        return posted_uplink(self._native.post_uplink(json.dumps({"body": text("body", body)})))
+
+    def wait_for_uplinks(self, number_of: int, timeout: float = 10.0) -> bool:
+        """Waits until so many uplinks were delivered or discarded. Returns `False` if they were not in time.
+
+        Args:
+            number_of: The number of uplinks since the start.
+            timeout: The longest wait in seconds.
+        """
+        return self._native.wait_for_uplinks(count("number_of", number_of), number("timeout", timeout))
+
+    @property
+    def uplinks(self) -> tuple[PostedUplink, ...]:
+        """The newest 10,000 uplinks it posted, oldest first."""
+        return tuple(posted_uplink(uplink) for uplink in self._native.uplinks())
+
+    @property
+    def own_devices(self) -> dict[str, str]:
+        """The UUIDs of devices of your own, with the secret of each."""
+        return self._native.own_devices()
+
+    def set_downlink_in_response(self, uuid: str, payload: Payload) -> bool:
+        """Sets the downlink in the response to the next pack of a device of your own. Returns `False` if there is none with
+        this UUID.
+
+        Args:
+            uuid: The UUID of the device.
+            payload: The bytes of the response.
+        """
+        return self._native.set_downlink_in_response(text("uuid", uuid), payload_bytes(payload))
+
+    @property
+    def packs(self) -> tuple[ReceivedPack, ...]:
+        """The newest 10,000 packs of devices of your own that it accepted, oldest first."""
+        return tuple(
+            ReceivedPack(pack["device"], tuple(pack["records"]), pack["body"], pack["downlink"])
+            for pack in self._native.packs()
+        )
 
     def stop(self) -> None:
         """Closes the port and every connection, including stalled ones."""

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 use serde_json::{Map, Value};
-use things_sim::{DeviceSpec, ParseRuleError, Route, Sim};
+use things_sim::{
+    Destination, DeviceSpec, ParseRuleError, PostedUplink, Route, Sim, UplinkError, UplinkSpec,
+};
 
 use crate::guard;
 use crate::json::text_to_python;
@@ -42,7 +44,9 @@ impl Simulator {
     #[new]
     #[pyo3(signature = (
         *, devices=None, device_file=None, strict_devices=false, seed=0, port=0, access=true, customers=None,
-        token_life=3600.0, page_size_cap=None, changes=Vec::new(), quirks=Vec::new(), faults=Vec::new()
+        token_life=3600.0, page_size_cap=None, changes=Vec::new(), quirks=Vec::new(), faults=Vec::new(),
+        uplink_to=None, uplink_secret=None, uplink_rate=None, uplink_answers=true, uplink_pause=1.0,
+        own_devices=Vec::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
     fn new(
@@ -59,6 +63,12 @@ impl Simulator {
         changes: Vec<String>,
         quirks: Vec<String>,
         faults: Vec<String>,
+        uplink_to: Option<String>,
+        uplink_secret: Option<String>,
+        uplink_rate: Option<String>,
+        uplink_answers: bool,
+        uplink_pause: f64,
+        own_devices: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let life = Duration::try_from_secs_f64(token_life)
             .map_err(|error| PyValueError::new_err(format!("token_life: {error}")))?;
@@ -93,6 +103,23 @@ impl Simulator {
         }
         for fault in faults {
             builder = builder.fault(parse(&fault)?);
+        }
+        match (uplink_to, uplink_secret) {
+            (Some(url), Some(secret)) => {
+                let destination = Destination::new(url, secret).retry_pause(pause(uplink_pause)?);
+                builder = builder.uplink_destination(destination);
+            }
+            (None, None) => {}
+            _ => return Err(PyValueError::new_err("uplink_to and uplink_secret are needed both")),
+        }
+        if let Some(rate) = uplink_rate {
+            builder = builder.uplink_rate(parse(&rate)?);
+        }
+        if !uplink_answers {
+            builder = builder.without_uplink_answers();
+        }
+        for (uuid, secret) in own_devices {
+            builder = builder.own_device(uuid, secret);
         }
         let sim = py.detach(|| builder.start()).map_err(|error| match error.kind() {
             ErrorKind::InvalidInput => PyValueError::new_err(error.to_string()),
@@ -185,7 +212,7 @@ impl Simulator {
     }
 
     /// The number of requests on a route, whether they got a response or not: `token`, `devices`, `downlinks`,
-    /// `context-switch`, `other`, or all of them.
+    /// `context-switch`, `ingestion`, `other`, or all of them.
     #[pyo3(signature = (route=None))]
     fn calls(&self, route: Option<&str>) -> PyResult<u64> {
         match route {
@@ -193,7 +220,7 @@ impl Simulator {
             Some(name) => {
                 let route: Route = name.parse().map_err(|_| {
                     PyValueError::new_err(format!(
-                        "route is {name:?}: use token, devices, downlinks, context-switch or other"
+                        "route is {name:?}: use token, devices, downlinks, context-switch, ingestion or other"
                     ))
                 })?;
                 Ok(self.sim()?.calls(route))
@@ -228,6 +255,76 @@ impl Simulator {
         Ok(list)
     }
 
+    /// Posts the coming uplinks to this destination.
+    fn post_uplinks_to(
+        &self,
+        url: Option<String>,
+        secret: String,
+        plug_uuid: Option<String>,
+        headers: Vec<(String, String)>,
+        pause: f64,
+    ) -> PyResult<()> {
+        let retry_pause = self::pause(pause)?;
+        let destination = url.map(|url| {
+            let destination = Destination::new(url, secret).retry_pause(retry_pause);
+            let destination = headers
+                .into_iter()
+                .fold(destination, |destination, (name, value)| destination.header(name, value));
+            plug_uuid.into_iter().fold(destination, Destination::plug_uuid)
+        });
+        self.sim()?.set_uplink_destination(destination.as_ref()).map_err(refused)
+    }
+
+    /// Posts an uplink, written as JSON. Returns it as soon as it was delivered or discarded.
+    fn post_uplink<'py>(&self, py: Python<'py>, uplink: &str) -> PyResult<Bound<'py, PyDict>> {
+        let spec = UplinkSpec::from_json(uplink.as_bytes()).map_err(refused)?;
+        let sim = self.sim()?;
+        let posted = py.detach(|| sim.post_uplink(&spec)).map_err(refused)?;
+        posted_uplink(py, &posted)
+    }
+
+    /// Waits until so many uplinks were delivered or discarded. Returns `False` if they were not in time.
+    fn wait_for_uplinks(&self, py: Python<'_>, count: u64, timeout: f64) -> PyResult<bool> {
+        let timeout = Duration::try_from_secs_f64(timeout)
+            .map_err(|error| PyValueError::new_err(format!("timeout: {error}")))?;
+        let sim = self.sim()?;
+        Ok(py.detach(|| sim.wait_for_uplinks(count, timeout)))
+    }
+
+    /// The uplinks it posted, oldest first, each a `dict`.
+    fn uplinks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for uplink in self.sim()?.uplinks() {
+            list.append(posted_uplink(py, &uplink)?)?;
+        }
+        Ok(list)
+    }
+
+    /// The devices of your own, with the secret of each.
+    fn own_devices(&self) -> PyResult<BTreeMap<String, String>> {
+        let devices = self.sim()?.own_devices();
+        Ok(devices.into_iter().map(|device| (device.uuid, device.secret)).collect())
+    }
+
+    /// Sets the downlink in the response to the next pack of a device. Returns `False` if there is none like it.
+    fn set_downlink_in_response(&self, uuid: &str, downlink: Vec<u8>) -> PyResult<bool> {
+        Ok(self.sim()?.set_downlink_in_response(uuid, downlink))
+    }
+
+    /// The packs it accepted, oldest first, each a `dict`.
+    fn packs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for pack in self.sim()?.packs() {
+            let dict = PyDict::new(py);
+            dict.set_item("device", pack.device)?;
+            dict.set_item("records", text_to_python(py, &pack.records.to_string())?)?;
+            dict.set_item("body", PyBytes::new(py, &pack.body))?;
+            dict.set_item("downlink", pack.downlink.map(|downlink| PyBytes::new(py, &downlink)))?;
+            list.append(dict)?;
+        }
+        Ok(list)
+    }
+
     /// Closes the listener and every connection. Does nothing in a forked child, because its parent owns the simulator.
     fn stop(&self, py: Python<'_>) {
         if let Some(sim) = self.sim.get() {
@@ -238,6 +335,33 @@ impl Simulator {
     fn __repr__(&self) -> String {
         format!("Simulator(url={:?})", self.url)
     }
+}
+
+fn posted_uplink<'py>(py: Python<'py>, uplink: &PostedUplink) -> PyResult<Bound<'py, PyDict>> {
+    let attempts = PyList::empty(py);
+    for attempt in &uplink.attempts {
+        let dict = PyDict::new(py);
+        dict.set_item("status", attempt.status)?;
+        dict.set_item("error", attempt.error.as_deref())?;
+        dict.set_item("faults", attempt.faults.iter().map(|fault| fault.name()).collect::<Vec<_>>())?;
+        dict.set_item("duplicate", attempt.duplicate)?;
+        attempts.append(dict)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("number", uplink.number)?;
+    dict.set_item("device", uplink.device.as_deref())?;
+    dict.set_item("body", PyBytes::new(py, &uplink.body))?;
+    dict.set_item("attempts", attempts)?;
+    dict.set_item("outcome", uplink.outcome.name())?;
+    Ok(dict)
+}
+
+fn refused(error: UplinkError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn pause(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(format!("the pause: {error}")))
 }
 
 fn parse<T: FromStr<Err = ParseRuleError>>(text: &str) -> PyResult<T> {

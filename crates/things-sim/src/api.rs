@@ -123,7 +123,9 @@ fn accept_downlink(world: &World, request: &Request<'_>, response: &mut Response
         number: 0,
     };
     let body = json!({ "externalReference": downlink.external_reference, "state": "Pending" });
+    let port = downlink.port.clone();
     world.downlinks.keep(downlink);
+    world.uplinks.answer(port.as_deref(), request.body);
     let (status, content_type, body) = match world.behaviour.downlink_answer {
         DownlinkAnswer::CreatedObject => (201, Some(DOWNLINKS), body.to_string()),
         DownlinkAnswer::OkObject => (200, Some(DOWNLINKS), body.to_string()),

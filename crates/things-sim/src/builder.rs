@@ -11,13 +11,16 @@ use crate::fleet::Fleet;
 use crate::host::Host;
 use crate::listed_device::Device;
 use crate::observer::Observer;
+use crate::own_device::OwnDevice;
 use crate::quirk::Quirk;
 use crate::random::seed_for;
+use crate::rate::RateLimit;
 use crate::recipe::Recipe;
 use crate::rule::FaultRule;
 use crate::server::Server;
 use crate::sim::{DEFAULT_CUSTOMER, DEFAULT_CUSTOMER_DEVICES, Sim};
 use crate::tls;
+use crate::uplink::{Destination, Outgoing, PostedUplink, Poster, Traffic};
 use crate::worlds::Worlds;
 use std::collections::HashSet;
 use std::fs::File;
@@ -56,8 +59,14 @@ pub struct SimBuilder {
     keep_requests: usize,
     keep_downlinks: usize,
     behaviour: Behaviour,
-    observer: Option<Observer>,
+    observer: Option<Observer<Exchange>>,
     any_tenant: bool,
+    destination: Option<Destination>,
+    uplink_rate: Option<RateLimit>,
+    uplink_answers: bool,
+    keep_uplinks: usize,
+    uplink_observer: Option<Observer<PostedUplink>>,
+    own_devices: Vec<OwnDevice>,
 }
 
 impl Default for SimBuilder {
@@ -80,6 +89,12 @@ impl Default for SimBuilder {
             behaviour: Behaviour::default(),
             observer: None,
             any_tenant: false,
+            destination: None,
+            uplink_rate: None,
+            uplink_answers: true,
+            keep_uplinks: 10_000,
+            uplink_observer: None,
+            own_devices: Vec::new(),
         }
     }
 }
@@ -300,6 +315,52 @@ impl SimBuilder {
         self
     }
 
+    /// Posts uplinks to this destination: those of [`Sim::post_uplink`], the answers of devices to downlinks, the packs of
+    /// devices of your own, and those of [`uplink_rate`](Self::uplink_rate). Default: uplinks are posted nowhere.
+    #[must_use]
+    pub fn uplink_destination(mut self, destination: Destination) -> Self {
+        self.destination = Some(destination);
+        self
+    }
+
+    /// Posts uplinks of random devices of the account at this rate. The seed decides about their content. Default: none.
+    #[must_use]
+    pub fn uplink_rate(mut self, rate: RateLimit) -> Self {
+        self.uplink_rate = Some(rate);
+        self
+    }
+
+    /// Posts no uplink because of a downlink or a pack. By default, a device answers an accepted downlink at once with an
+    /// uplink of the same content, and the pack of a device of your own is posted to the destination unchanged.
+    #[must_use]
+    pub fn without_uplink_answers(mut self) -> Self {
+        self.uplink_answers = false;
+        self
+    }
+
+    /// Sets how many of the newest uplinks [`Sim::uplinks`] keeps, and how many packs [`Sim::packs`] keeps. Default:
+    /// 10,000.
+    #[must_use]
+    pub fn keep_uplinks(mut self, count: usize) -> Self {
+        self.keep_uplinks = count;
+        self
+    }
+
+    /// Calls a function with each uplink after each of its posts, for a log. It is called on the thread that posted it.
+    #[must_use]
+    pub fn on_uplink(mut self, observe: impl Fn(&PostedUplink) + Send + Sync + 'static) -> Self {
+        self.uplink_observer = Some(Observer::new(observe));
+        self
+    }
+
+    /// Adds a device of your own, which may post to `/ingestion/ip/senml/v1`. Its secret has 30 to 100 letters and digits.
+    /// Default: one device, generated from the seed; see [`Sim::own_devices`].
+    #[must_use]
+    pub fn own_device(mut self, uuid: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.own_devices.push(OwnDevice { uuid: uuid.into(), secret: secret.into() });
+        self
+    }
+
     /// Returns the account's devices without a server: pages come from calls instead of requests.
     ///
     /// Devices, changes and quirks are those of a [`Sim`] with the same settings. Faults and sub-customers have no effect.
@@ -312,20 +373,28 @@ impl SimBuilder {
     /// # Errors
     ///
     /// Returns an error if the port is taken, if the host is not an address or a name of this machine, if the certificate
-    /// authority cannot be read or written, or if no thread can be started. A number of devices above [`MAX_DEVICES`]
-    /// is an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
+    /// authority cannot be read or written, or if no thread can be started. A number of devices above [`MAX_DEVICES`], a
+    /// destination that cannot be used, and a device of your own whose secret is wrong are errors of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput).
     pub fn start(self) -> io::Result<Sim> {
         let counts = self.customers.iter().map(|(_, count)| *count).chain(self.devices);
         if let Some(count) = counts.into_iter().find(|count| *count > MAX_DEVICES) {
-            let message = format!("{count} devices are too many: the maximum is {MAX_DEVICES}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            return Err(invalid(format!("{count} devices are too many: the maximum is {MAX_DEVICES}")));
+        }
+        if let Some(destination) = &self.destination {
+            destination.check().map_err(|error| invalid(error.to_string()))?;
+        }
+        let account = self.account();
+        let mut own_devices = self.own_devices;
+        own_devices.iter().try_for_each(OwnDevice::check).map_err(invalid)?;
+        if own_devices.is_empty() {
+            own_devices.push(OwnDevice::from_seed(self.seed));
         }
         let listener = self.host.bind(self.port)?;
         let files = self.tls_directory.as_deref().map(tls::Files::in_directory);
         let tls = files.as_ref().map(|files| tls::server(files, &self.host)).transpose()?;
         let ca_file = files.map(|files| files.certificate);
         let scheme = if ca_file.is_some() { "https" } else { "http" };
-        let account = self.account();
         let customer = |(id, count): (String, usize)| {
             let fleet = Fleet::new(seed_for(self.seed, &id), count, self.eui, &self.behaviour.listing);
             (id, fleet)
@@ -344,9 +413,18 @@ impl SimBuilder {
             faults: self.faults,
             keep_requests: self.keep_requests,
             keep_downlinks: self.keep_downlinks,
+            outgoing: Outgoing {
+                poster: Arc::new(Poster::default()),
+                destination: self.destination,
+                answers: self.uplink_answers,
+                keep: self.keep_uplinks,
+                observer: self.uplink_observer,
+            },
+            own_devices,
         };
+        let traffic = self.uplink_rate.map(|rate| Traffic::new(rate, self.seed));
         let worlds = Worlds::new(recipe, self.any_tenant);
-        let server = Server::start(listener, worlds, self.observer, tls)?;
+        let server = Server::start(listener, worlds, self.observer, tls, traffic)?;
         Ok(Sim::new(server))
     }
 
@@ -364,4 +442,8 @@ impl SimBuilder {
         }
         account
     }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }

@@ -1,5 +1,7 @@
 //! The DevEUI of a LoRa device.
 
+use std::fmt;
+
 /// A DevEUI. Upper and lower case, `-` and `:` make no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DevEui(u64);
@@ -13,6 +15,13 @@ impl DevEui {
     }
 }
 
+impl fmt::Display for DevEui {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(eui) = self;
+        write!(f, "{eui:016X}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -20,7 +29,7 @@ mod tests {
     #[test]
     fn spellings_of_one_dev_eui_are_equal() {
         let eui = DevEui::read("0059AC0000181EB6");
-        assert!(eui.is_some());
+        assert_eq!(eui.map(|eui| eui.to_string()).as_deref(), Some("0059AC0000181EB6"));
         for text in ["0059ac0000181eb6", "00-59-AC-00-00-18-1E-B6", "00:59:ac:00:00:18:1e:b6"] {
             assert_eq!(DevEui::read(text), eui, "{text}");
         }

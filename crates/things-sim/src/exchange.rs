@@ -148,7 +148,7 @@ impl fmt::Display for DownlinkSummary {
 }
 
 /// Returns the text as one printable line: a client must not send control sequences to the terminal of the log.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut line = String::new();
     for letter in text.chars().take(LONGEST) {

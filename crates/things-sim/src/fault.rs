@@ -5,6 +5,7 @@ use crate::rate::RateLimit;
 use crate::refusal::{REFUSALS, Refusal};
 use crate::rule_error::ParseRuleError;
 use crate::syntax::{Part, escape, name_of, write_duration};
+use crate::uplink::UplinkFault;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub enum Fault {
     EchoHeader,
     /// Responds with 400 and a message that contains the same secrets. The call has no effect.
     EchoBody,
+    /// A fault of an uplink that the simulator posts. It has no effect on a request that the simulator receives.
+    Uplink(UplinkFault),
 }
 
 impl Fault {
@@ -123,9 +126,10 @@ impl Fault {
                 false => Self::EchoBody,
             },
             ("charset", Some(charset)) => Self::Coding(read_charset(charset)?),
-            _ => match Coding::named(part.text()) {
-                Some(coding) => Self::Coding(coding),
-                None => return Err(unknown_fault(part)),
+            _ => match (Coding::named(part.text()), UplinkFault::named(part.text())) {
+                (Some(coding), _) => Self::Coding(coding),
+                (None, Some(fault)) => Self::Uplink(fault),
+                (None, None) => return Err(unknown_fault(part)),
             },
         })
     }
@@ -174,6 +178,7 @@ impl fmt::Display for Fault {
             Self::Coding(coding) => write!(f, "{coding}"),
             Self::EchoHeader => f.write_str("echo:header"),
             Self::EchoBody => f.write_str("echo:body"),
+            Self::Uplink(fault) => f.write_str(fault.name()),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::rate::{Bucket, RateLimit};
 use crate::refusal::spring_error;
 use crate::route::Route;
 use crate::rule::FaultRule;
+use crate::uplink::UplinkFault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,8 +82,7 @@ impl Faults {
         let mut state = self.state();
         let State { rules, random } = &mut *state;
         let mut verdict = Verdict::default();
-        for active in rules.iter_mut().filter(|active| active.rule.route.is_none_or(|wanted| wanted == route))
-        {
+        for active in rules.iter_mut().filter(|active| active.rule.applies_to(route)) {
             active.calls += 1;
             if !active.rule.when.hits(active.calls, random) {
                 continue;
@@ -105,6 +105,20 @@ impl Faults {
         }
         verdict.codings.sort_unstable();
         verdict
+    }
+
+    /// Counts the post of an uplink, and decides which faults it gets.
+    pub(crate) fn judge_uplink(&self) -> Vec<UplinkFault> {
+        let mut state = self.state();
+        let State { rules, random } = &mut *state;
+        let faults = rules.iter_mut().filter_map(|active| {
+            let Fault::Uplink(fault) = active.rule.fault else {
+                return None;
+            };
+            active.calls += 1;
+            active.rule.when.hits(active.calls, random).then_some(fault)
+        });
+        faults.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

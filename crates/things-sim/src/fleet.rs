@@ -59,6 +59,11 @@ impl Fleet {
         self.read().count()
     }
 
+    /// Returns the device at this place in the order of the names.
+    pub(crate) fn at(&self, place: usize) -> Option<Arc<Device>> {
+        self.read().at(place)
+    }
+
     pub(crate) fn uuids(&self) -> Vec<String> {
         self.read().uuids()
     }

@@ -1,23 +1,27 @@
-//! The function that gets each exchange.
+//! The functions that get each exchange and each uplink.
 
-use crate::exchange::Exchange;
 use std::fmt;
 use std::sync::Arc;
 
-#[derive(Clone)]
-pub(crate) struct Observer(Arc<dyn Fn(&Exchange) + Send + Sync>);
+pub(crate) struct Observer<T>(Arc<dyn Fn(&T) + Send + Sync>);
 
-impl Observer {
-    pub(crate) fn new(observe: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+impl<T> Observer<T> {
+    pub(crate) fn new(observe: impl Fn(&T) + Send + Sync + 'static) -> Self {
         Self(Arc::new(observe))
     }
 
-    pub(crate) fn observe(&self, exchange: &Exchange) {
-        (self.0)(exchange);
+    pub(crate) fn observe(&self, event: &T) {
+        (self.0)(event);
     }
 }
 
-impl fmt::Debug for Observer {
+impl<T> Clone for Observer<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Observer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Observer")
     }

@@ -39,6 +39,13 @@ impl Per {
     }
 }
 
+impl RateLimit {
+    /// The time between two calls at this rate.
+    pub(crate) fn interval(self) -> Duration {
+        self.per.duration() / self.calls.get()
+    }
+}
+
 impl FromStr for RateLimit {
     type Err = ParseRuleError;
 
@@ -82,7 +89,7 @@ impl Bucket {
     /// Returns the time until a call is allowed again. The call is not counted then.
     pub(crate) fn take(&mut self, limit: RateLimit, now: Instant) -> Result<(), Duration> {
         let per = limit.per.duration();
-        let full_at = self.full_at.unwrap_or(now).max(now) + per / limit.calls.get();
+        let full_at = self.full_at.unwrap_or(now).max(now) + limit.interval();
         match full_at.saturating_duration_since(now).checked_sub(per) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {

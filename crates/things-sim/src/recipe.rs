@@ -4,11 +4,14 @@ use crate::behaviour::Behaviour;
 use crate::credentials::SimCredentials;
 use crate::faults::Faults;
 use crate::fleet::Fleet;
+use crate::own_device::{OwnDevice, OwnDevices};
+use crate::pack_log::PackLog;
 use crate::random::{Random, seed_for};
 use crate::record::{Downlinks, Requests};
 use crate::route::Calls;
 use crate::rule::FaultRule;
 use crate::tokens::Tokens;
+use crate::uplink::{Outgoing, Uplinks};
 use crate::world::{Customer, World};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +32,8 @@ pub(crate) struct Recipe {
     pub(crate) faults: Vec<FaultRule>,
     pub(crate) keep_requests: usize,
     pub(crate) keep_downlinks: usize,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) own_devices: Vec<OwnDevice>,
 }
 
 impl Recipe {
@@ -37,6 +42,7 @@ impl Recipe {
         let customer = |(id, fleet): &(String, Fleet)| {
             (id.clone(), Customer { fleet: fleet.copy(), switched: AtomicBool::new(false) })
         };
+        let faults = Arc::new(Faults::new(self.faults.clone(), Random::new(seed_for(self.seed, "faults"))));
         World {
             url: self.url.clone(),
             credentials: SimCredentials { tenant_id: tenant.to_owned(), ..self.credentials.clone() },
@@ -44,10 +50,13 @@ impl Recipe {
             tokens,
             fleet: self.account.copy(),
             customers: self.customers.iter().map(customer).collect(),
-            faults: Faults::new(self.faults.clone(), Random::new(seed_for(self.seed, "faults"))),
+            uplinks: Arc::new(Uplinks::new(&self.outgoing, Arc::clone(&faults))),
+            faults,
             calls: Calls::default(),
             requests: Requests::new(self.keep_requests),
             downlinks: Downlinks::new(self.keep_downlinks),
+            own_devices: OwnDevices::new(&self.own_devices),
+            packs: PackLog::new(self.outgoing.keep),
         }
     }
 }

@@ -18,14 +18,16 @@ pub enum Route {
     Downlinks,
     /// `GET /api/v1/lifecycle/clients/{clientId}/context-switch`.
     ContextSwitch,
+    /// `POST /ingestion/ip/senml/v1`.
+    Ingestion,
     /// Every other path, those of the current API included.
     Other,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 5] =
-        [Self::Token, Self::Devices, Self::Downlinks, Self::ContextSwitch, Self::Other];
+    pub const ALL: [Self; 6] =
+        [Self::Token, Self::Devices, Self::Downlinks, Self::ContextSwitch, Self::Ingestion, Self::Other];
 
     /// The route's name, as in `devices` and `context-switch`.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Route {
             Self::Devices => "devices",
             Self::Downlinks => "downlinks",
             Self::ContextSwitch => "context-switch",
+            Self::Ingestion => "ingestion",
             Self::Other => "other",
         }
     }
@@ -60,7 +63,7 @@ pub struct UnknownRoute(String);
 impl fmt::Display for UnknownRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(text) = self;
-        write!(f, "unknown route `{text}`: use token, devices, downlinks, context-switch or other")
+        write!(f, "unknown route `{text}`: use token, devices, downlinks, context-switch, ingestion or other")
     }
 }
 
@@ -79,6 +82,7 @@ pub(crate) enum Endpoint<'a> {
     ContextSwitch {
         customer: Cow<'a, str>,
     },
+    Ingestion,
     /// A resource of the current API.
     Current(Resource),
     /// A path below `/api` that is not simulated.
@@ -105,6 +109,7 @@ impl<'a> Endpoint<'a> {
             ["v2", _, "oidc", "idp", "c1", "token"] => Self::Token { tenant: Some(segments.swap_remove(1)) },
             ["api", "v3", "idp", "oidc", "token"] => Self::Token { tenant: None },
             ["login"] => Self::Login,
+            ["ingestion", "ip", "senml", "v1"] => Self::Ingestion,
             ["api", "devices"] => Self::Devices,
             ["api", "actuator", "downlinks"] => Self::Downlinks,
             ["api", "v1", "lifecycle", "clients", _, "context-switch"] => {
@@ -121,6 +126,7 @@ impl<'a> Endpoint<'a> {
             Self::Devices => Route::Devices,
             Self::Downlinks => Route::Downlinks,
             Self::ContextSwitch { .. } => Route::ContextSwitch,
+            Self::Ingestion => Route::Ingestion,
             Self::Login | Self::Current(_) | Self::UnknownApi | Self::Unknown => Route::Other,
         }
     }
@@ -133,6 +139,7 @@ pub(crate) struct Calls {
     devices: AtomicU64,
     downlinks: AtomicU64,
     context_switch: AtomicU64,
+    ingestion: AtomicU64,
     other: AtomicU64,
 }
 
@@ -155,6 +162,7 @@ impl Calls {
             Route::Devices => &self.devices,
             Route::Downlinks => &self.downlinks,
             Route::ContextSwitch => &self.context_switch,
+            Route::Ingestion => &self.ingestion,
             Route::Other => &self.other,
         }
     }
@@ -178,6 +186,7 @@ mod tests {
         let switch = Endpoint::of("/api/v1/lifecycle/clients/a%2F..+b/context-switch");
         assert_eq!(switch, Endpoint::ContextSwitch { customer: "a/..+b".into() });
         assert_eq!(Endpoint::of("/lora/downlinks"), Endpoint::Current(Resource::LoraDownlinks));
+        assert_eq!(Endpoint::of("/ingestion/ip/senml/v1"), Endpoint::Ingestion);
         assert_eq!(Endpoint::of("/"), Endpoint::Unknown);
         assert_eq!(Endpoint::of("/%zz"), Endpoint::Unknown);
     }

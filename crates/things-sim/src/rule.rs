@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::route::Route;
 use crate::rule_error::ParseRuleError;
 use crate::syntax::{Part, one_of};
+use crate::uplink::UplinkFault;
 use crate::when::When;
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +27,7 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRule {
-    /// The route; `None` means every route.
+    /// The route; `None` means every route. It has no effect if the fault is a [`Fault::Uplink`].
     pub route: Option<Route>,
     /// The calls of that route that get the fault.
     pub when: When,
@@ -46,19 +47,51 @@ impl FromStr for FaultRule {
             Some((route, when)) => (route, Some(when)),
             None => (calls, None),
         };
-        let route = read_route(route)?;
+        let known = read_route(route)?;
         let when = when.map_or(Ok(When::Always), When::read)?;
-        Ok(Self { route, when, fault: Fault::read(fault)? })
+        let Known::Requests(known) = known else {
+            return Ok(Self { route: None, when, fault: Fault::Uplink(UplinkFault::read(fault)?) });
+        };
+        match Fault::read(fault)? {
+            Fault::Uplink(fault) => {
+                let problem = format!("`{}` is a fault of uplinks", fault.name());
+                Err(route.error(problem, format!("use uplink={}", fault.name())).suggest(UPLINK.to_owned()))
+            }
+            fault => Ok(Self { route: known, when, fault }),
+        }
     }
 }
 
-/// The names of the routes, as a rule writes them.
-const ROUTES: [&str; 6] = ["token", "devices", "downlinks", "context-switch", "other", "any"];
+impl FaultRule {
+    /// Whether the rule counts the requests on a route.
+    pub(crate) fn applies_to(&self, route: Route) -> bool {
+        !matches!(self.fault, Fault::Uplink(_)) && self.route.is_none_or(|wanted| wanted == route)
+    }
+}
 
-fn read_route(part: Part<'_>) -> Result<Option<Route>, ParseRuleError> {
+/// The route of the uplinks that the simulator posts.
+const UPLINK: &str = "uplink";
+
+/// The names of the routes, as a rule writes them.
+const ROUTES: [&str; 8] =
+    ["token", "devices", "downlinks", "context-switch", "ingestion", "other", "any", UPLINK];
+
+/// What a rule applies to.
+enum Known {
+    /// The requests on a route; `None` means every request.
+    Requests(Option<Route>),
+    /// The posts of uplinks.
+    Uplink,
+}
+
+fn read_route(part: Part<'_>) -> Result<Known, ParseRuleError> {
     match part.text() {
-        "any" => Ok(None),
-        name => name.parse().map(Some).map_err(|_| part.unknown("route", ROUTES, one_of(&ROUTES))),
+        "any" => Ok(Known::Requests(None)),
+        UPLINK => Ok(Known::Uplink),
+        name => match name.parse() {
+            Ok(route) => Ok(Known::Requests(Some(route))),
+            Err(_) => Err(part.unknown("route", ROUTES, one_of(&ROUTES))),
+        },
     }
 }
 
@@ -69,9 +102,10 @@ fn without_fault(rule: Part<'_>) -> ParseRuleError {
     let route = route.split_once('@').map_or(route, |(route, _)| route);
     if rule.is_empty() {
         rule.missing("the rule", EXPECTED)
-    } else if Fault::read(rule).is_ok() {
+    } else if let Ok(fault) = Fault::read(rule) {
+        let route = if matches!(fault, Fault::Uplink(_)) { UPLINK } else { "any" };
         let error = rule.error("the route is missing", EXPECTED);
-        error.suggest(format!("any={}", rule.text()))
+        error.suggest(format!("{route}={}", rule.text()))
     } else if let Err(error) = read_route(route) {
         error
     } else {
@@ -87,7 +121,11 @@ fn without_fault(rule: Part<'_>) -> ParseRuleError {
 
 impl fmt::Display for FaultRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.route.map_or("any", Route::name))?;
+        f.write_str(match (&self.fault, self.route) {
+            (Fault::Uplink(_), _) => UPLINK,
+            (_, Some(route)) => route.name(),
+            (_, None) => "any",
+        })?;
         if self.when != When::Always {
             write!(f, "@{}", self.when)?;
         }
@@ -123,6 +161,12 @@ mod tests {
             "devices=utf-16le",
             "devices=utf-16be",
             "devices=charset:ISO-8859-1",
+            "ingestion@2=status:503",
+            "uplink=wrong-secret",
+            "uplink@1-2=altered-body",
+            "uplink@every-3=doubled-header",
+            "uplink@50%=no-header",
+            "uplink=duplicate",
             "any=echo:header",
             "downlinks=echo:body",
             "devices@5%=status:503,Retry-After:2",

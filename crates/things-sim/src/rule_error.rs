@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 ///     "unknown route `downlink`\n  \
 ///        downlink@2=drop-after\n  \
 ///        ^^^^^^^^ did you mean `downlinks`?\n  \
-///        use token, devices, downlinks, context-switch, other or any"
+///        use token, devices, downlinks, context-switch, ingestion, other, any or uplink"
 /// );
 /// assert_eq!(&error.rule()[error.span()], "downlink");
 /// ```

@@ -10,6 +10,7 @@ use crate::observer::Observer;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Endpoint;
+use crate::uplink::Traffic;
 use crate::wire::Wire;
 use crate::worlds::Worlds;
 use httparse::EMPTY_HEADER;
@@ -38,7 +39,7 @@ pub(crate) struct Server {
     pub(crate) worlds: Worlds,
     pub(crate) addr: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
-    observer: Option<Observer>,
+    observer: Option<Observer<Exchange>>,
     state: Mutex<State>,
     stopped: Condvar,
 }
@@ -55,8 +56,9 @@ impl Server {
     pub(crate) fn start(
         listener: TcpListener,
         worlds: Worlds,
-        observer: Option<Observer>,
+        observer: Option<Observer<Exchange>>,
         tls: Option<Arc<ServerConfig>>,
+        traffic: Option<Traffic>,
     ) -> io::Result<Arc<Self>> {
         let server = Self {
             worlds,
@@ -72,6 +74,14 @@ impl Server {
             .name("things-sim".to_owned())
             .spawn(move || accepting.accept(&listener))?;
         server.state().acceptor = Some(acceptor);
+        if let Some(traffic) = traffic {
+            let weak = Arc::downgrade(&server);
+            let world = move || weak.upgrade().map(|server| server.worlds.default());
+            if let Err(error) = traffic.start(&server.worlds.recipe.outgoing.poster, world) {
+                server.stop();
+                return Err(error);
+            }
+        }
         Ok(server)
     }
 
@@ -90,6 +100,7 @@ impl Server {
         let Some(acceptor) = acceptor else {
             return;
         };
+        self.worlds.recipe.outgoing.poster.stop();
         // Wakes the acceptor. If no connection can be made, the acceptor is not waiting for one either.
         drop(TcpStream::connect_timeout(&host::reachable_socket(self.addr), LINGER));
         join(acceptor);
@@ -187,7 +198,7 @@ impl Server {
         response: &mut Response,
     ) -> End {
         if let Some(resource) = control::resource(request.path()) {
-            let stopping = || self.state().stopping;
+            let stopping = || self.is_stopping();
             control::answer(&self.worlds, resource, request, &stopping, response);
             let body_limit = if request.method == "HEAD" { 0 } else { usize::MAX };
             let keep_alive = frame.keep_alive;
@@ -257,6 +268,10 @@ impl Server {
                 return false;
             }
         }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.state().stopping
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

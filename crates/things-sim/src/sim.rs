@@ -3,22 +3,30 @@
 use crate::change::ChangeRule;
 use crate::credentials::SimCredentials;
 use crate::device::DeviceSpec;
+use crate::own_device::OwnDevice;
+use crate::pack_log::ReceivedPack;
 use crate::record::{ReceivedDownlink, ReceivedRequest};
 use crate::route::Route;
 use crate::rule::FaultRule;
 use crate::server::Server;
+use crate::uplink::{Destination, PostedUplink, UplinkError, UplinkSpec};
+use crate::waiting::Until;
 use crate::world::World;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// The id of the sub-customer that a simulator has by default. It owns [`DEFAULT_CUSTOMER_DEVICES`] devices.
 pub const DEFAULT_CUSTOMER: &str = "79658ca8-f1ba-4c25-b824-93813e9fba76";
 
 /// The number of devices of the default sub-customer.
 pub const DEFAULT_CUSTOMER_DEVICES: usize = 3;
+
+/// Longer than the posts of an uplink and their pauses take.
+const LONGEST_POST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A running simulator: GRIP and KPN Things behind one port. Dropping it stops it.
 pub struct Sim {
@@ -156,6 +164,68 @@ impl Sim {
     /// The ids of the account's devices, in the order of the devices' names.
     pub fn device_uuids(&self) -> Vec<String> {
         self.world().fleet.uuids()
+    }
+
+    /// Posts an uplink to the destination, and returns it as soon as it was delivered or discarded, after at most three
+    /// posts. It is [`Pending`](crate::UplinkOutcome::Pending) only if the simulator stops in the meantime.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if there is no destination, if the content is wrong, or if no thread can be started. A
+    /// destination that does not respond is no error.
+    pub fn post_uplink(&self, uplink: &UplinkSpec) -> Result<PostedUplink, UplinkError> {
+        let world = self.world();
+        let number = world.uplinks.post(uplink)?;
+        let stopping = || self.server.is_stopping();
+        let until = Until { deadline: Instant::now() + LONGEST_POST, stopping: &stopping };
+        let posted = world.uplinks.wait_for(until, number);
+        posted.ok_or_else(|| UplinkError::new("the uplink was posted, and is no longer kept"))
+    }
+
+    /// Posts an uplink to the destination on another thread, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error under the conditions of [`post_uplink`](Self::post_uplink).
+    pub fn queue_uplink(&self, uplink: &UplinkSpec) -> Result<u64, UplinkError> {
+        self.world().uplinks.post(uplink)
+    }
+
+    /// Waits until this many uplinks were delivered or discarded since the start. Returns false if they were not in time.
+    pub fn wait_for_uplinks(&self, count: u64, timeout: Duration) -> bool {
+        let stopping = || self.server.is_stopping();
+        self.world().uplinks.wait(Until { deadline: Instant::now() + timeout, stopping: &stopping }, count)
+    }
+
+    /// The newest uplinks that it posted, oldest first; see [`SimBuilder::keep_uplinks`](crate::SimBuilder::keep_uplinks).
+    pub fn uplinks(&self) -> Vec<PostedUplink> {
+        self.world().uplinks.newest()
+    }
+
+    /// Posts the coming uplinks to this destination. `None` posts them nowhere.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the destination cannot be used.
+    pub fn set_uplink_destination(&self, destination: Option<&Destination>) -> Result<(), UplinkError> {
+        self.world().uplinks.set_destination(destination)
+    }
+
+    /// The devices of your own, in the order of their UUIDs.
+    pub fn own_devices(&self) -> Vec<OwnDevice> {
+        self.world().own_devices.list()
+    }
+
+    /// Sets the downlink in the response to the next pack of a device of your own. Returns false if there is no device
+    /// with this UUID.
+    pub fn set_downlink_in_response(&self, uuid: &str, downlink: impl Into<Vec<u8>>) -> bool {
+        self.world().own_devices.set_downlink(uuid, downlink.into())
+    }
+
+    /// The newest packs that devices of your own posted, oldest first; see
+    /// [`SimBuilder::keep_uplinks`](crate::SimBuilder::keep_uplinks).
+    pub fn packs(&self) -> Vec<ReceivedPack> {
+        self.world().packs.newest()
     }
 
     /// Restores the devices, changes and faults of the start, and forgets all records. Tokens and context switches stay

@@ -59,6 +59,10 @@ impl Stock {
         self.by_name.len()
     }
 
+    pub(crate) fn at(&self, place: usize) -> Option<Arc<Device>> {
+        self.by_name.get(place).map(Arc::clone)
+    }
+
     pub(crate) fn uuids(&self) -> Vec<String> {
         self.by_name.iter().filter_map(|device| device.uuid()).map(str::to_owned).collect()
     }

@@ -4,9 +4,12 @@ use crate::behaviour::Behaviour;
 use crate::credentials::SimCredentials;
 use crate::faults::Faults;
 use crate::fleet::Fleet;
+use crate::own_device::OwnDevices;
+use crate::pack_log::PackLog;
 use crate::record::{Downlinks, Requests};
 use crate::route::Calls;
 use crate::tokens::Tokens;
+use crate::uplink::Uplinks;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,10 +21,13 @@ pub(crate) struct World {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) fleet: Fleet,
     pub(crate) customers: HashMap<String, Customer>,
-    pub(crate) faults: Faults,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) calls: Calls,
     pub(crate) requests: Requests,
     pub(crate) downlinks: Downlinks,
+    pub(crate) uplinks: Arc<Uplinks>,
+    pub(crate) own_devices: OwnDevices,
+    pub(crate) packs: PackLog,
 }
 
 /// A sub-customer that the key may act for.

@@ -72,8 +72,8 @@ impl Worlds {
         tenants
     }
 
-    /// Replaces the world of a tenant by the world at the start. Its tokens and context switches stay valid, so that
-    /// clients go on.
+    /// Replaces the world of a tenant by the world at the start. Its tokens and context switches stay valid, and
+    /// uplinks are posted to the same destination, so that clients and receivers go on.
     pub(crate) fn reset(&self, world: &World) {
         let tenant = &world.credentials.tenant_id;
         let fresh = self.recipe.world(tenant, Arc::clone(&world.tokens));
@@ -81,6 +81,7 @@ impl Worlds {
             let switched = world.customers.get(id).is_some_and(|old| old.switched.load(Ordering::Acquire));
             customer.switched.store(switched, Ordering::Release);
         }
+        fresh.uplinks.keep_destination(&world.uplinks);
         if *tenant == self.recipe.credentials.tenant_id {
             *self.default.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         } else if let Some(others) = &self.others {

@@ -177,6 +177,10 @@ def test_one_fault_in_place_of_a_list_is_refused() -> None:
 def test_every_fault_of_the_documentation_is_one(simulator: Simulator) -> None:
     faults = documented("    FAULT ", "\n\n")
     assert len(faults) == 20
+    uplink_faults = documented("Its faults are:", "A change of")
+    assert len(uplink_faults) == 5
+    for fault in uplink_faults:
+        simulator.add_fault(f"uplink={fault}")
     for fault in faults:
         simulator.add_fault(f"devices={fault.replace('SHAPE', 'spring').replace('NAME', 'utf-8')}")
 

@@ -4,6 +4,7 @@ mod command;
 mod format;
 mod numbers;
 mod setup;
+mod uplinks;
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,6 +23,7 @@ use crate::interrupt::{Interrupt, Verdict};
 use crate::shell::quoted;
 use format::Format;
 use setup::{Answer, Expiry};
+use uplinks::Uplinks;
 
 /// Simulate GRIP and KPN Things on this machine
 #[derive(Args)]
@@ -33,7 +35,8 @@ Examples:
   things sim --port 8080                  Run until interrupted
   things sim --host 0.0.0.0 --port 8080   The same in a container
   things sim --fault downlinks@2=drop-after --fault devices@5%=status:503
-  things sim --change every-10=remove:1 --quirk shuffled-ties",
+  things sim --change every-10=remove:1 --quirk shuffled-ties
+  things sim --uplink-to http://127.0.0.1:9000/ --uplink-secret-file key.txt",
     after_help = "\
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
 exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables except \
@@ -41,14 +44,17 @@ KPN_THINGS_LOG are removed from its environment, so it never uses the account in
 interrupted. The seed decides about devices and API key, so they are the same every time.
 
 A fault is a RULE of the form ROUTE[@WHEN]=FAULT:
-  ROUTE   token, devices, downlinks, context-switch, other, any
+  ROUTE   token, devices, downlinks, context-switch, ingestion, other, any,
+          uplink (the posts of uplinks, with faults of their own)
   WHEN    3, 3-5, 3-, every-10, 5%; default: every call
   FAULT   latency:20ms, status:503[,Name:value]*, status-after:500,
           drop-before, drop-after, truncate:100, stall, stall-after, revoke,
           refuse:SHAPE[,STATUS] (spring, spring-errors, problem, oauth,
           challenge, html), rate-limit:5/s (per s, min or h; 429 beyond it),
           gzip, gzip-unless-identity, bom, utf-16, utf-16le, utf-16be,
-          charset:NAME (of the body), echo:header, echo:body (of secrets)
+          charset:NAME (of the body), echo:header, echo:body (of secrets);
+          of uplink: wrong-secret, altered-body, doubled-header, no-header,
+          duplicate
 
 A change of the devices is a RULE of the form WHEN=CHANGE. WHEN counts the requests that list devices:
   CHANGE  add:N, remove:N, rename:N, return:N (removed devices),
@@ -154,6 +160,8 @@ pub(crate) struct Simulator {
     /// Also write the settings to a Postman environment file
     #[arg(long, value_name = "FILE")]
     postman: Option<String>,
+    #[command(flatten)]
+    uplinks: Uplinks,
     /// Command to run, with its arguments
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["format", "json"])]
     command: Vec<OsString>,

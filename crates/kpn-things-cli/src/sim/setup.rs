@@ -86,9 +86,11 @@ impl Simulator {
         if self.any_tenant {
             sim = sim.any_tenant();
         }
+        sim = self.uplinks.apply(sim)?;
         if self.log {
             // Nobody reads a log that cannot be written, and the simulator goes on without it. One write per line keeps
             // lines of several threads apart.
+            sim = sim.on_uplink(|uplink| _ = io::stderr().write_all(format!("{uplink}\n").as_bytes()));
             sim = sim.on_exchange(|exchange| _ = io::stderr().write_all(format!("{exchange}\n").as_bytes()));
         }
         Ok(sim)
@@ -97,6 +99,7 @@ impl Simulator {
 
 fn cannot_start(error: &io::Error, port: u16) -> Failure {
     Failure::Local(match error.kind() {
+        io::ErrorKind::InvalidInput => return Failure::Usage(error.to_string()),
         io::ErrorKind::AddrInUse => format!(
             "port {port} is in use by another program\n\
              hint: choose another one with --port, or leave out --port to use any free port"

@@ -186,6 +186,33 @@ fn a_wrong_rule_is_explained() {
 }
 
 #[test]
+fn uplinks_are_posted_to_a_destination() {
+    // A simulator stands for the receiver: it records each request.
+    let receiver = things_sim::Sim::builder().start().unwrap();
+    let url = format!("{}/hook", receiver.url());
+    let secret = file("uplink-secret.txt", "# mine\nactive=MYKEY2\n");
+    let own = file("own-secret.txt", "0123456789abcdefghijABCDEFGHIJ\n");
+    let own = format!("3f2504e0-4f89-41d3-9a0c-0305e82c3301={own}");
+    let options = ["--uplink-to", &url, "--uplink-secret-file", &secret, "--uplink-rate", "100/s"];
+    let more = ["--uplink-header", "X-Mine: 7", "--uplink-pause", "0", "--own-device", &own, "--log"];
+    let (mut process, json) = start(&[&["--json"][..], &options, &more].concat(), "}");
+    assert!(serde_json::from_str::<Value>(&json).is_ok());
+    // The receiver responds with 404, so each message is posted three times.
+    while receiver.calls_total() < 6 {
+        std::thread::yield_now();
+    }
+    process.0.kill().unwrap();
+    let posted = receiver.requests();
+    assert!(posted.iter().all(|post| (post.method.as_str(), post.target.as_str()) == ("POST", "/hook")));
+    assert_eq!(posted[0].header("x-mine"), Some("7"));
+    assert_eq!(posted[0].header("things-message-token").unwrap().len(), 64);
+    let mut log = String::new();
+    process.0.stderr.as_mut().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.lines().any(|line| line.starts_with("uplink ") && line.ends_with(" 404 pending")), "{log}");
+    assert!(!log.contains("MYKEY2"));
+}
+
+#[test]
 fn what_cannot_be_right_is_refused() {
     for (args, reason) in [
         (&["--fault", "downlinks=explode"][..], "unknown fault `explode`"),
@@ -202,6 +229,11 @@ fn what_cannot_be_right_is_refused() {
         (&["--token-life", "0"], "longer than 0 seconds"),
         (&["--token-life=-1"], "--token-life"),
         (&["--port", "65536"], "65535"),
+        (&["--uplink-to", "http://127.0.0.1/"], "--uplink-secret-file"),
+        (&["--uplink-to", "http://127.0.0.1/", "--uplink-secret-file", "/nowhere/key"], "/nowhere/key"),
+        (&["--uplink-to", "host", "--uplink-secret-file", "Cargo.toml"], "begins with https:// or http://"),
+        (&["--own-device", "x"], "use UUID=FILE"),
+        (&["--own-device", "x=Cargo.toml"], "30 to 100 letters and digits"),
         (&["--device-file", "/nowhere/fleet.ndjson"], "/nowhere/fleet.ndjson: "),
     ] {
         bare(&[&["sim"], args].concat()).exits(2).complains(reason);

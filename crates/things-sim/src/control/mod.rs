@@ -2,7 +2,9 @@
 
 mod devices;
 mod faults;
+mod own_devices;
 mod records;
+mod uplinks;
 
 use crate::refusal::write_json;
 use crate::request::{Request, query_pairs};
@@ -41,6 +43,15 @@ pub(crate) fn answer(
             ("faults", "GET") => ok(faults::list(&world), response),
             ("faults", "POST") => faults::add(&world, request, response),
             ("faults", "DELETE") => faults::remove(&world, &query, response),
+            ("uplinks", "GET") => uplinks::list(&world, &query, stopping, response),
+            ("uplinks", "POST") => uplinks::post(&world, &query, request, stopping, response),
+            ("uplinks", "DELETE") => ok(uplinks::clear(&world), response),
+            ("destination", "PUT") => uplinks::set_destination(&world, request, response),
+            ("destination", "DELETE") => uplinks::remove_destination(&world, response),
+            ("own-devices", "GET") => ok(own_devices::list(&world), response),
+            ("own-devices", "POST") => own_devices::add(&world, request, response),
+            ("packs", "GET") => own_devices::packs(&world, &query, stopping, response),
+            ("packs", "DELETE") => ok(own_devices::clear_packs(&world), response),
             ("reset", "POST") => {
                 worlds.reset(&world);
                 ok(json!({ "status": "ok" }), response)
@@ -58,12 +69,16 @@ pub(crate) fn answer(
 }
 
 /// The methods of each resource.
-const RESOURCES: [(&str, &str); 6] = [
+const RESOURCES: [(&str, &str); 10] = [
     ("health", "GET"),
     ("requests", "GET, DELETE"),
     ("downlinks", "GET, DELETE"),
     ("devices", "GET, PUT, POST"),
     ("faults", "GET, POST, DELETE"),
+    ("uplinks", "GET, POST, DELETE"),
+    ("destination", "PUT, DELETE"),
+    ("own-devices", "GET, POST"),
+    ("packs", "GET, DELETE"),
     ("reset", "POST"),
 ];
 

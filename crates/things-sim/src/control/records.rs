@@ -88,31 +88,38 @@ fn downlink(downlink: ReceivedDownlink) -> Value {
 }
 
 /// `wait_for` and `timeout` of a query.
-struct Wait {
-    count: u64,
+pub(super) struct Wait {
+    pub(super) count: u64,
     timeout: Duration,
 }
 
 impl Wait {
-    fn read(query: &Query) -> Result<Option<Self>, Refused> {
-        let timeout = match query.get("timeout") {
-            None => Some(DEFAULT_TIMEOUT),
-            Some(text) => text.parse().ok().filter(|seconds| (0.0..=LONGEST_TIMEOUT).contains(seconds)),
-        };
-        let timeout = timeout.ok_or_else(|| Refused::new(400, "timeout must be 0 to 300 seconds"))?;
+    /// Returns `None` if the query has no `wait_for`.
+    pub(super) fn read(query: &Query) -> Result<Option<Self>, Refused> {
+        let Self { timeout, .. } = Self::timeout(query)?;
         let Some(count) = query.get("wait_for") else {
             return Ok(None);
         };
         let count =
             count.parse().map_err(|_| Refused::new(400, "wait_for must be a count, as in wait_for=2"))?;
-        Ok(Some(Self { count, timeout: Duration::from_secs_f64(timeout) }))
+        Ok(Some(Self { count, timeout }))
     }
 
-    fn until<'a>(&self, stopping: &'a dyn Fn() -> bool) -> Until<'a> {
+    /// Returns a wait of the timeout of a query, for one record.
+    pub(super) fn timeout(query: &Query) -> Result<Self, Refused> {
+        let timeout = match query.get("timeout") {
+            None => Some(DEFAULT_TIMEOUT),
+            Some(text) => text.parse().ok().filter(|seconds| (0.0..=LONGEST_TIMEOUT).contains(seconds)),
+        };
+        let timeout = timeout.ok_or_else(|| Refused::new(400, "timeout must be 0 to 300 seconds"))?;
+        Ok(Self { count: 1, timeout: Duration::from_secs_f64(timeout) })
+    }
+
+    pub(super) fn until<'a>(&self, stopping: &'a dyn Fn() -> bool) -> Until<'a> {
         Until { deadline: Instant::now() + self.timeout, stopping }
     }
 
-    fn check(&self, arrived: bool, received: u64, what: &str) -> Result<(), Refused> {
+    pub(super) fn check(&self, arrived: bool, received: u64, what: &str) -> Result<(), Refused> {
         if arrived {
             return Ok(());
         }
