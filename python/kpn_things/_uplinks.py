@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from ._arguments import payload_bytes, text, to_json
 from ._options import Payload
 
-MeasuredValue: TypeAlias = "float | bool | str | bytes"
+MeasuredValue: TypeAlias = float | bool | str | bytes
 
 UplinkFault: TypeAlias = Literal["wrong-secret", "altered-body", "doubled-header", "no-header", "duplicate"]
 

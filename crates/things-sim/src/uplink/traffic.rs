@@ -61,9 +61,10 @@ impl Traffic {
         let random = &mut self.random;
         let device = fleet.at(random.below(fleet.count()))?;
         let mut spec = UplinkSpec {
-            device: device
-                .eui()
-                .map_or_else(|| device.uuid().map(str::to_owned), |eui| Some(eui.to_string()))?,
+            device: match device.eui() {
+                Some(eui) => format!("urn:dev:DEVEUI:{eui}:"),
+                None => format!("urn:dev:DVNUUID:{}:", device.uuid()?),
+            },
             shape: if random.chance(0.5) { PackShape::BaseRecord } else { PackShape::FirstMeasurement },
             numbers: match random.below(4) {
                 0 => UplinkNumbers::Text,
@@ -125,7 +126,7 @@ mod tests {
         assert_ne!(specs, uplinks(4));
         assert!(specs.iter().any(|spec| spec.payload.is_some() && spec.radio));
         assert!(specs.iter().any(|spec| spec.location.is_some()));
-        assert!(specs.iter().any(|spec| !spec.measurements.is_empty() && spec.device.len() == 36));
+        assert!(specs.iter().any(|spec| !spec.measurements.is_empty() && spec.device.starts_with("urn:dev:DVNUUID:")));
         let empty = Fleet::new(1, 0, true, &ListingBehaviour::default());
         assert!(Traffic::new("1/s".parse().unwrap(), 1).uplink(&empty).is_none());
     }
