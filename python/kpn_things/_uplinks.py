@@ -11,8 +11,6 @@ from ._options import Payload
 
 MeasuredValue: TypeAlias = float | bool | str | bytes
 
-UplinkFault: TypeAlias = Literal["wrong-secret", "altered-body", "doubled-header", "no-header", "duplicate"]
-
 
 @dataclass(frozen=True)
 class UplinkAttempt:
@@ -24,7 +22,7 @@ class UplinkAttempt:
     error: str | None
     """Why there was no response."""
 
-    faults: tuple[UplinkFault, ...]
+    faults: tuple[Literal["wrong-secret", "altered-body", "doubled-header", "no-header", "duplicate"], ...]
     """The faults that applied."""
 
     duplicate: bool

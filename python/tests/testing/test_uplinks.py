@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from threading import Thread
@@ -25,13 +26,13 @@ class Receiver:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.posts: Queue[tuple[dict[str, str], bytes]] = Queue()
+        self.posts: Queue[tuple[Message, bytes]] = Queue()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.posts.put((dict(self.headers), body))
+                receiver.posts.put((self.headers, body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
                 self.end_headers()
 
@@ -41,7 +42,7 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
 
-    def next(self) -> tuple[dict[str, str], bytes]:
+    def next(self) -> tuple[Message, bytes]:
         # Only so that a failing test does not hang.
         return self.posts.get(timeout=20)
 
@@ -166,7 +167,7 @@ def test_what_is_wrong_is_explained_without_the_secret(simulator: Simulator) -> 
         simulator.post_uplink("0059", b"\x01")
     with pytest.raises(ValueError, match="it needs a payload"):
         simulator.post_uplink(DEV_EUI)
-    with pytest.raises(ValueError, match="location"):
+    with pytest.raises(ValueError, match="unknown field `lat`"):
         simulator.post_uplink(DEV_EUI, location={"lat": 1})
     with pytest.raises(ValueError, match="begins with https://") as raised:
         Simulator(uplink_to="localhost", uplink_secret="s3cret")

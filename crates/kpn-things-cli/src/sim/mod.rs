@@ -160,11 +160,11 @@ pub(crate) struct Simulator {
     /// Also write the settings to a Postman environment file
     #[arg(long, value_name = "FILE")]
     postman: Option<String>,
-    #[command(flatten)]
-    uplinks: Uplinks,
     /// Command to run, with its arguments
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["format", "json"])]
     command: Vec<OsString>,
+    #[command(flatten)]
+    uplinks: Uplinks,
 }
 
 /// With so many devices, the start takes a while.
