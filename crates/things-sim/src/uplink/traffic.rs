@@ -126,7 +126,11 @@ mod tests {
         assert_ne!(specs, uplinks(4));
         assert!(specs.iter().any(|spec| spec.payload.is_some() && spec.radio));
         assert!(specs.iter().any(|spec| spec.location.is_some()));
-        assert!(specs.iter().any(|spec| !spec.measurements.is_empty() && spec.device.starts_with("urn:dev:DVNUUID:")));
+        assert!(
+            specs
+                .iter()
+                .any(|spec| !spec.measurements.is_empty() && spec.device.starts_with("urn:dev:DVNUUID:"))
+        );
         let empty = Fleet::new(1, 0, true, &ListingBehaviour::default());
         assert!(Traffic::new("1/s".parse().unwrap(), 1).uplink(&empty).is_none());
     }
