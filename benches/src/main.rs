@@ -10,6 +10,7 @@ mod by_hand;
 mod call;
 mod decode;
 mod downlink;
+mod inbox;
 mod listing;
 mod memory;
 mod report;
@@ -39,7 +40,7 @@ fn main() {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 11] = [
+            let parts: [Part; 12] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -50,6 +51,7 @@ fn main() {
                 (&["S16", "S17", "S18"], bulk::measure),
                 (&["S19"], workers::measure),
                 (&["S21"], bulk::measure_memory),
+                (&["S23", "S24"], inbox::measure),
                 (&["S25", "S26"], senml::measure),
             ];
             for (names, measure) in parts {
