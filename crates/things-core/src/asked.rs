@@ -36,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) external_reference: Option<Arc<str>>,
     /// The sub-customer that the call is made for.
     pub(crate) customer: Option<Arc<str>>,
+    /// Whether a device signed the request, so that it has no access token.
+    pub(crate) is_signed: bool,
     pub(crate) redactor: Arc<Redactor>,
 }
 
@@ -88,6 +90,9 @@ impl Asked {
         let kind = ErrorKind::of(meaning);
         let mut refusal = Refusal::read(parts.status, &parts.headers, body.bytes());
         let mut message = refusal_message(parts.status, kind, self.stage, &refusal.text);
+        if self.is_signed {
+            message = message.replacen(TOKEN_REJECTED, ": the message token was rejected", 1);
+        }
         if let Some(unread) = unread.filter(|_| !parts.status.is_redirection()) {
             message.push_str("; ");
             message.push_str(&unread.why);
@@ -258,6 +263,8 @@ pub(crate) fn without_query(uri: &Uri) -> String {
     format!("{scheme}://{authority}{}", uri.path())
 }
 
+const TOKEN_REJECTED: &str = ": the access token was rejected";
+
 fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, reason: &str) -> String {
     let mut message = status.as_u16().to_string();
     if let Some(phrase) = status.canonical_reason() {
@@ -266,7 +273,7 @@ fn refusal_message(status: StatusCode, kind: ErrorKind, stage: Stage, reason: &s
     }
     message.push_str(match (kind, stage) {
         (ErrorKind::Auth, Stage::Token) => ": GRIP refused to issue an access token",
-        (ErrorKind::Auth, _) => ": the access token was rejected",
+        (ErrorKind::Auth, _) => TOKEN_REJECTED,
         (ErrorKind::Forbidden, Stage::ContextSwitch) => ": the context switch to the customer was refused",
         _ => "",
     });

@@ -61,8 +61,8 @@ impl Redactors {
         Self { secrets, last: Mutex::default() }
     }
 
-    /// Returns the redactor for a request with this `Authorization`. It redacts the secrets of the session and the
-    /// access token.
+    /// Returns the redactor for a request with this `Authorization`, or with this message token. It redacts the secrets of
+    /// the session and the token.
     pub(crate) fn of(&self, authorization: Option<&HeaderValue>) -> Arc<Redactor> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((same, redactor)) = &*last
@@ -70,7 +70,8 @@ impl Redactors {
         {
             return Arc::clone(redactor);
         }
-        let token = authorization.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let token = authorization.and_then(|value| value.to_str().ok());
+        let token = token.map(|text| text.strip_prefix("Bearer ").unwrap_or(text));
         let redactor = Arc::new(Redactor::new(self.secrets.iter().map(Secret::expose).chain(token)));
         *last = Some((authorization.cloned(), Arc::clone(&redactor)));
         redactor

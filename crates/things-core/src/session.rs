@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::access_token::AccessToken;
-use crate::config::{Config, Limits};
+use crate::config::{Access, Config, Limits};
 use crate::customers::CustomerId;
 use crate::error::Error;
 use crate::feed::Scope;
@@ -64,7 +64,10 @@ impl Session {
         let customer = config.customer.clone();
         let Limits { timeout, retry, .. } = config.limits;
         let shared = Shared {
-            token_body: token::request_body(&config.credentials),
+            token_body: match &config.access {
+                Access::Key(credentials) => token::request_body(credentials),
+                Access::Device(_) => Bytes::new(),
+            },
             redactors: Redactors::new(config.secrets()),
             config,
             token: Arc::default(),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connector;
+mod device_client;
 mod feed;
 mod resolver;
 mod stopper;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, process, thread};
 
 use bytes::Bytes;
+pub use device_client::DeviceClient;
 pub use feed::{FeedIter, PageIter};
 use http::Request;
 pub use stopper::Stopper;
@@ -22,13 +24,13 @@ pub use things_core;
 pub use things_core::{
     AccessToken, Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current,
     Cursor, CustomerFleet, CustomerFleets, CustomerId, DevEui, Device, DeviceChange, DeviceDiff, DeviceFeed,
-    DeviceIter, DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind, ExternalReference, Extra,
-    FPort, Feed, FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item,
-    ItemPage, Items, Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord,
-    ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy,
-    RawCall, Receipt, Replay, Resource, Retirement, RetryPolicy, Run, RunOptions, RunProgress, SavedListing,
-    SavedListingError, Secret, Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch,
-    diff_devices, senml,
+    DeviceIter, DeviceSecret, DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind,
+    ExternalReference, Extra, FPort, Feed, FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap,
+    Incomplete, InputError, Item, ItemPage, Items, Ledger, LedgerError, Limits, ListDevices, ListResource,
+    ListedDownlink, ListingRecord, ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages,
+    Payload, Post, Posted, Project, Proof, Proxy, RawCall, Receipt, Replay, Resource, Retirement,
+    RetryPolicy, Run, RunOptions, RunProgress, SavedListing, SavedListingError, Secret, Sent, Session,
+    Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, diff_devices, senml,
 };
 use things_core::{Exchange, FeedClient, Pause, Scope, Step, finish};
 pub use token_store::{TokenPlace, TokenStore};

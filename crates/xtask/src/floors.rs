@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["operation"],
     &["customers", "devices"],
     &["feed"],
-    &["downlinks"],
+    &["downlinks", "ingestion"],
     &["current"],
     &["config", "raw"],
     &["slot", "pace"],

@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use super::Settings;
 use crate::config::{Config, Credentials, Limits, PRODUCT, Proxy};
 use crate::error::Error;
+use crate::ingestion::DeviceSecret;
 use crate::input::check_products;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
@@ -34,6 +35,8 @@ pub struct Builder<C> {
     /// The proxy from the environment, or what is wrong with it.
     proxy_of_environment: Result<Option<Proxy>, Error>,
     read: Option<Read>,
+    /// The secret of a device, which has no API key.
+    device: Option<DeviceSecret>,
     make: fn(Config) -> Result<C, Error>,
 }
 
@@ -63,8 +66,16 @@ impl<C> Builder<C> {
             proxy: Choice::Unset,
             proxy_of_environment: Ok(None),
             read: None,
+            device: None,
             make,
         }
+    }
+
+    /// Creates a builder for the client of a device that posts its own measurements. Transports call this.
+    ///
+    /// The base URL is `https://prod.dm.kpnthings.com` by default. A setting that belongs to an API key is an error.
+    pub fn for_device(secret: DeviceSecret, make: fn(Config) -> Result<C, Error>) -> Self {
+        Self { device: Some(secret), ..Self::new(Settings::default(), make) }
     }
 
     /// Takes the proxy from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and a Postman environment file through `read`. No
@@ -239,7 +250,11 @@ impl<C> Builder<C> {
         {
             self.file = Settings::of_postman_file(path, read)?;
         }
-        let mut config = self.settings.or(self.file).or(self.environment).resolve(self.limits)?;
+        let settings = self.settings.or(self.file).or(self.environment);
+        let mut config = match self.device {
+            Some(secret) => settings.resolve_device(secret, self.limits)?,
+            None => settings.resolve(self.limits)?,
+        };
         config.ca_bundle = self.ca_bundle.as_deref().map(certificates).transpose()?;
         if let Some(product) = self.user_agent {
             check_products(&product)?;
@@ -298,7 +313,7 @@ mod tests {
         };
         let arguments = Settings { tenant_id: Some("argument".into()), ..Settings::default() };
         let config = builder(arguments).environment(lookup, read).unwrap().build().unwrap();
-        let credentials = config.credentials;
+        let credentials = config.key();
         assert_eq!(
             (credentials.tenant_id.as_deref(), &*credentials.key_id, credentials.key_secret.expose()),
             (Some("argument"), "environment", "file")
@@ -324,13 +339,13 @@ mod tests {
         let config =
             Builder { settings: Settings { key_id: Some("set".into()), ..config.settings }, ..config };
         let config = config.build().unwrap();
-        assert_eq!(config.credentials.tenant_id.as_deref(), Some("file"));
-        assert_eq!(config.credentials.key_id, "set");
+        assert_eq!(config.key().tenant_id.as_deref(), Some("file"));
+        assert_eq!(config.key().key_id, "set");
         assert_eq!(config.customer().map(|id| id.as_str()), Some("environment"));
         assert_eq!(config.token_url(), "https://file.example/api/v3/idp/oidc/token");
         assert!(named().build().unwrap_err().message().contains("kpn.json is named and was not read"));
         let config = named().machine(|_| None, read).build().unwrap();
-        assert_eq!(config.credentials.key_id, "file");
+        assert_eq!(config.key().key_id, "file");
     }
 
     #[test]
@@ -401,9 +416,9 @@ mod tests {
             .build()
             .unwrap();
         assert_eq!(config.token_url(), "https://argument.example/v2/t/oidc/idp/c1/token");
-        assert_eq!(config.credentials.audience(), "environment");
+        assert_eq!(config.key().audience(), "environment");
         let config = from_environment().credentials(credentials.application_id("argument")).build().unwrap();
-        assert_eq!(config.credentials.audience(), "argument");
+        assert_eq!(config.key().audience(), "argument");
     }
 
     #[test]

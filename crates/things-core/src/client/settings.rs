@@ -7,8 +7,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::PostmanGap;
-use crate::config::{BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
+use crate::config::{Access, BaseUrl, Config, Credentials, Limits, PRODUCT, check_allowed_host};
 use crate::error::Error;
+use crate::ingestion::{DeviceSecret, Post};
 use crate::input::{check_opaque, check_segment, header_value};
 use crate::secret::{Secret, secret_bytes};
 
@@ -207,29 +208,13 @@ impl Settings {
             value.set_sensitive(true);
             Some(value)
         });
-        for (name, duration) in [
-            ("connect timeout", &mut limits.connect_timeout),
-            ("attempt timeout", &mut limits.attempt_timeout),
-            ("timeout", &mut limits.timeout),
-            ("refresh timeout", &mut limits.refresh_timeout),
-        ] {
-            if duration.is_zero() {
-                problems.add(format!("{name} is zero: nothing could be sent"));
-            }
-            *duration = LONGEST.min(*duration);
-        }
-        if limits.max_pages == 0 {
-            problems.add("the number of pages is bounded by 0: nothing could be listed");
-        }
-        if let Some(problem) = limits.retry.problem() {
-            problems.add(problem);
-        }
+        problems.limits(&mut limits);
         problems.end()?;
         let tenant_id = Some(tenant_id).filter(|id| !id.is_empty());
         let credentials = Credentials { tenant_id, key_id, key_secret, application_id: self.application_id };
         match (token_url, base_url) {
             (Some(token_url), Some(base_url)) => Ok(Config {
-                credentials,
+                access: Access::Key(credentials),
                 token_url,
                 base_url,
                 customer,
@@ -240,6 +225,38 @@ impl Settings {
                 user_agent: HeaderValue::from_static(PRODUCT),
             }),
             _ => Err(Error::config("the tenant id does not make a URL")),
+        }
+    }
+
+    /// Checks the settings of a device that posts its own measurements.
+    pub(super) fn resolve_device(self, secret: DeviceSecret, mut limits: Limits) -> Result<Config, Error> {
+        let mut problems = Problems::default();
+        for host in &self.allow_http {
+            problems.check(check_allowed_host(host).map_err(|why| format!("allow_http {why}")));
+        }
+        let address = self.base_url.as_deref().unwrap_or(Post::BASE_URL);
+        let base_url = problems.url("base URL of the device", address, &self.allow_http);
+        problems.limits(&mut limits);
+        let left = Self { base_url: None, allow_http: Vec::new(), ..self };
+        if left != Self::default() {
+            problems.add(
+                "a device has its own secret: a setting for API keys, tenants or customers does not apply",
+            );
+        }
+        problems.end()?;
+        match (address.parse(), base_url) {
+            (Ok(token_url), Some(base_url)) => Ok(Config {
+                access: Access::Device(secret),
+                token_url,
+                base_url,
+                customer: None,
+                security_context: None,
+                limits,
+                ca_bundle: None,
+                proxy: None,
+                user_agent: HeaderValue::from_static(PRODUCT),
+            }),
+            _ => Err(Error::config("the base URL of the device is not a URL")),
         }
     }
 }
@@ -266,6 +283,27 @@ struct Problems {
 }
 
 impl Problems {
+    /// Checks the limits, and shortens those that are too long.
+    fn limits(&mut self, limits: &mut Limits) {
+        for (name, duration) in [
+            ("connect timeout", &mut limits.connect_timeout),
+            ("attempt timeout", &mut limits.attempt_timeout),
+            ("timeout", &mut limits.timeout),
+            ("refresh timeout", &mut limits.refresh_timeout),
+        ] {
+            if duration.is_zero() {
+                self.add(format!("{name} is zero: nothing could be sent"));
+            }
+            *duration = LONGEST.min(*duration);
+        }
+        if limits.max_pages == 0 {
+            self.add("the number of pages is bounded by 0: nothing could be listed");
+        }
+        if let Some(problem) = limits.retry.problem() {
+            self.add(problem);
+        }
+    }
+
     fn find_missing(&mut self, settings: &Settings) {
         let absent = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
         if absent(&settings.tenant_id) && settings.token_url.is_none() {
@@ -352,7 +390,7 @@ mod tests {
         let config = complete().resolve(Limits::default()).unwrap();
         assert_eq!(config.token_url, "https://auth.grip-on-it.com/v2/rjsfm52t/oidc/idp/c1/token");
         assert_eq!(config.base_url(), "https://api.kpnthings.com");
-        assert_eq!(config.credentials.audience(), "4dc82561-f65f-523g-dek9-6c79ec314f02");
+        assert_eq!(config.key().audience(), "4dc82561-f65f-523g-dek9-6c79ec314f02");
     }
 
     #[test]
@@ -482,9 +520,9 @@ mod tests {
             environment(&[("KPN_THINGS_KEY_ID", "low"), ("KPN_THINGS_GRIP_BASE_URL", "https://low.example")])
                 .or(complete());
         let config = high.or(low).resolve(Limits::default()).unwrap();
-        assert_eq!(config.credentials.key_id, "high");
+        assert_eq!(config.key().key_id, "high");
         assert_eq!(config.token_url, "https://high.example/token");
-        assert_eq!(config.credentials.tenant_id.as_deref(), Some("rjsfm52t"));
+        assert_eq!(config.key().tenant_id.as_deref(), Some("rjsfm52t"));
     }
 
     #[test]

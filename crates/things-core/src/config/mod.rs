@@ -11,6 +11,7 @@ use http::{HeaderValue, Uri};
 use rustls_pki_types::CertificateDer;
 
 use crate::customers::CustomerId;
+use crate::ingestion::DeviceSecret;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
@@ -62,6 +63,15 @@ impl Credentials {
     pub(crate) fn audience(&self) -> &str {
         self.application_id.as_deref().unwrap_or(Self::DOCUMENTED_APPLICATION_ID)
     }
+}
+
+/// How the requests of a client are authorised.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// An API key, for which GRIP issues access tokens.
+    Key(Credentials),
+    /// The secret of a device, which signs each request. There is no access token.
+    Device(DeviceSecret),
 }
 
 /// Masks the secret.
@@ -124,7 +134,7 @@ impl Default for Limits {
 /// [`Settings::resolve`](crate::Settings::resolve).
 #[derive(Clone)]
 pub struct Config {
-    pub(crate) credentials: Credentials,
+    pub(crate) access: Access,
     pub(crate) token_url: Uri,
     pub(crate) base_url: BaseUrl,
     pub(crate) customer: Option<CustomerId>,
@@ -144,7 +154,7 @@ impl Config {
         &self.limits
     }
 
-    /// The URL that tokens come from.
+    /// The URL that tokens come from. A device needs none, so it is the base URL for a device.
     pub fn token_url(&self) -> &Uri {
         &self.token_url
     }
@@ -162,9 +172,10 @@ impl Config {
 
     /// The account of calls for another sub-customer, or for none.
     pub fn account_for(&self, customer: Option<&CustomerId>) -> String {
-        let owner = match &self.credentials.tenant_id {
-            Some(tenant) => format!("tenant {tenant}"),
-            None => format!("key {}", self.credentials.key_id),
+        let owner = match &self.access {
+            Access::Key(Credentials { tenant_id: Some(tenant), .. }) => format!("tenant {tenant}"),
+            Access::Key(Credentials { key_id, .. }) => format!("key {key_id}"),
+            Access::Device(_) => "device".to_owned(),
         };
         let customer = customer.map(|customer| format!(", customer {}", customer.as_str()));
         format!("{} {owner}{}", self.base_url, customer.unwrap_or_default())
@@ -185,7 +196,20 @@ impl Config {
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         let context = self.security_context.as_ref().and_then(|context| context.to_str().ok());
         let context = context.map(Secret::from);
-        [self.credentials.key_secret.clone()].into_iter().chain(context).collect()
+        let secret = match &self.access {
+            Access::Key(credentials) => &credentials.key_secret,
+            Access::Device(secret) => secret.secret(),
+        };
+        [secret.clone()].into_iter().chain(context).collect()
+    }
+
+    /// The API key.
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &Credentials {
+        match &self.access {
+            Access::Key(credentials) => credentials,
+            Access::Device(_) => panic!("a device has no API key"),
+        }
     }
 
     /// The proxy for https requests, including user and password. A transport reads no environment and uses only this
@@ -209,7 +233,7 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("credentials", &self.credentials)
+            .field("access", &self.access)
             .field("token_url", &self.token_url.to_string())
             .field("base_url", &self.base_url.to_string())
             .field("customer", &self.customer)

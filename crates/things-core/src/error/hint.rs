@@ -35,6 +35,9 @@ pub(crate) fn hint(report: &Report, customer: Option<&str>) -> Option<String> {
         (ErrorKind::Auth, Stage::Token, _) => {
             "check tenant id, key id, key secret and application id (KPN_THINGS_*)"
         }
+        (ErrorKind::Auth, _, _) if path.ends_with("/ingestion/ip/senml/v1") => {
+            "check the secret of the device, and the UUID in the base name of the pack"
+        }
         (ErrorKind::Auth, _, _) => "check in GRIP that the API key has the service \"KPN Things\"",
         (ErrorKind::Forbidden, _, _) => {
             let Some(customer) = customer else {

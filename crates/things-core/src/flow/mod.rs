@@ -30,6 +30,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri};
 
 use crate::asked::{Asked, Before};
+use crate::config::Access;
 use crate::customers::{ContextSwitch, CustomerId};
 use crate::error::Error;
 use crate::input::InputError;
@@ -70,9 +71,13 @@ fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now:
                 Some(Customer { header: id.header_value()?, id: id.clone(), switch, uri })
             }
         };
-        Ok((join(&call.target)?, customer, call))
+        let message_token = match &shared.config.access {
+            Access::Key(_) => None,
+            Access::Device(secret) => Some(secret.sign(&call.body)?),
+        };
+        Ok((join(&call.target)?, customer, message_token, call))
     });
-    let (uri, customer, call) = match prepared {
+    let (uri, customer, message_token, call) = match prepared {
         Ok(prepared) => prepared,
         Err(input) => return Step::Done(Err(Asked::refused(input, replay, reference))),
     };
@@ -88,6 +93,7 @@ fn start(session: &Session, call: Result<Call, InputError>, replay: Replay, now:
             .map_or(now + session.timeout, |deadline| deadline.min(now + session.timeout)),
         stage: Stage::Prepare,
         attempts: Attempts::default(),
+        message_token,
         grant: None,
         token_lease: None,
         token_renewed: false,
@@ -145,6 +151,8 @@ pub(crate) struct Flow {
     /// The purpose of the current exchange.
     stage: Stage,
     attempts: Attempts,
+    /// The signature of a call by a device, which needs no access token.
+    message_token: Option<HeaderValue>,
     grant: Option<Grant>,
     token_lease: Option<Lease>,
     token_renewed: bool,
@@ -170,6 +178,9 @@ impl Flow {
         // A leader that was resumed too late has been replaced, so it waits like the others.
         self.token_lease.take_if(|lease| !lease.is_current());
         self.switch_lease.take_if(|lease| !lease.is_current());
+        if self.message_token.is_some() {
+            return self.send_call(now);
+        }
         if self.grant.is_none() {
             if self.token_lease.is_none() {
                 match self.shared().token.acquire(now, self.deadline) {
@@ -290,7 +301,7 @@ impl Flow {
     fn out_of_time(self: Box<Self>, now: Moment) -> Step {
         let before = match (&self.grant, &self.customer, &self.switched) {
             _ if now == self.started => Before::Start,
-            (None, _, _) => Before::Token,
+            (None, _, _) if self.message_token.is_none() => Before::Token,
             (_, Some(_), None) => Before::ContextSwitch,
             _ => Before::Call,
         };
@@ -324,6 +335,7 @@ impl Flow {
     fn asked(&self) -> Asked {
         let shared = self.shared();
         let (method, uri) = self.target();
+        let token = self.message_token.as_ref().or(self.grant.as_ref().map(|grant| &grant.value));
         Asked {
             method: method.clone(),
             uri: uri.clone(),
@@ -334,7 +346,8 @@ impl Flow {
             replay: self.call.replay,
             external_reference: self.call.external_reference.clone(),
             customer: self.customer.as_ref().map(|customer| customer.id.shared()),
-            redactor: shared.redactors.of(self.grant.as_ref().map(|grant| &grant.value)),
+            is_signed: self.message_token.is_some(),
+            redactor: shared.redactors.of(token),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::operation::Call;
 
 pub(super) const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SECURITY_CONTEXT: HeaderName = HeaderName::from_static("kpn-things-security-context");
+const MESSAGE_TOKEN: HeaderName = HeaderName::from_static(things_uplink::TOKEN_HEADER);
 /// A server may compress if the request does not forbid it (RFC 9110, section 12.5.3).
 const NOT_COMPRESSED: HeaderValue = HeaderValue::from_static("identity");
 
@@ -39,6 +40,9 @@ impl Flow {
         headers.insert(USER_AGENT, self.shared().config.user_agent.clone());
         if let Some(grant) = &self.grant {
             headers.insert(AUTHORIZATION, grant.value.clone());
+        }
+        if let Some(token) = &self.message_token {
+            headers.insert(MESSAGE_TOKEN, token.clone());
         }
         if let Some(context) = &self.shared().config.security_context {
             headers.insert(SECURITY_CONTEXT, context.clone());
