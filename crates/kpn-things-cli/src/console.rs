@@ -123,6 +123,11 @@ impl<'a> Console<'a> {
         }
     }
 
+    /// Whether `--quiet` suppresses summaries and warnings.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.options.quiet
+    }
+
     /// Whether the data goes to a terminal.
     pub(crate) fn shows_data(&self) -> bool {
         self.shows_data

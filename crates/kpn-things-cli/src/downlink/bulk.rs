@@ -169,7 +169,11 @@ fn show(file: &BulkFile, ledger: &Ledger, console: &mut Console<'_>) -> Result<(
     {
         console.warn(described(job));
     }
-    Ok(console.say(format_args!("{} would be sent; nothing was sent", size(file)))?)
+    let several = match file.several {
+        0 => String::new(),
+        several => format!(", more than one of them to {}", number(several, "device")),
+    };
+    Ok(console.say(format_args!("{} would be sent{several}; nothing was sent", size(file)))?)
 }
 
 /// What is in a file, such as `2,000 downlinks to 1,990 devices`.

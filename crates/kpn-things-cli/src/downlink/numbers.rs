@@ -1,12 +1,13 @@
 //! How far a run of downlinks is.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use things_core::{Outcome, Record};
 use things_store::Counts;
 
-use crate::count::thousands;
+use super::report::time as at;
+use crate::count::{number, thousands};
 
 /// The numbers of a job while it is run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct Numbers {
     retried: u64,
     /// How many items ended in this run.
     ended: u64,
+    /// How many items wait for `--per-device`, and until when.
+    waiting: Option<(u64, SystemTime)>,
 }
 
 /// The numbers as one line of JSON.
@@ -33,6 +36,7 @@ struct Line<'a> {
     retried: u64,
     per_second: f64,
     seconds_left: Option<u64>,
+    next_at: Option<String>,
 }
 
 impl Numbers {
@@ -67,6 +71,20 @@ impl Numbers {
         self.not_sent += expired as u64;
     }
 
+    /// Takes over until when all that is left waits for `--per-device`, except the items in flight.
+    pub(crate) fn wait(&mut self, until: Option<SystemTime>, in_flight: u64) {
+        let waiting = self.total.saturating_sub(self.done() + in_flight);
+        self.waiting = until.filter(|_| waiting > 0).map(|until| (waiting, until));
+    }
+
+    /// Describes what waits for `--per-device`, which is so many per day. `None` if nothing does.
+    pub(crate) fn waits(&self, per_device: &str) -> Option<String> {
+        let (count, until) = self.waiting?;
+        let wait = if count == 1 { "waits" } else { "wait" };
+        let count = number(count, "downlink");
+        Some(format!("{count} {wait} for --per-device {per_device}; the next may be sent at {}", at(until)))
+    }
+
     fn done(&self) -> u64 {
         self.accepted + self.not_sent + self.unknown
     }
@@ -79,7 +97,7 @@ impl Numbers {
     }
 
     fn left(&self, time: Duration) -> Option<Duration> {
-        if self.ended == 0 {
+        if self.ended == 0 || self.waiting.is_some() {
             return None;
         }
         #[allow(clippy::cast_precision_loss)]
@@ -97,6 +115,7 @@ impl Numbers {
             format!("{}/s", rounded(self.per_second(time))),
         ];
         parts.extend(self.left(time).map(|left| format!("{} left", lasts(left))));
+        parts.extend(self.waiting.map(|(_, until)| format!("next at {}", at(until))));
         parts
     }
 
@@ -112,6 +131,7 @@ impl Numbers {
             retried: self.retried,
             per_second: (self.per_second(time) * 10.0).round() / 10.0,
             seconds_left: self.left(time).map(|left| left.as_secs()),
+            next_at: self.waiting.map(|(_, until)| at(until)),
         };
         // Numbers and the text of an id can always be written.
         serde_json::to_string(&line).unwrap_or_default()
@@ -168,9 +188,27 @@ mod tests {
         );
         assert_eq!(
             numbers.json("j", Duration::from_secs(10)),
-            r#"{"job":"j","total":2000,"pending":758,"accepted":1200,"not_sent":41,"unknown":1,"retried":1,"per_second":80.2,"seconds_left":9}"#
+            r#"{"job":"j","total":2000,"pending":758,"accepted":1200,"not_sent":41,"unknown":1,"retried":1,"per_second":80.2,"seconds_left":9,"next_at":null}"#
         );
         assert_eq!(Numbers::new(&counts, true).shown(Duration::ZERO)[1], "0 not sent");
+    }
+
+    #[test]
+    fn what_waits_for_its_device_is_counted_without_what_is_in_flight() {
+        let counts = Counts { pending: 5, accepted: 5, ..Counts::default() };
+        let mut numbers = Numbers::new(&counts, false);
+        assert_eq!(numbers.waits("1/day"), None);
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        numbers.wait(Some(until), 3);
+        assert_eq!(
+            numbers.waits("1/day").unwrap(),
+            "2 downlinks wait for --per-device 1/day; the next may be sent at 1970-01-02T00:00:00Z"
+        );
+        let json = numbers.json("j", Duration::ZERO);
+        assert!(json.ends_with(r#""seconds_left":null,"next_at":"1970-01-02T00:00:00Z"}"#), "{json}");
+        assert_eq!(numbers.shown(Duration::ZERO).pop().unwrap(), "next at 1970-01-02T00:00:00Z");
+        numbers.wait(Some(until), 5);
+        assert_eq!(numbers.waits("1/day"), None, "all are in flight");
     }
 
     #[test]

@@ -83,6 +83,11 @@ impl Pace {
         }
     }
 
+    /// The limit per device as its option is written, if there is one.
+    pub(super) fn per_device(&self) -> Option<String> {
+        self.per_device.map(|number| format!("{number}/day"))
+    }
+
     /// The pace as the options that choose it, each with a space in front.
     pub(super) fn options(&self) -> String {
         let option = |name: &str, value: Option<String>| value.map(|value| format!(" --{name} {value}"));
@@ -90,7 +95,7 @@ impl Pace {
             option("window", self.window.map(|number| number.to_string())),
             option("spare", self.spare.map(|number| number.to_string())),
             option("rate", self.rate.map(|number| format!("{number}/s"))),
-            option("per-device", self.per_device.map(|number| format!("{number}/day"))),
+            option("per-device", self.per_device()),
         ]
         .into_iter()
         .flatten()

@@ -1,7 +1,8 @@
 //! A run of a job: sends what is left, and reports how it ended.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use things_core::{Error, ErrorKind, FeedClient, LedgerError};
 use things_store::{Counts, Job, Store};
@@ -77,7 +78,9 @@ impl JobRun {
             (None, None) => Box::new(|_| ()),
         };
         show(numbers);
-        let ledger = CountedLedger { ledger: opened, numbers, show };
+        let waits = Arc::new(Mutex::new(None));
+        let show = self.with_waits(show, Arc::clone(&waits), console);
+        let ledger = CountedLedger::new(opened, numbers, show);
         let timeout = client.session().config().limits().timeout;
         let mut run = client.send_downlinks(ledger, self.pace.run_options(timeout));
         let signals = Arc::new(AtomicU32::new(0));
@@ -108,19 +111,49 @@ impl JobRun {
         drop(pulse);
         console.end_progress();
         let job = self.job_now();
+        let waits = waits.lock().unwrap_or_else(PoisonError::into_inner).take();
         let is_stopped = signals.load(Ordering::Relaxed) > 0;
         match failure {
             // The last signal did not wait for the downlinks in flight.
-            Some(error) if is_stopped && error.kind() == ErrorKind::Cancelled => Err(self.interrupted(&job?)),
+            Some(error) if is_stopped && error.kind() == ErrorKind::Cancelled => {
+                Err(self.interrupted(&job?, waits))
+            }
             Some(error) => Err(self.failed(&error, job.as_ref().ok(), unrecorded, console)),
             None => {
                 let job = job?;
                 if is_stopped && !job.counts.is_finished() {
-                    return Err(self.interrupted(&job));
+                    return Err(self.interrupted(&job, waits));
                 }
                 Ok(job)
             }
         }
+    }
+
+    /// Also keeps a description of what waits for its device, and writes it to stderr the first time.
+    fn with_waits(
+        &self,
+        show: Box<dyn Fn(Numbers) + Send>,
+        waits: Arc<Mutex<Option<String>>>,
+        console: &mut Console<'_>,
+    ) -> Box<dyn Fn(Numbers) + Send> {
+        let Some(per_device) = self.pace.per_device() else { return show };
+        // JSON has it as `next_at`.
+        let is_silent = AtomicBool::new(self.progress == Progress::Json || console.is_quiet());
+        let state = console.progress();
+        Box::new(move |numbers| {
+            let now = numbers.waits(&per_device);
+            if let Some(text) = now.as_ref().filter(|_| !is_silent.load(Ordering::Relaxed)) {
+                is_silent.store(true, Ordering::Relaxed);
+                // That it cannot be written is no reason to stop.
+                let write = || drop(io::stderr().write_all(format!("{text}\n").as_bytes()));
+                match &state {
+                    Some(state) => state.hidden(write),
+                    None => write(),
+                }
+            }
+            *waits.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            show(numbers);
+        })
     }
 
     /// The counts before the run, as the run finds them.
@@ -158,8 +191,13 @@ impl JobRun {
         Failure::Run(status, lines.join("\n"))
     }
 
-    fn interrupted(&self, job: &Job) -> Failure {
-        let text = self.summary(job).join("\n");
+    /// `waits` describes what had to wait.
+    fn interrupted(&self, job: &Job, waits: Option<String>) -> Failure {
+        let mut lines = self.summary(job);
+        if let Some(waits) = waits {
+            lines.insert(1, waits);
+        }
+        let text = lines.join("\n");
         match may_have_arrived(&job.counts) {
             true => Failure::Run(ExitStatus::Unknown, text),
             false => Failure::Interrupted(text),

@@ -53,19 +53,19 @@ impl Findings {
         }
         lines.extend(hints.into_iter().map(|(hint, mut lines)| {
             lines.dedup();
-            format!("hint for {}: {hint}", listed(&lines))
+            format!("hint for {}: {hint}", listed(&lines, lines.len() as u64))
         }));
         Some(lines.join("\n"))
     }
 }
 
-/// The numbers of a few lines.
-fn listed(lines: &[u64]) -> String {
+/// The numbers of the first few of so many lines.
+pub(super) fn listed(lines: &[u64], count: u64) -> String {
     const MOST: usize = 5;
     let texts: Vec<_> = lines.iter().take(MOST).map(ToString::to_string).collect();
-    let more = lines.len().saturating_sub(MOST);
+    let more = count.saturating_sub(texts.len() as u64);
     match texts.split_last() {
-        _ if more > 0 => format!("lines {} and {more} more", texts.join(", ")),
+        _ if more > 0 => format!("lines {} and {} more", texts.join(", "), thousands(more)),
         Some((last, rest)) if !rest.is_empty() => format!("lines {} and {last}", rest.join(", ")),
         _ => format!("line {}", texts.concat()),
     }

@@ -47,6 +47,8 @@ pub(crate) struct BulkFile {
     pub(crate) count: u64,
     /// The number of devices that they are for.
     pub(crate) devices: u64,
+    /// The number of devices that more than one of them is for.
+    pub(crate) several: u64,
     /// The SHA-256 of the file in hex.
     pub(crate) digest: String,
     /// What may not be meant, in whole sentences.
@@ -71,8 +73,8 @@ impl BulkFile {
         if checked.count == 0 {
             return Err(Failure::Usage(format!("{name} has no downlinks")));
         }
-        let Checked { format, count, devices, digest, warnings, jumps, .. } = checked;
-        Ok(Self { source, format, count, devices, digest, warnings: warnings.sentences(), jumps })
+        let Checked { format, count, devices, several, digest, warnings, jumps, .. } = checked;
+        Ok(Self { source, format, count, devices, several, digest, warnings: warnings.sentences(), jumps })
     }
 
     /// Where the downlinks come from, for a person: the path, or `stdin`.
@@ -146,6 +148,7 @@ struct Checked {
     format: InputFormat,
     count: u64,
     devices: u64,
+    several: u64,
     digest: String,
     findings: Findings,
     warnings: Warnings,
@@ -161,8 +164,8 @@ impl Checked {
         };
         let mut rows = Rows::new(text, format)?;
         let mut findings = Findings::default();
-        let mut warnings = Warnings::new(SystemTime::now());
-        let [mut devices, mut references] = [(); 2].map(|()| Occurrences::new(MOST_IN_MEMORY));
+        let mut warnings = Warnings::new(SystemTime::now(), format);
+        let [mut devices, mut references, mut downlinks] = [(); 3].map(|()| Occurrences::new(MOST_IN_MEMORY));
         let (mut count, mut jumps, mut expected) = (0, Vec::new(), 1);
         while let Some(line) = rows.next()? {
             if line.number != expected {
@@ -175,19 +178,30 @@ impl Checked {
             match line.item(0, 0) {
                 Ok(item) => {
                     devices.add(&item.device_key(), line.number)?;
+                    downlinks.add(&content(&item), line.number)?;
                     warnings.look(&line, &item);
                 }
                 Err(mistakes) => mistakes.into_iter().for_each(|mistake| findings.add(line.number, mistake)),
             }
         }
         let digest = rows.digest()?;
-        let devices = devices.count(|_, _| {})?;
+        let (mut several, mut last) = (0, None);
+        let devices = devices.count(|first, _| {
+            several += u64::from(last.replace(first) != Some(first));
+        })?;
+        downlinks.count(|first, later| warnings.same(first, later))?;
         references.count(|first, later| {
             let message = format!("reference: is also on line {first}, and the two could not be told apart");
             findings.add(later, Mistake::new(message));
         })?;
-        Ok(Self { format, count, devices, digest, findings, warnings, jumps })
+        Ok(Self { format, count, devices, several, digest, findings, warnings, jumps })
     }
+}
+
+/// What a device gets of a downlink, as a text that is equal for equal downlinks.
+fn content(item: &BulkItem) -> String {
+    let port = item.downlink.lora_port().map(|port| port.to_string()).unwrap_or_default();
+    format!("{} {port} {}", item.device_key(), item.downlink.pack().as_json())
 }
 
 /// The rows of a file in either format.

@@ -264,6 +264,7 @@ fn what_may_not_be_meant_is_warned_of() {
             "2 rows, the first on line 2, have more than 51 bytes, which reach a device only at a good data rate",
             "line 4 has a not_after that has passed, and will not be sent",
             "line 3 has base64 that looks like hex, and is sent as base64: put hex into the column hex",
+            "lines 2 and 5 are the same downlink",
         ]
     );
 }
@@ -401,4 +402,45 @@ proptest! {
             prop_assert!(item.unwrap().downlink.pack().as_json().contains(&hex::encode(text)));
         }
     }
+}
+
+#[test]
+fn rows_with_the_same_downlink_are_shown_in_groups() {
+    let rows = |pairs: &[(u32, u8)]| {
+        let rows = pairs.iter().map(|(device, byte)| format!("0059AC00{device:08X},1,{byte:02X}\n"));
+        let file = file(format!("dev_eui,port,hex\n{}", rows.collect::<String>()));
+        let read = read(&file).unwrap();
+        (read.several, read.warnings)
+    };
+    assert_eq!(rows(&[(1, 1), (1, 2), (2, 1)]), (1, vec![]), "the downlinks differ");
+    let (several, warnings) = rows(&[(1, 1), (1, 1), (2, 1), (2, 1), (2, 1)]);
+    let expected = ["lines 2 and 3 are the same downlink", "lines 4, 5 and 6 are the same downlink"];
+    assert_eq!((several, warnings), (2, expected.map(str::to_owned).to_vec()));
+    let (_, warnings) = rows(&[(1, 1); 9]);
+    assert_eq!(warnings, ["lines 2, 3, 4, 5, 6 and 4 more are the same downlink"]);
+    let twice: Vec<_> = (0..1_000).chain(0..1_000).map(|device| (device, 1)).collect();
+    let (several, warnings) = rows(&twice);
+    assert_eq!(several, 1_000);
+    assert_eq!(warnings, ["1,000 rows are the same downlink as an earlier row, such as lines 2 and 1002"]);
+}
+
+#[test]
+fn dev_euis_that_a_spreadsheet_rounded_are_noticed_if_all_of_them_end_in_0() {
+    let warnings = |dev_euis: &[&str]| {
+        let rows: String = dev_euis.iter().map(|dev_eui| format!("{dev_eui},1,01\n")).collect();
+        read(&file(format!("dev_eui,port,hex\n{rows}"))).unwrap().warnings
+    };
+    let [rounded, other] = ["7083216400001200", "7083216400001210"];
+    assert_eq!(
+        warnings(&[EUI, rounded, other]),
+        [
+            "2 rows, the first on line 3, have a dev_eui of 16 decimal digits, which ends in 0: a spreadsheet keeps 15 \
+             digits of a number, so compare them with the original values"
+        ]
+    );
+    assert!(warnings(&[rounded, EUI]).is_empty(), "one can be right");
+    assert!(warnings(&[rounded, other, "7083216400001211"]).is_empty(), "a number would end in 0");
+    assert!(warnings(&["0083216400001200", "0083216400001210"]).is_empty(), "a number would have no zeros");
+    let json = [rounded, other].map(|dev_eui| format!(r#"{{"dev_eui":"{dev_eui}","port":1,"hex":"01"}}"#));
+    assert!(read(&file(json.join("\n"))).unwrap().warnings.is_empty(), "a text of JSON has all digits");
 }

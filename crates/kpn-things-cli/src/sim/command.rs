@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Command, ExitStatus};
 
+use crate::downlink::ledger::LEDGER_VARIABLE;
 use crate::failure::{self, Failure};
 use crate::settings::LOG_VARIABLE;
 use crate::token_cache::FOLDER_VARIABLE;
@@ -33,8 +34,15 @@ pub(super) fn run(
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     command.envs(without_proxy(|name| std::env::var_os(name)));
     // The next simulator has other tokens, so those of this one end with it.
-    let tokens = tempfile::Builder::new().prefix("things-sim-").tempdir();
-    command.envs(tokens.iter().map(|folder| (FOLDER_VARIABLE, folder.path().join("tokens"))));
+    // So does the ledger: what the simulator accepts must not be on record as sent to an account.
+    let folder = tempfile::Builder::new().prefix("things-sim-").tempdir();
+    let folder = folder.map_err(|error| {
+        Failure::Local(format!(
+            "no temporary folder could be created for the ledger of the simulator: {error}"
+        ))
+    })?;
+    command.env(FOLDER_VARIABLE, folder.path().join("tokens"));
+    command.env(LEDGER_VARIABLE, folder.path().join("ledger.db"));
     let ended = if owns_process { pass_signals(&mut command) } else { command.status() };
     ended.map(in_a_shell).map_err(|error| cannot_run(program, &error))
 }

@@ -40,7 +40,7 @@ Examples:
     after_help = "\
 With a COMMAND, starts the simulator, runs the command with settings that point at it, and ends with the command's \
 exit status (127: command not found, 128+N: ended by signal N). All other KPN_THINGS_* variables except \
-KPN_THINGS_LOG are removed from its environment, so it never uses the account in your environment. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
+KPN_THINGS_LOG are removed from its environment, so it never uses the account in your environment. Its access tokens and its ledger of downlinks (KPN_THINGS_LEDGER) are temporary, and end with the simulator. Without a COMMAND, prints the settings that point a client at the simulator, and runs until it is \
 interrupted. The seed decides about devices and API key, so they are the same every time.
 
 A fault is a RULE of the form ROUTE[@WHEN]=FAULT:

@@ -201,6 +201,67 @@ fn what_the_service_has_is_shown_next_to_each_unknown_downlink() {
 }
 
 #[test]
+fn several_downlinks_are_resolved_by_lines_ranges_and_references() {
+    let desk = Desk::new("resolve-several");
+    let sim = sim("downlinks@2-7=drop-after");
+    desk.bulk(&sim, &desk.valves(8), &["--window", "1"]).exits(4);
+    let id = desk.id();
+    desk.jobs(&["resolve", &id, "2-3", "valve-5", "accepted"]).exits(0).complains(
+        "resolved: line 3, device 0059AC0000000003, reference valve-3: accepted\nresolved: line 5, ",
+    );
+    assert_eq!(desk.job()["unknown"], 4);
+    desk.end_leases();
+    let ran = desk.jobs(&["resolve", &id, "4", "6-100", "not-sent"]).exits(2);
+    ran.complains("error: 4 unknown downlinks may have arrived")
+        .complains("hint: if you are sure that none of them arrived, add --yes");
+    let ran = desk.jobs(&["resolve", &id, "4", "9-100", "accepted"]).exits(2);
+    ran.complains("no unknown downlink on the lines 9-100");
+    assert_eq!(desk.job()["unknown"], 4, "nothing is changed");
+    desk.jobs(&["resolve", &id, "4", "6-100", "not-sent", "--yes"])
+        .exits(0)
+        .complains("hint: send them again");
+    desk.resume(&sim, &id, &[]).exits(0).complains("8 downlinks: 8 accepted");
+}
+
+#[test]
+fn a_run_that_waits_for_a_device_says_until_when() {
+    let (desk, sim) = (Desk::new("waits"), simulator().start().unwrap());
+    let rows = "dev_eui,port,hex\n0059AC0000000001,1,01\n0059AC0000000001,1,02\n0059AC0000000001,1,03\n";
+    let file = desk.file("x.csv", rows);
+    let mut child =
+        desk.command(&sim, &["downlink", "bulk", &file, "--per-device", "1/day"]).spawn().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = "2 downlinks wait for --per-device 1/day; the next may be sent at 20";
+    let told = messages.by_ref().find(|line| line.starts_with(waits)).expect("it says so");
+    Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
+    let rest: Vec<_> = messages.collect();
+    child.wait().unwrap();
+    let place = rest.iter().position(|line| line == "3 downlinks: 1 accepted, 2 left").unwrap();
+    assert_eq!(rest[place + 1], told, "the summary has the reason");
+
+    let mut again = desk.command(&sim, &["downlink", "jobs", "resume", &desk.id(), "--progress", "json"]);
+    let mut child = again.spawn().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let numbers = messages.find(|line| line.contains(r#""next_at":"20"#)).expect("the numbers have it");
+    assert!(numbers.contains(r#""seconds_left":null"#), "{numbers}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(sim.downlinks_received(), 1);
+}
+
+#[test]
+fn a_dry_run_says_that_devices_get_several_downlinks() {
+    let (desk, sim) = (Desk::new("several"), simulator().start().unwrap());
+    let file = desk.file("x.csv", "dev_eui,port,hex\n0059AC0000000001,1,01\n0059AC0000000001,1,01\n");
+    desk.bulk(&sim, &file, &["--dry-run"])
+        .exits(0)
+        .complains("warning: lines 2 and 3 are the same downlink\n")
+        .complains(
+            "2 downlinks to 1 device would be sent, more than one of them to 1 device; nothing was sent",
+        );
+}
+
+#[test]
 fn only_an_unknown_downlink_of_the_job_is_resolved() {
     let desk = Desk::new("resolve");
     let sim = sim("downlinks@2=drop-after");

@@ -46,7 +46,7 @@ fn its_environment_has_the_settings_of_the_simulator_and_no_others() {
     let mut names: Vec<_> = ran.out.lines().filter(|name| name.starts_with("KPN_THINGS_")).collect();
     names.sort_unstable();
     let mut expected: Vec<_> = account.environment().into_iter().map(|(name, _)| name).collect();
-    expected.push("KPN_THINGS_TOKEN_CACHE");
+    expected.extend(["KPN_THINGS_LEDGER", "KPN_THINGS_TOKEN_CACHE"]);
     expected.sort_unstable();
     assert_eq!(names, expected);
     assert!(!ran.out.contains(account.url()), "{ran:?}");
@@ -64,6 +64,24 @@ fn its_access_token_ends_with_the_simulator() {
     for folder in [cache, temporary] {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{folder:?}");
     }
+}
+
+#[test]
+fn its_ledger_ends_with_the_simulator() {
+    let (home, temporary) = (folder("sim-ledger"), folder("sim-ledger-temporary"));
+    let valves = home.join("valves.csv");
+    fs::write(&valves, "dev_eui,port,hex\n0059AC0000181EB6,1,01\n").unwrap();
+    let run_bulk = || {
+        let mut command = command(&["sim", "--", THINGS, "downlink", "bulk", valves.to_str().unwrap()]);
+        command.env("XDG_STATE_HOME", home.join("state")).env("TMPDIR", &temporary);
+        command.env("KPN_THINGS_LEDGER", home.join("ledger.db"));
+        run(command).exits(0)
+    };
+    // Of the first run, the second one knows nothing.
+    run_bulk();
+    run_bulk();
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 1, "only the file is there");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
 }
 
 #[test]

@@ -216,8 +216,9 @@ pub(super) async fn resolve(
     let wait = row.try_get::<_, Option<i64>>("wait")?.filter(|wait| *wait > 0);
     // Only what will be sent again has to wait.
     if let Some(wait) = wait.filter(|_| resolution == Resolution::NotSent) {
-        let message = format!("a request for item {index} of the job {id} can still be in flight");
-        return Err(LedgerError::new(message).hint(format!("wait {wait} s, then try again")).into());
+        return Err(LedgerError::new("a request for it may still be in flight")
+            .hint(format!("wait {wait} s, then try again"))
+            .into());
     }
     // Without its token, a late outcome of the claim changes nothing any more.
     let text = "update kpn_things.item

@@ -278,7 +278,7 @@ impl Open {
         // Only what will be sent again has to wait.
         if let Some(left) = left.filter(|_| resolution == Resolution::NotSent) {
             let seconds = left.unsigned_abs().div_ceil(1_000);
-            return Err(LedgerError::new(format!("a request for item {index} may still be in flight"))
+            return Err(LedgerError::new("a request for it may still be in flight")
                 .hint(format!("wait {seconds} s, then look again whether it arrived")));
         }
         let (state, resumable) = match resolution {
