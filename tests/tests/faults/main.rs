@@ -33,6 +33,7 @@ mod slowness;
 mod threads;
 mod tokens;
 mod trial;
+mod uplinks;
 mod waiting;
 #[cfg(unix)]
 mod workers;
