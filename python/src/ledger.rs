@@ -30,8 +30,9 @@ impl Store {
 #[pymethods]
 impl Store {
     #[new]
-    fn new(name: String) -> Self {
-        Self { name }
+    fn new(py: Python<'_>, name: String) -> PyResult<Self> {
+        things_store::is_postgres(&name).map_err(|error| raise(py, &error.into()))?;
+        Ok(Self { name })
     }
 
     /// The path, or the URL without its password.

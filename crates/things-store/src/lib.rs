@@ -18,4 +18,4 @@ pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use store::{Items, Resolution, Store, open, open_from_env};
 pub use things_core::LedgerError;
-pub use url::{refuse_password, without_password};
+pub use url::{is_postgres, refuse_password, without_password};

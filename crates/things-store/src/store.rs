@@ -10,7 +10,7 @@ use crate::{ItemState, Job, JobId, NewJob, SqliteStore, StoredItem, url};
 ///
 /// Returns why the ledger cannot be used. The error does not show a URL, because that can contain a password.
 pub fn open(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
-    if url::is_postgres(ledger) {
+    if url::is_postgres(ledger)? {
         return open_postgres(ledger, false);
     }
     Ok(Box::new(SqliteStore::open(ledger)?))
@@ -23,7 +23,7 @@ pub fn open(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
 ///
 /// Returns the errors of [`open`].
 pub fn open_from_env(ledger: &str) -> Result<Box<dyn Store>, LedgerError> {
-    if url::is_postgres(ledger) { open_postgres(ledger, true) } else { open(ledger) }
+    if url::is_postgres(ledger)? { open_postgres(ledger, true) } else { open(ledger) }
 }
 
 #[cfg(feature = "postgres")]

@@ -4,10 +4,20 @@ use percent_encoding::percent_decode_str;
 
 use crate::LedgerError;
 
-/// Whether this is the URL of a PostgreSQL database, and not the path of a file.
-pub(crate) fn is_postgres(ledger: &str) -> bool {
-    let scheme = ledger.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    scheme.is_some_and(|scheme| scheme == "postgres" || scheme == "postgresql")
+/// Whether the name of a ledger or an inbox is the URL of a PostgreSQL database, and not the path of a file.
+///
+/// # Errors
+///
+/// Returns an error for a URL of anything else. It does not show the URL, because that can contain a password.
+pub fn is_postgres(name: &str) -> Result<bool, LedgerError> {
+    let Some((scheme, _)) = name.split_once("://") else { return Ok(false) };
+    if scheme.eq_ignore_ascii_case("postgres") || scheme.eq_ignore_ascii_case("postgresql") {
+        return Ok(true);
+    }
+    let why = "the name of the ledger or inbox is a URL, but not that of a PostgreSQL database";
+    Err(LedgerError::new(why).hint(
+        "it must begin with postgres:// or postgresql://, without a quote or a driver such as +psycopg",
+    ))
 }
 
 /// Refuses a ledger or an inbox whose URL has a password. A program calls this with a URL from its command line, because other users of
@@ -15,9 +25,10 @@ pub(crate) fn is_postgres(ledger: &str) -> bool {
 ///
 /// # Errors
 ///
-/// Returns an error that names the places where the password can be instead. It does not show the URL.
+/// Returns an error that names the places where the password can be instead, or the errors of [`is_postgres`]. Neither shows
+/// the URL.
 pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
-    if !is_postgres(ledger) {
+    if !is_postgres(ledger)? {
         return Ok(());
     }
     let (_, rest) = ledger.split_once("://").unwrap_or_default();
@@ -34,10 +45,7 @@ pub fn refuse_password(ledger: &str) -> Result<(), LedgerError> {
 
 /// Returns the name of a ledger or an inbox without the passwords in it. The path of a file stays as it is.
 pub fn without_password(ledger: &str) -> String {
-    let (scheme, rest) = match ledger.split_once("://") {
-        Some(parts) if is_postgres(ledger) => parts,
-        _ => return ledger.to_owned(),
-    };
+    let Some((scheme, rest)) = ledger.split_once("://") else { return ledger.to_owned() };
     let rest = match password(rest) {
         Some((user, host)) => format!("{user}@{host}"),
         None => rest.to_owned(),
@@ -56,13 +64,16 @@ fn is_password(name: &str) -> bool {
 
 /// Returns the text before and behind the password of a user, if there is one. It may contain characters that it should not.
 fn password(rest: &str) -> Option<(&str, &str)> {
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (user, host) = match authority.rfind('@') {
+    let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (user, host) = match base.rfind('@') {
         Some(at) => rest.split_at(at),
-        // What looks like a host and a port is a name and the beginning of a password.
         None => {
-            let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-            let at = rest.rfind('@').filter(|_| !port.bytes().all(|byte| byte.is_ascii_digit()))?;
+            // What looks like a host and a port is a name and the beginning of a password.
+            let port =
+                base.split('/').next().and_then(|host| host.rsplit_once(':')).map_or("", |(_, port)| port);
+            let is_password = !port.bytes().all(|byte| byte.is_ascii_digit());
+            let in_name = |pair: &str| pair.split('=').next().is_some_and(|name| name.contains('@'));
+            let at = rest.rfind('@').filter(|_| is_password || query.split('&').any(in_name))?;
             rest.split_at(at)
         }
     };
@@ -96,6 +107,8 @@ mod tests {
             "postgres://valve:s3c/ret@db.example/ledger",
             "postgres://valve:s3c?ret@db.example/ledger",
             "postgres://valve:s3c@ret@db.example/ledger",
+            "postgres://valve:12/s3cret@db.example/ledger",
+            "postgres://valve:12?s3cret@db.example/ledger",
             "postgres://db.example/ledger?user=valve&password=s3cret",
             "postgres://db.example/ledger?p%61ssword=s3cret",
         ] {
@@ -106,7 +119,7 @@ mod tests {
         for url in [
             "postgres://valve@db.example:5432/ledger?sslmode=verify-full",
             "postgres://db.example:5432/ledger",
-            "postgres://%2Frun%2Fpostgresql/a:b@c",
+            "postgres://%2Frun%2Fpostgresql/a:b%40c",
             "postgres://db.example:5432/ledger?application_name=me@here",
             "ledger.db",
             "C:\\ledger:1@x.db",
@@ -114,6 +127,26 @@ mod tests {
             refuse_password(url).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(without_password(url), url);
         }
+    }
+
+    #[test]
+    fn a_url_of_anything_else_is_no_file() {
+        for url in [
+            "\"postgres://valve:s3cret@db.example/ledger\"",
+            " postgres://valve:s3cret@db.example/ledger",
+            "postgresql+psycopg://valve:s3cret@db.example/ledger",
+            "mysql://valve:s3cret@db.example/ledger",
+        ] {
+            for error in [is_postgres(url).unwrap_err(), refuse_password(url).unwrap_err()] {
+                assert!(
+                    error.to_string().contains("is a URL, but not that of a PostgreSQL database"),
+                    "{error}"
+                );
+                assert!(!format!("{error} {error:?}").contains("s3c"), "{error}");
+            }
+        }
+        assert!(is_postgres("Postgres://db/x").unwrap());
+        assert!(!is_postgres("ledger.db").unwrap());
     }
 
     #[test]
@@ -136,6 +169,8 @@ mod tests {
             ),
             ("postgres://db/x?application_name=password", "postgres://db/x?application_name=password"),
             ("me:s3cret@x?password=1", "me:s3cret@x?password=1"),
+            ("postgres://valve:12/s3cret@db.example/ledger", "postgres://valve@db.example/ledger"),
+            ("postgresql+psycopg://valve:s3cret@db/ledger", "postgresql+psycopg://valve@db/ledger"),
         ] {
             assert_eq!(without_password(url), kept);
         }

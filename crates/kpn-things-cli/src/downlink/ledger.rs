@@ -32,6 +32,7 @@ pub(super) struct LedgerOption {
 pub(super) struct Ledger {
     /// The path of a file, or a URL, which can contain a password if it comes from the variable.
     address: String,
+    is_shared: bool,
     source: Source,
 }
 
@@ -45,17 +46,21 @@ enum Source {
 impl LedgerOption {
     /// Returns the ledger that the option, the variable or the default names.
     pub(super) fn ledger(self) -> Result<Ledger, Failure> {
+        let is_shared = |address: &str| {
+            things_store::is_postgres(address).map_err(|error| Failure::Usage(in_lines(&error)))
+        };
         if let Some(address) = self.ledger {
             if address.is_empty() {
                 return Err(Failure::Usage("--ledger is empty: name a file or a PostgreSQL URL".into()));
             }
             things_store::refuse_password(&address).map_err(|error| Failure::Usage(in_lines(&error)))?;
-            let ledger = Ledger { address, source: Source::Option };
+            let ledger = Ledger { is_shared: is_shared(&address)?, address, source: Source::Option };
             return Ok(ledger.absolute());
         }
         match env::var(LEDGER_VARIABLE) {
             Ok(address) if !address.is_empty() => {
-                return Ok(Ledger { address, source: Source::Variable }.absolute());
+                let is_shared = is_shared(&address)?;
+                return Ok(Ledger { address, is_shared, source: Source::Variable }.absolute());
             }
             Err(env::VarError::NotUnicode(_)) => {
                 return Err(Failure::Usage(format!("{LEDGER_VARIABLE} is not UTF-8")));
@@ -68,7 +73,7 @@ impl LedgerOption {
                 "the path of the default ledger is not UTF-8: name another one with --ledger".into(),
             )
         })?;
-        Ok(Ledger { address, source: Source::Default })
+        Ok(Ledger { address, is_shared: false, source: Source::Default })
     }
 }
 
@@ -94,8 +99,7 @@ impl Ledger {
 
     /// Whether several machines can share the ledger.
     pub(super) fn is_shared(&self) -> bool {
-        let scheme = self.address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        scheme.is_some_and(|scheme| scheme == "postgres" || scheme == "postgresql")
+        self.is_shared
     }
 
     /// The ledger as messages name it: without what may be secret.

@@ -114,9 +114,11 @@ impl Watch {
     }
 }
 
-/// Whether a target is a DevEUI with digits too few or too many. `q` would find other devices, whose URN has these digits.
+/// Whether a target is a DevEUI with a digit or two too few or too many. `q` would find other devices, whose URN has these
+/// digits. Decimal digits alone can be a reference, such as a time.
 fn is_nearly_a_dev_eui(target: &str) -> bool {
-    (12..=20).contains(&target.len()) && target.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let is_hex = target.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (14..=18).contains(&target.len()) && is_hex && !target.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Lists the downlinks, within the time that is left.

@@ -262,6 +262,29 @@ fn a_dry_run_says_that_devices_get_several_downlinks() {
 }
 
 #[test]
+fn what_the_service_does_not_show_is_not_taken_for_nothing() {
+    let desk = Desk::new("not-known");
+    let sim = sim("downlinks@2-3=drop-before;other@1=status:403");
+    let row = "0059AC0000000001,1";
+    let rows = format!("{row},01,other\n{row},02,refused\n{row},03,id\n");
+    let file = desk.file("x.csv", &format!("dev_eui,port,hex,reference\n{rows}"));
+    desk.bulk(&sim, &file, &["--window", "1"]).exits(4);
+    let show = ["downlink", "jobs", "show", &desk.id(), "--reconcile"];
+    let shown = desk.things(&sim, &[&show[..], &["--json"]].concat()).exits(0).json();
+    let [refused, id] = [&shown["items"][0], &shown["items"][1]];
+    assert_eq!((&refused["reference"], &refused["found"]), (&"refused".into(), &serde_json::json!([])));
+    assert!(refused["error"].as_str().unwrap().contains("403"), "{shown}");
+    assert_eq!(
+        (&id["reference"], &id["found"][0]["same_reference"]),
+        (&"id".into(), &false.into()),
+        "{shown}"
+    );
+    sim.add_fault("other=status:403".parse().unwrap());
+    let ran = desk.things(&sim, &show).exits(0);
+    ran.prints("not known").complains("warning: the downlinks for the devices of 2 are not known");
+}
+
+#[test]
 fn only_an_unknown_downlink_of_the_job_is_resolved() {
     let desk = Desk::new("resolve");
     let sim = sim("downlinks@2=drop-after");
@@ -480,6 +503,19 @@ fn a_password_on_the_command_line_is_refused() {
         let ran = bare(&["downlink", "jobs", "list", "--ledger", url]).exits(2);
         assert!(!ran.err.contains("secret@") && !ran.err.contains("=secret"), "{ran:?}");
         ran.complains("password").complains("KPN_THINGS_LEDGER");
+    }
+}
+
+#[test]
+fn a_url_of_anything_but_postgresql_is_refused_and_not_shown() {
+    for url in ["\"postgres://me:s3cret@db.example/x\"", "postgresql+psycopg://me:s3cret@db.example/x"] {
+        let mut command = crate::tool::command(&["downlink", "jobs", "list"]);
+        command.env("KPN_THINGS_LEDGER", url);
+        let ran = run(command).exits(2);
+        let ran = ran.complains("is a URL, but not that of a PostgreSQL database");
+        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+        let ran = bare(&["downlink", "jobs", "list", "--ledger", url]).exits(2);
+        assert!(!ran.complains("is a URL").err.contains("s3cret"));
     }
 }
 

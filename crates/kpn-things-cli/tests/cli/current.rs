@@ -140,6 +140,7 @@ fn watch_follows_no_other_device_for_a_dev_eui_that_is_cut_off() {
         ran.complains(&format!("DevEUI has {} hex digits", target.len()));
     }
     assert_eq!(sim.calls_total(), requests);
+    sim.things(&["downlink", "watch", "202601310930", "--deadline", "0.01"]).exits(1);
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Default for InboxOptions {
 /// another version, something else, or on a network file system. The error does not show a URL, because that can contain a
 /// password.
 pub fn open_inbox(inbox: &str, options: &InboxOptions) -> Result<Box<dyn Inbox>, InboxError> {
-    if url::is_postgres(inbox) {
+    if is_postgres(inbox)? {
         return open_postgres(inbox, options, false);
     }
     Ok(Box::new(SqliteInbox::open(inbox, options)?))
@@ -134,7 +134,7 @@ pub fn open_inbox(inbox: &str, options: &InboxOptions) -> Result<Box<dyn Inbox>,
 ///
 /// Returns the errors of [`open_inbox`].
 pub fn open_inbox_from_env(inbox: &str, options: &InboxOptions) -> Result<Box<dyn Inbox>, InboxError> {
-    if url::is_postgres(inbox) { open_postgres(inbox, options, true) } else { open_inbox(inbox, options) }
+    if is_postgres(inbox)? { open_postgres(inbox, options, true) } else { open_inbox(inbox, options) }
 }
 
 /// Opens an inbox for a consumer. Receivers may append to it meanwhile.
@@ -143,7 +143,7 @@ pub fn open_inbox_from_env(inbox: &str, options: &InboxOptions) -> Result<Box<dy
 ///
 /// Returns an error if there is no such inbox, or if it cannot be used.
 pub fn read_inbox(inbox: &str) -> Result<Box<dyn Inbox>, InboxError> {
-    if url::is_postgres(inbox) {
+    if is_postgres(inbox)? {
         return read_postgres(inbox, false);
     }
     Ok(Box::new(SqliteInbox::read(inbox)?))
@@ -155,7 +155,11 @@ pub fn read_inbox(inbox: &str) -> Result<Box<dyn Inbox>, InboxError> {
 ///
 /// Returns the errors of [`read_inbox`].
 pub fn read_inbox_from_env(inbox: &str) -> Result<Box<dyn Inbox>, InboxError> {
-    if url::is_postgres(inbox) { read_postgres(inbox, true) } else { read_inbox(inbox) }
+    if is_postgres(inbox)? { read_postgres(inbox, true) } else { read_inbox(inbox) }
+}
+
+fn is_postgres(inbox: &str) -> Result<bool, InboxError> {
+    url::is_postgres(inbox).map_err(InboxError::from)
 }
 
 #[cfg(feature = "postgres")]

@@ -26,7 +26,7 @@ pub(crate) struct Address {
 impl Address {
     /// Reads a URL. `find` looks for a password if it has none.
     pub(crate) fn parse(url: &str, find: impl FnOnce(&Wanted<'_>) -> Found) -> Result<Self, LedgerError> {
-        if !url::is_postgres(url) {
+        if !url::is_postgres(url)? {
             return Err(LedgerError::new(
                 "the URL of the database must begin with postgres:// or postgresql://",
             ));

@@ -9,7 +9,10 @@ use tokio_postgres::config::Host;
 /// What a password is wanted for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
+    /// The first host.
     pub(crate) host: String,
+    /// The number of hosts.
+    pub(crate) hosts: usize,
     pub(crate) port: u16,
     pub(crate) database: &'a str,
     pub(crate) user: &'a str,
@@ -33,16 +36,26 @@ impl<'a> Wanted<'a> {
             None => String::new(),
         };
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        Self { host, port, database: config.get_dbname().unwrap_or(user), user }
+        Self {
+            host,
+            hosts: config.get_hosts().len(),
+            port,
+            database: config.get_dbname().unwrap_or(user),
+            user,
+        }
     }
 }
 
 /// Looks in the environment variable `PGPASSWORD`, then in the file that `PGPASSFILE` names, or `~/.pgpass`.
 pub(crate) fn from_env(wanted: &Wanted<'_>) -> Found {
-    if let Ok(password) = env::var("PGPASSWORD") {
+    if let Some(password) = env::var("PGPASSWORD").ok().filter(|password| !password.is_empty()) {
         return Found { password: Some(password), advice: None };
     }
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".pgpass"));
+    if wanted.hosts > 1 {
+        let advice = "a password file is not read for a URL of several hosts: set PGPASSWORD".to_owned();
+        return Found { password: None, advice: Some(advice) };
+    }
     match env::var_os("PGPASSFILE").map(PathBuf::from).or_else(home) {
         Some(file) => from_file(&file, wanted),
         None => Found::default(),
@@ -129,7 +142,7 @@ mod tests {
     use super::*;
 
     fn wanted() -> Wanted<'static> {
-        Wanted { host: "db.example".to_owned(), port: 5432, database: "ledger", user: "valve" }
+        Wanted { host: "db.example".to_owned(), hosts: 1, port: 5432, database: "ledger", user: "valve" }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use things_core::{ListResource, ListedDownlink};
+use things_core::{ErrorKind, ListResource, ListedDownlink};
 use things_store::{ItemState, Job, Store, StoredItem};
 use things_ureq::Client;
 
@@ -25,13 +26,20 @@ struct Found {
     downlinks: Vec<ListedDownlink>,
     /// The reference to look for in them.
     reference: Option<String>,
+    /// Why they are not known. Then the service may have some.
+    error: Option<String>,
 }
 
 impl Found {
-    /// Requests the downlinks to the device of an item since it was sent.
+    /// Requests the downlinks to the device of an item since it was sent. If only those of its customer or of its device
+    /// are refused, the others are still worth a request.
     fn request(client: &Client, job: &Job, item: &StoredItem) -> Result<Self, Failure> {
         let reference = item.item.downlink.reference().map(|reference| reference.as_str().to_owned());
-        let Some(device) = item.item.device() else { return Ok(Self { downlinks: Vec::new(), reference }) };
+        let unknown =
+            |reference, why: String| Ok(Self { downlinks: Vec::new(), reference, error: Some(why) });
+        let Some(device) = item.item.device() else {
+            return unknown(reference, "the first record of its pack names no device".to_owned());
+        };
         let since = item.claimed.unwrap_or(job.created);
         let query =
             ListResource::downlinks_of(&device, time(since.checked_sub(CLOCKS_DIFFER).unwrap_or(since)));
@@ -39,14 +47,32 @@ impl Found {
             Some(customer) => &client.for_customer(customer.clone())?,
             None => client,
         };
-        let downlinks = client.current().list(query).into_iter().collect::<Result<_, _>>()?;
-        Ok(Self { downlinks, reference })
+        match client.current().list(query).into_iter().collect::<Result<_, _>>() {
+            Ok(downlinks) => Ok(Self { downlinks, reference, error: None }),
+            Err(error)
+                if [ErrorKind::BadRequest, ErrorKind::Forbidden, ErrorKind::NotFound]
+                    .contains(&error.kind()) =>
+            {
+                unknown(reference, error.to_string())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Whether a downlink has the reference anywhere. Its fields are not documented.
+    /// Whether a downlink has the reference as the text of a field, whichever. Its fields are not documented.
     fn has_reference(&self, downlink: &ListedDownlink) -> bool {
-        let quoted = self.reference.as_ref().and_then(|reference| serde_json::to_string(reference).ok());
-        quoted.is_some_and(|quoted| json(downlink).contains(&quoted))
+        let value: Option<Value> = serde_json::from_str(json(downlink)).ok();
+        value.zip(self.reference.as_ref()).is_some_and(|(value, reference)| has_text(&value, reference))
+    }
+}
+
+/// Whether a text is a value anywhere in JSON.
+fn has_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found == text,
+        Value::Array(items) => items.iter().any(|item| has_text(item, text)),
+        Value::Object(fields) => fields.values().any(|field| has_text(field, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -74,10 +100,11 @@ pub(super) fn table(
         Column::from("DOWNLINK").cut_to(20).if_any(),
     ];
     let mut rows: Vec<[String; 8]> = Vec::new();
-    let (mut count, mut found_count) = (0, 0);
-    each(client, store, job, |item, found| {
+    let (mut count, mut found_count, mut failed) = (0, 0, 0);
+    let ended = each(client, store, job, |item, found| {
         count += 1;
         found_count += u64::from(!found.downlinks.is_empty());
+        failed += u64::from(found.error.is_some());
         let [line, device, _, reference, ..] = Row::new(item, &lines).cells();
         let sent = item.claimed.map(time).unwrap_or_default();
         let start = |found: String, same: &str| {
@@ -87,7 +114,9 @@ pub(super) fn table(
             let [line, device, reference, sent, found, same] = start;
             [line, device, reference, sent, found, same, state, json]
         };
-        if found.downlinks.is_empty() {
+        if let Some(error) = &found.error {
+            rows.push(row(start("not known".into(), ""), String::new(), error.clone()));
+        } else if found.downlinks.is_empty() {
             rows.push(row(start("nothing".into(), ""), String::new(), String::new()));
         }
         for downlink in &found.downlinks {
@@ -97,11 +126,16 @@ pub(super) fn table(
             rows.push(row(start(id, same), state, json(downlink).to_owned()));
         }
         Ok(())
-    })?;
+    });
     let columns = console.columns();
+    // What was found before a failure is still of use.
     Table::new(headings, columns).write(&rows, console.out())?;
+    ended?;
     let unknown = number(count, "unknown downlink");
     console.say(format_args!("{unknown}: the service has downlinks for the devices of {found_count}"))?;
+    if failed > 0 {
+        console.warn(format_args!("the downlinks for the devices of {failed} are not known"));
+    }
     if count > 0 {
         let resolve = ledger.command(&format!("jobs resolve {} LINE accepted", job.id));
         console.note(format_args!("hint: decide for each: {resolve} (or not-sent)"));
@@ -115,6 +149,9 @@ struct Reconciled<'a> {
     #[serde(flatten)]
     row: Row,
     found: Vec<Candidate<'a>>,
+    /// Why it is not known what the service has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -137,8 +174,10 @@ pub(super) fn items(
             Ok(Candidate { same_reference, downlink: serde_json::from_str(json(downlink))? })
         };
         let candidates: serde_json::Result<_> = found.downlinks.iter().map(candidate).collect();
-        let text = candidates
-            .and_then(|found| serde_json::to_string(&Reconciled { row: Row::new(item, &lines), found }));
+        let error = found.error.as_deref();
+        let text = candidates.and_then(|found| {
+            serde_json::to_string(&Reconciled { row: Row::new(item, &lines), found, error })
+        });
         write(&text.map_err(io::Error::from)?)
     })
 }
