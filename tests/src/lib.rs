@@ -18,6 +18,7 @@ mod listener;
 mod outcome;
 #[cfg(unix)]
 pub mod postgres;
+pub mod receiving;
 mod scenario;
 pub mod schedule;
 mod script;

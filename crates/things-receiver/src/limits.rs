@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections that are open at the same time (2,000).
+    /// Connections that are open at the same time (1,000).
     ///
     /// A further connection replaces the one that has kept the receiver waiting for the longest time. If all of them wait for
     /// the store, the further one waits too, and is not accepted yet.
@@ -20,7 +20,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Messages that wait for the store (10,000). One more gets a 503.
     pub queue: usize,
-    /// Bytes of all messages that are being received or wait for the store (32 MiB). What exceeds it gets a 503.
+    /// Bytes of all messages that are being received or wait for the store (16 MiB). What exceeds it gets a 503. Buffers are larger than
+    /// what is in them, so the process can take about three times as much.
     pub memory: usize,
     /// The time that a request waits for the store (10 s). Then it gets a 503.
     pub commit_timeout: Duration,
@@ -31,11 +32,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 2_000,
+            connections: 1_000,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             queue: 10_000,
-            memory: 32 << 20,
+            memory: 16 << 20,
             commit_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(30),
         }

@@ -26,7 +26,7 @@ use crate::Limits;
 use crate::connections::{Connection, Connections};
 
 /// The most bytes of the headers of a request.
-const HEADERS: usize = 16 << 10;
+const HEADERS: usize = 8 << 10;
 /// How long a closed connection is still read, so that the client gets the response before it notices.
 const LINGER: Duration = Duration::from_secs(1);
 

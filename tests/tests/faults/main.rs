@@ -26,6 +26,8 @@ mod listings;
 mod overload;
 mod pages;
 mod pooling;
+#[cfg(target_os = "linux")]
+mod receiver;
 mod redirects;
 mod service;
 mod size;

@@ -46,7 +46,7 @@ const fn row(name: &'static str, fault: &'static str, promise: &'static str, pro
 }
 
 /// In the order of the page.
-pub(crate) const ROWS: [Row; 34] = [
+pub(crate) const ROWS: [Row; 38] = [
     row(
         "R1",
         "The service processes a downlink. Then the connection drops or stalls, or the response is 408, 500, 502, 503 without Retry-After or 504, or is truncated",
@@ -239,6 +239,30 @@ pub(crate) const ROWS: [Row; 34] = [
         Proof::Elsewhere(
             "`cargo xtask guard` checks licences, sources and bans with cargo-deny, and the wheel contains its SBOM. Advisories need a database from the network, so no test checks them",
         ),
+    ),
+    row(
+        "R32",
+        "The process of a receiver is killed (`kill -9`) under load, again and again, on SQLite and on PostgreSQL",
+        "Each message that got a 2xx is in the inbox, and each message is there once",
+        Proof::Trials,
+    ),
+    row(
+        "R33",
+        "The disk of a receiver is full, or its database crashes and restarts",
+        "Messages get a 503 meanwhile, and are accepted afterwards. No message that got a 2xx is lost",
+        Proof::Trials,
+    ),
+    row(
+        "R34",
+        "Thousands of clients that send nothing, headers byte by byte, bodies without end, or a part of a large body",
+        "The memory of the receiver grows by 64 MiB at most. Other clients are served: the 99th percentile of their times is at most three times as long",
+        Proof::Trials,
+    ),
+    row(
+        "R35",
+        "KPN's retries, and duplicates that arrive at the same time; two receivers on one database",
+        "Each post gets a 2xx, and each message is stored once",
+        Proof::Trials,
     ),
     row(
         "R36",
