@@ -47,7 +47,7 @@ class ListOptions(TypedDict, total=False):
 class SearchOptions(ListOptions, total=False):
     """The options of device groups, projects and downlinks.
 
-    q: A text to search for. For groups and projects: a part of the name or of the description, in any case. For downlinks: a
+    q: A text to search for. For groups and projects: a part of the name or of the description, in upper or lower case. For downlinks: a
         whole `tagValue`, or a part of the `networkId` or of the message, and case matters:
         `urn:dev:DEVEUI:0059AC0000181EB6:`.
     """
@@ -56,7 +56,7 @@ class SearchOptions(ListOptions, total=False):
 
 
 class DeviceOptions(SearchOptions, total=False):
-    """The options of devices. `q` is a part of the name or of the description, in any case.
+    """The options of devices. `q` is a part of the name or of the description, in upper or lower case.
 
     barcode: Only devices with this barcode.
     device_specification_id: Only devices of this specification, or of one of several.
@@ -203,7 +203,7 @@ class ListedDownlink(Item):
 
     @property
     def state(self) -> Literal["Pending", "Executing"] | None:
-        """The state, if it is a documented one: if a field at any depth has this text, in any case.
+        """The state, if it is a documented one: if a field at any depth has this text, in upper or lower case.
 
         `None` means that no field has. The downlink has then probably ended, in a state that its fields show.
         """

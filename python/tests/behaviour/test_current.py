@@ -105,7 +105,7 @@ def test_filters_are_sent_as_documented(lists: Lists) -> None:
 def test_what_cannot_be_right_is_not_sent(lists: Lists) -> None:
     with Simulator(devices=3) as simulator:
         refused: list[tuple[str, dict[str, Any], str]] = [
-            ("projects", {"barcode": "1"}, "barcode is no filter of /projects"),
+            ("projects", {"barcode": "1"}, "barcode is not a filter of /projects"),
             ("devices", {"created_since": datetime.datetime(2026, 1, 31)}, "names no time zone"),
             ("devices", {"created_before": "yesterday"}, "expected a date"),
             ("devices", {"limit": 0}, "limit is 0"),

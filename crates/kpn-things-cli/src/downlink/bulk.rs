@@ -59,7 +59,7 @@ struct Request {
     /// CSV or NDJSON file with a downlink per line; - reads stdin
     #[arg(value_name = "FILE")]
     file: String,
-    /// Format, csv or ndjson [default: as its content is]
+    /// Format, csv or ndjson [default: detected from the content]
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     input: Option<InputFormat>,
     /// Send nothing after this time (RFC 3339)
@@ -126,7 +126,10 @@ impl Bulk {
                 console.warn(described(&job));
                 None
             }
-            Some(job) => self.request.ask_for_job(&job, &ledger, &settings)?.then_some(job),
+            Some(job) => {
+                self.request.refuse_another_end(&job)?;
+                self.request.ask_for_job(&job, &ledger, &settings)?.then_some(job)
+            }
             None => None,
         };
         let (job, opened) = match job {
@@ -284,6 +287,18 @@ impl Request {
             'n' => Ok(false),
             _ => Err(declined()),
         }
+    }
+
+    /// Refuses a command that would resume a job whose `--not-after` is another one: the ledger keeps that of each downlink.
+    fn refuse_another_end(&self, job: &Job) -> Result<(), Failure> {
+        let given = self.not_after.as_ref().map(|(text, _)| text);
+        if given.is_none() || given == JobOptions::of(job).not_after.as_ref() || job.counts.is_finished() {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "{}, but not this --not-after\nhint: resume it without the option, or send everything again with --new-job",
+            described(job)
+        )))
     }
 
     /// Whether somebody can answer. Nobody can if the file comes from stdin.

@@ -28,7 +28,7 @@ Examples:
 The current API is known from the public part of its documentation, and this command has never met the real service.
 
 KPN documents two states of a downlink, Pending and Executing, and neither their field nor any other state. A downlink \
-counts as open as long as one of its fields has one of these two texts, in any case, and as ended once none has. The \
+counts as open as long as one of its fields has one of these two texts, in upper or lower case, and as ended once none has. The \
 command prints each change, and the state after the end if the field had a documented state before.
 
 It requests GET /downlinks with the target as `q`: the URN of a device, or a reference as it is. That `q` finds a reference \

@@ -22,7 +22,7 @@ Examples:
 Any number of machines can work on one job, each with its own window and rate. A worker ends when nothing of the job is \
 left to claim, with status 0 whatever the outcomes, so that a scheduler does not restart it. The ledger has the report: \
 see `things downlink jobs show`. A worker that is killed leaves at most its \
-window unknown, and the others go on."
+window and --spare unknown, and the others go on."
 )]
 pub(crate) struct Work {
     /// Id of the job, or the beginning of it

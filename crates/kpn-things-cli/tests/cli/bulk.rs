@@ -302,6 +302,32 @@ fn only_an_unknown_downlink_of_the_job_is_resolved() {
     desk.jobs(&["resolve", &id, "3", "lost"]).exits(2);
 }
 
+#[test]
+fn the_number_of_a_line_that_is_another_reference_resolves_none() {
+    let desk = Desk::new("numbers");
+    let sim = sim("downlinks@1=drop-after");
+    let row = |device: u32, reference: u32| format!("0059AC000000000{device},1,01,{reference}\n");
+    let rows = [row(1, 3), row(2, 2), row(3, 4)].concat();
+    let file = desk.file("x.csv", &format!("dev_eui,port,hex,reference\n{rows}"));
+    desk.bulk(&sim, &file, &["--window", "1"]).exits(4);
+    let ran = desk.jobs(&["resolve", &desk.id(), "2", "accepted"]).exits(2);
+    ran.complains("\"2\" is the number of a line, and the reference of line 3, device 0059AC0000000002")
+        .complains("name the downlink by its reference");
+    desk.jobs(&["resolve", &desk.id(), "3", "accepted"]).exits(0).complains("resolved: line 2, ");
+}
+
+#[test]
+fn a_job_is_not_resumed_with_another_end() {
+    let (desk, sim) = (Desk::new("end"), simulator().start().unwrap());
+    let file = desk.valves(2);
+    let [end, other] = ["2999-01-01T00:00:00Z", "2999-02-01T00:00:00Z"];
+    desk.bulk(&sim, &file, &["--not-after", end, "--create-only"]).exits(0);
+    desk.jobs(&["show", &desk.id()]).exits(0).prints(end);
+    let ran = desk.bulk(&sim, &file, &["--not-after", other]).exits(2);
+    ran.complains("2 left, but not this --not-after\nhint: resume it without the option");
+    assert_eq!(sim.calls_total(), 0);
+}
+
 /// Another program can create a job in which several downlinks have one reference.
 #[test]
 fn a_reference_of_several_downlinks_resolves_none() {

@@ -122,7 +122,7 @@ impl Operation for ListResource {
         for filter in Filter::ALL {
             for (_, value) in self.filters.iter().filter(|(set, _)| *set == filter) {
                 if !self.resource.takes(filter) {
-                    return Err(InputError::new(filter.name(), format!("is no filter of {path}")));
+                    return Err(InputError::new(filter.name(), format!("is not a filter of {path}")));
                 }
                 filter.check(value)?;
                 call = call.query(filter.name(), value);
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_filter_of_another_resource_is_refused() {
         let query = ListResource::new(Resource::Downlinks).filter(Filter::DeviceId, "d-1");
-        assert_eq!(target(&query).unwrap_err(), "deviceId is no filter of /downlinks");
+        assert_eq!(target(&query).unwrap_err(), "deviceId is not a filter of /downlinks");
         let query = ListResource::new(Resource::LoraDownlinks).filter(Filter::DeviceId, "d-1");
         assert_eq!(target(&query).unwrap(), "/lora/downlinks?deviceId=d-1");
     }

@@ -154,9 +154,9 @@ impl fmt::Display for Why {
             Self::Json(why) => why.fmt(f),
             Self::NoItems => f.write_str("there is no field items"),
             Self::ItemsTwice => f.write_str("there are two fields items"),
-            Self::ItemsAreNoArray => f.write_str("items is no array"),
+            Self::ItemsAreNoArray => f.write_str("items is not an array"),
             Self::TooManyItems => write!(f, "it has more than {MOST_ITEMS} items"),
-            Self::OddLink => f.write_str("the link to the next page is no text"),
+            Self::OddLink => f.write_str("the link to the next page is not a text"),
         }
     }
 }
@@ -207,18 +207,18 @@ mod tests {
         for (json, why) in [
             ("[]", "not a page of items: not a JSON object (line 1, column 1)"),
             ("{}", "not a page of items: there is no field items (line 1, column 1)"),
-            ("{\n\"items\":{}}", "not a page of items: items is no array (line 2, column 9)"),
+            ("{\n\"items\":{}}", "not a page of items: items is not an array (line 2, column 9)"),
             (
                 r#"{"items":[],"items":[]}"#,
                 "not a page of items: there are two fields items (line 1, column 13)",
             ),
             (
                 r#"{"items":[],"next":2}"#,
-                "not a page of items: the link to the next page is no text (line 1, column 20)",
+                "not a page of items: the link to the next page is not a text (line 1, column 20)",
             ),
             (
                 r#"{"items":[],"links":{"next":{"href":"c"}}}"#,
-                "not a page of items: the link to the next page is no text (line 1, column 21)",
+                "not a page of items: the link to the next page is not a text (line 1, column 21)",
             ),
             (r#"{"items":[1"#, "not a page of items: the JSON is cut short (line 1, column 12)"),
         ] {

@@ -392,7 +392,7 @@ mod tests {
         for (bad, part) in [
             (json!({"name": "a"}), "no field uuid"),
             (json!({"uuid": null}), "no field uuid"),
-            (json!({"uuid": ["u"]}), "uuid is no text"),
+            (json!({"uuid": ["u"]}), "uuid is not a text"),
             (json!([]), "not a JSON object"),
             (json!(null), "not a JSON object"),
         ] {

@@ -104,7 +104,7 @@ impl fmt::Display for Why {
         match self {
             Self::Json(why) => why.fmt(f),
             Self::NoUuid => f.write_str("there is no field uuid"),
-            Self::OddUuid => f.write_str("its uuid is no text"),
+            Self::OddUuid => f.write_str("its uuid is not a text"),
             Self::Huge => f.write_str("it has more than 4 GiB"),
             Self::NoContent => f.write_str("there is no field content"),
             Self::Embedded => f.write_str(

@@ -342,7 +342,7 @@ mod tests {
             (json!({"items": []}).to_string(), "there is no field content"),
             (
                 json!({"content": [{"uuid": "a"}, {"uuid": []}]}).to_string(),
-                "content[1]: its uuid is no text",
+                "content[1]: its uuid is not a text",
             ),
             (json!({"content": [{"name": "a"}]}).to_string(), "content[0]: there is no field uuid"),
             (json!({"content": [{"uuid": "a"}, null]}).to_string(), "content[1]: not a JSON object"),

@@ -304,7 +304,7 @@ mod tests {
         refused(&[device, "", device], r#"line 3: the uuid "1" is also on line 1"#);
         refused(&[device, r#"{"name":"a"}"#], "line 2: the device has no uuid");
         refused(&[r#"{"uuid":""}"#], "line 1: the device has no uuid");
-        refused(&[r#"{"uuid":["a"]}"#], "line 1: not a device: its uuid is no text (column 15)");
+        refused(&[r#"{"uuid":["a"]}"#], "line 1: not a device: its uuid is not a text (column 15)");
         refused(&[device, r#"{"uuid":"2","nam"#], "line 2: not a device: the JSON is cut short (column 17)");
         refused(
             &["[", r#"{"uuid":"1"},"#],

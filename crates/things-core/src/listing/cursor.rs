@@ -25,6 +25,7 @@ use crate::feed::{Feed, Ticket, Want};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::session::Session;
+use crate::stage::Stage;
 
 /// The items of a resource of the current API, page by page: a [`Feed`] of items, or of a typed view of them, such as
 /// [`Project`](crate::Project).
@@ -136,7 +137,7 @@ impl<T: From<Item> + Send + 'static> Feed for Cursor<T> {
 impl<T> Cursor<T> {
     /// Adds the scope that the resource needs to a 403.
     fn with_scope(&self, error: Error) -> Error {
-        if error.kind() != ErrorKind::Forbidden {
+        if error.kind() != ErrorKind::Forbidden || error.stage() != Stage::Call {
             return error;
         }
         let scope = self.query.resource().scope();
@@ -364,7 +365,7 @@ mod tests {
     fn an_error_is_the_last_item_and_a_403_names_the_scope() {
         let mut cursor: Cursor = session(KPN, 100).cursor(devices());
         let Want::Call { ticket, .. } = cursor.want(now()) else { panic!("no call") };
-        let refused = Error::new(ErrorKind::Forbidden, crate::Stage::Call, "403")
+        let refused = Error::new(ErrorKind::Forbidden, Stage::Call, "403")
             .with(|report| report.hint = Some("why".into()));
         cursor.accept(ticket, Err(refused));
         assert!(!cursor.is_finished());

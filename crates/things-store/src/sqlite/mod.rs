@@ -266,7 +266,7 @@ impl Open {
             .map_err(failed)?;
         let Some((state, lease)) = found else {
             return Err(LedgerError::new(format!("the job {id} has no item {index}"))
-                .hint(format!("it has {} items, from 0", job.size)));
+                .hint(format!("its {} items are numbered from 0", job.size)));
         };
         if state != ItemState::Unknown.as_str() {
             return Err(LedgerError::new(format!(
@@ -279,7 +279,7 @@ impl Open {
         if let Some(left) = left.filter(|_| resolution == Resolution::NotSent) {
             let seconds = left.unsigned_abs().div_ceil(1_000);
             return Err(LedgerError::new("a request for it may still be in flight")
-                .hint(format!("wait {seconds} s, then look again whether it arrived")));
+                .hint(format!("wait {seconds} s, then check again whether it arrived")));
         }
         let (state, resumable) = match resolution {
             Resolution::Accepted => (ItemState::Accepted, false),

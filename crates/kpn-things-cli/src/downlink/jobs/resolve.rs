@@ -198,8 +198,39 @@ fn find(
     })?;
     match wanted.iter().find(|wanted| wanted.found.is_none()) {
         Some(wanted) => Err(not_found(store, job, lines, wanted)?),
-        None => Ok(found.into_values().collect()),
+        None => {
+            refuse_other_references(store, job, lines, &wanted)?;
+            Ok(found.into_values().collect())
+        }
     }
+}
+
+/// Refuses the number of a line that is the reference of another downlink too: the user may mean that one, although its outcome
+/// is known.
+fn refuse_other_references(
+    store: &mut dyn Store,
+    job: &Job,
+    lines: &Lines,
+    wanted: &[Wanted<'_>],
+) -> Result<(), Failure> {
+    let numbers: Vec<_> = wanted.iter().filter(|wanted| wanted.lines.is_some() && !wanted.is_reference).collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    report::each(store, &job.id, Selection::All, |item| {
+        let reference = item.item.downlink.reference();
+        let is_other = |wanted: &&&Wanted<'_>| {
+            wanted.found != Some(item.index) && reference.is_some_and(|reference| reference.as_str() == wanted.text)
+        };
+        match numbers.iter().find(is_other) {
+            Some(wanted) => Err(Failure::Usage(format!(
+                "{:?} is the number of a line, and the reference of {}: name the downlink by its reference",
+                wanted.text,
+                named(&item, lines)
+            ))),
+            None => Ok(()),
+        }
+    })
 }
 
 /// Explains why an argument names no unknown item.
