@@ -59,7 +59,7 @@ struct Request {
     /// CSV or NDJSON file with a downlink per line; - reads stdin
     #[arg(value_name = "FILE")]
     file: String,
-    /// Format, csv or ndjson [default: detected from the content]
+    /// Format, csv or ndjson [default: from the content]
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     input: Option<InputFormat>,
     /// Send nothing after this time (RFC 3339)
