@@ -57,6 +57,8 @@ pub enum ErrorKind {
     NoValue,
     /// A secondary unit (RFC 8798) is in a pack whose version does not allow it.
     Unit,
+    /// A Content-Format (`ct` or `bct`) breaks the syntax of RFC 9193, or is next to a value that is not data.
+    ContentFormat,
     /// A record has more fields than [`Record::MAX_FIELDS`](crate::Record::MAX_FIELDS).
     TooManyFields,
 }

@@ -14,7 +14,8 @@ pub struct Leniency {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeniencyKind {
-    /// A string value (`vs`) that is a JSON number was read as a number. Its digits are kept.
+    /// A string value (`vs`) that is a JSON number was read as a number. Its digits are kept, and
+    /// no base value is added.
     NumberInString,
     /// A secondary unit (RFC 8798) is in a pack whose version does not allow it (RFC 9100, section 4).
     SecondaryUnit,

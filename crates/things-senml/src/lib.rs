@@ -4,6 +4,7 @@
 mod base_name;
 #[cfg(feature = "cbor")]
 mod cbor;
+mod content_format;
 mod error;
 mod field;
 mod json;

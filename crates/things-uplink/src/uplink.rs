@@ -41,7 +41,8 @@ impl Uplink {
     /// Reads a message. `now` is the time of a record without a time, so it should be when the message was received.
     ///
     /// What KPN Things sends although RFC 8428 forbids it is tolerated, and each use is in
-    /// [`leniencies`](Self::leniencies).
+    /// [`leniencies`](Self::leniencies). A number in a string is read as a number unless the pack has a base value (`bv`).
+    /// A payload is read from either kind.
     ///
     /// # Errors
     ///

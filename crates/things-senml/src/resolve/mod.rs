@@ -60,7 +60,8 @@ impl Resolver {
     /// [`Resolved::leniencies`]:
     ///
     /// - A string value that is a finite JSON number, such as `"vs":"33.0"`, is read as a number. The number keeps the
-    ///   characters of the string. So nothing is lost if the string was, for example, a payload in hex.
+    ///   characters of the string. So nothing is lost if the string was, for example, a payload in hex. While a base value
+    ///   (`bv`) is in force the string stays a string, because nothing shows whether the number already contains it.
     /// - A secondary unit (RFC 8798) may be in a pack of any version.
     pub fn lenient(mut self, yes: bool) -> Self {
         self.lenient = yes;

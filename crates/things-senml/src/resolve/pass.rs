@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::bases::{Bases, VERSION};
 use super::{Resolved, Resolver};
+use crate::content_format;
 use crate::error::{Error, ErrorKind};
 use crate::field::Field;
 use crate::leniency::{Leniency, LeniencyKind};
@@ -118,13 +119,21 @@ impl<'r> Pass<'r> {
         match field {
             Field::Name => self.name.push_str(&text),
             Field::Unit => self.fields.unit = Some(SmolStr::new(text)),
-            Field::StringValue => self.fields.value = Some(self.string_value(text)),
+            Field::StringValue => self.fields.value = Some(Value::String(text.into_owned())),
             Field::DataValue => {
                 let data = Data::from_base64(text)
                     .map_err(|error| Error::in_field(field.label(), "data", &error))?;
                 self.data(data);
             }
-            Field::ContentFormat => self.fields.rest.content_format = Some(SmolStr::new(text)),
+            Field::ContentFormat | Field::BaseContentFormat => {
+                content_format::check(&text).map_err(|why| wrong_content_format(field, why))?;
+                let format = Some(SmolStr::new(text));
+                if field == Field::ContentFormat {
+                    self.fields.rest.content_format = format;
+                } else {
+                    self.bases.content_format = format;
+                }
+            }
             Field::BaseName => {
                 self.bases.set_name(&text)?;
                 if self.base_name.is_none() {
@@ -132,7 +141,6 @@ impl<'r> Pass<'r> {
                 }
             }
             Field::BaseUnit => self.bases.unit = Some(SmolStr::new(text)),
-            Field::BaseContentFormat => self.bases.content_format = Some(SmolStr::new(text)),
             _ => {}
         }
         Ok(())
@@ -204,11 +212,19 @@ impl<'r> Pass<'r> {
             let why = r#"has neither a value nor a sum: add one of "v", "vs", "vb", "vd" and "s""#;
             return Err(Error::in_record(ErrorKind::NoValue, why));
         }
+        if fields.present & Field::ContentFormat.bit() != 0 && fields.present & Field::DataValue.bit() == 0 {
+            return Err(wrong_content_format(
+                Field::ContentFormat,
+                r#"is not that of data: remove it, or write the value in "vd""#,
+            ));
+        }
         let unit = self.unit(fields.unit)?;
         let value = match (fields.value, &self.bases.value) {
             (Some(Value::Number(number)), Some(base)) => {
                 Some(Value::Number(sum(Field::Value, base, &number)?))
             }
+            // With a base value it stays a string: whether the base is part of the number is unknown.
+            (Some(Value::String(text)), None) if self.resolver.lenient => Some(self.number_in(text)),
             (value, _) => value,
         };
         let integral = match (fields.sum, &self.bases.sum) {
@@ -276,15 +292,12 @@ impl<'r> Pass<'r> {
         Ok(Some(unit))
     }
 
-    fn string_value(&mut self, text: Cow<'_, str>) -> Value {
-        if self.resolver.lenient
-            && let Ok(number) = text.parse::<Number>()
-        {
-            let label = Field::StringValue.label();
-            self.leniencies.push(Leniency::new(self.records, label, LeniencyKind::NumberInString));
-            return Value::Number(number);
-        }
-        Value::String(text.into_owned())
+    /// Reads a string value that is a number, and reports it. Any other stays a string.
+    fn number_in(&mut self, text: String) -> Value {
+        let Ok(number) = text.parse::<Number>() else { return Value::String(text) };
+        let label = Field::StringValue.label();
+        self.leniencies.push(Leniency::new(self.records, label, LeniencyKind::NumberInString));
+        Value::Number(number)
     }
 
     fn count(&mut self) -> Result<(), Error> {
@@ -318,6 +331,12 @@ const BASE: u32 = bits(&[
     Field::BaseSum,
     Field::BaseContentFormat,
 ]);
+
+/// A Content-Format that is wrong, or where none may be.
+fn wrong_content_format(field: Field, why: &str) -> Error {
+    let why = format!("has a Content-Format in {:?} that {why}", field.label());
+    Error::in_record(ErrorKind::ContentFormat, why).of_field(field.label())
+}
 
 /// Adds a base number to a number of a record.
 fn sum(field: Field, base: &Number, number: &Number) -> Result<Number, Error> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::ErrorKind;
-use crate::leniency::LeniencyKind;
+use crate::leniency::{Leniency, LeniencyKind};
 use crate::value::{Data, Value};
 
 fn resolve(json: &str) -> Result<Resolved, Error> {
@@ -308,6 +308,44 @@ fn a_lenient_resolver_reads_numbers_in_strings_and_reports_them() {
     let strict = Resolver::new(0.0).resolve_json(json.as_bytes()).unwrap();
     assert_eq!(strict.measurements()[0].value(), Some(&Value::from("33.0")));
     assert!(strict.leniencies().is_empty());
+}
+
+#[test]
+fn a_string_stays_a_string_while_a_base_value_is_in_force() {
+    // The base value holds for its own record too, wherever in the record it is written.
+    let json = r#"[{"n":"a","vs":"1234"},{"n":"b","vs":"1234","bv":5},{"n":"c","vs":"1234"},{"n":"d","v":1},
+        {"n":"e","bv":0,"vs":"1234"}]"#;
+    let resolved = Resolver::new(0.0).lenient(true).resolve_json(json.as_bytes()).unwrap();
+    let values: Vec<_> = resolved.measurements().iter().map(|one| one.value().cloned().unwrap()).collect();
+    let number = |text: &str| Value::Number(text.parse().unwrap());
+    let string = Value::from("1234");
+    assert_eq!(values, [number("1234"), string.clone(), string.clone(), number("6"), string]);
+    let leniencies: Vec<_> = resolved.leniencies().iter().map(Leniency::record).collect();
+    assert_eq!(leniencies, [0]);
+}
+
+#[test]
+fn content_formats_that_are_wrong_are_refused() {
+    refused(
+        r#"[{"n":"a","vd":"AQI","ct":"060"}]"#,
+        ErrorKind::ContentFormat,
+        0,
+        r#"SenML record 1 has a Content-Format in "ct" that begins with 0: write the number without leading zeros"#,
+    );
+    refused(
+        r#"[{"n":"a","v":1},{"bct":"cbor"}]"#,
+        ErrorKind::ContentFormat,
+        1,
+        r#"SenML record 2 has a Content-Format in "bct" that is neither a number nor a media type: expected for example 60 or text/csv@gzip"#,
+    );
+    for value in [r#""v":1"#, r#""vs":"AQI""#, r#""vb":true"#, r#""s":1"#] {
+        refused(
+            &format!(r#"[{{"n":"a","ct":"60",{value}}}]"#),
+            ErrorKind::ContentFormat,
+            0,
+            r#"SenML record 1 has a Content-Format in "ct" that is not that of data: remove it, or write the value in "vd""#,
+        );
+    }
 }
 
 #[test]

@@ -55,6 +55,16 @@ fn each_leniency_is_reported() {
 }
 
 #[test]
+fn a_base_value_does_not_change_a_payload_of_digits() {
+    let record = r#"{"n":"payload","vs":"1234"},{"n":"port","v":1}"#;
+    for (records, port) in [(record.to_owned(), 1), (format!(r#"{{"bv":5}},{record}"#), 6)] {
+        let uplink = device(&records);
+        let lora = uplink.lora().unwrap();
+        assert_eq!((lora.payload(), lora.port()), (Ok(vec![0x12, 0x34]), Ok(Some(port))), "{records}");
+    }
+}
+
+#[test]
 fn base_values_in_the_first_measurement_are_the_other_shape_of_kpn() {
     let uplink = parse(
         r#"[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","bt":1.58565075E9,"n":"payload","vs":"01"},{"n":"port","v":223.0}]"#,
