@@ -10,8 +10,9 @@ use crate::token::{self, Body};
 
 /// Verifies that KPN Things sent a message: its token is SHA-256 over the body as it was received, and a shared secret.
 ///
-/// All secrets are tried with the same work, and digests are compared in constant time. So the time shows neither which secret
-/// matched, nor where a token is wrong.
+/// All secrets are tried, and the digest of each is compared with the token in constant time (`subtle`). So the time shows
+/// neither which secret matched, nor where a token differs from a digest. Only the time to read the hex digits may depend on
+/// the digits of the token, which the sender knows.
 ///
 /// ```
 /// use things_uplink::{Secrets, Verifier};
