@@ -5,6 +5,8 @@
 
 import asyncio
 import gc
+import hashlib
+import hmac
 import importlib.metadata
 import json
 import os
@@ -21,7 +23,7 @@ from pathlib import Path
 import by_hand
 import orjson
 
-from kpn_things import AsyncClient, Client, Page
+from kpn_things import AsyncClient, Client, Page, uplink
 
 FLEET = 100_000
 DOWNLINKS = 2_000
@@ -387,6 +389,51 @@ def streamed():
 
 CHILDREN["streamed"] = streamed
 
+def uplink_parsing(report):
+    """S27. Resolves a pack of 1,000 records, and reads name, time and value of each."""
+    records = [{"n": f"m{number % 20}", "t": number * 10, "u": "Cel", "v": 20.5 + number / 8} for number in range(1_000)]
+    records[0] |= {"bn": "urn:dev:DEVEUI:0059AC0000181EB6:", "bt": 1.76573996026e9}
+    body = json.dumps(records).encode()
+
+    def ours():
+        return [(one.full_name, one.time, one.value) for one in uplink.parse(body, 0.0).measurements]
+
+    def by_loop():
+        name, time, found = "", 0.0, []
+        for record in json.loads(body):
+            name, time = record.get("bn", name), record.get("bt", time)
+            found.append((name + record.get("n", ""), time + record.get("t", 0.0), record["v"]))
+        return found
+
+    assert ours() == by_loop()
+    compare(report, "S27", "resolve 1,000 records, / json.loads and a loop", ours, by_loop, 100, 0.60)
+
+
+def token_check(report):
+    """S28. Checks the token of 837 bytes."""
+    secret, body = b"0123456789abcdefghijABCDEFGHIJ", b"x" * 837
+    token, verifier = uplink.sign(secret, body), uplink.Verifier(secret)
+
+    def by_hashlib():
+        if not hmac.compare_digest(hashlib.sha256(body + secret).hexdigest(), token):
+            raise ValueError
+
+    compare(report, "S28", "token of 837 bytes, / hashlib and compare_digest", lambda: verifier.verify(token, body), by_hashlib, 20_000, 1.00)
+
+
+def compare(report, name, work, ours, theirs, times, target):
+    """Alternates two functions, and reports the median of the ratios."""
+
+    def taken(work):
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        return time.perf_counter() - start
+
+    ratios = [taken(ours) / taken(theirs) for _ in range(11)]
+    report.row(name, work, statistics.median(ratios), target=target)
+
+
 PARTS = {
     ("S4",): listing_in_turn,
     ("S5",): listing_at_once,
@@ -394,6 +441,8 @@ PARTS = {
     ("S7",): downlinks_in_turn,
     ("S8",): downlinks_at_once,
     ("S20",): runs,
+    ("S27",): uplink_parsing,
+    ("S28",): token_check,
     ("S10", "S11"): memory,
     ("S12",): start_up,
     ("S13",): size,

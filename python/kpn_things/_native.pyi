@@ -32,7 +32,11 @@ __all__ = [
     "Feed",
     "Fleet",
     "ListingReport",
+    "Location",
+    "Lora",
     "Masked",
+    "Measurement",
+    "Messages",
     "Page",
     "Proof",
     "Query",
@@ -44,7 +48,10 @@ __all__ = [
     "Simulator",
     "Store",
     "TestClock",
+    "Uplink",
     "VERSION",
+    "Verified",
+    "Verifier",
     "before_fork",
     "check_same_subject",
     "cli",
@@ -53,6 +60,7 @@ __all__ = [
     "mask",
     "only_simulators",
     "read_listing",
+    "sign_uplink",
     "stored_item",
 ]
 
@@ -801,6 +809,265 @@ class Store:
 
 def stored_item(downlink: str, customer: str | None, not_after: tuple[int, int] | None) -> BulkItem:
     """The item of a pickle."""
+
+@final
+class Uplink:
+    """A message that was read: its device, and what the device measured. Immutable.
+
+    The parts of it become Python objects when they are read first. Its `repr` shows no value.
+    """
+
+    def __new__(cls, body: bytes, now: float) -> Self: ...
+    @property
+    def device(self) -> str | None:
+        """The id of the device: a DevEUI as 16 upper-case hex digits, an IMEI, a UUID, or the base name as it was written.
+        `None` if the message names no device.
+        """
+
+    @property
+    def dev_eui(self) -> str | None:
+        """The DevEUI of a LoRa device, as 16 upper-case hex digits."""
+
+    @property
+    def imei(self) -> str | None:
+        """The IMEI of a cellular device."""
+
+    @property
+    def device_uuid(self) -> str | None:
+        """The UUID of the device at KPN Things, if the message names the device by it."""
+
+    @property
+    def lora(self) -> Lora | None:
+        """The raw uplink of a LoRa device. `None` if the message has no payload."""
+
+    @property
+    def location(self) -> Location | None:
+        """The location of the device. `None` if the message has neither a latitude nor a longitude."""
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """All measurements, in the order of their records, those of `lora` and `location` included."""
+
+    @property
+    def leniencies(self) -> list[str]:
+        """What was tolerated although SenML forbids it, such as a number in a string, one sentence each."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The measurements as rows for a data frame: a `dict` each, with `device`, `name`, `time` (nanoseconds since 1970, as
+        `pandas.to_datetime` reads them), `unit`, and the value as `value` (a number), `text`, `flag` or `data`.
+        """
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Uplink], tuple[bytes, float]]: ...
+
+@final
+class Lora:
+    """What a LoRa device sent, and what the network reports about it. A field that the message does not have is `None`."""
+
+    def __new__(cls, uplink: Uplink) -> Self: ...
+    @property
+    def payload(self) -> bytes:
+        """The bytes of the payload."""
+
+    @property
+    def port(self) -> int | None:
+        """The LoRaWAN port (FPort), 0 to 255."""
+
+    @property
+    def frame_counter_up(self) -> int | None:
+        """The uplink frame counter (`FCntUp`)."""
+
+    @property
+    def frame_counter_down(self) -> int | None:
+        """The downlink frame counter (`FCntDn`)."""
+
+    @property
+    def rssi(self) -> float | None:
+        """The received signal strength at the gateway (`LrrRSSI`), as it was reported."""
+
+    @property
+    def snr(self) -> float | None:
+        """The signal-to-noise ratio at the gateway (`LrrSNR`), as it was reported."""
+
+    @property
+    def esp(self) -> float | None:
+        """The estimated signal power at the gateway (`LrrESP`), as it was reported."""
+
+    @property
+    def spreading_factor(self) -> int | None:
+        """The spreading factor (`SpFact`), as it was reported."""
+
+    @property
+    def time(self) -> float | None:
+        """The time of the payload, in seconds since 1970."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The value of every other record of the device, known or not, by its name. Of a repeated name, the last value."""
+
+    def __reduce__(self) -> tuple[type[Lora], tuple[Uplink]]: ...
+
+@final
+class Location:
+    """A location of a device. A field that the message does not have is `None`."""
+
+    def __new__(cls, uplink: Uplink) -> Self: ...
+    @property
+    def latitude(self) -> float | None:
+        """The latitude in degrees, -90 to 90."""
+
+    @property
+    def longitude(self) -> float | None:
+        """The longitude in degrees, -180 to 180."""
+
+    @property
+    def radius(self) -> float | None:
+        """The radius, as it was reported."""
+
+    @property
+    def time(self) -> datetime | None:
+        """When the device was there, in UTC."""
+
+    def __reduce__(self) -> tuple[type[Location], tuple[Uplink]]: ...
+
+@final
+class Measurement:
+    """One resolved SenML record: it needs no other record to be understood. Immutable. Its `repr` shows no value."""
+
+    def __new__(cls, uplink: Uplink, index: int) -> Self: ...
+    @property
+    def name(self) -> str:
+        """The name of the record without the base name, such as `temperature`. Empty if the record has none."""
+
+    @property
+    def full_name(self) -> str:
+        """The base name and the name, such as `urn:dev:DEVEUI:0059AC0000181EB6:temperature`."""
+
+    @property
+    def time(self) -> float:
+        """The time in seconds since 1970."""
+
+    @property
+    def nanoseconds(self) -> int | None:
+        """The time in nanoseconds since 1970. `None` if it is out of all range."""
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the message had no time, or one relative to the time at which it was received."""
+
+    @property
+    def unit(self) -> str | None:
+        """The unit, such as `Cel`."""
+
+    @property
+    def value(self) -> float | str | bool | bytes | None:
+        """The value: a number, a text, a boolean or bytes. `None` if the record has only a sum. A number that was written
+        without a point or an exponent is an `int`.
+        """
+
+    @property
+    def digits(self) -> str | None:
+        """The digits of a number, all of them. `None` if the value is not a number."""
+
+    @property
+    def sum(self) -> float | None:
+        """The integral of the value over time."""
+
+    @property
+    def update_time(self) -> float | None:
+        """The seconds until the next measurement of this name at the latest."""
+
+    @property
+    def content_format(self) -> str | None:
+        """The content format of a data value."""
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The fields that no RFC defines, by their labels."""
+
+    @property
+    def record(self) -> int:
+        """The index of the record in the message, from 0."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Measurement], tuple[Uplink, int]]: ...
+
+class Verifier:
+    """Verifies messages. `kpn_things.uplink.Verifier` reads its arguments."""
+
+    def __new__(
+        cls,
+        secrets: bytes | list[tuple[str, bytes]],
+        plugs: list[tuple[str, list[tuple[str, bytes]]]],
+        body_limit: int,
+    ) -> Self: ...
+    def verify(
+        self, headers: Mapping[str, Any] | Iterable[tuple[str | bytes, str | bytes]] | str | bytes | None, body: bytes | bytearray | memoryview
+    ) -> Verified:
+        """Verifies that KPN Things sent a message. The comparison takes the same time wherever a token is wrong.
+
+        Args:
+            headers: All headers of the request: a mapping, or pairs of a name and a value, as `str` or `bytes`. Or only the
+                value of the header `Things-Message-Token`, or `None` if there is none.
+            body: The body, byte for byte as it was received. JSON that was parsed and written again does not match.
+
+        Raises:
+            UplinkRefusedError: The message is refused. `status` is the status code of the response: 401 or 413.
+        """
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the secrets, in their order, without those of plugs."""
+
+    @property
+    def body_limit(self) -> int:
+        """The most bytes of a body."""
+
+@final
+class Verified:
+    """A message that KPN Things sent, as its token proves. Immutable. Its `repr` does not show the token."""
+
+    def __new__(cls, label: str, digest: bytes) -> Self: ...
+    @property
+    def label(self) -> str:
+        """The label of the secret that matched. It shows whether a retiring secret is still in use."""
+
+    @property
+    def token_digest(self) -> bytes:
+        """The token as 32 bytes. A message that is sent again has the same one."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Verified], tuple[str, bytes]]: ...
+
+@final
+class Messages:
+    """An inbox by its name. Each method opens it for as long as it takes."""
+
+    def __new__(cls, name: str) -> Self: ...
+    @property
+    def name(self) -> str:
+        """The path, or the URL without its password."""
+
+    def read(self, after: int, most: int) -> list[tuple[Any, ...]]:
+        """Up to `most` messages after an id. Each is a tuple of the fields of `kpn_things.uplink.Message`."""
+
+    def cursor(self, consumer: str) -> int:
+        """The id of the last message that a consumer is done with."""
+
+    def advance(self, consumer: str, id: int) -> None:
+        """Records that a consumer is done with all messages up to this one."""
+
+    def counts(self) -> tuple[int, int]:
+        """The number of messages, and the id of the newest."""
+
+    def append(self, received: datetime, label: str | None, headers: list[tuple[str, bytes]], body: bytes) -> int | None:
+        """Stores a message as a receiver does, and returns its id, for tests. `None` if it is a duplicate."""
+
+def sign_uplink(secret: bytes, body: bytes | bytearray | memoryview) -> str:
+    """Returns the message token of a body: SHA-256 over its bytes followed by the secret, as 64 lower-case hex digits."""
 
 @final
 class Simulator:

@@ -43,6 +43,7 @@ mod fleet;
 mod following;
 mod guard;
 mod headers;
+mod inbox;
 mod interrupt;
 mod item;
 mod json;
@@ -62,6 +63,8 @@ mod retry;
 mod rows;
 mod run;
 mod simulator;
+mod uplink;
+mod verifier;
 
 use std::ffi::OsString;
 
@@ -123,7 +126,13 @@ mod _native {
     #[pymodule_export]
     use super::run::Run;
     #[pymodule_export]
+    use super::inbox::Messages;
+    #[pymodule_export]
     use super::simulator::Simulator;
+    #[pymodule_export]
+    use super::uplink::{Location, Lora, Measurement, Uplink};
+    #[pymodule_export]
+    use super::verifier::{Verified, Verifier, sign_uplink};
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

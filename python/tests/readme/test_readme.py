@@ -8,16 +8,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 import kpn_things
+from kpn_things import _native
 from kpn_things.testing import Simulator
 
 from .document import PATH, REPOSITORY, Block, blocks, commands, passed
 
-PROGRAMS = [block for block in blocks("python") if "def test_" not in block.text]
+INBOX = [block for block in blocks("python") if block.mark == "inbox"]
+PROGRAMS = [block for block in blocks("python") if "def test_" not in block.text and block not in INBOX]
 TESTS = [block for block in blocks("python") if "def test_" in block.text]
 COMMANDS = [*commands(), *commands(REPOSITORY)]
 TOOL = [sys.executable, "-m", "kpn_things"]
@@ -59,6 +62,17 @@ def test_program_runs(program: Block, simulator: Simulator) -> None:
     sends = "from_env" in program.text and ".send_" in program.text
     rows = re.search(r"for number in range\((\d+)\)", program.text)
     assert len(simulator.downlinks) == (int(rows[1]) if rows else sends)
+
+
+def test_the_program_that_reads_an_inbox_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    body = b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"temperature","u":"Cel","v":20}]'
+    _native.Messages("uplinks.db").append(datetime(2026, 1, 2, tzinfo=timezone.utc), None, [], body)
+    (block,) = INBOX
+    exec(block.compiled(), {"__name__": "__main__"})
+    assert capsys.readouterr().out == "2026-01-02 00:00:00+00:00 0059AC0000181EB6\n"
 
 
 @pytest.mark.parametrize("block", [pytest.param(block, id=f"line_{block.line}") for block in TESTS])
