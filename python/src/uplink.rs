@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView, PyString};
 use things_senml::{Measurement as CoreMeasurement, Number, Value};
 use things_uplink::{Device, FieldError, Uplink as CoreUplink};
 
-use crate::callback::call;
+use crate::callback::{call, call_method};
 use crate::item::time_to_python;
 use crate::json::text_to_python;
 
@@ -64,21 +64,21 @@ impl Uplink {
 
     /// The raw uplink of a LoRa device. `None` if the message has no payload.
     #[getter]
-    fn lora(slf: Bound<'_, Self>) -> Option<Lora> {
+    fn lora(slf: &Bound<'_, Self>) -> Option<Lora> {
         slf.get().core.lora()?;
-        Some(Lora(slf.unbind()))
+        Some(Lora(slf.clone().unbind()))
     }
 
     /// The location of the device. `None` if the message has neither a latitude nor a longitude.
     #[getter]
-    fn location(slf: Bound<'_, Self>) -> Option<Location> {
+    fn location(slf: &Bound<'_, Self>) -> Option<Location> {
         slf.get().core.location()?;
-        Some(Location(slf.unbind()))
+        Some(Location(slf.clone().unbind()))
     }
 
     /// All measurements, in the order of their records, those of `lora` and `location` included.
     #[getter]
-    fn measurements(slf: Bound<'_, Self>) -> Vec<Measurement> {
+    fn measurements(slf: &Bound<'_, Self>) -> Vec<Measurement> {
         let count = slf.get().core.measurements().len();
         (0..count).map(|index| Measurement { uplink: slf.clone().unbind(), index }).collect()
     }
@@ -120,7 +120,7 @@ impl Uplink {
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        self.body.bind(py).hash()
+        (self.device(), self.core.measurements().len()).into_pyobject(py)?.hash()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyAny>, (Py<PyBytes>, f64)) {
@@ -424,13 +424,16 @@ pub(crate) fn body<'py>(body: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes
     if let Ok(bytes) = body.cast::<PyBytes>() {
         return Ok(bytes.clone());
     }
-    match body.extract::<Vec<u8>>() {
-        Ok(bytes) if !body.is_instance_of::<PyTuple>() => Ok(PyBytes::new(body.py(), &bytes)),
-        _ => Err(PyTypeError::new_err(format!(
-            "body is of type {}: pass the bytes of the request as they were received",
-            body.get_type().name()?
-        ))),
+    if let Ok(array) = body.cast::<PyByteArray>() {
+        return Ok(PyBytes::new(body.py(), &array.to_vec()));
     }
+    if body.cast::<PyMemoryView>().is_ok() {
+        return Ok(call_method(body, "tobytes", ())?.cast_into::<PyBytes>()?);
+    }
+    Err(PyTypeError::new_err(format!(
+        "body is of type {}: pass the bytes of the request as they were received",
+        body.get_type().name()?
+    )))
 }
 
 fn as_number(value: &Value) -> Option<&Number> {

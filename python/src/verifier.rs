@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyString};
 use things_uplink::{Label, LabelledSecret, PLUG_HEADER, Refusal, Secret, Secrets, TOKEN_HEADER};
 
 use crate::callback::{call, call_method};
@@ -63,11 +63,16 @@ impl Verifier {
     ///
     /// Raises:
     ///     UplinkRefusedError: The message is refused. `status` is the status code of the response: 401 or 413.
-    fn verify(&self, py: Python<'_>, headers: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>) -> PyResult<Verified> {
+    fn verify(
+        &self,
+        py: Python<'_>,
+        headers: &Bound<'_, PyAny>,
+        body: &Bound<'_, PyAny>,
+    ) -> PyResult<Verified> {
         let body = body_bytes(body)?;
         let body = body.as_bytes();
         let verified = if let Ok(token) = headers.cast::<PyString>() {
-            self.0.verify(values(token.to_cow()?.as_bytes()), [], body)
+            self.0.verify(values(token.to_string_lossy().as_bytes()), [], body)
         } else if let Ok(token) = headers.cast::<PyBytes>() {
             self.0.verify(values(token.as_bytes()), [], body)
         } else if headers.is_none() {
@@ -152,12 +157,12 @@ fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<(Vec<Vec<u8>>, Vec<Vec<u
         PyTypeError::new_err("headers: pass the headers of the request, or the value of Things-Message-Token")
     };
     // The mappings of aiohttp, httpx, Starlette and Werkzeug list the values of a repeated header by `items`.
-    let is_mapping = headers.cast::<PyMapping>().is_ok() || headers.hasattr("items")?;
-    let pairs = if is_mapping { call_method(headers, "items", ())? } else { headers.clone() };
+    let pairs = if headers.hasattr("items")? { call_method(headers, "items", ())? } else { headers.clone() };
     let (mut tokens, mut plugs) = (Vec::new(), Vec::new());
     for pair in pairs.try_iter().map_err(|_| wrong())? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract().map_err(|_| wrong())?;
-        let name = bytes(&name).ok_or_else(wrong)?;
+        let pair = pair?.try_iter().map_err(|_| wrong())?.collect::<PyResult<Vec<_>>>()?;
+        let [name, value] = pair.as_slice() else { return Err(wrong()) };
+        let name = bytes(name).ok_or_else(wrong)?;
         let found = if name.eq_ignore_ascii_case(TOKEN_HEADER.as_bytes()) {
             &mut tokens
         } else if name.eq_ignore_ascii_case(PLUG_HEADER.as_bytes()) {
@@ -165,7 +170,7 @@ fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<(Vec<Vec<u8>>, Vec<Vec<u
         } else {
             continue;
         };
-        match bytes(&value) {
+        match bytes(value) {
             Some(value) => found.push(value),
             // A mapping of names to lists.
             None => {
