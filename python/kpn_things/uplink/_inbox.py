@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -144,7 +144,7 @@ class Inbox:
     def __bool__(self) -> bool:
         return True
 
-    def consume(self, consumer: str) -> Iterator[Message]:
+    def consume(self, consumer: str) -> Generator[Message, None, None]:
         """Returns the messages that a consumer is not done with, each at least once.
 
         A message is done when the loop requests the next one. If the loop ends by `break` or an exception, the last message
@@ -168,7 +168,7 @@ class Inbox:
                     self._messages.advance(consumer, done)
                     recorded = done
 
-    def follow(self, consumer: str, *, every: float = 1.0) -> Iterator[Message]:
+    def follow(self, consumer: str, *, every: float = 1.0) -> Generator[Message, None, None]:
         """Returns messages like `consume`, and waits for the next ones. It does not end.
 
         Args:
