@@ -102,6 +102,8 @@ mod _native {
     #[pymodule_export]
     use super::guard::only_simulators;
     #[pymodule_export]
+    use super::inbox::Messages;
+    #[pymodule_export]
     use super::interrupt::before_fork;
     #[pymodule_export]
     use super::item::{BulkItem, stored_item};
@@ -125,8 +127,6 @@ mod _native {
     use super::retry::RetryPolicy;
     #[pymodule_export]
     use super::run::Run;
-    #[pymodule_export]
-    use super::inbox::Messages;
     #[pymodule_export]
     use super::simulator::Simulator;
     #[pymodule_export]
