@@ -151,8 +151,11 @@ fn values(joined: &[u8]) -> impl Iterator<Item = &[u8]> {
     joined.split(|byte| *byte == b',')
 }
 
+/// The values of one header.
+type Values = Vec<Vec<u8>>;
+
 /// All values of the headers for the token and for the plug.
-fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<(Values, Values)> {
     let wrong = || {
         PyTypeError::new_err("headers: pass the headers of the request, or the value of Things-Message-Token")
     };
