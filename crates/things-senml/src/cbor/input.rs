@@ -37,9 +37,7 @@ impl<'a> Input<'a> {
 
     /// Returns the next header.
     pub(super) fn header(&mut self) -> Result<Header, Error> {
-        if let [first, rest @ ..] = self.rest
-            && let Some(header) = short(*first)
-        {
+        if let Some((header, rest)) = common(self.rest) {
             self.rest = rest;
             return Ok(header);
         }
@@ -116,22 +114,35 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Returns a header that is all in its first byte: an integer or a length below 24. Most are, and need no decoder.
-fn short(first: u8) -> Option<Header> {
-    let argument = first & 0x1f;
-    if argument >= 24 {
-        return None;
-    }
-    Some(match first >> 5 {
-        0 => Header::Positive(argument.into()),
-        1 => Header::Negative(argument.into()),
-        2 => Header::Bytes(Some(argument.into())),
-        3 => Header::Text(Some(argument.into())),
-        4 => Header::Array(Some(argument.into())),
-        5 => Header::Map(Some(argument.into())),
+/// Returns a header of the kinds that most are, and the bytes after it. They need no decoder: `None` leaves the others to it,
+/// and everything that is wrong.
+fn common(bytes: &[u8]) -> Option<(Header, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let (argument, rest) = match first & 0x1f {
+        argument @ 0..24 => (u64::from(argument), rest),
+        24 => rest.split_first().map(|(argument, rest)| (u64::from(*argument), rest))?,
+        25 => rest.split_first_chunk().map(|(bytes, rest)| (u16::from_be_bytes(*bytes).into(), rest))?,
+        26 => rest.split_first_chunk().map(|(bytes, rest)| (u32::from_be_bytes(*bytes).into(), rest))?,
+        27 => rest.split_first_chunk().map(|(bytes, rest)| (u64::from_be_bytes(*bytes), rest))?,
         _ => return None,
-    })
+    };
+    let length = || usize::try_from(argument).ok();
+    let header = match first >> 5 {
+        0 => Header::Positive(argument),
+        1 => Header::Negative(argument),
+        2 => Header::Bytes(Some(length()?)),
+        3 => Header::Text(Some(length()?)),
+        4 => Header::Array(Some(length()?)),
+        5 => Header::Map(Some(length()?)),
+        6 => Header::Tag(argument),
+        _ if *first == DOUBLE => Header::Float(f64::from_bits(argument)),
+        _ => return None,
+    };
+    Some((header, rest))
 }
+
+/// The first byte of a floating-point number of 64 bits.
+const DOUBLE: u8 = 0xfb;
 
 /// The byte that ends an array or map of unknown length.
 const BREAK: u8 = 0xff;

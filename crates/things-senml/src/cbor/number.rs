@@ -1,5 +1,7 @@
 //! Numbers: integers, floating-point numbers, big integers and decimal fractions.
 
+use std::fmt;
+
 use ciborium_ll::{Header, tag};
 
 use super::input::Input;
@@ -16,28 +18,45 @@ const MOST_BIG: usize = 128;
 pub(super) fn number(header: Header, input: &mut Input<'_>) -> Result<Option<Result<Number, Error>>, Error> {
     Ok(Some(match header {
         Header::Positive(integer) => Ok(Number::from(integer)),
-        Header::Negative(_) => match integer(header, input)? {
-            Some(integer) => integer.parse(),
-            None => return Ok(None),
-        },
+        Header::Negative(complement) => {
+            let integer = -1 - i128::from(complement);
+            i64::try_from(integer)
+                .map_or_else(|_| integer.to_string().parse(), |integer| Ok(Number::from(integer)))
+        }
         Header::Float(double) => Number::try_from(double),
         Header::Tag(tag::BIGPOS | tag::BIGNEG) => match integer(header, input)? {
-            Some(integer) => integer.parse(),
+            Some(integer) => integer.to_string().parse(),
             None => return Ok(None),
         },
         Header::Tag(DECIMAL_FRACTION) => match fraction(input)? {
-            Some(text) => text.parse(),
+            Some(number) => number,
             None => return Ok(None),
         },
         _ => return Ok(None),
     }))
 }
 
-/// Returns the digits of an integer of any size.
-fn integer(header: Header, input: &mut Input<'_>) -> Result<Option<String>, Error> {
+/// An integer of any size.
+enum Integer {
+    Small(i128),
+    /// The digits of an integer that is tagged as a big one.
+    Big(String),
+}
+
+impl fmt::Display for Integer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Small(integer) => write!(f, "{integer}"),
+            Self::Big(digits) => f.write_str(digits),
+        }
+    }
+}
+
+/// Returns the integer that begins with this header.
+fn integer(header: Header, input: &mut Input<'_>) -> Result<Option<Integer>, Error> {
     let (negative, bytes) = match header {
-        Header::Positive(integer) => return Ok(Some(integer.to_string())),
-        Header::Negative(complement) => return Ok(Some((-1 - i128::from(complement)).to_string())),
+        Header::Positive(integer) => return Ok(Some(Integer::Small(integer.into()))),
+        Header::Negative(complement) => return Ok(Some(Integer::Small(-1 - i128::from(complement)))),
         Header::Tag(tag @ (tag::BIGPOS | tag::BIGNEG)) => match input.header()? {
             Header::Bytes(length) => (tag == tag::BIGNEG, input.bytes(length)?),
             _ => return Ok(None),
@@ -46,7 +65,7 @@ fn integer(header: Header, input: &mut Input<'_>) -> Result<Option<String>, Erro
     };
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     let bytes = bytes.get(start..).unwrap_or_default();
-    Ok((bytes.len() <= MOST_BIG).then(|| digits(bytes, negative)))
+    Ok((bytes.len() <= MOST_BIG).then(|| Integer::Big(digits(bytes, negative))))
 }
 
 /// Returns the digits of a big integer. A negative one is -1 minus the bytes.
@@ -71,14 +90,26 @@ fn digits(bytes: &[u8], negative: bool) -> String {
     text
 }
 
-/// Returns a decimal fraction as a JSON number.
-fn fraction(input: &mut Input<'_>) -> Result<Option<String>, Error> {
+/// Returns a decimal fraction.
+fn fraction(input: &mut Input<'_>) -> Result<Option<Result<Number, Error>>, Error> {
     let Header::Array(Some(2)) = input.header()? else { return Ok(None) };
     let header = input.header()?;
     let Some(exponent) = integer(header, input)? else { return Ok(None) };
     let header = input.header()?;
     let Some(mantissa) = integer(header, input)? else { return Ok(None) };
-    let text = if exponent == "0" { mantissa } else { format!("{mantissa}e{exponent}") };
     // 21.50 reads better than 2150e-2, and is the same number.
-    Ok(Some(Decimal::parse(&text).map_or(text, |decimal| decimal.to_string())))
+    if let (Integer::Small(exponent), Integer::Small(mantissa)) = (&exponent, &mantissa)
+        && let Some(decimal) =
+            i32::try_from(*exponent).ok().and_then(|exponent| Decimal::new(*mantissa, exponent))
+    {
+        return Ok(Some(Number::from_decimal(decimal)));
+    }
+    let text = match exponent {
+        Integer::Small(0) => mantissa.to_string(),
+        _ => format!("{mantissa}e{exponent}"),
+    };
+    Ok(Some(match Decimal::parse(&text) {
+        Some(decimal) => Number::from_decimal(decimal),
+        None => text.parse(),
+    }))
 }

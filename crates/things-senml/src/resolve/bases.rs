@@ -5,17 +5,17 @@ use smol_str::SmolStr;
 use crate::base_name::{check_full, check_part};
 use crate::error::{Error, ErrorKind};
 use crate::field::Field;
-use crate::value::Number;
+use crate::value::{Addend, Number};
 
 /// The base values in force at a record: those of the record, and those of the records before it.
 #[derive(Debug, Default)]
 pub(crate) struct Bases {
     pub(crate) version: Option<u64>,
     pub(crate) name: String,
-    pub(crate) time: Option<Number>,
+    pub(crate) time: Option<Addend>,
     pub(crate) unit: Option<SmolStr>,
-    pub(crate) value: Option<Number>,
-    pub(crate) sum: Option<Number>,
+    pub(crate) value: Option<Addend>,
+    pub(crate) sum: Option<Addend>,
     pub(crate) content_format: Option<SmolStr>,
 }
 

@@ -14,7 +14,7 @@ use crate::measurement::{Measurement, Rest};
 use crate::record::Record;
 use crate::time::Time;
 use crate::units::{Kind, Unit};
-use crate::value::{Data, Number, Value};
+use crate::value::{Addend, Data, Number, Value};
 
 /// Takes the fields of one record after the other, and makes measurements of them.
 ///
@@ -22,6 +22,7 @@ use crate::value::{Data, Number, Value};
 /// index of the record, which the reader adds with [`at`](Self::at).
 pub(crate) struct Pass<'r> {
     resolver: &'r Resolver,
+    now: Addend,
     bases: Bases,
     fields: Fields,
     /// The name of the record, without its base name. The buffer is used again for each record.
@@ -48,7 +49,7 @@ struct Fields {
     value: Option<Value>,
     sum: Option<Number>,
     time: Option<Number>,
-    rest: Rest,
+    rest: Option<Box<Rest>>,
 }
 
 impl<'r> Pass<'r> {
@@ -56,6 +57,7 @@ impl<'r> Pass<'r> {
     pub(crate) fn new(resolver: &'r Resolver, bytes: usize) -> Self {
         Self {
             resolver,
+            now: Addend::new(resolver.now.clone()),
             bases: Bases::default(),
             fields: Fields::default(),
             name: String::new(),
@@ -71,7 +73,7 @@ impl<'r> Pass<'r> {
 
     /// Begins a record.
     pub(crate) fn begin(&mut self) {
-        self.fields = Fields::default();
+        // The fields are empty: the end of the record before took them.
         self.name.clear();
     }
 
@@ -99,15 +101,15 @@ impl<'r> Pass<'r> {
             Field::Value => self.fields.value = Some(Value::Number(number)),
             Field::Time => self.fields.time = Some(number),
             Field::Sum => self.fields.sum = Some(number),
-            Field::UpdateTime => self.fields.rest.update_time = Some(number),
+            Field::UpdateTime => self.fields.rest.get_or_insert_default().update_time = Some(number),
             Field::BaseTime => {
                 if self.base_time.is_none() {
                     self.base_time = Some(number.clone());
                 }
-                self.bases.time = Some(number);
+                self.bases.time = Some(Addend::new(number));
             }
-            Field::BaseValue => self.bases.value = Some(number),
-            Field::BaseSum => self.bases.sum = Some(number),
+            Field::BaseValue => self.bases.value = Some(Addend::new(number)),
+            Field::BaseSum => self.bases.sum = Some(Addend::new(number)),
             Field::BaseVersion => self.bases.set_version(&number, self.records)?,
             _ => {}
         }
@@ -129,7 +131,7 @@ impl<'r> Pass<'r> {
                 content_format::check(&text).map_err(|why| wrong_content_format(field, why))?;
                 let format = Some(SmolStr::new(text));
                 if field == Field::ContentFormat {
-                    self.fields.rest.content_format = format;
+                    self.fields.rest.get_or_insert_default().content_format = format;
                 } else {
                     self.bases.content_format = format;
                 }
@@ -159,7 +161,8 @@ impl<'r> Pass<'r> {
     /// Checks the label of a field that no RFC defines, before its value is read.
     pub(crate) fn check_extra(&mut self, label: &str) -> Result<(), Error> {
         self.count()?;
-        if self.fields.rest.extra.iter().any(|(known, _)| known == label) {
+        let extra = self.fields.rest.iter().flat_map(|rest| &rest.extra);
+        if extra.into_iter().any(|(known, _)| known == label) {
             return Err(Error::twice(label));
         }
         if label.ends_with('_') && !self.resolver.understood.iter().any(|field| field == label) {
@@ -174,7 +177,7 @@ impl<'r> Pass<'r> {
 
     /// Keeps a field that no RFC defines.
     pub(crate) fn extra(&mut self, label: String, json: String) {
-        self.fields.rest.extra.push((label, json));
+        self.fields.rest.get_or_insert_default().extra.push((label, json));
     }
 
     /// Ends a record.
@@ -229,12 +232,12 @@ impl<'r> Pass<'r> {
         };
         let integral = match (fields.sum, &self.bases.sum) {
             (Some(number), Some(base)) => Some(sum(Field::Sum, base, &number)?),
-            (number, base) => number.or_else(|| base.clone()),
+            (number, base) => number.or_else(|| base.as_ref().map(|base| base.as_number().clone())),
         };
         let time = self.time(fields.time)?;
         let mut rest = fields.rest;
-        if rest.content_format.is_none() && matches!(value, Some(Value::Data(_))) {
-            rest.content_format.clone_from(&self.bases.content_format);
+        if let (Some(Value::Data(_)), Some(base)) = (&value, &self.bases.content_format) {
+            rest.get_or_insert_default().content_format.get_or_insert_with(|| base.clone());
         }
         Ok(Some(Measurement {
             record: self.records,
@@ -244,23 +247,22 @@ impl<'r> Pass<'r> {
             unit,
             value,
             sum: integral,
-            rest: (rest != Rest::default()).then(|| Box::new(rest)),
+            rest,
         }))
     }
 
     /// Returns the absolute time of a record (section 4.5.3).
     fn time(&self, time: Option<Number>) -> Result<Time, Error> {
-        let now = &self.resolver.now;
         let seconds = match (&self.bases.time, time) {
-            (None, None) => return Ok(Time::new(now.clone(), true)),
-            (Some(base), None) => base.clone(),
+            (None, None) => return Ok(Time::new(self.now.as_number().clone(), true)),
+            (Some(base), None) => base.as_number().clone(),
             (None, Some(time)) => time,
             (Some(base), Some(time)) => sum(Field::Time, base, &time)?,
         };
         Ok(if seconds.to_f64() >= ABSOLUTE {
             Time::new(seconds, false)
         } else {
-            Time::new(sum(Field::Time, now, &seconds)?, true)
+            Time::new(sum(Field::Time, &self.now, &seconds)?, true)
         })
     }
 
@@ -339,7 +341,7 @@ fn wrong_content_format(field: Field, why: &str) -> Error {
 }
 
 /// Adds a base number to a number of a record.
-fn sum(field: Field, base: &Number, number: &Number) -> Result<Number, Error> {
+fn sum(field: Field, base: &Addend, number: &Number) -> Result<Number, Error> {
     base.plus(number).map_err(|error| {
         let why = format!("has a number in {:?} that with its base {}", field.label(), error.why());
         Error::in_record(error.kind(), why).of_field(field.label())

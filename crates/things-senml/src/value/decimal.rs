@@ -20,6 +20,14 @@ const MOST_EXPONENT: i32 = 400;
 impl Decimal {
     pub(crate) const ZERO: Self = Self { digits: 0, exponent: 0 };
 
+    /// Creates a number. `None` if it has too many digits, or its exponent is too large.
+    #[cfg(feature = "cbor")]
+    pub(crate) fn new(digits: i128, exponent: i32) -> Option<Self> {
+        let fits = digits.unsigned_abs() < 10_u128.pow(MOST_DIGITS)
+            && exponent.unsigned_abs() <= MOST_EXPONENT.unsigned_abs();
+        fits.then_some(Self { digits, exponent })
+    }
+
     /// Reads a JSON number. `None` if it has too many digits, or its exponent is too large.
     pub(crate) fn parse(number: &str) -> Option<Self> {
         let (negative, rest) = match number.strip_prefix('-') {
@@ -67,21 +75,28 @@ impl Decimal {
     pub(crate) fn to_text(self) -> SmolStr {
         let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or(usize::MAX);
         let mut buffer = itoa::Buffer::new();
-        let text = match u64::try_from(self.digits) {
-            Ok(digits) if (-18..=0).contains(&self.exponent) => buffer.format(digits),
+        let text = match i64::try_from(self.digits) {
+            Ok(digits) if (-18..=0).contains(&self.exponent) => buffer.format(digits.unsigned_abs()),
             _ => return self.to_smolstr(),
         };
+        let mut builder = SmolStrBuilder::new();
+        if self.digits < 0 {
+            builder.push('-');
+        }
         match text.len().checked_sub(places).map(|point| text.split_at(point)) {
-            Some((whole, "")) => SmolStr::new(whole),
+            Some((whole, "")) => builder.push_str(whole),
             Some((whole, fraction)) if !whole.is_empty() => {
-                let mut builder = SmolStrBuilder::new();
                 builder.push_str(whole);
                 builder.push('.');
                 builder.push_str(fraction);
-                builder.finish()
             }
-            _ => self.to_smolstr(),
+            _ => {
+                builder.push_str("0.");
+                (text.len()..places).for_each(|_| builder.push('0'));
+                builder.push_str(text);
+            }
         }
+        builder.finish()
     }
 
     /// Returns the nearest double if it can be computed exactly, with one rounding.
@@ -96,7 +111,11 @@ impl Decimal {
     /// Returns the digits at a smaller exponent.
     pub(crate) fn digits_at(self, exponent: i32) -> Option<i128> {
         let steps = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
-        self.digits.checked_mul(10_i128.checked_pow(steps)?)
+        match (i64::try_from(self.digits), 10_i64.checked_pow(steps)) {
+            // The product of two numbers of 64 bits fits, and is much faster.
+            (Ok(digits), Some(power)) => Some(i128::from(digits) * i128::from(power)),
+            _ => self.digits.checked_mul(10_i128.checked_pow(steps)?),
+        }
     }
 
     /// Returns the digits at this exponent, rounded down.
@@ -129,6 +148,14 @@ impl Decimal {
     fn shortest(mut self) -> Self {
         if self.digits == 0 {
             return Self::ZERO;
+        }
+        // Division of 64 bits is much faster.
+        if let Ok(mut digits) = i64::try_from(self.digits) {
+            while self.exponent < 0 && digits % 10 == 0 {
+                digits /= 10;
+                self.exponent += 1;
+            }
+            return Self { digits: digits.into(), ..self };
         }
         while self.exponent < 0 && self.digits % 10 == 0 {
             self.digits /= 10;

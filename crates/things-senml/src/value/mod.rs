@@ -6,6 +6,7 @@ mod number;
 
 pub use data::Data;
 pub(crate) use decimal::Decimal;
+pub(crate) use number::Addend;
 pub use number::Number;
 
 use std::fmt;

@@ -42,18 +42,11 @@ impl Number {
         self.double
     }
 
-    /// Adds another number. The sum is exact, if it can be written with at most 37 digits. Otherwise it is the sum of the
-    /// nearest doubles.
-    pub(crate) fn plus(&self, other: &Self) -> Result<Self, Error> {
-        let exact = Decimal::parse(&self.text).zip(Decimal::parse(&other.text));
-        match exact.and_then(|(one, other)| one.plus(other)) {
-            Some(sum) => {
-                let text = sum.to_text();
-                let double = sum.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
-                Self::finite(text, double)
-            }
-            None => Self::try_from(self.double + other.double).map_err(|_| out_of_range()),
-        }
+    /// Returns the number with these digits.
+    pub(crate) fn from_decimal(decimal: Decimal) -> Result<Self, Error> {
+        let text = decimal.to_text();
+        let double = decimal.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
+        Self::finite(text, double)
     }
 
     fn finite(text: SmolStr, double: f64) -> Result<Self, Error> {
@@ -66,6 +59,34 @@ impl Number {
             let double = text.parse().map_err(|_| out_of_range())?;
             Self::finite(SmolStr::new(text), double)
         })
+    }
+}
+
+/// A number that is added to others. Its digits are parsed once.
+#[derive(Debug, Clone)]
+pub(crate) struct Addend {
+    number: Number,
+    /// `None` if the number has too many digits for exact sums.
+    decimal: Option<Decimal>,
+}
+
+impl Addend {
+    pub(crate) fn new(number: Number) -> Self {
+        Self { decimal: Decimal::parse(&number.text), number }
+    }
+
+    pub(crate) fn as_number(&self) -> &Number {
+        &self.number
+    }
+
+    /// Adds another number. The sum is exact, if it can be written with at most 37 digits. Otherwise it is the sum of the
+    /// nearest doubles.
+    pub(crate) fn plus(&self, other: &Number) -> Result<Number, Error> {
+        let exact = self.decimal.and_then(|decimal| decimal.plus(Decimal::parse(&other.text)?));
+        match exact {
+            Some(sum) => Number::from_decimal(sum),
+            None => Number::try_from(self.number.double + other.double).map_err(|_| out_of_range()),
+        }
     }
 }
 
