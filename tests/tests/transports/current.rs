@@ -144,7 +144,10 @@ fn what_cannot_be_right_is_not_sent() {
     for client in Client::both(&config(&sim)) {
         let query = ListResource::new(Resource::Projects).filter(Filter::Barcode, "1");
         let error = client.call(&query).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Input, "barcode is not a filter of /projects"));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::Input, "barcode is not a filter of /projects")
+        );
     }
     assert_eq!(sim.calls_total(), 0);
 }

@@ -213,14 +213,16 @@ fn refuse_other_references(
     lines: &Lines,
     wanted: &[Wanted<'_>],
 ) -> Result<(), Failure> {
-    let numbers: Vec<_> = wanted.iter().filter(|wanted| wanted.lines.is_some() && !wanted.is_reference).collect();
+    let numbers: Vec<_> =
+        wanted.iter().filter(|wanted| wanted.lines.is_some() && !wanted.is_reference).collect();
     if numbers.is_empty() {
         return Ok(());
     }
     report::each(store, &job.id, Selection::All, |item| {
         let reference = item.item.downlink.reference();
         let is_other = |wanted: &&&Wanted<'_>| {
-            wanted.found != Some(item.index) && reference.is_some_and(|reference| reference.as_str() == wanted.text)
+            wanted.found != Some(item.index)
+                && reference.is_some_and(|reference| reference.as_str() == wanted.text)
         };
         match numbers.iter().find(is_other) {
             Some(wanted) => Err(Failure::Usage(format!(
