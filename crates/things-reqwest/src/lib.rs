@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod device_client;
 mod feed;
 mod places;
 mod transport;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, fs, process};
 
+pub use device_client::DeviceClient;
 pub use feed::{DeviceStream, FeedStream, PageStream};
 /// The methods of a listing's stream, including `next`.
 pub use futures_util::{StreamExt, TryStreamExt};
@@ -18,12 +20,13 @@ pub use things_core;
 pub use things_core::{
     Answer, Body, Builder, BulkItem, Call, Clock, Config, ContextSwitch, Credentials, Current, Cursor,
     CustomerFleet, CustomerFleets, CustomerId, DevEui, Device, DeviceChange, DeviceDiff, DeviceFeed,
-    DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind, ExternalReference, Extra, FPort, Feed,
-    FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item, ItemPage, Items,
-    Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord, ListingReport,
-    MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Project, Proof, Proxy, RawCall, Receipt,
-    Replay, Resource, Retirement, RetryPolicy, Run, RunOptions, RunProgress, SavedListing, SavedListingError,
-    Secret, Sent, Session, Settings, SortOrder, Stage, Stop, VerifiedDevices, Watch, diff_devices, senml,
+    DeviceSecret, DeviceUrn, Devices, Downlink, DownlinkState, Error, ErrorKind, ExternalReference, Extra,
+    FPort, Feed, FieldChange, FieldValue, Filter, Fleet, ForCustomers, Gap, Incomplete, InputError, Item,
+    ItemPage, Items, Ledger, LedgerError, Limits, ListDevices, ListResource, ListedDownlink, ListingRecord,
+    ListingReport, MemoryLedger, Moment, Operation, Outcome, Page, Pages, Payload, Post, Posted, Project,
+    Proof, Proxy, RawCall, Receipt, Replay, Resource, Retirement, RetryPolicy, Run, RunOptions, RunProgress,
+    SavedListing, SavedListingError, Secret, Sent, Session, Settings, SortOrder, Stage, Stop,
+    VerifiedDevices, Watch, diff_devices, senml,
 };
 use things_core::{FeedClient, Scope, Step, Turn, finish};
 
