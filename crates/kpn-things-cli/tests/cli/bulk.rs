@@ -803,7 +803,8 @@ fn peak_memory_of_an_export(desk: &Desk, sim: &Sim, count: u32) -> u64 {
 fn a_report_of_any_size_takes_the_same_memory() {
     let (desk, sim) = (Desk::new("memory"), simulator().start().unwrap());
     let [few, many] = [5_000, 30_000].map(|count| peak_memory_of_an_export(&desk, &sim, count));
-    assert!(many < few + 2 * 1024, "{few} KiB for 5,000 downlinks, {many} KiB for 30,000");
+    // SQLite keeps 2,000 KiB of its pages in memory. The larger job has 10 MiB of text.
+    assert!(many < few + 4 * 1024, "{few} KiB for 5,000 downlinks, {many} KiB for 30,000");
 }
 
 #[test]
