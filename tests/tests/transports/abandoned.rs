@@ -120,12 +120,21 @@ fn a_run_that_is_aborted_from_another_thread_does_not_wait_for_what_is_in_flight
     let client = things_ureq::Client::new(settings(&server.http()).build().unwrap()).unwrap();
     let mut run = client.send_downlinks(ledger, OPTIONS);
     let stopper = run.stopper();
+    let accepted = Count::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             stalled.wait_for(2);
+            accepted.wait_for(3);
             stopper.abort();
         });
-        let unknown = run.by_ref().map(Result::unwrap).filter(|sent| sent.outcome() == Outcome::Unknown);
+        let sent = run.by_ref().map(Result::unwrap);
+        let unknown = sent.filter(|sent| match sent.outcome() {
+            Outcome::Accepted => {
+                accepted.add();
+                false
+            }
+            outcome => outcome == Outcome::Unknown,
+        });
         assert_eq!(unknown.count(), 2);
     });
     check(&outcomes);
