@@ -11,7 +11,7 @@ from datetime import datetime
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from ._headers import Headers
 from ._run import Sent
@@ -994,6 +994,7 @@ class Measurement:
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[type[Measurement], tuple[Uplink, int]]: ...
 
+@disjoint_base
 class Verifier:
     """Verifies messages. `kpn_things.uplink.Verifier` reads its arguments."""
 

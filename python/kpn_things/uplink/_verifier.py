@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Union
 
 from .. import _native
 from .._arguments import path_text
 from ..errors import ConfigError
 
-Secret: TypeAlias = "str | bytes"
-Secrets: TypeAlias = "Secret | Mapping[str, Secret] | Iterable[Secret]"
+Secret: TypeAlias = Union[str, bytes]
+Secrets: TypeAlias = Union[Secret, Mapping[str, Secret], Iterable[Secret]]
 
 BODY_LIMIT = 1024 * 1024
 
