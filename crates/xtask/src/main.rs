@@ -140,9 +140,9 @@ fn bench(targets: &[String]) -> Outcome {
 /// The crates that are published, in the order in which they are.
 const PUBLISHED: [&str; 9] = [
     "things-senml",
+    "things-uplink",
     "things-core",
     "things-store",
-    "things-uplink",
     "things-ureq",
     "things-reqwest",
     "things-sim",
