@@ -26,6 +26,7 @@ pub mod seeds;
 pub mod server;
 pub mod simulated;
 pub mod socket;
+pub mod strace;
 pub mod timeline;
 pub mod verdict;
 mod world;

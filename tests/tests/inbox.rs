@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use things_store::inbox::read_inbox;
 use things_tests::postgres::Server;
+use things_tests::strace;
 
 /// The number of kills per store. `THINGS_KILLS` sets another one.
 fn kills() -> u64 {
@@ -77,15 +78,6 @@ fn a_killed_receiver_keeps_what_it_acknowledged_on_postgresql() {
     assert!(kill_again_and_again(&server.database()) > kills());
 }
 
-/// Why there is no trace here, if there is none.
-fn obstacle() -> Option<String> {
-    match Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status() {
-        Ok(status) if status.success() => None,
-        Ok(_) => Some("this system does not allow processes to be traced".to_owned()),
-        Err(error) => Some(format!("strace cannot be run: {error}")),
-    }
-}
-
 /// What a trace shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Trace {
@@ -146,7 +138,7 @@ impl Trace {
 
 #[test]
 fn each_message_is_on_the_disk_before_it_is_acknowledged() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of commits and acknowledgements is not traced, because {obstacle}");
         return;
     }
@@ -156,7 +148,7 @@ fn each_message_is_on_the_disk_before_it_is_acknowledged() {
 /// An inbox that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn an_inbox_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of commits and acknowledgements is not traced, because {obstacle}");
         return;
     }

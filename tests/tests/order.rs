@@ -15,17 +15,9 @@ use std::time::SystemTime;
 use things_core::{BulkItem, Downlink, FPort};
 use things_sim::Sim;
 use things_store::{ItemState, JobId, NewJob, SqliteStore, Store};
+use things_tests::strace;
 
 const ITEMS: u64 = 300;
-
-/// Why there is no trace here, if there is none.
-fn obstacle() -> Option<String> {
-    match Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status() {
-        Ok(status) if status.success() => None,
-        Ok(_) => Some("this system does not allow processes to be traced".to_owned()),
-        Err(error) => Some(format!("strace cannot be run: {error}")),
-    }
-}
 
 /// What a trace shows.
 #[derive(Debug, Default)]
@@ -104,7 +96,7 @@ fn item(number: u64) -> BulkItem {
 
 #[test]
 fn each_request_is_sent_after_its_claim_is_on_the_disk() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of requests and claims is not traced, because {obstacle}");
         return;
     }
@@ -116,7 +108,7 @@ fn each_request_is_sent_after_its_claim_is_on_the_disk() {
 /// A ledger that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn a_ledger_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of requests and claims is not traced, because {obstacle}");
         return;
     }

@@ -14,19 +14,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use things_tests::receiving::{Poster, Process};
+use things_tests::strace;
 
 /// Several clients, so that messages arrive while others are committed.
 const CLIENTS: usize = 8;
 const MESSAGES: usize = 50;
-
-/// Why there is no trace here, if there is none.
-fn obstacle() -> Option<String> {
-    match Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status() {
-        Ok(status) if status.success() => None,
-        Ok(_) => Some("this system does not allow processes to be traced".to_owned()),
-        Err(error) => Some(format!("strace cannot be run: {error}")),
-    }
-}
 
 /// What a trace shows.
 #[derive(Debug, Default)]
@@ -103,7 +95,7 @@ fn start(store: &Path, log: &Path, with: &[&str]) -> Process {
 
 #[test]
 fn each_message_is_confirmed_after_it_is_on_the_disk() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of messages and responses is not traced, because {obstacle}");
         return;
     }
@@ -114,7 +106,7 @@ fn each_message_is_confirmed_after_it_is_on_the_disk() {
 /// A receiver that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn a_receiver_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = obstacle() {
+    if let Some(obstacle) = strace::obstacle() {
         eprintln!("skipped: the order of messages and responses is not traced, because {obstacle}");
         return;
     }

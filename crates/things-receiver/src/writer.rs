@@ -195,7 +195,7 @@ enum Job {
     Stop,
 }
 
-/// Somebody who waits for a message to be stored.
+/// A caller that waits for a message to be stored.
 #[derive(Debug)]
 struct Waiting {
     reply: oneshot::Sender<Result<Stored, Unavailable>>,
@@ -203,9 +203,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// The one who waits may have given up.
+    /// Returns the result to the caller, which may have given up.
     fn end(self, result: Result<Stored, Unavailable>) {
-        // Whoever gets the result can use the memory again.
+        // The caller can use the memory again as soon as it has the result.
         drop(self.room);
         let _ = self.reply.send(result);
     }

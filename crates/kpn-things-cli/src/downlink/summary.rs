@@ -12,9 +12,6 @@ use crate::console::Console;
 use crate::count::{number, thousands};
 use crate::failure::{ExitStatus, Failure};
 
-/// Items that are read from the ledger at a time.
-const PAGE: usize = 1_000;
-
 /// Writes the report of a job whose run has ended, and shows what to do about what was not accepted. `settings` are
 /// those of the command, for another one.
 pub(super) fn finish(
@@ -78,14 +75,12 @@ pub(super) fn hints(ledger: &Ledger, job: &Job, rest: &str, settings: &str) -> V
 /// How many items were not sent because their time had passed. None, if the ledger cannot be read now.
 fn too_late(ledger: &Ledger, job: &Job) -> u64 {
     let Ok((mut store, _)) = ledger.find(job.id.as_str()) else { return 0 };
-    let (mut late, mut first) = (0, 0);
-    while let Ok(items) = store.items(&job.id, Some(ItemState::NotSent), first, PAGE) {
-        late += items.iter().filter(|item| item.detail == BulkItem::TOO_LATE).count() as u64;
-        match items.last() {
-            Some(last) if items.len() == PAGE => first = last.index + 1,
-            _ => break,
-        }
-    }
+    let mut late = 0;
+    // What was counted before a failure is true as well.
+    let _ = report::each(&mut *store, &job.id, Selection::Of(&[ItemState::NotSent]), |item| {
+        late += u64::from(item.detail == BulkItem::TOO_LATE);
+        Ok(())
+    });
     late
 }
 

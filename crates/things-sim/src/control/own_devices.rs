@@ -54,10 +54,8 @@ pub(super) fn packs(
     stopping: &dyn Fn() -> bool,
     response: &mut Response,
 ) -> Result<(), Refused> {
-    if let Some(wait) = Wait::read(query)? {
-        let arrived = world.packs.wait(wait.until(stopping), wait.count);
-        wait.check(arrived, world.packs.received(), "packs")?;
-    }
+    let received = || world.packs.received();
+    Wait::for_received(query, stopping, "packs", received, |until, count| world.packs.wait(until, count))?;
     let pack = |pack: ReceivedPack| {
         json!({
             "number": pack.number,
@@ -67,7 +65,7 @@ pub(super) fn packs(
         })
     };
     let packs: Vec<Value> = world.packs.newest().into_iter().map(pack).collect();
-    ok(json!({ "received": world.packs.received(), "packs": packs }), response)
+    ok(json!({ "received": received(), "packs": packs }), response)
 }
 
 pub(super) fn clear_packs(world: &World) -> Value {

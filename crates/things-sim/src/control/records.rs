@@ -24,10 +24,9 @@ pub(super) fn requests(
     };
     let received = || Route::ALL.into_iter().filter(|of| route.is_none_or(|route| route == *of));
     let received = || received().map(|route| world.calls.of(route)).sum();
-    if let Some(wait) = Wait::read(query)? {
-        let arrived = world.requests.wait(wait.until(stopping), || received() >= wait.count);
-        wait.check(arrived, received(), "requests")?;
-    }
+    Wait::for_received(query, stopping, "requests", received, |until, count| {
+        world.requests.wait(until, || received() >= count)
+    })?;
     let calls: Map<String, Value> =
         Route::ALL.into_iter().map(|route| (route.name().to_owned(), world.calls.of(route).into())).collect();
     let requests: Vec<Value> = (world.requests.newest(&world.credentials.key_secret).iter())
@@ -49,12 +48,12 @@ pub(super) fn downlinks(
     stopping: &dyn Fn() -> bool,
     response: &mut Response,
 ) -> Result<(), Refused> {
-    if let Some(wait) = Wait::read(query)? {
-        let arrived = world.downlinks.wait(wait.until(stopping), wait.count);
-        wait.check(arrived, world.downlinks.received(), "downlinks")?;
-    }
+    let received = || world.downlinks.received();
+    Wait::for_received(query, stopping, "downlinks", received, |until, count| {
+        world.downlinks.wait(until, count)
+    })?;
     let downlinks: Vec<Value> = world.downlinks.newest().into_iter().map(downlink).collect();
-    ok(json!({ "received": world.downlinks.received(), "downlinks": downlinks }), response)
+    ok(json!({ "received": received(), "downlinks": downlinks }), response)
 }
 
 pub(super) fn clear_downlinks(world: &World) -> Value {
@@ -89,13 +88,29 @@ fn downlink(downlink: ReceivedDownlink) -> Value {
 
 /// `wait_for` and `timeout` of a query.
 pub(super) struct Wait {
-    pub(super) count: u64,
+    count: u64,
     timeout: Duration,
 }
 
 impl Wait {
+    /// Waits if the query has a `wait_for`. `arrive` waits until so many records arrived, and returns whether they did in time.
+    pub(super) fn for_received<'a>(
+        query: &Query,
+        stopping: &'a dyn Fn() -> bool,
+        what: &str,
+        received: impl Fn() -> u64,
+        arrive: impl FnOnce(Until<'a>, u64) -> bool,
+    ) -> Result<(), Refused> {
+        let Some(wait) = Self::read(query)? else { return Ok(()) };
+        if arrive(wait.until(stopping), wait.count) {
+            return Ok(());
+        }
+        let (received, count, timeout) = (received(), wait.count, wait.timeout.as_secs_f64());
+        Err(Refused::new(408, format!("{received} of {count} {what} arrived within {timeout} s")))
+    }
+
     /// Returns `None` if the query has no `wait_for`.
-    pub(super) fn read(query: &Query) -> Result<Option<Self>, Refused> {
+    fn read(query: &Query) -> Result<Option<Self>, Refused> {
         let Self { timeout, .. } = Self::timeout(query)?;
         let Some(count) = query.get("wait_for") else {
             return Ok(None);
@@ -117,13 +132,5 @@ impl Wait {
 
     pub(super) fn until<'a>(&self, stopping: &'a dyn Fn() -> bool) -> Until<'a> {
         Until { deadline: Instant::now() + self.timeout, stopping }
-    }
-
-    pub(super) fn check(&self, arrived: bool, received: u64, what: &str) -> Result<(), Refused> {
-        if arrived {
-            return Ok(());
-        }
-        let (count, timeout) = (self.count, self.timeout.as_secs_f64());
-        Err(Refused::new(408, format!("{received} of {count} {what} arrived within {timeout} s")))
     }
 }

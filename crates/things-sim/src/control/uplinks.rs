@@ -18,10 +18,8 @@ pub(super) fn list(
     stopping: &dyn Fn() -> bool,
     response: &mut Response,
 ) -> Result<(), Refused> {
-    if let Some(wait) = Wait::read(query)? {
-        let settled = world.uplinks.wait(wait.until(stopping), wait.count);
-        wait.check(settled, world.uplinks.counts().settled(), "uplinks")?;
-    }
+    let settled = || world.uplinks.counts().settled();
+    Wait::for_received(query, stopping, "uplinks", settled, |until, count| world.uplinks.wait(until, count))?;
     let counts = world.uplinks.counts();
     let uplinks: Vec<Value> = world.uplinks.newest().iter().map(uplink).collect();
     let body = json!({

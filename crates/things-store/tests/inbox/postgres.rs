@@ -52,7 +52,7 @@ fn several_receivers_store_each_message_once_and_leave_no_gap() {
     }
     let maker = Postgres::default();
     let finished = AtomicUsize::new(0);
-    // Which receiver was told that it stored a message.
+    // How many receivers stored each message, by the results of their appends.
     let stored: Vec<AtomicUsize> = (0..MESSAGES).map(|_| AtomicUsize::new(0)).collect();
     drop(maker.receiver(&window(60)));
     let mut read = Vec::new();
