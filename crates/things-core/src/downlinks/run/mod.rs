@@ -20,6 +20,8 @@
 //! | as many in a row as the window, at least 8, were not sent or are unknown | the run sends one downlink at a time, after 1 s to 60 s, so that an outage makes few items unknown |
 //! | the same, and nothing ever reached the service | the run ends with the error |
 //! | it goes on for longer than `patience` | the run ends with the error |
+//! | the context switch to a sub-customer fails, and the cause will pass | its items wait from 1 s to 60 s, one of them tries again, and those of others are sent meanwhile |
+//! | it goes on for longer than `patience` | the items of that sub-customer are not sent |
 //! | the token is refused, the ledger fails | the run ends with the error. Items that were not sent stay for the next run |
 
 mod claim;
@@ -34,6 +36,7 @@ mod progress;
 mod rate;
 mod record;
 mod sent;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -47,6 +50,7 @@ use self::hold::{Hold, Slowdown};
 use self::options::LEASE_MARGIN;
 use self::rate::Rate;
 use self::record::{Ended, backoff};
+use self::switches::{Switches, Turn};
 use self::trouble::Trouble;
 use super::{Downlink, Receipt};
 use crate::error::{Error, Outcome};
@@ -88,6 +92,7 @@ pub struct Run<L: Ledger> {
     calls: u64,
     next: Next,
     hold: Hold,
+    switches: Switches,
     trouble: Trouble,
     progress: RunProgress,
     failure: Option<Error>,
@@ -115,6 +120,7 @@ impl<L: Ledger> Run<L> {
             calls: 0,
             next: Next::Now,
             hold: Hold::default(),
+            switches: Switches::default(),
             trouble: Trouble::default(),
             progress: RunProgress::default(),
             failure: options.check().err().map(Error::from),
@@ -149,6 +155,7 @@ impl<L: Ledger> Run<L> {
         if let Some(error) = self.trouble.look(now) {
             self.failure.get_or_insert(error.into());
         }
+        self.switches.look(self.options.patience, now);
         match self.hold.look(self.options.window, self.options.patience, now) {
             Slowdown::None => {}
             // Claims do not wait so long.
@@ -182,9 +189,18 @@ impl<L: Ledger> Run<L> {
             // A clock that stands still while the machine sleeps shows too little, so the wall clock counts as well.
             let expired = now >= end || now.wall() >= end.wall();
             let too_late = held.claim.item().not_after.is_some_and(|not_after| not_after <= now.wall());
-            if expired || too_late {
-                if let Some(held) = self.waiting.pop_front() {
-                    if too_late { self.too_late(held.claim) } else { self.unsent(held.claim, Duration::ZERO) }
+            let turn = self.switches.turn(held.claim.item(), now, |customer| {
+                self.flying.values().any(|(claim, _)| claim.item().customer.as_ref() == Some(customer))
+            });
+            if expired || too_late || !matches!(turn, Turn::Send) {
+                if let Some(Held { claim, .. }) = self.waiting.pop_front() {
+                    match turn {
+                        _ if too_late => self.too_late(claim),
+                        _ if expired => self.unsent(claim, Duration::ZERO),
+                        Turn::Send => {}
+                        Turn::Wait(wait) => self.unsent(claim, wait),
+                        Turn::GiveUp(error) => self.give_up(claim, error),
+                    }
                 }
                 continue;
             }
@@ -226,6 +242,13 @@ impl<L: Ledger> Run<L> {
         let record = Record::of(&claim, Outcome::NotSent, error.message());
         let sent = Some(Sent::of(claim, Err(error)));
         self.unrecorded.push(Ended { record, sent });
+    }
+
+    /// Ends an item that the run does not try again, and the next run may.
+    fn give_up(&mut self, claim: Claim, error: Error) {
+        let result = Err(error);
+        let record = Record { resumable: true, ..Record::of_result(&claim, &result) };
+        self.unrecorded.push(Ended { record, sent: Some(Sent::of(claim, result)) });
     }
 
     /// Ends the calls in flight with what is known of them.
@@ -305,13 +328,20 @@ impl<L: Ledger + Unpin> Feed for Run<L> {
     fn accept(&mut self, ticket: Ticket, result: Result<Receipt, Error>) {
         let Some((claim, _)) = self.flying.remove(&ticket.number()) else { return };
         let mut record = Record::of_result(&claim, &result);
-        match (classify(&result), &result) {
+        let verdict = classify(&result);
+        if verdict == Verdict::Ended {
+            self.switches.ended(claim.item());
+        }
+        match (verdict, &result) {
             (Verdict::Ended, Err(error)) if record.outcome == Outcome::Unknown => {
                 self.hold.failed(error, true)
             }
             (Verdict::Again(least), Err(error)) => {
                 record.resumable = true;
-                self.hold.failed(error, false);
+                // A run that is held waits after each call, whatever it failed of.
+                if !self.switches.failed(claim.item(), error) || self.is_held() {
+                    self.hold.failed(error, false);
+                }
                 if claim.tries() < self.options.max_tries && least <= self.options.patience {
                     record.again = Some(backoff(&claim).max(least));
                 }

@@ -547,6 +547,60 @@ fn a_connection_that_can_never_be_made_ends_the_run_and_one_customers_switch_doe
     assert!(error.is_none() && sent.iter().filter(|sent| sent.outcome() == Outcome::Accepted).count() == 2);
 }
 
+/// Items of two sub-customers, one after the other. The context switch to the first one is answered 503 until some time.
+fn switching(until: Moment) -> (Vec<Sent>, Option<Error>, Moment, usize, Option<Moment>) {
+    let customers = ["79658ca8-f1ba-4c25-b824-93813e9fba76", "11111111-f1ba-4c25-b824-93813e9fba76"];
+    let items = (0..100).map(|number| BulkItem {
+        customer: Some(customers[usize::from(number >= 50)].parse().unwrap()),
+        ..item(number)
+    });
+    let mut run = Run::new(MemoryLedger::new(items), RunOptions::default());
+    let (mut switches, mut other) = (0, None);
+    let (sent, error, end) = through(&mut run, |downlink, now| {
+        let dev_eui = downlink.device().unwrap().canonical();
+        let number = u8::from_str_radix(&dev_eui[dev_eui.len() - 2..], 16).unwrap();
+        if number >= 50 {
+            other = Some(now);
+            return receipt();
+        }
+        if now >= until {
+            return receipt();
+        }
+        switches += 1;
+        Err(Error::new(ErrorKind::Server, Stage::ContextSwitch, "unavailable").with(|report| {
+            report.outcome = Some(Outcome::NotSent);
+            report.status = Some(StatusCode::SERVICE_UNAVAILABLE);
+        }))
+    });
+    (sent, error, end, switches, other)
+}
+
+#[test]
+fn a_customer_whose_switch_fails_for_a_time_does_not_hold_up_the_others() {
+    let (sent, error, end, switches, other) = switching(at(20_000));
+    assert!(error.is_none());
+    assert_eq!(sent.iter().filter(|sent| sent.outcome() == Outcome::Accepted).count(), 100);
+    assert!(other.unwrap() < at(1_000), "the others were sent after {other:?}");
+    assert!(switches <= 16 + 5, "{switches} calls failed");
+    assert!(end < at(120_000), "the run ended at {end:?}");
+}
+
+#[test]
+fn a_customer_whose_switch_fails_for_good_ends_its_own_items_alone() {
+    let (sent, error, end, switches, _) = switching(at(10_000_000));
+    assert!(error.is_none(), "{error:?}");
+    let not_sent: Vec<_> = sent.iter().filter(|sent| sent.outcome() == Outcome::NotSent).collect();
+    assert_eq!((sent.len(), not_sent.len()), (100, 50));
+    for sent in not_sent {
+        let error = sent.result.as_ref().unwrap_err();
+        assert_eq!(
+            (error.stage(), error.status()),
+            (Stage::ContextSwitch, Some(StatusCode::SERVICE_UNAVAILABLE))
+        );
+    }
+    assert!(switches < 40 && end < at(600_000), "{switches} calls failed until {end:?}");
+}
+
 #[test]
 fn the_last_transaction_is_tried_again_if_its_failure_is_temporary() {
     let lost = || Some(LedgerError::temporary("the connection was lost"));
