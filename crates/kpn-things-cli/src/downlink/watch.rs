@@ -67,10 +67,17 @@ impl Watch {
         });
         let end = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
         let left = || end.map(|end| end.saturating_duration_since(Instant::now()));
-        let mut watched = Watched::default();
+        let (mut watched, mut is_told) = (Watched::default(), false);
         loop {
             match list(&client, &query, left()) {
                 Ok(downlinks) => {
+                    if downlinks.is_empty() && watched.seen.is_empty() && !is_told {
+                        is_told = true;
+                        let wait = interval.as_secs_f64();
+                        console.say(format_args!(
+                            "no downlink is found yet; the next request follows in {wait} s"
+                        ))?;
+                    }
                     for change in watched.update(downlinks) {
                         change.write(ndjson, console)?;
                     }

@@ -148,7 +148,8 @@ fn watch_ends_at_its_deadline_and_survives_a_service_that_is_down_for_a_while() 
     let sim = progress("after-1000s").start().unwrap();
     let watch =
         |target: &str| sim.things(&["downlink", "watch", target, "--interval", "0.01", "--deadline", "0.2"]);
-    watch("nothing").exits(1).complains("the deadline passed, and no downlink was found");
+    let ran = watch("nothing").exits(1).complains("the deadline passed, and no downlink was found");
+    assert_eq!(ran.err.matches("no downlink is found yet; the next request follows in 0.01 s").count(), 1);
     send(&sim, DEVICE, "valve-1");
     let ran = watch("valve-1").exits(1).complains("the deadline passed, and 1 downlink had not ended");
     assert_eq!(ran.out.lines().count(), 1);

@@ -6,9 +6,12 @@
 mod api;
 mod auth;
 mod bulk;
+mod bulk_jobs;
+mod bulk_ledger;
 mod bulk_output;
 #[cfg(unix)]
 mod bulk_page;
+mod bulk_resolve;
 #[cfg(unix)]
 mod bulk_terminal;
 mod completions;

@@ -44,10 +44,11 @@ impl List {
                 Column::from("ACCEPTED"),
                 Column::from("NOT SENT"),
                 Column::from("UNKNOWN"),
+                Column::from("IN FLIGHT"),
                 Column::from("LEFT"),
                 Column::from("FROM").cut_to(12).if_it_fits(),
             ];
-            let rows: Vec<[String; 8]> = jobs
+            let rows: Vec<[String; 9]> = jobs
                 .iter()
                 .map(|job| {
                     let counts = &job.counts;
@@ -57,7 +58,8 @@ impl List {
                         thousands(counts.total()),
                         thousands(counts.accepted),
                         thousands(counts.not_sent - counts.resumable),
-                        thousands(counts.unknown + counts.sending),
+                        thousands(counts.unknown),
+                        thousands(counts.sending),
                         thousands(counts.pending + counts.resumable),
                         job.source.clone(),
                     ]
