@@ -219,21 +219,15 @@ fn run_suite(row: &str, suite: &Suite, report: &mut Report) -> Outcome {
 fn check(path: &Path, page: &str, skipped: &BTreeSet<String>) -> Outcome {
     let is_compared = |line: &&str| !skipped.iter().any(|row| line.starts_with(&format!("| {row} |")));
     let stands = fs::read_to_string(path).unwrap_or_default();
-    let mut old = stands.lines().filter(is_compared);
-    let mut new = page.lines().filter(is_compared);
-    loop {
-        match (old.next(), new.next()) {
-            (None, None) => return Ok(()),
-            (old, new) if old == new => {}
-            (old, new) => {
-                let (old, new) = (old.unwrap_or("its end"), new.unwrap_or("its end"));
-                let path = path.display();
-                return Err(format!(
-                    "{path} is not what the matrix writes: run cargo xtask faults\n- {old}\n+ {new}"
-                ));
-            }
-        }
+    let (old, new): (Vec<_>, Vec<_>) =
+        (stands.lines().filter(is_compared).collect(), page.lines().filter(is_compared).collect());
+    if old == new {
+        return Ok(());
     }
+    let removed = old.iter().filter(|line| !new.contains(line)).map(|line| format!("\n- {line}"));
+    let added = new.iter().filter(|line| !old.contains(line)).map(|line| format!("\n+ {line}"));
+    let lines: String = removed.chain(added).collect();
+    Err(format!("{} is not what the matrix writes: run cargo xtask faults{lines}", path.display()))
 }
 
 /// What the figures were measured on.

@@ -31,7 +31,7 @@ const DOUBTS: &str = "\
 - \"Never retried\" refers to this library. It cannot control a proxy that resends requests.
 - A case is one call, or whatever else can keep or break the promise. Where the server refuses or closes at random (R2, R20, R28),
   most calls meet no fault.
-- Rows with times (R15, R22, R30) run on machines that have other work too. A late case is tried again, up to nine times, and
+- Rows with times (R15, R22, R30, R34) run on machines that have other work too. A late case is tried again, up to nine times, and
   counts as broken only if it is always late. The whole run reports the lateness of the last tries.
 - Where `localhost` has only one address, R15 has no second address to try, and those cases are plain calls.
 - `kill -9` does not show whether a claim is on the disk: the page cache outlives a process. That each request is preceded by an
