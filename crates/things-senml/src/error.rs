@@ -7,7 +7,11 @@ use std::fmt;
 ///
 /// The message describes what is wrong, where, and what to do. It never shows a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// They are in a box because every step of a reader returns a result, which should be small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     kind: ErrorKind,
     what: &'static str,
     why: String,
@@ -66,7 +70,7 @@ pub enum ErrorKind {
 impl Error {
     /// Creates an error. `what` names the thing, `why` is a clause such as "is empty: expected at least one record".
     pub(crate) fn new(kind: ErrorKind, what: &'static str, why: impl Into<String>) -> Self {
-        Self { kind, what, why: why.into(), record: None, field: None }
+        Self(Box::new(Details { kind, what, why: why.into(), record: None, field: None }))
     }
 
     /// Creates an error in a record whose index is added by [`at`](Self::at).
@@ -76,8 +80,8 @@ impl Error {
 
     /// An error in a field of a record, of a value that is wrong. `thing` is such as "a number".
     pub(crate) fn in_field(label: &str, thing: &str, error: &Self) -> Self {
-        let why = format!("has {thing} in {label:?} that {}", error.why);
-        Self::in_record(error.kind, why).of_field(label)
+        let why = format!("has {thing} in {label:?} that {}", error.0.why);
+        Self::in_record(error.0.kind, why).of_field(label)
     }
 
     /// A pack without records.
@@ -105,7 +109,7 @@ impl Error {
     /// Whether the error is about a record, rather than about the whole pack.
     #[cfg(feature = "cbor")]
     pub(crate) fn is_in_record(&self) -> bool {
-        self.what == RECORD
+        self.0.what == RECORD
     }
 
     /// A field with a value of a wrong type. `expected` is such as "a text in quotes".
@@ -147,41 +151,41 @@ impl Error {
 
     /// Adds the label of the field.
     pub(crate) fn of_field(mut self, label: &str) -> Self {
-        self.field = Some(label.to_owned());
+        self.0.field = Some(label.to_owned());
         self
     }
 
     /// Adds the index of the record, from 0. The message counts from 1.
     pub(crate) fn at(mut self, record: usize) -> Self {
-        self.record = Some(record);
-        self.what = RECORD;
-        self.why = format!("{} {}", record + 1, self.why);
+        self.0.record = Some(record);
+        self.0.what = RECORD;
+        self.0.why = format!("{} {}", record + 1, self.0.why);
         self
     }
 
     /// The kind of the error, to match on.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The thing that is wrong, such as `SenML record`. The message begins with it.
     pub fn what(&self) -> &'static str {
-        self.what
+        self.0.what
     }
 
     /// The rest of the message, such as `2 has more than one value: ...`.
     pub fn why(&self) -> &str {
-        &self.why
+        &self.0.why
     }
 
     /// The index of the record in the pack, from 0. `None` if the error is not in a record of a pack.
     pub fn record(&self) -> Option<usize> {
-        self.record
+        self.0.record
     }
 
     /// The label of the field with the error, such as `vs`, if the error is in a field.
     pub fn field(&self) -> Option<&str> {
-        self.field.as_deref()
+        self.0.field.as_deref()
     }
 }
 
@@ -192,7 +196,7 @@ const RECORD: &str = "SenML record";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.what, self.why)
+        write!(f, "{} {}", self.0.what, self.0.why)
     }
 }
 

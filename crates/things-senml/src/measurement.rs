@@ -20,13 +20,13 @@ pub struct Measurement {
     pub(crate) time: Time,
     pub(crate) unit: Option<SmolStr>,
     pub(crate) value: Option<Value>,
-    pub(crate) sum: Option<Number>,
     pub(crate) rest: Option<Box<Rest>>,
 }
 
 /// What few records have.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rest {
+    pub(crate) sum: Option<Number>,
     pub(crate) update_time: Option<Number>,
     pub(crate) content_format: Option<SmolStr>,
     pub(crate) extra: Vec<(String, String)>,
@@ -65,7 +65,7 @@ impl Measurement {
 
     /// The integral of the value over time, with the base sum added (section 4.5.4). Its unit is the unit times seconds.
     pub fn sum(&self) -> Option<&Number> {
-        self.sum.as_ref()
+        self.rest.as_ref()?.sum.as_ref()
     }
 
     /// The seconds until the next measurement of this name at the latest (section 4.5.3).
@@ -99,7 +99,7 @@ impl Measurement {
             name: self.name.to_string(),
             unit: self.unit().map(str::to_owned),
             value: self.value.clone(),
-            sum: self.sum.clone(),
+            sum: self.sum().cloned(),
             time: Some(self.time.as_number().clone()),
             update_time: self.update_time().cloned(),
             extra,

@@ -81,7 +81,8 @@ impl Resolver {
     ///
     /// Returns an error that names the first wrong record. Its [kind](Error::kind) shows what is wrong.
     pub fn resolve_json(&self, json: &[u8]) -> Result<Resolved, Error> {
-        let mut pass = Pass::new(self, json.len());
+        // A short record has about 40 bytes.
+        let mut pass = Pass::new(self, json.len() / 40);
         json::read::pack(json, &mut pass)?;
         pass.finish()
     }
@@ -94,7 +95,8 @@ impl Resolver {
     /// Returns the errors of [`resolve_json`](Self::resolve_json).
     #[cfg(feature = "cbor")]
     pub fn resolve_cbor(&self, cbor: &[u8]) -> Result<Resolved, Error> {
-        let mut pass = Pass::new(self, cbor.len());
+        // A short record has about 20 bytes.
+        let mut pass = Pass::new(self, cbor.len() / 20);
         crate::cbor::read(cbor, &mut pass)?;
         pass.finish()
     }

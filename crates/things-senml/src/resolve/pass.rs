@@ -36,6 +36,9 @@ pub(crate) struct Pass<'r> {
     leniencies: Vec<Leniency>,
 }
 
+/// Most measurements for which there is memory from the beginning.
+const MOST_EXPECTED: usize = 1_024;
+
 /// Most units to remember. A pack has few.
 const MOST_UNITS: usize = 8;
 
@@ -47,14 +50,13 @@ struct Fields {
     count: usize,
     unit: Option<SmolStr>,
     value: Option<Value>,
-    sum: Option<Number>,
     time: Option<Number>,
     rest: Option<Box<Rest>>,
 }
 
 impl<'r> Pass<'r> {
-    /// Creates a pass over a pack of this many bytes.
-    pub(crate) fn new(resolver: &'r Resolver, bytes: usize) -> Self {
+    /// Creates a pass over a pack of about this many records.
+    pub(crate) fn new(resolver: &'r Resolver, records: usize) -> Self {
         Self {
             resolver,
             now: Addend::new(resolver.now.clone()),
@@ -65,8 +67,7 @@ impl<'r> Pass<'r> {
             base_time: None,
             units: Vec::new(),
             records: 0,
-            // A short record has about 40 bytes.
-            measurements: Vec::with_capacity((bytes / 40).min(1_024)),
+            measurements: Vec::with_capacity(records.min(MOST_EXPECTED)),
             leniencies: Vec::new(),
         }
     }
@@ -100,7 +101,7 @@ impl<'r> Pass<'r> {
         match field {
             Field::Value => self.fields.value = Some(Value::Number(number)),
             Field::Time => self.fields.time = Some(number),
-            Field::Sum => self.fields.sum = Some(number),
+            Field::Sum => self.fields.rest.get_or_insert_default().sum = Some(number),
             Field::UpdateTime => self.fields.rest.get_or_insert_default().update_time = Some(number),
             Field::BaseTime => {
                 if self.base_time.is_none() {
@@ -211,7 +212,7 @@ impl<'r> Pass<'r> {
             return Ok(None);
         }
         let name = self.bases.full_name(&self.name)?;
-        if fields.value.is_none() && fields.sum.is_none() {
+        if fields.present & (VALUES | Field::Sum.bit()) == 0 {
             let why = r#"has neither a value nor a sum: add one of "v", "vs", "vb", "vd" and "s""#;
             return Err(Error::in_record(ErrorKind::NoValue, why));
         }
@@ -230,12 +231,15 @@ impl<'r> Pass<'r> {
             (Some(Value::String(text)), None) if self.resolver.lenient => Some(self.number_in(text)),
             (value, _) => value,
         };
-        let integral = match (fields.sum, &self.bases.sum) {
-            (Some(number), Some(base)) => Some(sum(Field::Sum, base, &number)?),
-            (number, base) => number.or_else(|| base.as_ref().map(|base| base.as_number().clone())),
-        };
         let time = self.time(fields.time)?;
         let mut rest = fields.rest;
+        if let Some(base) = &self.bases.sum {
+            let integral = &mut rest.get_or_insert_default().sum;
+            *integral = Some(match integral {
+                Some(number) => sum(Field::Sum, base, number)?,
+                None => base.as_number().clone(),
+            });
+        }
         if let (Some(Value::Data(_)), Some(base)) = (&value, &self.bases.content_format) {
             rest.get_or_insert_default().content_format.get_or_insert_with(|| base.clone());
         }
@@ -246,7 +250,6 @@ impl<'r> Pass<'r> {
             time,
             unit,
             value,
-            sum: integral,
             rest,
         }))
     }
