@@ -14,14 +14,15 @@ use crate::report::{Report, median, time};
 const BATCH: u64 = 64;
 
 /// The size of a message of KPN Things.
-const BODY: usize = 837;
+pub(crate) const BODY: usize = 837;
 
 /// Batches per round.
 const BATCHES: u64 = 300;
 
 const ROUNDS: u64 = 7;
 
-const STORED: u64 = 1_000_000;
+/// The messages of a large inbox.
+pub(crate) const STORED: u64 = 1_000_000;
 
 pub(crate) fn measure(report: &mut Report) {
     let folder = std::env::current_exe().unwrap().with_file_name(format!("inbox-{}", std::process::id()));
@@ -79,7 +80,7 @@ fn open(path: &Path) -> SqliteInbox {
     SqliteInbox::open(path, &InboxOptions::default()).unwrap()
 }
 
-fn batch(numbers: &mut impl Iterator<Item = u64>, size: usize) -> Vec<NewMessage> {
+pub(crate) fn batch(numbers: &mut impl Iterator<Item = u64>, size: usize) -> Vec<NewMessage> {
     numbers.take(size).map(message).collect()
 }
 

@@ -13,9 +13,11 @@ mod downlink;
 mod inbox;
 mod listing;
 mod memory;
+mod receiver;
 mod report;
 mod senml;
 mod size;
+mod token;
 mod workers;
 
 use std::path::Path;
@@ -35,12 +37,14 @@ fn main() {
         ["child", "bulk", kind, items, path] => {
             bulk::run_child(kind, items.parse().expect("a number of items"), Path::new(path));
         }
+        ["child", "receive", kind] => receiver::child(kind, None),
+        ["child", "receive", kind, inbox] => receiver::child(kind, Some(inbox)),
         ["child", "call", how, calls] => call::child(how, calls.parse().expect("a number of calls")),
         chosen => {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 12] = [
+            let parts: [Part; 15] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -51,8 +55,11 @@ fn main() {
                 (&["S16", "S17", "S18"], bulk::measure),
                 (&["S19"], workers::measure),
                 (&["S21"], bulk::measure_memory),
+                (&["S22"], receiver::measure_verification),
+                (&["S23", "S24"], receiver::measure_storage),
                 (&["S23", "S24"], inbox::measure),
                 (&["S25", "S26"], senml::measure),
+                (&["S28"], token::measure),
             ];
             for (names, measure) in parts {
                 if names.iter().any(|name| wanted(name)) {

@@ -16,14 +16,38 @@ impl Report {
 
     /// A row: the target's name, what was done, what came out, what is aimed at, and whether it is met.
     pub(crate) fn row(&mut self, name: &str, work: &str, result: f64, unit: &str, target: f64, detail: &str) {
-        let met = result <= target;
+        self.add(name, work, result, unit, ("<=", target, result <= target), detail);
+    }
+
+    /// A row of a number that is aimed to be at least the target.
+    pub(crate) fn row_at_least(
+        &mut self,
+        name: &str,
+        work: &str,
+        result: f64,
+        unit: &str,
+        target: f64,
+        detail: &str,
+    ) {
+        self.add(name, work, result, unit, (">=", target, result >= target), detail);
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        work: &str,
+        result: f64,
+        unit: &str,
+        (sign, target, met): (&str, f64, bool),
+        detail: &str,
+    ) {
         self.missed += usize::from(!met);
         let verdict = if met { "met" } else { "MISSED" };
         let row = [
             name.into(),
             work.into(),
             format!("{result:.2}{unit}{detail}"),
-            format!("<= {target:.2}{unit}: {verdict}"),
+            format!("{sign} {target:.2}{unit}: {verdict}"),
         ];
         println!("{}", row.join(" | "));
         self.rows.push(row);
