@@ -26,8 +26,9 @@ pub mod seeds;
 pub mod server;
 pub mod simulated;
 pub mod socket;
-pub mod strace;
 pub mod timeline;
+#[cfg(target_os = "linux")]
+pub mod tracer;
 pub mod verdict;
 mod world;
 

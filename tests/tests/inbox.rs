@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use things_store::inbox::read_inbox;
 use things_tests::postgres::Server;
-use things_tests::strace;
+use things_tests::tracer::{Calls, Tracer};
 
 /// The number of kills per store. `THINGS_KILLS` sets another one.
 fn kills() -> u64 {
@@ -122,12 +122,12 @@ impl Trace {
     }
 
     /// Traces a process that appends. `with` says how it keeps its inbox.
-    fn of_appends(batches: usize, with: &[&str]) -> Self {
+    fn of_appends(tracer: Tracer, batches: usize, with: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, log) = (folder.path().join("inbox.db"), folder.path().join("trace.txt"));
-        let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-s", "100", "-e", "trace=fsync,fdatasync,write", "-o"]).arg(&log);
-        command.arg(env!("CARGO_BIN_EXE_append")).arg(&path).args(["0", &batches.to_string()]);
+        let calls = Calls { length: 100, paths: true, received: false };
+        let mut command = tracer.command(&log, calls, env!("CARGO_BIN_EXE_append"));
+        command.arg(&path).args(["0", &batches.to_string()]);
         command.args(with).stderr(Stdio::null());
         assert!(command.status().unwrap().success());
         let trace = Self::read(&fs::read_to_string(&log).unwrap());
@@ -138,22 +138,19 @@ impl Trace {
 
 #[test]
 fn each_message_is_on_the_disk_before_it_is_acknowledged() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of commits and acknowledgements is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_appends(tracer, 200, &[]);
+        assert_eq!(trace.early, [0; 0], "acknowledged before they were on the disk: {tracer:?}");
     }
-    assert_eq!(Trace::of_appends(200, &[]).early, [0; 0], "acknowledged before they were on the disk");
 }
 
 /// An inbox that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn an_inbox_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of commits and acknowledgements is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_appends(tracer, 200, &["unsynced"]);
+        assert!(trace.early.len() > 180, "{tracer:?}: {} of 200 noticed", trace.early.len());
     }
-    let trace = Trace::of_appends(200, &["unsynced"]);
-    assert!(trace.early.len() > 180, "{} of 200 noticed", trace.early.len());
 }
 
 #[test]

@@ -9,13 +9,13 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::SystemTime;
 
 use things_core::{BulkItem, Downlink, FPort};
 use things_sim::Sim;
 use things_store::{ItemState, JobId, NewJob, SqliteStore, Store};
-use things_tests::strace;
+use things_tests::tracer::{Calls, Tracer};
 
 const ITEMS: u64 = 300;
 
@@ -58,7 +58,7 @@ impl Trace {
     }
 
     /// Traces a run. `with` says how it keeps its ledger.
-    fn of_a_run(with: &[&str]) -> Self {
+    fn of_a_run(tracer: Tracer, with: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, log) = (folder.path().join("ledger.db"), folder.path().join("trace.txt"));
         let sim = Sim::builder().keep_requests(0).start().unwrap();
@@ -72,9 +72,9 @@ impl Trace {
         };
         let mut store = SqliteStore::open(&path).unwrap();
         store.create(&job, &mut (0..ITEMS).map(|number| Ok(item(number)))).unwrap();
-        let mut command = Command::new("strace");
-        command.args(["-f", "-s", "4096", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg", "-o"]);
-        command.arg(&log).arg(env!("CARGO_BIN_EXE_bulk")).arg(&path).args([job.id.as_str(), &job.account]);
+        let calls = Calls { length: 4096, paths: false, received: false };
+        let mut command = tracer.command(&log, calls, env!("CARGO_BIN_EXE_bulk"));
+        command.arg(&path).args([job.id.as_str(), &job.account]);
         command.args(with).envs(sim.environment()).stderr(Stdio::null());
         assert!(command.status().unwrap().success());
         assert_eq!(sim.downlinks_received(), ITEMS);
@@ -96,24 +96,22 @@ fn item(number: u64) -> BulkItem {
 
 #[test]
 fn each_request_is_sent_after_its_claim_is_on_the_disk() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of requests and claims is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_a_run(tracer, &[]);
+        assert_eq!(trace.early, [""; 0], "sent before their claims were on the disk: {tracer:?}");
+        let syncs = trace.syncs as u64;
+        assert!(syncs > 0 && syncs * 10 <= ITEMS * 11, "{tracer:?}: {syncs} times synced for {ITEMS} items");
     }
-    let trace = Trace::of_a_run(&[]);
-    assert_eq!(trace.early, [""; 0], "sent before their claims were on the disk");
-    assert!(trace.syncs as u64 * 10 <= ITEMS * 11, "{} times synced for {ITEMS} items", trace.syncs);
 }
 
 /// A ledger that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn a_ledger_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of requests and claims is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_a_run(tracer, &["unsynced"]);
+        let noticed = trace.early.len();
+        assert!(noticed as u64 > ITEMS * 9 / 10, "{tracer:?}: {noticed} of {ITEMS} noticed");
     }
-    let trace = Trace::of_a_run(&["unsynced"]);
-    assert!(trace.early.len() as u64 > ITEMS * 9 / 10, "{} of {ITEMS} noticed", trace.early.len());
 }
 
 #[test]

@@ -10,11 +10,11 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 
 use things_tests::receiving::{Poster, Process};
-use things_tests::strace;
+use things_tests::tracer::{Calls, Tracer};
 
 /// Several clients, so that messages arrive while others are committed.
 const CLIENTS: usize = 8;
@@ -64,10 +64,10 @@ impl Trace {
     }
 
     /// Traces a receiver. `with` says how it keeps its messages.
-    fn of_a_receiver(with: &[&str]) -> Self {
+    fn of_a_receiver(tracer: Tracer, with: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("trace.txt");
-        let receiver = start(&folder.path().join("uplinks.db"), &log, with);
+        let receiver = start(tracer, &folder.path().join("uplinks.db"), &log, with);
         thread::scope(|scope| {
             for client in 0..CLIENTS {
                 let mut poster = Poster::new(receiver.address());
@@ -85,33 +85,28 @@ impl Trace {
     }
 }
 
-fn start(store: &Path, log: &Path, with: &[&str]) -> Process {
-    let calls = "trace=fsync,fdatasync,read,readv,recvfrom,write,writev,sendto,sendmsg";
-    let mut command = Command::new("strace");
-    command.args(["-f", "-s", "16", "-e", calls, "-o"]).arg(log);
-    command.arg(env!("CARGO_BIN_EXE_receiver")).arg(store).args(with).stderr(Stdio::null());
+fn start(tracer: Tracer, store: &Path, log: &Path, with: &[&str]) -> Process {
+    let calls = Calls { length: 16, paths: false, received: true };
+    let mut command = tracer.command(log, calls, env!("CARGO_BIN_EXE_receiver"));
+    command.arg(store).args(with).stderr(Stdio::null());
     Process::start(&mut command)
 }
 
 #[test]
 fn each_message_is_confirmed_after_it_is_on_the_disk() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of messages and responses is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_a_receiver(tracer, &[]);
+        assert_eq!(trace.early, 0, "confirmed before they were on the disk: {tracer:?} {trace:?}");
     }
-    let trace = Trace::of_a_receiver(&[]);
-    assert_eq!(trace.early, 0, "confirmed before they were on the disk: {trace:?}");
 }
 
 /// A receiver that does not wait for the disk passes every `kill -9`, and fails here.
 #[test]
 fn a_receiver_that_does_not_wait_for_the_disk_is_noticed() {
-    if let Some(obstacle) = strace::obstacle() {
-        eprintln!("skipped: the order of messages and responses is not traced, because {obstacle}");
-        return;
+    for tracer in Tracer::all() {
+        let trace = Trace::of_a_receiver(tracer, &["unsynced"]);
+        assert_eq!(trace.early, trace.confirmed, "{tracer:?}");
     }
-    let trace = Trace::of_a_receiver(&["unsynced"]);
-    assert_eq!(trace.early, trace.confirmed);
 }
 
 #[test]
