@@ -11,7 +11,7 @@ use super::*;
 use crate::body::Body;
 use crate::downlinks::FPort;
 use crate::error::ErrorKind;
-use crate::feed::{Commit, Feed};
+use crate::feed::{Commit, Feed, Scope};
 use crate::stage::Stage;
 
 fn at(millis: u64) -> Moment {
