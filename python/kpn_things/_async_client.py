@@ -250,6 +250,9 @@ class AsyncClient(BaseClient):
 
         One that may have arrived is not sent, unless you have found out that it did not: see `Ledger.resolve`.
 
+        This call opens the ledger and blocks the event loop meanwhile. If a connection to PostgreSQL may take long, call it
+        with `asyncio.to_thread`.
+
         Args:
             job: The id of the job.
             ledger: The path or the URL of the ledger that the job is in.

@@ -26,7 +26,8 @@ def joined(kind: type, simulator: Simulator, job: str, ledger: str) -> list[Sent
 
     async def main() -> list[Sent]:
         async with simulator.async_client() as client:
-            return [sent async for sent in client.resume_downlinks(job, ledger, window=4, join=True)]
+            run = await asyncio.to_thread(client.resume_downlinks, job, ledger, window=4, join=True)
+            return [sent async for sent in run]
 
     return asyncio.run(main())
 
