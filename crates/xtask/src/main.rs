@@ -41,6 +41,7 @@ cargo xtask soak [--requests N] [--python-requests N] [--clients N] [--seed N]
                             memory and descriptors, no hang, every downlink accounted for
 cargo xtask peers [PEER ...]
                             the Python package beside other clients under faults, which writes docs/peers.md
+cargo xtask peers receivers the receiver beside others that are killed, which writes docs/receivers.md
 cargo xtask fuzz [TARGET ...] [--seconds N]
                             the fuzz targets: their corpora, and N seconds further (10) for each
 cargo xtask mutants [--list | --iterate] [FILE ...]
