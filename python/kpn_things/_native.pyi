@@ -852,6 +852,19 @@ class Uplink:
     def leniencies(self) -> list[str]:
         """What was tolerated although SenML forbids it, such as a number in a string, one sentence each."""
 
+    def decode(self, codec: Callable[[int, bytes], Iterable[dict[str, Any]]]) -> Uplink | None:
+        """Decodes the payload of a LoRa device: the measurements of the codec as an uplink of their own. `None` if the message has no
+        payload or no port, or if the codec returns nothing.
+
+        Args:
+            codec: A function of the port and the payload, which returns SenML records as dictionaries, such as
+                `[{"n": "temperature", "u": "Cel", "v": 21.5}]`. They are about the device, at the time of the payload.
+
+        Raises:
+            UplinkFieldError: The payload or the port cannot be read.
+            UplinkParseError: The records are not SenML.
+        """
+
     def rows(self) -> list[dict[str, Any]]:
         """The measurements as rows for a data frame: a `dict` each, with `device`, `name`, `time` (nanoseconds since 1970, as
         `pandas.to_datetime` reads them), `unit`, and the value as `value` (a number), `text`, `flag` or `data`.

@@ -6,8 +6,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView, PyString};
-use things_senml::{Measurement as CoreMeasurement, Number, Value};
-use things_uplink::{Device, FieldError, Uplink as CoreUplink};
+use things_senml::{Measurement as CoreMeasurement, Number, Pack, Record, Value};
+use things_uplink::{DecodeError, Device, FieldError, Uplink as CoreUplink};
 
 use crate::callback::{call, call_method};
 use crate::item::time_to_python;
@@ -110,6 +110,40 @@ impl Uplink {
         rows.collect()
     }
 
+    /// Decodes the payload of a LoRa device: the measurements of the codec as an uplink of their own. `None` if the message has no
+    /// payload or no port, or if the codec returns nothing.
+    ///
+    /// Args:
+    ///     codec: A function of the port and the payload, which returns SenML records as dictionaries, such as
+    ///         `[{"n": "temperature", "u": "Cel", "v": 21.5}]`. They are about the device, at the time of the payload.
+    ///
+    /// Raises:
+    ///     UplinkFieldError: The payload or the port cannot be read.
+    ///     UplinkParseError: The records are not SenML.
+    fn decode(&self, py: Python<'_>, codec: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let mut failure = None;
+        let decoded = self.core.decode_to_json(|port, payload| {
+            let records =
+                codec.call1((port, PyBytes::new(py, payload))).and_then(|records| records_of(&records));
+            records.map_err(|error| {
+                failure = Some(error);
+                "the codec failed".into()
+            })
+        });
+        match (decoded, failure) {
+            (_, Some(error)) => Err(error),
+            (Ok(None), None) => Ok(None),
+            (Ok(Some(decoded)), None) => {
+                Self::new(py, PyBytes::new(py, decoded.json.as_bytes()).unbind(), decoded.now.to_f64())
+                    .map(Some)
+            }
+            (Err(error @ DecodeError::Field(_)), None) => {
+                Err(raise(py, "UplinkFieldError", &error.to_string()))
+            }
+            (Err(error), None) => Err(raise(py, "UplinkParseError", &error.to_string())),
+        }
+    }
+
     fn __repr__(&self) -> String {
         let device = self.device().unwrap_or_else(|| "no device".to_owned());
         format!("<Uplink of {device}: {} measurements>", self.core.measurements().len())
@@ -127,6 +161,27 @@ impl Uplink {
         let this = slf.get();
         (slf.get_type().into_any(), (this.body.clone_ref(slf.py()), this.now))
     }
+}
+
+/// Records from what a codec returned.
+fn records_of(records: &Bound<'_, PyAny>) -> PyResult<Vec<Record>> {
+    let py = records.py();
+    let records: Vec<Bound<'_, PyDict>> = records
+        .try_iter()
+        .and_then(|records| records.map(|record| Ok(record?.cast_into::<PyDict>()?)).collect())
+        .map_err(|_| {
+            PyTypeError::new_err("the codec must return a list of dictionaries, one per SenML record")
+        })?;
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let json: String = DUMPS.import(py, "json", "dumps")?.call1((records,))?.extract()?;
+    let pack = Pack::from_json(&json);
+    let pack = pack.map_err(|error| {
+        raise(py, "UplinkParseError", &format!("the codec returned wrong records: {error}"))
+    })?;
+    Ok(pack.records().collect())
 }
 
 /// What a LoRa device sent, and what the network reports about it. A field that the message does not have is `None`.

@@ -26,5 +26,5 @@ pub use replay::{MemoryReplays, ReplayStore};
 pub use secret::{Label, LabelError, LabelledSecret, Secret, SecretError};
 pub use secrets::{Secrets, SecretsError, SecretsErrorKind};
 pub use token::{PLUG_HEADER, TOKEN_HEADER, sign};
-pub use uplink::{DecodeError, Uplink};
+pub use uplink::{DecodeError, Decoded, Uplink};
 pub use verifier::{Verified, Verifier};

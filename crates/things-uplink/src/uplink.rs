@@ -147,14 +147,26 @@ impl Uplink {
         &self,
         codec: impl FnOnce(u8, &[u8]) -> Result<Vec<Record>, Box<dyn std::error::Error + Send + Sync>>,
     ) -> Result<Vec<Measurement>, DecodeError> {
-        let Some(lora) = self.lora() else { return Ok(Vec::new()) };
+        let Some(Decoded { json, now }) = self.decode_to_json(codec)? else { return Ok(Vec::new()) };
+        Ok(Resolver::at(now).resolve_json(json.as_bytes())?.into_measurements())
+    }
+
+    /// Like [`decode`](Self::decode), as a message of its own: a SenML pack of the device, which can be stored, posted and read
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// Those of `decode`.
+    pub fn decode_to_json(
+        &self,
+        codec: impl FnOnce(u8, &[u8]) -> Result<Vec<Record>, Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Result<Option<Decoded>, DecodeError> {
+        let Some(lora) = self.lora() else { return Ok(None) };
         let payload = lora.payload()?;
-        let (Some(port), Some(raw)) = (lora.port()?, lora.0.find(lora::PAYLOAD)?) else {
-            return Ok(Vec::new());
-        };
+        let (Some(port), Some(raw)) = (lora.port()?, lora.0.find(lora::PAYLOAD)?) else { return Ok(None) };
         let records = codec(port, &payload).map_err(DecodeError::Codec)?;
         if records.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let (_, name) = fields::split(raw);
         let device = raw.name().strip_suffix(name).filter(|device| !device.is_empty());
@@ -166,8 +178,7 @@ impl Uplink {
             // A record of base fields alone, in front of the others.
             pack.as_json().replacen('[', &format!("[{{\"bt\":{time}}},"), 1)
         };
-        let resolver = Resolver::at(time.as_number().clone());
-        Ok(resolver.resolve_json(json.as_bytes())?.into_measurements())
+        Ok(Some(Decoded { json, now: time.as_number().clone() }))
     }
 
     fn fields(&self) -> Fields<'_> {
@@ -182,6 +193,22 @@ impl fmt::Debug for Uplink {
             .field("device", &self.device())
             .field("measurements", &self.measurements().len())
             .finish_non_exhaustive()
+    }
+}
+
+/// A decoded payload as a message of its own.
+#[derive(Clone)]
+pub struct Decoded {
+    /// The SenML pack.
+    pub json: String,
+    /// The time that its records are relative to, in seconds since 1970, if the time of the payload was relative.
+    pub now: Number,
+}
+
+/// Shows neither the records nor their values.
+impl fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoded").field("now", &self.now).finish_non_exhaustive()
     }
 }
 

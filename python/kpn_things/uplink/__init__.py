@@ -27,12 +27,13 @@ from ._errors import (
     WrongTokenError,
 )
 from ._inbox import Inbox, Message
-from ._parse import parse
+from ._parse import Codec, parse
 from ._received import Received
 from ._verifier import Verifier, sign
 
 __all__ = [
     "BodyTooLargeError",
+    "Codec",
     "Inbox",
     "InboxError",
     "Location",

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from .._arguments import count, number, path_text, text
 from .._native import Messages, Uplink
-from ._errors import UplinkParseError
-from ._parse import parse
+from ._errors import UplinkError, UplinkParseError
+from ._parse import Codec, parse
 
 AT_ONCE = 500
 """The number of messages that are read from an inbox at a time."""
@@ -66,14 +66,26 @@ class Message:
         """
         return parse(self.body, self.received)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Returns the measurements as rows for a data frame. A message that is not SenML is one row with its `error`."""
+    def rows(self, codec: Codec | None = None) -> list[dict[str, Any]]:
+        """Returns the measurements as rows for a data frame. A message that is not SenML is one row with its `error`.
+
+        Args:
+            codec: Decodes payloads, see `Uplink.decode`. The decoded measurements follow those of the message. If the codec raises an
+                exception, that is one more row with its `error`.
+        """
         own = {"message": self.id, "received": self.received}
         try:
-            rows = self.uplink.rows()
+            rows = [{**own, **row, "error": None} for row in self.uplink.rows()]
         except UplinkParseError as error:
             return [{**own, **_NO_ROW, "error": str(error)}]
-        return [{**own, **row, "error": None} for row in rows]
+        if codec is None:
+            return rows
+        try:
+            decoded = self.uplink.decode(codec)
+        except Exception as error:
+            text = str(error) if isinstance(error, UplinkError) else f"the codec failed: {type(error).__name__}: {error}"
+            return [*rows, {**own, **_NO_ROW, "device": self.uplink.device, "error": text}]
+        return rows + [{**own, **row, "error": None} for row in (decoded.rows() if decoded else [])]
 
     def _values(self) -> tuple[Any, ...]:
         return self.id, self.received, self.source, self.label, self.headers, self.body
@@ -199,16 +211,20 @@ class Inbox:
         """
         self._messages.advance(text("consumer", consumer), count("id", id) or 0)
 
-    def rows(self, after: int = 0) -> list[dict[str, Any]]:
+    def rows(self, after: int = 0, *, codec: Codec | None = None) -> list[dict[str, Any]]:
         """Returns the measurements of all messages as rows: `pandas.DataFrame(inbox.rows())`.
 
         A row has `message` and `received` of its message, `device`, `name`, `time` (nanoseconds since 1970), `unit`, and the
         value as `value` (a number), `text`, `flag` or `data`. A message that is not SenML is one row with its `error`.
 
+        Args:
+            after: The id of the last message to leave out.
+            codec: Decodes the payloads of LoRa devices, see `Message.rows`.
+
         Raises:
             InboxError: The inbox cannot be read.
         """
-        return [row for message in self.messages(after) for row in message.rows()]
+        return [row for message in self.messages(after) for row in message.rows(codec)]
 
     def __repr__(self) -> str:
         return f"Inbox({self.name!r})"

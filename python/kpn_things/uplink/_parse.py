@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any, TypeAlias
 
 from .._arguments import number
 from .._native import Uplink
+
+Codec: TypeAlias = Callable[[int, bytes], Iterable[dict[str, Any]]]
+"""A function of the port and the payload of a LoRa device, which returns SenML records: see `Uplink.decode`."""
 
 
 def parse(body: bytes | bytearray | memoryview, now: float | datetime | None = None) -> Uplink:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pandas
 import polars
 import pytest
 
 from kpn_things._native import Messages
-from kpn_things.uplink import Inbox, InboxError, UplinkParseError
+from kpn_things.uplink import Inbox, InboxError, Message, UplinkParseError
 
 RECEIVED = datetime(2025, 12, 14, 19, 19, 20, 500000, tzinfo=timezone.utc)
 TOKEN = [("things-message-token", b"0123abcd")]
@@ -98,6 +99,25 @@ def test_rows_make_a_data_frame_in_one_line(tmp_path: Path) -> None:
     frame = pandas.DataFrame(rows)
     assert frame["value"].sum() == 6 and set(frame["device"]) == {"0059AC0000181EB6"}
     assert polars.DataFrame(rows)["message"].to_list() == [1, 2, 3]
+
+
+def test_rows_have_what_a_codec_decodes_and_where_it_fails() -> None:
+    def codec(port: int, payload: bytes) -> list[dict[str, Any]]:
+        if port != 2:
+            raise LookupError(f"no codec for port {port}")
+        return [{"n": "level", "u": "m", "v": payload[0]}]
+
+    def message(port: int) -> Message:
+        body = b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","n":"payload","vs":"07"},{"n":"port","v":%d}]' % port
+        return Message(port, datetime.now(timezone.utc), "http", None, (), body)
+
+    rows = message(2).rows(codec)
+    assert [(row["name"], row["value"], row["error"]) for row in rows[2:]] == [("level", 7.0, None)]
+    rows = message(3).rows(codec)
+    assert [(row["device"], row["name"], row["error"]) for row in rows[2:]] == [
+        ("0059AC0000181EB6", None, "the codec failed: LookupError: no codec for port 3")
+    ]
+    assert len(message(3).rows()) == 2
 
 
 def test_an_inbox_that_is_not_there_is_an_error(tmp_path: Path) -> None:

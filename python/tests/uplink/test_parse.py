@@ -113,6 +113,42 @@ def test_rows_make_a_data_frame_in_one_line() -> None:
     assert values == [1.0, 21.5, None] and rows[-1]["data"] == b"hi"
 
 
+PAYLOAD = b"""[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","bt":1765739960.26,"n":"payload","vs":"00d7"},{"n":"port","v":2.0}]"""
+
+
+def celsius(port: int, payload: bytes) -> list[dict[str, Any]]:
+    assert port == 2
+    return [{"n": "temperature", "u": "Cel", "v": int.from_bytes(payload, "big", signed=True) / 10}]
+
+
+def test_a_codec_makes_an_uplink_of_a_payload() -> None:
+    decoded = parse(PAYLOAD).decode(celsius)
+    assert decoded and decoded.dev_eui == "0059AC0000181EB6"
+    (measurement,) = decoded.measurements
+    assert (measurement.name, measurement.value, measurement.unit) == ("temperature", 21.5, "Cel")
+    assert measurement.nanoseconds == 1765739960260000000
+    assert pickle.loads(pickle.dumps(decoded)) == decoded
+    relative = PAYLOAD.replace(b'"bt":1765739960.26,', b'"t":-5,')
+    decoded = parse(relative, 1_700_000_000).decode(celsius)
+    assert decoded and decoded.measurements[0].time == 1_699_999_995.0
+
+
+def test_a_codec_that_fails_says_why() -> None:
+    uplink = parse(PAYLOAD)
+    with pytest.raises(ZeroDivisionError):
+        uplink.decode(lambda port, payload: [{"v": 1 / 0}])
+    wrong: Any
+    for wrong in (None, [1], 5):
+        with pytest.raises(TypeError, match="the codec must return a list of dictionaries"):
+            uplink.decode(lambda port, payload: wrong)
+    with pytest.raises(UplinkParseError, match="the codec returned wrong records: SenML record 1"):
+        uplink.decode(lambda port, payload: [{"n": "temperature", "v": "warm"}])
+    with pytest.raises(UplinkParseError):
+        uplink.decode(lambda port, payload: [{"n": "temperature", "v": float("nan")}])
+    assert uplink.decode(lambda port, payload: []) is None
+    assert parse(b'[{"n":"temperature","v":1}]').decode(celsius) is None
+
+
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
