@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::inbox::{self, BODY};
+use crate::inbox::{self, BODY, Log};
 use crate::report::{Report, median};
 
 const SECRET: &str = "0123456789abcdefghijABCDEFGHIJ";
@@ -71,17 +71,21 @@ pub(crate) fn measure_storage(report: &mut Report) {
     let verifying = Server::start("extractor", None);
     let storing = Server::start("receiver", Some(&folder.join("empty.db")));
     let large = Server::start("receiver", Some(&folder.join("large.db")));
+    let logging = Server::start("log", Some(&folder.join("log")));
     let peer = Server::peer(&folder.join("peer.db"));
-    let [mut kept, mut over_peer, mut of_large, mut rates] = [const { Vec::new() }; 4];
+    let [mut kept, mut over_log, mut over_peer, mut of_large, mut rates] = [const { Vec::new() }; 5];
     let mut latencies = Vec::new();
+    let before = storing.cpu();
     for round in 0..=ROUNDS {
         let mut rate = |server: &Server, count| send(server.address, take(&mut messages, count));
         let (verified, _) = rate(&verifying, MESSAGES);
         let (stored, times) = rate(&storing, MESSAGES);
+        let (logged, _) = rate(&logging, MESSAGES);
         let (with_many, _) = rate(&large, MESSAGES);
         let by_hand = peer.as_ref().map(|peer| rate(peer, FEW).0);
         if round > 0 {
             kept.push(stored / verified);
+            over_log.push(stored / logged);
             of_large.push(with_many / stored);
             over_peer.extend(by_hand.map(|by_hand| stored / by_hand));
             rates.push(stored);
@@ -90,9 +94,12 @@ pub(crate) fn measure_storage(report: &mut Report) {
     }
     latencies.sort();
     let p99 = latencies[latencies.len() * 99 / 100].as_secs_f64() * 1_000.0;
-    let detail = format!(" ({:.0} messages per second)", median(rates));
+    let cpu = (storing.cpu() - before).as_secs_f64() * 1e6 / (MESSAGES as u64 * (ROUNDS + 1)) as f64;
+    let detail = format!(" ({:.0} messages per second, {cpu:.1} us of CPU each)", median(rates));
     let work = "64 connections: rate with the durable store / rate of verification alone";
     report.row_at_least("S23", work, median(kept), "", 0.40, &detail);
+    let work = "64 connections: rate with the durable store / rate with an append log and fdatasync";
+    report.row_at_least("S23", work, median(over_log), "", 0.75, "");
     report.row("S23", "64 connections: p99 of a message", p99, " ms", 20.0, "");
     if over_peer.is_empty() {
         report.skip("S24", "FastAPI is not installed: run cargo xtask bench --python S12 first");
@@ -102,7 +109,7 @@ pub(crate) fn measure_storage(report: &mut Report) {
     }
     let work = "64 connections: rate with 1,000,000 stored messages / with an empty store";
     report.row_at_least("S24", work, median(of_large), "", 0.90, "");
-    drop((storing, large, peer));
+    drop((storing, large, logging, peer));
     let _ = fs::remove_dir_all(folder);
 }
 
@@ -176,8 +183,12 @@ pub(crate) fn child(kind: &str, inbox: Option<&str>) {
                 Router::new().route("/uplinks", post(with_extractor)).with_state(Arc::new(verifier))
             }
             _ => {
-                let inbox = SqliteInbox::open(inbox.unwrap(), &InboxOptions::default()).unwrap();
-                let receiver = Receiver::builder(verifier, Box::new(inbox)).build().unwrap();
+                let path = Path::new(inbox.unwrap());
+                let inbox: Box<dyn Inbox> = match kind {
+                    "log" => Box::new(Log::open(path)),
+                    _ => Box::new(SqliteInbox::open(path, &InboxOptions::default()).unwrap()),
+                };
+                let receiver = Receiver::builder(verifier, inbox).build().unwrap();
                 return receiver.serve(listener, std::future::pending()).await.unwrap();
             }
         };

@@ -36,11 +36,20 @@ impl<'a> Input<'a> {
     }
 
     /// Returns the next header.
+    // Its caller then needs no header in memory.
+    #[inline(always)]
     pub(super) fn header(&mut self) -> Result<Header, Error> {
-        if let Some((header, rest)) = common(self.rest) {
-            self.rest = rest;
-            return Ok(header);
+        match common(self.rest) {
+            Some((header, rest)) => {
+                self.rest = rest;
+                Ok(header)
+            }
+            None => self.rare_header(),
         }
+    }
+
+    #[cold]
+    fn rare_header(&mut self) -> Result<Header, Error> {
         let mut decoder = Decoder::from(self.rest);
         let header = decoder.pull().map_err(|_| self.syntax())?;
         let length = decoder.offset();
@@ -66,17 +75,21 @@ impl<'a> Input<'a> {
     }
 
     /// Returns the text after a header of this length.
+    #[inline]
     pub(super) fn text(&mut self, length: Option<usize>) -> Result<Cow<'a, str>, Error> {
-        let text = match self.content(length, true)? {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        let text = match length {
+            Some(length) => std::str::from_utf8(self.take(length)?).ok().map(Cow::Borrowed),
+            None => String::from_utf8(self.parts(true)?).ok().map(Cow::Owned),
         };
         text.ok_or_else(|| self.syntax())
     }
 
     /// Returns the bytes after a header of this length.
     pub(super) fn bytes(&mut self, length: Option<usize>) -> Result<Cow<'a, [u8]>, Error> {
-        self.content(length, false)
+        Ok(match length {
+            Some(length) => Cow::Borrowed(self.take(length)?),
+            None => Cow::Owned(self.parts(false)?),
+        })
     }
 
     /// Checks that nothing is left.
@@ -92,16 +105,15 @@ impl<'a> Input<'a> {
         Error::new(ErrorKind::Syntax, PACK, why)
     }
 
-    fn content(&mut self, length: Option<usize>, text: bool) -> Result<Cow<'a, [u8]>, Error> {
-        if let Some(length) = length {
-            return self.take(length).map(Cow::Borrowed);
-        }
+    /// Returns the content of a text or byte string of unknown length, which is in parts.
+    #[cold]
+    fn parts(&mut self, text: bool) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
         loop {
             match self.header()? {
                 Header::Text(Some(length)) if text => content.extend_from_slice(self.take(length)?),
                 Header::Bytes(Some(length)) if !text => content.extend_from_slice(self.take(length)?),
-                Header::Break => return Ok(Cow::Owned(content)),
+                Header::Break => return Ok(content),
                 _ => return Err(self.syntax()),
             }
         }
@@ -116,6 +128,7 @@ impl<'a> Input<'a> {
 
 /// Returns a header of the kinds that most are, and the bytes after it. They need no decoder: `None` leaves the others to it,
 /// and everything that is wrong.
+#[inline(always)]
 fn common(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (argument, rest) = match first & 0x1f {
@@ -135,13 +148,27 @@ fn common(bytes: &[u8]) -> Option<(Header, &[u8])> {
         4 => Header::Array(Some(length()?)),
         5 => Header::Map(Some(length()?)),
         6 => Header::Tag(argument),
-        _ if *first == DOUBLE => Header::Float(f64::from_bits(argument)),
-        _ => return None,
+        _ => Header::Float(match *first {
+            HALF => double_of_half(u16::try_from(argument).ok()?)?,
+            SINGLE => f64::from(f32::from_bits(u32::try_from(argument).ok()?)),
+            DOUBLE => f64::from_bits(argument),
+            _ => return None,
+        }),
     };
     Some((header, rest))
 }
 
-/// The first byte of a floating-point number of 64 bits.
+/// Returns a floating-point number of 16 bits. `None` if it is subnormal or not finite, or 0.
+fn double_of_half(half: u16) -> Option<f64> {
+    let (sign, exponent, fraction) = (half >> 15, half >> 10 & 0x1f, half & 0x3ff);
+    // The exponents are biased by 15 and by 1,023.
+    let bits = u64::from(sign) << 63 | (u64::from(exponent) + 1_008) << 52 | u64::from(fraction) << 42;
+    (1..31).contains(&exponent).then_some(f64::from_bits(bits))
+}
+
+/// The first bytes of floating-point numbers of 16, 32 and 64 bits.
+const HALF: u8 = 0xf9;
+const SINGLE: u8 = 0xfa;
 const DOUBLE: u8 = 0xfb;
 
 /// The byte that ends an array or map of unknown length.

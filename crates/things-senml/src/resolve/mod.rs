@@ -95,8 +95,8 @@ impl Resolver {
     /// Returns the errors of [`resolve_json`](Self::resolve_json).
     #[cfg(feature = "cbor")]
     pub fn resolve_cbor(&self, cbor: &[u8]) -> Result<Resolved, Error> {
-        // A short record has about 20 bytes.
-        let mut pass = Pass::new(self, cbor.len() / 20);
+        // A short record has about 16 bytes.
+        let mut pass = Pass::new(self, cbor.len() / 16);
         crate::cbor::read(cbor, &mut pass)?;
         pass.finish()
     }

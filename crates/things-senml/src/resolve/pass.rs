@@ -206,57 +206,70 @@ impl<'r> Pass<'r> {
     }
 
     /// Returns the measurement of the current record. `None` if it has base fields alone.
+    #[inline]
     fn measurement(&mut self) -> Result<Option<Measurement>, Error> {
-        let fields = std::mem::take(&mut self.fields);
-        if fields.present != 0 && fields.present & !BASE == 0 {
+        let present = std::mem::take(&mut self.fields.present);
+        self.fields.count = 0;
+        if present != 0 && present & !BASE == 0 {
+            self.fields.rest = None;
             return Ok(None);
         }
+        // Memory that was just written in parts is slow to copy as a whole. So the time is made first, and moved last.
+        let time = self.time();
         let name = self.bases.full_name(&self.name)?;
-        if fields.present & (VALUES | Field::Sum.bit()) == 0 {
+        if present & (VALUES | Field::Sum.bit()) == 0 {
             let why = r#"has neither a value nor a sum: add one of "v", "vs", "vb", "vd" and "s""#;
             return Err(Error::in_record(ErrorKind::NoValue, why));
         }
-        if fields.present & Field::ContentFormat.bit() != 0 && fields.present & Field::DataValue.bit() == 0 {
+        if present & Field::ContentFormat.bit() != 0 && present & Field::DataValue.bit() == 0 {
             return Err(wrong_content_format(
                 Field::ContentFormat,
                 r#"is not that of data: remove it, or write the value in "vd""#,
             ));
         }
-        let unit = self.unit(fields.unit)?;
-        let value = match (fields.value, &self.bases.value) {
-            (Some(Value::Number(number)), Some(base)) => {
-                Some(Value::Number(sum(Field::Value, base, &number)?))
-            }
-            // With a base value it stays a string: whether the base is part of the number is unknown.
-            (Some(Value::String(text)), None) if self.resolver.lenient => Some(self.number_in(text)),
-            (value, _) => value,
-        };
-        let time = self.time(fields.time)?;
-        let mut rest = fields.rest;
+        self.check_unit()?;
+        self.resolve_value()?;
         if let Some(base) = &self.bases.sum {
-            let integral = &mut rest.get_or_insert_default().sum;
+            let integral = &mut self.fields.rest.get_or_insert_default().sum;
             *integral = Some(match integral {
                 Some(number) => sum(Field::Sum, base, number)?,
                 None => base.as_number().clone(),
             });
         }
-        if let (Some(Value::Data(_)), Some(base)) = (&value, &self.bases.content_format) {
-            rest.get_or_insert_default().content_format.get_or_insert_with(|| base.clone());
-        }
         Ok(Some(Measurement {
             record: self.records,
             name,
             base_name: self.bases.name.len(),
-            time,
-            unit,
-            value,
-            rest,
+            time: time?,
+            unit: self.fields.unit.take(),
+            value: self.fields.value.take(),
+            rest: self.fields.rest.take(),
         }))
     }
 
+    /// Applies the base value and the base content format, or else the leniency for numbers in strings.
+    fn resolve_value(&mut self) -> Result<(), Error> {
+        match (&mut self.fields.value, &self.bases.value) {
+            (Some(Value::Number(number)), Some(base)) => *number = sum(Field::Value, base, number)?,
+            // With a base value it stays a string: whether the base is part of the number is unknown.
+            (Some(Value::String(text)), None) if self.resolver.lenient => {
+                let text = std::mem::take(text);
+                self.fields.value = Some(self.number_in(text));
+            }
+            (Some(Value::Data(_)), _) => {
+                if let Some(base) = &self.bases.content_format {
+                    let rest = self.fields.rest.get_or_insert_default();
+                    rest.content_format.get_or_insert_with(|| base.clone());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Returns the absolute time of a record (section 4.5.3).
-    fn time(&self, time: Option<Number>) -> Result<Time, Error> {
-        let seconds = match (&self.bases.time, time) {
+    fn time(&mut self) -> Result<Time, Error> {
+        let seconds = match (&self.bases.time, self.fields.time.take()) {
             (None, None) => return Ok(Time::new(self.now.as_number().clone(), true)),
             (Some(base), None) => base.as_number().clone(),
             (None, Some(time)) => time,
@@ -269,17 +282,17 @@ impl<'r> Pass<'r> {
         })
     }
 
-    /// Returns the unit of a record, or else the base unit (section 4.5.2).
-    fn unit(&mut self, unit: Option<SmolStr>) -> Result<Option<SmolStr>, Error> {
-        let (field, unit) = match (unit, &self.bases.unit) {
+    /// Applies the base unit (section 4.5.2), and checks that the unit is allowed in the version of the pack.
+    fn check_unit(&mut self) -> Result<(), Error> {
+        let (field, unit) = match (&self.fields.unit, &self.bases.unit) {
             (Some(unit), _) => (Field::Unit, unit),
-            (None, Some(base)) => (Field::BaseUnit, base.clone()),
-            (None, None) => return Ok(None),
+            (None, Some(base)) => (Field::BaseUnit, &*self.fields.unit.insert(base.clone())),
+            (None, None) => return Ok(()),
         };
-        if self.bases.has_secondary_units() || self.units.contains(&unit) {
-            return Ok(Some(unit));
+        if self.bases.has_secondary_units() || self.units.contains(unit) {
+            return Ok(());
         }
-        if Unit::find(&unit).is_none_or(|unit| unit.kind() == Kind::Primary) {
+        if Unit::find(unit).is_none_or(|unit| unit.kind() == Kind::Primary) {
             if self.units.len() < MOST_UNITS {
                 self.units.push(unit.clone());
             }
@@ -294,7 +307,7 @@ impl<'r> Pass<'r> {
             }
             self.leniencies.push(Leniency::new(self.records, field.label(), LeniencyKind::SecondaryUnit));
         }
-        Ok(Some(unit))
+        Ok(())
     }
 
     /// Reads a string value that is a number, and reports it. Any other stays a string.

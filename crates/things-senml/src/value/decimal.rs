@@ -58,6 +58,14 @@ impl Decimal {
             .then_some(Self { digits: if negative { -digits } else { digits }, exponent })
     }
 
+    /// Returns the number that the shortest digits of a double are. `None` if its exponent is too large.
+    pub(crate) fn of_double(double: f64) -> Option<Self> {
+        if double.fract() == 0.0 && double.abs() <= EXACT as f64 {
+            return Some(Self { digits: (double as i64).into(), exponent: 0 });
+        }
+        Self::parse(zmij::Buffer::new().format_finite(double))
+    }
+
     /// Returns the exact sum. `None` if it has too many digits.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
         if self.digits == 0 {
@@ -99,11 +107,21 @@ impl Decimal {
         builder.finish()
     }
 
+    /// Returns the nearest double, if its shortest digits are these digits, without zeros at the end of a fraction.
+    ///
+    /// No two numbers of 15 digits are the same double.
+    pub(crate) fn to_plain_f64(self) -> Option<f64> {
+        const BELOW: i64 = 10_i64.pow(15);
+        let digits = i64::try_from(self.digits).ok().filter(|digits| (-BELOW + 1..BELOW).contains(digits))?;
+        let is_plain = self.exponent == 0 || (-18..0).contains(&self.exponent) && digits % 10 != 0;
+        if is_plain { self.to_f64() } else { None }
+    }
+
     /// Returns the nearest double if it can be computed exactly, with one rounding.
     pub(crate) fn to_f64(self) -> Option<f64> {
         // Both operands are exact as doubles, so that the result is rounded once.
-        const EXACT: i128 = 1 << 53;
-        let digits = (-EXACT..=EXACT).contains(&self.digits).then_some(self.digits as f64)?;
+        let digits =
+            i64::try_from(self.digits).ok().filter(|digits| (-EXACT..=EXACT).contains(digits))? as f64;
         let power = POWERS.get(usize::try_from(self.exponent.unsigned_abs()).ok()?)?;
         Some(if self.exponent < 0 { digits / power } else { digits * power })
     }
@@ -145,7 +163,7 @@ impl Decimal {
     }
 
     /// Removes zeros at the end of a fraction.
-    fn shortest(mut self) -> Self {
+    pub(crate) fn shortest(mut self) -> Self {
         if self.digits == 0 {
             return Self::ZERO;
         }
@@ -164,6 +182,15 @@ impl Decimal {
         self
     }
 }
+
+impl From<i128> for Decimal {
+    fn from(integer: i128) -> Self {
+        Self { digits: integer, exponent: 0 }
+    }
+}
+
+/// Integers up to this one are exact as doubles.
+const EXACT: i64 = 1 << 53;
 
 /// Powers of ten that are exact as doubles.
 const POWERS: [f64; 23] = [

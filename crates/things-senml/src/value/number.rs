@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
@@ -26,15 +27,35 @@ use crate::error::{Error, ErrorKind};
 /// ```
 #[derive(Clone)]
 pub struct Number {
-    // Most numbers are short, and a short one needs no allocation.
-    text: SmolStr,
+    digits: Digits,
     double: f64,
+}
+
+/// The digits of a number. They are written for the first caller that reads them, if they follow from the double: then most
+/// callers read the double alone.
+#[derive(Clone)]
+enum Digits {
+    /// These. Most numbers are short, and a short one needs no allocation.
+    Written(SmolStr),
+    /// The shortest digits that read back as the same double.
+    Shortest(OnceLock<Box<str>>),
+    /// The same digits without an exponent, and without zeros at the end of a fraction.
+    Plain(OnceLock<Box<str>>),
 }
 
 impl Number {
     /// The number as it is written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        match &self.digits {
+            Digits::Written(text) => text,
+            Digits::Shortest(text) => {
+                text.get_or_init(|| zmij::Buffer::new().format_finite(self.double).into())
+            }
+            Digits::Plain(text) => text.get_or_init(|| {
+                let decimal = Decimal::of_double(self.double).map(Decimal::shortest);
+                decimal.unwrap_or(Decimal::ZERO).to_text().as_str().into()
+            }),
+        }
     }
 
     /// The nearest double, which is finite. Digits beyond the 17th are lost.
@@ -44,13 +65,28 @@ impl Number {
 
     /// Returns the number with these digits.
     pub(crate) fn from_decimal(decimal: Decimal) -> Result<Self, Error> {
+        if let Some(double) = decimal.to_plain_f64() {
+            return Ok(Self { digits: Digits::Plain(OnceLock::new()), double });
+        }
         let text = decimal.to_text();
         let double = decimal.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
         Self::finite(text, double)
     }
 
+    /// The exact value. `None` if it has too many digits.
+    fn decimal(&self) -> Option<Decimal> {
+        match &self.digits {
+            Digits::Written(text) => Decimal::parse(text),
+            Digits::Shortest(_) | Digits::Plain(_) => Decimal::of_double(self.double),
+        }
+    }
+
     fn finite(text: SmolStr, double: f64) -> Result<Self, Error> {
-        if double.is_finite() { Ok(Self { text, double }) } else { Err(out_of_range()) }
+        if double.is_finite() {
+            Ok(Self { digits: Digits::Written(text), double })
+        } else {
+            Err(out_of_range())
+        }
     }
 
     /// Reads a number from valid JSON. `None` if the JSON is not a number.
@@ -72,7 +108,7 @@ pub(crate) struct Addend {
 
 impl Addend {
     pub(crate) fn new(number: Number) -> Self {
-        Self { decimal: Decimal::parse(&number.text), number }
+        Self { decimal: number.decimal(), number }
     }
 
     pub(crate) fn as_number(&self) -> &Number {
@@ -82,7 +118,7 @@ impl Addend {
     /// Adds another number. The sum is exact, if it can be written with at most 37 digits. Otherwise it is the sum of the
     /// nearest doubles.
     pub(crate) fn plus(&self, other: &Number) -> Result<Number, Error> {
-        let exact = self.decimal.and_then(|decimal| decimal.plus(Decimal::parse(&other.text)?));
+        let exact = self.decimal.and_then(|decimal| decimal.plus(other.decimal()?));
         match exact {
             Some(sum) => Number::from_decimal(sum),
             None => Number::try_from(self.number.double + other.double).map_err(|_| out_of_range()),
@@ -109,9 +145,7 @@ impl TryFrom<f64> for Number {
 
     fn try_from(number: f64) -> Result<Self, Error> {
         if number.is_finite() {
-            // The shortest digits that read back as the same double.
-            let text = SmolStr::new(zmij::Buffer::new().format_finite(number));
-            Ok(Self { text, double: number })
+            Ok(Self { digits: Digits::Shortest(OnceLock::new()), double: number })
         } else {
             Err(error("is not finite: JSON has no NaN and no infinity"))
         }
@@ -123,7 +157,12 @@ macro_rules! from_integers {
     ($($integer:ty)*) => {$(
         impl From<$integer> for Number {
             fn from(number: $integer) -> Self {
-                Self { text: SmolStr::new(itoa::Buffer::new().format(number)), double: number as f64 }
+                let decimal = Decimal::from(i128::from(number));
+                let digits = match decimal.to_plain_f64() {
+                    Some(_) => Digits::Plain(OnceLock::new()),
+                    None => Digits::Written(decimal.to_text()),
+                };
+                Self { digits, double: number as f64 }
             }
         }
     )*};
@@ -133,7 +172,7 @@ from_integers!(i8 u8 i16 u16 i32 u32 i64 u64);
 
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -141,13 +180,13 @@ impl Eq for Number {}
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Number({})", self.text)
+        write!(f, "Number({})", self.as_str())
     }
 }
 
