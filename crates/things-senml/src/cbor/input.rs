@@ -173,3 +173,40 @@ const DOUBLE: u8 = 0xfb;
 
 /// The byte that ends an array or map of unknown length.
 const BREAK: u8 = 0xff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_without_a_decoder_are_those_of_the_decoder() {
+        let mut common_ones = 0;
+        for first in 0..=0xff {
+            for second in 0..=0xff {
+                let bytes = [first, second, 0x81, 0x07, 0xfe, 0, 1, 2, 3];
+                let mut decoder = Decoder::from(&bytes[..]);
+                if let Some((header, rest)) = common(&bytes) {
+                    common_ones += 1;
+                    let decoded = decoder.pull().unwrap();
+                    // NaN is not equal to itself.
+                    assert_eq!(format!("{decoded:?}"), format!("{header:?}"), "{first:x} {second:x}");
+                    assert_eq!(decoder.offset(), bytes.len() - rest.len(), "{first:x} {second:x}");
+                }
+            }
+        }
+        assert!(common_ones > 190 * 256, "{common_ones}");
+    }
+
+    #[test]
+    fn floating_point_numbers_of_16_bits_are_those_of_the_decoder() {
+        for half in 0..=u16::MAX {
+            let [high, low] = half.to_be_bytes();
+            let bytes = [HALF, high, low];
+            let decoded = Decoder::from(&bytes[..]).pull().unwrap();
+            match common(&bytes) {
+                Some((header, _)) => assert_eq!(decoded, header, "{half:x}"),
+                None => assert!(half & 0x7c00 == 0 || half & 0x7c00 == 0x7c00, "{half:x}"),
+            }
+        }
+    }
+}

@@ -9,10 +9,10 @@ use super::{json, number};
 use crate::error::Error;
 use crate::field::{Field, FieldType};
 use crate::resolve::Pass;
-use crate::value::Data;
+use crate::value::{Data, Number};
 
 /// Passes all records of a pack on.
-pub(crate) fn pack(cbor: &[u8], pass: &mut Pass<'_>) -> Result<(), Error> {
+pub(crate) fn pack<'a>(cbor: &'a [u8], pass: &mut Pass<'_, 'a>) -> Result<(), Error> {
     let (mut input, mut records) = Input::of_pack(cbor)?;
     while input.has_more(&mut records)? {
         record(&mut input, pass)
@@ -21,9 +21,8 @@ pub(crate) fn pack(cbor: &[u8], pass: &mut Pass<'_>) -> Result<(), Error> {
     input.end()
 }
 
-fn record(input: &mut Input<'_>, pass: &mut Pass<'_>) -> Result<(), Error> {
+fn record<'a>(input: &mut Input<'a>, pass: &mut Pass<'_, 'a>) -> Result<(), Error> {
     let Header::Map(mut fields) = input.header()? else { return Err(Error::not_a_map()) };
-    pass.begin();
     while input.has_more(&mut fields)? {
         match label(input)? {
             Label::Known(field) => {
@@ -68,9 +67,14 @@ pub(super) fn label<'a>(input: &mut Input<'a>) -> Result<Label<'a>, Error> {
     })
 }
 
-fn value(field: Field, input: &mut Input<'_>, pass: &mut Pass<'_>) -> Result<(), Error> {
+fn value<'a>(field: Field, input: &mut Input<'a>, pass: &mut Pass<'_, 'a>) -> Result<(), Error> {
     let header = input.header()?;
     match (field.field_type(), header) {
+        // Most numbers are one of these, and need no result on the way.
+        (FieldType::Number, Header::Positive(integer)) => pass.number(field, Number::from(integer)),
+        (FieldType::Number, Header::Float(double)) if double.is_finite() => {
+            pass.number(field, Number::from_finite(double))
+        }
         (FieldType::Number, _) => match number::number(header, input)? {
             Some(number) => {
                 let number = number.map_err(|error| Error::in_field(field.label(), "a number", &error))?;

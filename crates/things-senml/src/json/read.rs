@@ -14,7 +14,7 @@ use crate::resolve::Pass;
 use crate::value::Number;
 
 /// Passes all records of a pack on.
-pub(crate) fn pack(json: &[u8], pass: &mut Pass<'_>) -> Result<(), Error> {
+pub(crate) fn pack<'a>(json: &'a [u8], pass: &mut Pass<'_, 'a>) -> Result<(), Error> {
     let text = std::str::from_utf8(json).map_err(|error| {
         let why = format!("is not UTF-8 at byte {}: JSON is UTF-8", error.valid_up_to());
         Error::new(ErrorKind::NotUtf8, PACK, why)
@@ -31,8 +31,8 @@ pub(crate) fn pack(json: &[u8], pass: &mut Pass<'_>) -> Result<(), Error> {
 }
 
 /// Drives the JSON parser, and knows where it is.
-struct Reader<'p, 'r> {
-    pass: &'p mut Pass<'r>,
+struct Reader<'p, 'r, 'a> {
+    pass: &'p mut Pass<'r, 'a>,
     place: Place,
     /// What is wrong, if it is SenML that is wrong and not JSON.
     error: Option<Error>,
@@ -48,7 +48,7 @@ enum Place {
     Value(Field),
 }
 
-impl Reader<'_, '_> {
+impl<'a> Reader<'_, '_, 'a> {
     /// Keeps an error of ours, and returns one that stops the parser.
     fn stop<E: serde_core::de::Error>(&mut self, error: Error) -> E {
         self.error = Some(self.pass.at(error));
@@ -77,7 +77,7 @@ impl Reader<'_, '_> {
         self.pass.at(record)
     }
 
-    fn value<'de, A: MapAccess<'de>>(&mut self, field: Field, map: &mut A) -> Result<(), A::Error> {
+    fn value<A: MapAccess<'a>>(&mut self, field: Field, map: &mut A) -> Result<(), A::Error> {
         match field.field_type() {
             FieldType::Number => {
                 let json = map.next_value::<&RawValue>()?.get();
@@ -100,7 +100,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn extra<'de, A: MapAccess<'de>>(&mut self, label: &str, map: &mut A) -> Result<(), A::Error> {
+    fn extra<A: MapAccess<'a>>(&mut self, label: &str, map: &mut A) -> Result<(), A::Error> {
         self.pass.check_extra(label).map_err(|error| self.stop(error))?;
         let json = scan::compact(map.next_value::<&RawValue>()?.get());
         // The array and the object around the field add two levels.
@@ -117,14 +117,14 @@ impl Reader<'_, '_> {
 }
 
 /// The array of records.
-impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
+impl<'a> Visitor<'a> for &mut Reader<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of records")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'a>>(self, mut records: A) -> Result<(), A::Error> {
         loop {
             self.place = Place::Record;
             if records.next_element_seed(Record(self))?.is_none() {
@@ -136,26 +136,25 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
 }
 
 /// One record.
-struct Record<'a, 'p, 'r>(&'a mut Reader<'p, 'r>);
+struct Record<'m, 'p, 'r, 'a>(&'m mut Reader<'p, 'r, 'a>);
 
-impl<'de> DeserializeSeed<'de> for Record<'_, '_, '_> {
+impl<'a> DeserializeSeed<'a> for Record<'_, '_, '_, 'a> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Record<'_, '_, '_> {
+impl<'a> Visitor<'a> for Record<'_, '_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let reader = self.0;
-        reader.pass.begin();
         loop {
             reader.place = Place::Label;
             let Some(label) = map.next_key_seed(Text)? else { break };

@@ -18,15 +18,13 @@ use crate::value::{Addend, Data, Number, Value};
 
 /// Takes the fields of one record after the other, and makes measurements of them.
 ///
-/// A reader calls [`begin`](Self::begin), one of the methods per field, and [`end`](Self::end). Errors do not contain the
-/// index of the record, which the reader adds with [`at`](Self::at).
-pub(crate) struct Pass<'r> {
+/// A reader calls one of the methods per field of a record, and then [`end`](Self::end). Errors do not contain the index of the
+/// record, which the reader adds with [`at`](Self::at).
+pub(crate) struct Pass<'r, 'a> {
     resolver: &'r Resolver,
     now: Addend,
     bases: Bases,
-    fields: Fields,
-    /// The name of the record, without its base name. The buffer is used again for each record.
-    name: String,
+    fields: Fields<'a>,
     base_name: Option<String>,
     base_time: Option<Number>,
     /// Units that were looked up, and are not secondary ones.
@@ -44,17 +42,19 @@ const MOST_UNITS: usize = 8;
 
 /// The fields of one record, without its base fields.
 #[derive(Default)]
-struct Fields {
+struct Fields<'a> {
     /// The bits of the fields that the record has.
     present: u32,
     count: usize,
-    unit: Option<SmolStr>,
+    /// The name without the base name.
+    name: Cow<'a, str>,
+    unit: Option<Cow<'a, str>>,
     value: Option<Value>,
     time: Option<Number>,
     rest: Option<Box<Rest>>,
 }
 
-impl<'r> Pass<'r> {
+impl<'r, 'a> Pass<'r, 'a> {
     /// Creates a pass over a pack of about this many records.
     pub(crate) fn new(resolver: &'r Resolver, records: usize) -> Self {
         Self {
@@ -62,7 +62,6 @@ impl<'r> Pass<'r> {
             now: Addend::new(resolver.now.clone()),
             bases: Bases::default(),
             fields: Fields::default(),
-            name: String::new(),
             base_name: None,
             base_time: None,
             units: Vec::new(),
@@ -70,12 +69,6 @@ impl<'r> Pass<'r> {
             measurements: Vec::with_capacity(records.min(MOST_EXPECTED)),
             leniencies: Vec::new(),
         }
-    }
-
-    /// Begins a record.
-    pub(crate) fn begin(&mut self) {
-        // The fields are empty: the end of the record before took them.
-        self.name.clear();
     }
 
     /// Adds the index of the current record to an error.
@@ -97,6 +90,7 @@ impl<'r> Pass<'r> {
     }
 
     /// Sets a field that is a number.
+    #[inline]
     pub(crate) fn number(&mut self, field: Field, number: Number) -> Result<(), Error> {
         match field {
             Field::Value => self.fields.value = Some(Value::Number(number)),
@@ -118,10 +112,20 @@ impl<'r> Pass<'r> {
     }
 
     /// Sets a field that is a text, or a data value in base64url.
-    pub(crate) fn text(&mut self, field: Field, text: Cow<'_, str>) -> Result<(), Error> {
+    #[inline]
+    pub(crate) fn text(&mut self, field: Field, text: Cow<'a, str>) -> Result<(), Error> {
         match field {
-            Field::Name => self.name.push_str(&text),
-            Field::Unit => self.fields.unit = Some(SmolStr::new(text)),
+            Field::Name => self.fields.name = text,
+            Field::Unit => self.fields.unit = Some(text),
+            _ => return self.other_text(field, text),
+        }
+        Ok(())
+    }
+
+    /// Sets a text that fewer records have.
+    #[inline(never)]
+    fn other_text(&mut self, field: Field, text: Cow<'a, str>) -> Result<(), Error> {
+        match field {
             Field::StringValue => self.fields.value = Some(Value::String(text.into_owned())),
             Field::DataValue => {
                 let data = Data::from_base64(text)
@@ -216,7 +220,7 @@ impl<'r> Pass<'r> {
         }
         // Memory that was just written in parts is slow to copy as a whole. So the time is made first, and moved last.
         let time = self.time();
-        let name = self.bases.full_name(&self.name)?;
+        let name = self.bases.full_name(&std::mem::take(&mut self.fields.name))?;
         if present & (VALUES | Field::Sum.bit()) == 0 {
             let why = r#"has neither a value nor a sum: add one of "v", "vs", "vb", "vd" and "s""#;
             return Err(Error::in_record(ErrorKind::NoValue, why));
@@ -227,7 +231,7 @@ impl<'r> Pass<'r> {
                 r#"is not that of data: remove it, or write the value in "vd""#,
             ));
         }
-        self.check_unit()?;
+        let unit = self.unit()?;
         self.resolve_value()?;
         if let Some(base) = &self.bases.sum {
             let integral = &mut self.fields.rest.get_or_insert_default().sum;
@@ -241,13 +245,14 @@ impl<'r> Pass<'r> {
             name,
             base_name: self.bases.name.len(),
             time: time?,
-            unit: self.fields.unit.take(),
+            unit,
             value: self.fields.value.take(),
             rest: self.fields.rest.take(),
         }))
     }
 
     /// Applies the base value and the base content format, or else the leniency for numbers in strings.
+    #[inline(always)]
     fn resolve_value(&mut self) -> Result<(), Error> {
         match (&mut self.fields.value, &self.bases.value) {
             (Some(Value::Number(number)), Some(base)) => *number = sum(Field::Value, base, number)?,
@@ -268,6 +273,7 @@ impl<'r> Pass<'r> {
     }
 
     /// Returns the absolute time of a record (section 4.5.3).
+    #[inline(always)]
     fn time(&mut self) -> Result<Time, Error> {
         let seconds = match (&self.bases.time, self.fields.time.take()) {
             (None, None) => return Ok(Time::new(self.now.as_number().clone(), true)),
@@ -282,17 +288,21 @@ impl<'r> Pass<'r> {
         })
     }
 
-    /// Applies the base unit (section 4.5.2), and checks that the unit is allowed in the version of the pack.
-    fn check_unit(&mut self) -> Result<(), Error> {
-        let (field, unit) = match (&self.fields.unit, &self.bases.unit) {
-            (Some(unit), _) => (Field::Unit, unit),
-            (None, Some(base)) => (Field::BaseUnit, &*self.fields.unit.insert(base.clone())),
-            (None, None) => return Ok(()),
+    /// Returns the unit of a record, or else the base unit (section 4.5.2).
+    #[inline(always)]
+    fn unit(&mut self) -> Result<Option<SmolStr>, Error> {
+        let (field, unit) = match (self.fields.unit.take(), &self.bases.unit) {
+            (Some(unit), _) => match self.units.iter().find(|known| **known == *unit) {
+                Some(known) => return Ok(Some(known.clone())),
+                None => (Field::Unit, SmolStr::new(unit)),
+            },
+            (None, Some(base)) => (Field::BaseUnit, base.clone()),
+            (None, None) => return Ok(None),
         };
-        if self.bases.has_secondary_units() || self.units.contains(unit) {
-            return Ok(());
+        if self.bases.has_secondary_units() || self.units.contains(&unit) {
+            return Ok(Some(unit));
         }
-        if Unit::find(unit).is_none_or(|unit| unit.kind() == Kind::Primary) {
+        if Unit::find(&unit).is_none_or(|unit| unit.kind() == Kind::Primary) {
             if self.units.len() < MOST_UNITS {
                 self.units.push(unit.clone());
             }
@@ -307,7 +317,7 @@ impl<'r> Pass<'r> {
             }
             self.leniencies.push(Leniency::new(self.records, field.label(), LeniencyKind::SecondaryUnit));
         }
-        Ok(())
+        Ok(Some(unit))
     }
 
     /// Reads a string value that is a number, and reports it. Any other stays a string.
@@ -357,6 +367,7 @@ fn wrong_content_format(field: Field, why: &str) -> Error {
 }
 
 /// Adds a base number to a number of a record.
+#[inline]
 fn sum(field: Field, base: &Addend, number: &Number) -> Result<Number, Error> {
     base.plus(number).map_err(|error| {
         let why = format!("has a number in {:?} that with its base {}", field.label(), error.why());

@@ -60,7 +60,7 @@ impl Decimal {
 
     /// Returns the number that the shortest digits of a double are. `None` if its exponent is too large.
     pub(crate) fn of_double(double: f64) -> Option<Self> {
-        if double.fract() == 0.0 && double.abs() <= EXACT as f64 {
+        if double.abs() <= EXACT as f64 && double as i64 as f64 == double {
             return Some(Self { digits: (double as i64).into(), exponent: 0 });
         }
         Self::parse(zmij::Buffer::new().format_finite(double))

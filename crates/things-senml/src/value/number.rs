@@ -33,7 +33,6 @@ pub struct Number {
 
 /// The digits of a number. They are written for the first caller that reads them, if they follow from the double: then most
 /// callers read the double alone.
-#[derive(Clone)]
 enum Digits {
     /// These. Most numbers are short, and a short one needs no allocation.
     Written(SmolStr),
@@ -63,10 +62,22 @@ impl Number {
         self.double
     }
 
+    /// Returns a number that is finite.
+    #[inline]
+    pub(crate) fn from_finite(double: f64) -> Self {
+        Self { digits: Digits::Shortest(OnceLock::new()), double }
+    }
+
+    /// Returns a number from [`Decimal::to_plain_f64`].
+    #[inline]
+    fn plain(double: f64) -> Self {
+        Self { digits: Digits::Plain(OnceLock::new()), double }
+    }
+
     /// Returns the number with these digits.
     pub(crate) fn from_decimal(decimal: Decimal) -> Result<Self, Error> {
         if let Some(double) = decimal.to_plain_f64() {
-            return Ok(Self { digits: Digits::Plain(OnceLock::new()), double });
+            return Ok(Self::plain(double));
         }
         let text = decimal.to_text();
         let double = decimal.to_f64().or_else(|| text.parse().ok()).unwrap_or(f64::NAN);
@@ -98,6 +109,18 @@ impl Number {
     }
 }
 
+/// A copy of digits that follow from the double writes them itself.
+impl Clone for Digits {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Written(text) => Self::Written(text.clone()),
+            Self::Shortest(_) => Self::Shortest(OnceLock::new()),
+            Self::Plain(_) => Self::Plain(OnceLock::new()),
+        }
+    }
+}
+
 /// A number that is added to others. Its digits are parsed once.
 #[derive(Debug, Clone)]
 pub(crate) struct Addend {
@@ -117,8 +140,13 @@ impl Addend {
 
     /// Adds another number. The sum is exact, if it can be written with at most 37 digits. Otherwise it is the sum of the
     /// nearest doubles.
+    #[inline]
     pub(crate) fn plus(&self, other: &Number) -> Result<Number, Error> {
         let exact = self.decimal.and_then(|decimal| decimal.plus(other.decimal()?));
+        // Most sums are like this, and a double needs no memory on its way.
+        if let Some(double) = exact.and_then(Decimal::to_plain_f64) {
+            return Ok(Number::plain(double));
+        }
         match exact {
             Some(sum) => Number::from_decimal(sum),
             None => Number::try_from(self.number.double + other.double).map_err(|_| out_of_range()),
@@ -145,7 +173,7 @@ impl TryFrom<f64> for Number {
 
     fn try_from(number: f64) -> Result<Self, Error> {
         if number.is_finite() {
-            Ok(Self { digits: Digits::Shortest(OnceLock::new()), double: number })
+            Ok(Self::from_finite(number))
         } else {
             Err(error("is not finite: JSON has no NaN and no infinity"))
         }
@@ -271,6 +299,18 @@ mod tests {
             prop_assert_eq!(Number::from(number).as_str().parse(), Ok(number));
             prop_assert_eq!(Number::from(unsigned).as_str().parse(), Ok(unsigned));
             prop_assert_eq!(Number::from(unsigned).to_f64(), unsigned as f64);
+        }
+
+        #[test]
+        fn digits_that_are_written_later_are_the_same(digits in -(1_i64 << 55)..1_i64 << 55, cut in 0_u32..18, exponent in -20_i32..=0) {
+            let digits = digits / 10_i64.pow(cut);
+            let Some(decimal) = Decimal::parse(&format!("{digits}e{exponent}")) else { return Ok(()) };
+            let number = Number::from_decimal(decimal).unwrap();
+            let text = decimal.to_text();
+            prop_assert_eq!(number.as_str(), text.as_str());
+            prop_assert_eq!(number.as_str().parse(), Ok(number.to_f64()));
+            prop_assert_eq!(number.decimal().map(Decimal::shortest), Some(decimal.shortest()));
+            prop_assert_eq!(number.clone(), number);
         }
 
         #[test]
