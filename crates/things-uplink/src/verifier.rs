@@ -11,8 +11,8 @@ use crate::token::{self, Body};
 /// Verifies that KPN Things sent a message: its token is SHA-256 over the body as it was received, and a shared secret.
 ///
 /// All secrets are tried, and the digest of each is compared with the token in constant time (`subtle`). So the time shows
-/// neither which secret matched, nor where a token differs from a digest. Only the time to read the hex digits may depend on
-/// the digits of the token, which the sender knows.
+/// neither which secret matched, nor where a token differs from a digest. The hex digits of a token are read in constant time
+/// as well.
 ///
 /// ```
 /// use things_uplink::{Secrets, Verifier};
