@@ -32,6 +32,7 @@ mod progress;
 mod prompt;
 mod recipient;
 mod rows;
+mod senml;
 mod setting;
 mod settings;
 mod shell;
@@ -39,6 +40,7 @@ mod sim;
 mod table;
 mod token_cache;
 mod trace;
+mod uplink;
 
 use std::env;
 use std::ffi::OsString;
@@ -136,6 +138,12 @@ enum Command {
     /// Act for sub-customers
     #[command(subcommand)]
     Customer(Customer),
+    /// Check and sign what KPN Things posts to you
+    #[command(subcommand)]
+    Uplink(uplink::Uplink),
+    /// Check and resolve SenML files
+    #[command(subcommand)]
+    Senml(senml::Senml),
     Api(api::Api),
     /// Exchange requests and settings with Postman
     #[command(subcommand)]
@@ -197,6 +205,8 @@ impl Command {
             Self::Downlink(Downlink::List(list)) => list.run(console),
             Self::Downlink(Downlink::Watch(watch)) => watch.run(console),
             Self::Customer(Customer::Switch(switch)) => switch.run(console),
+            Self::Uplink(uplink) => uplink.run(console),
+            Self::Senml(senml) => senml.run(console),
             Self::Api(api) => api.run(console),
             Self::Postman(postman) => postman.run(console),
             Self::Sim(simulator) => simulator.run(console),

@@ -1,6 +1,5 @@
 //! The options for uplinks, and for devices of your own.
 
-use std::fs;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use things_sim::{Destination, RateLimit, SimBuilder};
 
 use crate::failure::Failure;
 use crate::settings::seconds;
+use crate::uplink::secret_file;
 
 #[derive(Args)]
 #[command(next_help_heading = "Uplinks")]
@@ -76,24 +76,9 @@ impl Uplinks {
 
 /// Reads the first secret of a file.
 fn secret(path: &str) -> Result<String, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::Usage(format!("could not read the secret in {path}: {error}")))?;
-    let missing = || Failure::Usage(format!("{path} contains no secret: write it on a line of its own"));
-    first_secret(&text).map(str::to_owned).ok_or_else(missing)
-}
-
-fn first_secret(text: &str) -> Option<&str> {
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let mut lines = text.lines().map(str::trim);
-    let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    let is_label = |label: &str| {
-        let letters = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        (1..=32).contains(&label.len()) && label.bytes().all(letters)
-    };
-    match line.split_once('=') {
-        Some((label, secret)) if is_label(label) => Some(secret),
-        _ => Some(line),
-    }
+    let secret = secret_file::first(path)?.secret;
+    let text = String::from_utf8(secret.expose().to_vec());
+    text.map_err(|_| Failure::Usage(format!("{path}: the secret is not UTF-8 text")))
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -107,23 +92,5 @@ fn own_device(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((uuid, file)) if !uuid.is_empty() && !file.is_empty() => Ok((uuid.to_owned(), file.to_owned())),
         _ => Err("use UUID=FILE, as in 3f2504e0-4f89-41d3-9a0c-0305e82c3301=device-secret.txt".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_secret_of_a_file_is_used() {
-        for (text, secret) in [
-            ("MYKEY2\n", Some("MYKEY2")),
-            ("\u{FEFF}# mine\r\n\r\nactive=MYKEY2\r\nretiring=OLD\n", Some("MYKEY2")),
-            ("Not=a-label", Some("Not=a-label")),
-            ("a=b=c", Some("b=c")),
-            ("# none\n", None),
-        ] {
-            assert_eq!(first_secret(text), secret, "{text:?}");
-        }
     }
 }

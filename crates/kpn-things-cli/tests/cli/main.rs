@@ -47,6 +47,7 @@ mod readme;
 #[cfg(unix)]
 mod screen;
 mod secrets;
+mod senml;
 mod settings;
 mod sim;
 mod sim_command;
@@ -58,6 +59,7 @@ mod stream;
 mod terminal;
 mod token_cache;
 mod tool;
+mod uplink;
 mod wire;
 #[cfg(unix)]
 mod work;

@@ -214,6 +214,8 @@ fn uplinks_are_posted_to_a_destination() {
 
 #[test]
 fn what_cannot_be_right_is_refused() {
+    let secret = file("sim-secret.txt", "a-secret");
+    let own_device = format!("x={secret}");
     for (args, reason) in [
         (&["--fault", "downlinks=explode"][..], "unknown fault `explode`"),
         (&["--fault", "nonsense"], "unknown route `nonsense`"),
@@ -231,9 +233,9 @@ fn what_cannot_be_right_is_refused() {
         (&["--port", "65536"], "65535"),
         (&["--uplink-to", "http://127.0.0.1/"], "--uplink-secret-file"),
         (&["--uplink-to", "http://127.0.0.1/", "--uplink-secret-file", "/nowhere/key"], "/nowhere/key"),
-        (&["--uplink-to", "host", "--uplink-secret-file", "Cargo.toml"], "begins with https:// or http://"),
+        (&["--uplink-to", "host", "--uplink-secret-file", &secret], "begins with https:// or http://"),
         (&["--own-device", "x"], "use UUID=FILE"),
-        (&["--own-device", "x=Cargo.toml"], "30 to 100 letters and digits"),
+        (&["--own-device", &own_device], "30 to 100 letters and digits"),
         (&["--device-file", "/nowhere/fleet.ndjson"], "/nowhere/fleet.ndjson: "),
     ] {
         bare(&[&["sim"], args].concat()).exits(2).complains(reason);

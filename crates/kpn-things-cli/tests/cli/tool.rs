@@ -77,7 +77,8 @@ pub(crate) fn finish(child: Child) -> Ran {
 /// Runs the tool, which reads this on its standard input.
 pub(crate) fn run_with_input(mut command: Command, input: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // It may have ended, because its arguments are wrong.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     finish(child)
 }
 
