@@ -1,89 +1,25 @@
-//! S23 and S24, the share of the store: batches that are appended to an inbox, against an append log with `fdatasync`, and an
-//! inbox with a million messages against an empty one.
+//! The inboxes that receivers are measured with: a large one, and an append log.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use things_store::inbox::{
     Appended, Inbox, InboxCounts, InboxError, InboxOptions, Message, NewMessage, Source, SqliteInbox,
 };
 
-use crate::report::{Report, median, time};
-
-/// Messages per batch: as many as there are connections in S23.
-const BATCH: u64 = 64;
-
 /// The size of a message of KPN Things.
 pub(crate) const BODY: usize = 837;
 
-/// Batches per round.
-const BATCHES: u64 = 300;
-
-const ROUNDS: u64 = 7;
-
-/// The messages of a large inbox.
-pub(crate) const STORED: u64 = 1_000_000;
-
-pub(crate) fn measure(report: &mut Report) {
-    let folder = std::env::current_exe().unwrap().with_file_name(format!("inbox-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let mut numbers = 0..;
-    let mut empty = open(&folder.join("empty.db"));
-    let mut large = open(&folder.join("large.db"));
-    let (took, ()) = time(|| {
-        for _ in 0..STORED / 10_000 {
-            large.append(&batch(&mut numbers, 10_000)).unwrap();
-        }
-    });
-    println!("S24 | {STORED} messages stored in {:.1} s", took.as_secs_f64());
-    drop(large);
-    let (took, mut large) = time(|| open(&folder.join("large.db")));
-    report.row("S24", "opening an inbox of 1,000,000 messages", took.as_secs_f64(), " s", 5.0, "");
-    let mut log = Log::open(&folder.join("log"));
-    let (mut over_log, mut over_empty, mut slowest, mut rates) = (vec![], vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
-        // All of them store equally many messages, in turns.
-        let mut take = |store: &mut dyn FnMut(&[NewMessage])| appends(store, &mut numbers);
-        let plain = take(&mut |messages| drop(log.append(messages).unwrap()));
-        let first = take(&mut |messages| drop(empty.append(messages).unwrap()));
-        let later = take(&mut |messages| drop(large.append(messages).unwrap()));
-        if round > 0 {
-            over_log.push(total(&first) / total(&plain));
-            over_empty.push(total(&later) / total(&first));
-            rates.push((BATCH * BATCHES) as f64 / total(&first));
-            slowest.extend(first);
-        }
+/// Creates an inbox of 1,000,000 messages.
+pub(crate) fn fill(path: &Path) {
+    const BATCH: u64 = 10_000;
+    let mut inbox = SqliteInbox::open(path, &InboxOptions::default()).unwrap();
+    for batch in 0..100 {
+        let messages: Vec<_> = (batch * BATCH..(batch + 1) * BATCH).map(message).collect();
+        inbox.append(&messages).unwrap();
     }
-    slowest.sort();
-    let p99 = slowest[slowest.len() * 99 / 100].as_secs_f64() * 1_000.0;
-    let detail = format!(" ({:.0} messages per second)", median(rates));
-    let work = "batches of 64 messages: inbox / append log with fdatasync";
-    report.row("S23", work, median(over_log), "", 1.6, &detail);
-    report.row("S23", "p99 of a batch of 64 messages", p99, " ms", 20.0, "");
-    let work = "batches of 64 messages: inbox of 1,000,000 messages / empty one";
-    report.row("S24", work, median(over_empty), "", 1.11, "");
-    drop((empty, large));
-    let _ = fs::remove_dir_all(folder);
-}
-
-/// Stores batches, and returns how long each took.
-fn appends(store: &mut dyn FnMut(&[NewMessage]), numbers: &mut impl Iterator<Item = u64>) -> Vec<Duration> {
-    let batches: Vec<_> = (0..BATCHES).map(|_| batch(numbers, BATCH as usize)).collect();
-    batches.iter().map(|batch| time(|| store(batch)).0).collect()
-}
-
-fn total(times: &[Duration]) -> f64 {
-    times.iter().sum::<Duration>().as_secs_f64()
-}
-
-fn open(path: &Path) -> SqliteInbox {
-    SqliteInbox::open(path, &InboxOptions::default()).unwrap()
-}
-
-pub(crate) fn batch(numbers: &mut impl Iterator<Item = u64>, size: usize) -> Vec<NewMessage> {
-    numbers.take(size).map(message).collect()
 }
 
 /// A message of the usual size with the headers that KPN Things sends.

@@ -44,7 +44,7 @@ fn main() {
             let wanted =
                 |name: &str| chosen.is_empty() || chosen.iter().any(|one| one.eq_ignore_ascii_case(name));
             let mut report = Report::start();
-            let parts: [Part; 15] = [
+            let parts: [Part; 14] = [
                 (&["S1", "S2"], listing::measure),
                 (&["S3"], listing::measure_latency),
                 (&["S9"], decode::measure),
@@ -57,7 +57,6 @@ fn main() {
                 (&["S21"], bulk::measure_memory),
                 (&["S22"], receiver::measure_verification),
                 (&["S23", "S24"], receiver::measure_storage),
-                (&["S23", "S24"], inbox::measure),
                 (&["S25", "S26"], senml::measure),
                 (&["S28"], token::measure),
             ];

@@ -26,7 +26,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::inbox::{self, BODY, Log};
-use crate::report::{Report, median};
+use crate::report::{Report, median, time};
 
 const SECRET: &str = "0123456789abcdefghijABCDEFGHIJ";
 
@@ -66,59 +66,74 @@ pub(crate) fn measure_verification(report: &mut Report) {
 pub(crate) fn measure_storage(report: &mut Report) {
     let folder = env::current_exe().unwrap().with_file_name(format!("receiver-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let mut messages = 0..;
-    fill(&folder.join("large.db"));
+    inbox::fill(&folder.join("large.db"));
+    let (took, opened) = time(|| SqliteInbox::open(folder.join("large.db"), &InboxOptions::default()));
+    drop(opened.unwrap());
+    report.row("S24", "opening an inbox of 1,000,000 messages", took.as_secs_f64(), " s", 5.0, "");
     let verifying = Server::start("extractor", None);
-    let storing = Server::start("receiver", Some(&folder.join("empty.db")));
-    let large = Server::start("receiver", Some(&folder.join("large.db")));
-    let logging = Server::start("log", Some(&folder.join("log")));
+    let [storing, large, logging] = [("receiver", "empty.db"), ("receiver", "large.db"), ("log", "log")]
+        .map(|(kind, file)| Server::start(kind, Some(&folder.join(file))));
     let peer = Server::peer(&folder.join("peer.db"));
-    let [mut kept, mut over_log, mut over_peer, mut of_large, mut rates] = [const { Vec::new() }; 5];
-    let mut latencies = Vec::new();
+    // None of them is in the large inbox.
+    let mut messages = 1_000_000..;
+    let mut rounds = Rounds::default();
     let before = storing.cpu();
     for round in 0..=ROUNDS {
         let mut rate = |server: &Server, count| send(server.address, take(&mut messages, count));
         let (verified, _) = rate(&verifying, MESSAGES);
-        let (stored, times) = rate(&storing, MESSAGES);
+        let (stored, latencies) = rate(&storing, MESSAGES);
         let (logged, _) = rate(&logging, MESSAGES);
         let (with_many, _) = rate(&large, MESSAGES);
         let by_hand = peer.as_ref().map(|peer| rate(peer, FEW).0);
         if round > 0 {
-            kept.push(stored / verified);
-            over_log.push(stored / logged);
-            of_large.push(with_many / stored);
-            over_peer.extend(by_hand.map(|by_hand| stored / by_hand));
-            rates.push(stored);
-            latencies.extend(times);
+            rounds.rates.push(stored);
+            rounds.over_verification.push(stored / verified);
+            rounds.over_log.push(stored / logged);
+            rounds.of_large.push(with_many / stored);
+            rounds.over_peer.extend(by_hand.map(|by_hand| stored / by_hand));
+            rounds.latencies.extend(latencies);
         }
     }
-    latencies.sort();
-    let p99 = latencies[latencies.len() * 99 / 100].as_secs_f64() * 1_000.0;
-    let cpu = (storing.cpu() - before).as_secs_f64() * 1e6 / (MESSAGES as u64 * (ROUNDS + 1)) as f64;
-    let detail = format!(" ({:.0} messages per second, {cpu:.1} us of CPU each)", median(rates));
-    let work = "64 connections: rate with the durable store / rate of verification alone";
-    report.row_at_least("S23", work, median(kept), "", 0.40, &detail);
-    let work = "64 connections: rate with the durable store / rate with an append log and fdatasync";
-    report.row_at_least("S23", work, median(over_log), "", 0.75, "");
-    report.row("S23", "64 connections: p99 of a message", p99, " ms", 20.0, "");
-    if over_peer.is_empty() {
-        report.skip("S24", "FastAPI is not installed: run cargo xtask bench --python S12 first");
-    } else {
-        let work = "64 connections: rate with the durable store / FastAPI and sqlite3, a commit per message";
-        report.row_at_least("S24", work, median(over_peer), "", 6.0, "");
-    }
-    let work = "64 connections: rate with 1,000,000 stored messages / with an empty store";
-    report.row_at_least("S24", work, median(of_large), "", 0.90, "");
+    let messages = MESSAGES as u64 * (ROUNDS + 1);
+    rounds.report(report, (storing.cpu() - before).as_secs_f64() * 1e6 / messages as f64);
     drop((storing, large, logging, peer));
     let _ = fs::remove_dir_all(folder);
 }
 
-/// Stores a million messages.
-fn fill(path: &Path) {
-    let mut inbox = SqliteInbox::open(path, &InboxOptions::default()).unwrap();
-    let mut numbers = 0..;
-    for _ in 0..inbox::STORED / 10_000 {
-        inbox.append(&inbox::batch(&mut numbers, 10_000)).unwrap();
+/// What the rounds of S23 and S24 measured.
+#[derive(Default)]
+struct Rounds {
+    /// Stored messages per second.
+    rates: Vec<f64>,
+    /// That rate over the one of verification alone, of the append log, and of the peer.
+    over_verification: Vec<f64>,
+    over_log: Vec<f64>,
+    over_peer: Vec<f64>,
+    /// The rate of the large inbox over that of the empty one.
+    of_large: Vec<f64>,
+    latencies: Vec<Duration>,
+}
+
+impl Rounds {
+    /// `cpu` is the time of the server per message, in microseconds.
+    fn report(mut self, report: &mut Report, cpu: f64) {
+        let detail = format!(" ({:.0} messages per second, {cpu:.1} us of CPU each)", median(self.rates));
+        let work = "64 connections: rate with the durable store / rate of verification alone";
+        report.row_at_least("S23", work, median(self.over_verification), "", 0.40, &detail);
+        let work = "64 connections: rate with the durable store / rate with an append log and fdatasync";
+        report.row_at_least("S23", work, median(self.over_log), "", 0.75, "");
+        self.latencies.sort();
+        let p99 = self.latencies[self.latencies.len() * 99 / 100].as_secs_f64() * 1_000.0;
+        report.row("S23", "64 connections: p99 of a message", p99, " ms", 20.0, "");
+        if self.over_peer.is_empty() {
+            report.skip("S24", "FastAPI is not installed: run cargo xtask bench --python S28 first");
+        } else {
+            let work =
+                "64 connections: rate with the durable store / FastAPI and sqlite3, a commit per message";
+            report.row_at_least("S24", work, median(self.over_peer), "", 6.0, "");
+        }
+        let work = "64 connections: rate with 1,000,000 stored messages / with an empty store";
+        report.row_at_least("S24", work, median(self.of_large), "", 0.90, "");
     }
 }
 

@@ -75,7 +75,7 @@ impl<'a> Input<'a> {
     }
 
     /// Returns the text after a header of this length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self, length: Option<usize>) -> Result<Cow<'a, str>, Error> {
         let text = match length {
             Some(length) => std::str::from_utf8(self.take(length)?).ok().map(Cow::Borrowed),
