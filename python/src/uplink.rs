@@ -511,7 +511,10 @@ fn value_to_python<'py>(py: Python<'py>, value: Option<&Value>) -> PyResult<Boun
 
 /// An `int` if the number has neither a point nor an exponent, and otherwise a `float`.
 fn number_to_python<'py>(py: Python<'py>, number: &Number) -> PyResult<Bound<'py, PyAny>> {
-    let digits = number.as_str();
+    let digits = match number.to_f64() {
+        double if double.fract() != 0.0 => return Ok(double.into_pyobject(py)?.into_any()),
+        _ => number.as_str(),
+    };
     if digits.contains(['.', 'e', 'E']) {
         return Ok(number.to_f64().into_pyobject(py)?.into_any());
     }

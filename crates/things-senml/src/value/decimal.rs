@@ -110,6 +110,7 @@ impl Decimal {
     /// Returns the nearest double, if its shortest digits are these digits, without zeros at the end of a fraction.
     ///
     /// No two numbers of 15 digits are the same double.
+    #[inline]
     pub(crate) fn to_plain_f64(self) -> Option<f64> {
         const BELOW: i64 = 10_i64.pow(15);
         let digits = i64::try_from(self.digits).ok().filter(|digits| (-BELOW + 1..BELOW).contains(digits))?;
@@ -117,7 +118,35 @@ impl Decimal {
         if is_plain { self.to_f64() } else { None }
     }
 
+    /// Returns the nearest double of a JSON number, if its shortest digits are written like the number.
+    #[inline]
+    pub(crate) fn plain_f64(number: &str) -> Option<f64> {
+        let (sign, rest) = match number.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, number),
+        };
+        // 15 digits and a point.
+        if rest.len() > 16 {
+            return None;
+        }
+        let (mut digits, mut places, mut after_point) = (0_i64, 0, 0);
+        for byte in rest.bytes() {
+            match byte {
+                b'0'..=b'9' => {
+                    digits = digits * 10 + i64::from(byte - b'0');
+                    places += after_point;
+                }
+                b'.' => after_point = 1,
+                _ => return None,
+            }
+        }
+        let is_negative_zero = sign < 0 && digits == 0;
+        let decimal = Self { digits: (sign * digits).into(), exponent: -places };
+        if is_negative_zero { None } else { decimal.to_plain_f64() }
+    }
+
     /// Returns the nearest double if it can be computed exactly, with one rounding.
+    #[inline]
     pub(crate) fn to_f64(self) -> Option<f64> {
         // Both operands are exact as doubles, so that the result is rounded once.
         let digits =

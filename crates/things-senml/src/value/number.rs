@@ -101,7 +101,12 @@ impl Number {
     }
 
     /// Reads a number from valid JSON. `None` if the JSON is not a number.
+    #[inline]
     pub(crate) fn from_valid_json(text: &str) -> Option<Result<Self, Error>> {
+        // Most numbers are like this.
+        if let Some(double) = Decimal::plain_f64(text) {
+            return Some(Ok(Self::plain(double)));
+        }
         text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
             let double = text.parse().map_err(|_| out_of_range())?;
             Self::finite(SmolStr::new(text), double)
@@ -239,6 +244,10 @@ mod tests {
             ("1.7657E9", 1_765_700_000.0),
             ("1.0", 1.0),
             ("-0", 0.0),
+            ("-0.0", 0.0),
+            ("0.10", 0.1),
+            ("999999999999999", 999_999_999_999_999.0),
+            ("1234567.12345678", 1_234_567.123_456_78),
             ("-0.50e+01", -5.0),
             ("1e-400", 0.0),
             ("0.1000000000000000055511151231257827021181583404541015625", 0.1),
@@ -299,6 +308,14 @@ mod tests {
             prop_assert_eq!(Number::from(number).as_str().parse(), Ok(number));
             prop_assert_eq!(Number::from(unsigned).as_str().parse(), Ok(unsigned));
             prop_assert_eq!(Number::from(unsigned).to_f64(), unsigned as f64);
+        }
+
+        #[test]
+        fn numbers_are_written_as_they_were_read(text in "-?(0|[1-9][0-9]{0,17})([.][0-9]{1,17})?([eE][+-]?[0-9]{1,2})?") {
+            let number: Number = text.parse().unwrap();
+            prop_assert_eq!(number.as_str(), &*text);
+            prop_assert_eq!(number.to_f64().to_bits(), text.parse::<f64>().unwrap().to_bits());
+            prop_assert_eq!(number.decimal().map(Decimal::shortest), Decimal::parse(&text).map(Decimal::shortest));
         }
 
         #[test]
