@@ -11,6 +11,7 @@ mod count;
 mod curl;
 mod current;
 mod customer;
+mod database;
 mod demo;
 mod devices;
 mod dispatch;
@@ -138,7 +139,7 @@ enum Command {
     /// Act for sub-customers
     #[command(subcommand)]
     Customer(Customer),
-    /// Check and sign what KPN Things posts to you
+    /// Receive what KPN Things posts to you
     #[command(subcommand)]
     Uplink(uplink::Uplink),
     /// Check and resolve SenML files

@@ -1,16 +1,16 @@
 //! The ledger that a command names, and the jobs in it.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{env, io, path};
 
 use clap::Args;
 use etcetera::BaseStrategy;
 use things_core::LedgerError;
 use things_store::{Job, Store};
 
+use crate::database::{Database, in_lines};
 use crate::failure::Failure;
 use crate::private;
-use crate::shell::word;
 
 /// The variable that names the ledger.
 pub(crate) const LEDGER_VARIABLE: &str = "KPN_THINGS_LEDGER";
@@ -27,53 +27,27 @@ pub(super) struct LedgerOption {
     ledger: Option<String>,
 }
 
-/// A ledger, which need not exist yet. It has no `Debug`, because the address can contain a password.
+/// A ledger, which need not exist yet.
 #[derive(Clone)]
 pub(super) struct Ledger {
-    /// The path of a file, or a URL, which can contain a password if it comes from the variable.
-    address: String,
-    is_shared: bool,
-    source: Source,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Option,
-    Variable,
-    Default,
+    database: Database,
+    /// Whether neither the option nor the variable names it.
+    is_default: bool,
 }
 
 impl LedgerOption {
     /// Returns the ledger that the option, the variable or the default names.
     pub(super) fn ledger(self) -> Result<Ledger, Failure> {
-        let is_shared = |address: &str| {
-            things_store::is_postgres(address).map_err(|error| Failure::Usage(in_lines(&error)))
-        };
-        if let Some(address) = self.ledger {
-            if address.is_empty() {
-                return Err(Failure::Usage("--ledger is empty: name a file or a PostgreSQL URL".into()));
-            }
-            things_store::refuse_password(&address).map_err(|error| Failure::Usage(in_lines(&error)))?;
-            let ledger = Ledger { is_shared: is_shared(&address)?, address, source: Source::Option };
-            return Ok(ledger.absolute());
+        if let Some(database) = Database::named(self.ledger, "--ledger", LEDGER_VARIABLE)? {
+            return Ok(Ledger { database, is_default: false });
         }
-        match env::var(LEDGER_VARIABLE) {
-            Ok(address) if !address.is_empty() => {
-                let is_shared = is_shared(&address)?;
-                return Ok(Ledger { address, is_shared, source: Source::Variable }.absolute());
-            }
-            Err(env::VarError::NotUnicode(_)) => {
-                return Err(Failure::Usage(format!("{LEDGER_VARIABLE} is not UTF-8")));
-            }
-            Ok(_) | Err(env::VarError::NotPresent) => {}
-        }
-        let address = default_path()?.into_os_string().into_string();
-        let address = address.map_err(|_| {
+        let path = default_path()?.into_os_string().into_string();
+        let path = path.map_err(|_| {
             Failure::Usage(
                 "the path of the default ledger is not UTF-8: name another one with --ledger".into(),
             )
         })?;
-        Ok(Ledger { address, is_shared: false, source: Source::Default })
+        Ok(Ledger { database: Database::file(path), is_default: true })
     }
 }
 
@@ -87,43 +61,27 @@ fn default_path() -> Result<PathBuf, Failure> {
 }
 
 impl Ledger {
-    /// A command may be shown to be run in another directory.
-    fn absolute(self) -> Self {
-        let absolute =
-            path::absolute(&self.address).ok().and_then(|path| path.into_os_string().into_string().ok());
-        match absolute {
-            Some(address) if !self.is_shared() => Self { address, ..self },
-            _ => self,
-        }
-    }
-
     /// Whether several machines can share the ledger.
     pub(super) fn is_shared(&self) -> bool {
-        self.is_shared
+        self.database.is_shared()
     }
 
     /// The ledger as messages name it: without what may be secret.
     pub(super) fn name(&self) -> String {
-        match (self.is_shared(), self.source) {
-            (true, Source::Variable) => format!("the ledger of {LEDGER_VARIABLE}"),
-            _ => self.address.clone(),
-        }
+        self.database.name("ledger")
     }
 
     /// A command of `things downlink` on this ledger, as a user can copy it. A ledger of the variable or of the default
     /// needs no option.
     pub(super) fn command(&self, words: &str) -> String {
-        let ledger = match self.source {
-            Source::Option => format!(" --ledger {}", word(&self.address)),
-            Source::Variable | Source::Default => String::new(),
-        };
-        format!("things downlink {words}{ledger}")
+        format!("things downlink {words}{}", self.database.option())
     }
 
     /// Opens the ledger, and creates it if it does not exist.
     pub(super) fn create(&self) -> Result<Box<dyn Store>, Failure> {
-        if self.source == Source::Default
-            && let Some(folder) = Path::new(&self.address).parent()
+        let address = self.database.address();
+        if self.is_default
+            && let Some(folder) = Path::new(address).parent()
         {
             let failed = |error: io::Error| {
                 Failure::Local(format!(
@@ -133,15 +91,15 @@ impl Ledger {
             };
             private::create_folder(folder).map_err(failed)?;
         }
-        Ok(things_store::open_from_env(&self.address)?)
+        Ok(things_store::open_from_env(address)?)
     }
 
     /// Opens the ledger, or returns `None` if it does not exist.
     pub(super) fn open(&self) -> Result<Option<Box<dyn Store>>, Failure> {
-        if !self.is_shared() && !Path::new(&self.address).exists() {
+        if !self.is_shared() && !Path::new(self.database.address()).exists() {
             return Ok(None);
         }
-        Ok(Some(things_store::open_from_env(&self.address)?))
+        Ok(Some(things_store::open_from_env(self.database.address())?))
     }
 
     /// Opens the ledger and finds a job in it, by its id or the beginning of it.
@@ -187,10 +145,4 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         Self::Local(in_lines(&error))
     }
-}
-
-/// The message of an error of a ledger, with its hint on a line of its own.
-pub(super) fn in_lines(error: &LedgerError) -> String {
-    let hint = error.advice().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    format!("{}{hint}", error.message())
 }

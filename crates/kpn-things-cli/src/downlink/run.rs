@@ -9,13 +9,14 @@ use things_store::{Counts, Job, Store};
 use things_ureq::Client;
 
 use super::counted_ledger::CountedLedger;
-use super::ledger::{Ledger, in_lines as lines_of};
+use super::ledger::Ledger;
 use super::numbers::Numbers;
 use super::pace::Pace;
 use super::pulse::{Progress, Pulse};
 use super::summary::{ended, hints, may_have_arrived};
 use crate::console::Console;
 use crate::count::number;
+use crate::database::in_lines as lines_of;
 use crate::failure::{ExitStatus, Failure, exit_status, in_lines};
 use crate::interrupt::{Interrupt, Verdict};
 

@@ -1,7 +1,15 @@
 //! `things uplink`: messages of devices, as KPN Things posts them.
 
+mod logger;
+mod measurement_row;
+mod message_row;
+mod output;
+mod read;
+mod receiver_options;
 pub(crate) mod secret_file;
+mod serve;
 mod sign;
+mod store;
 mod verify;
 
 use clap::Subcommand;
@@ -11,6 +19,8 @@ use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Uplink {
+    Serve(Box<serve::Serve>),
+    Read(read::Read),
     Sign(sign::Sign),
     Verify(verify::Verify),
 }
@@ -18,6 +28,8 @@ pub(crate) enum Uplink {
 impl Uplink {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         match self {
+            Self::Serve(serve) => serve.run(console),
+            Self::Read(read) => read.run(console),
             Self::Sign(sign) => sign.run(console),
             Self::Verify(verify) => verify.run(console),
         }

@@ -60,6 +60,12 @@ mod terminal;
 mod token_cache;
 mod tool;
 mod uplink;
+#[cfg(unix)]
+mod uplink_process;
+#[cfg(unix)]
+mod uplink_read;
+#[cfg(unix)]
+mod uplink_serve;
 mod wire;
 #[cfg(unix)]
 mod work;

@@ -6,13 +6,14 @@ use clap::{Args, ValueEnum};
 use things_store::{ItemState, Job, Resolution, Store, StoredItem};
 
 use super::super::job_options::JobOptions;
-use super::super::ledger::{LedgerOption, in_lines};
+use super::super::ledger::LedgerOption;
 use super::super::lines::Lines;
 use super::super::report::{self, Selection};
 use super::super::send::name;
 use crate::cell;
 use crate::console::Console;
 use crate::count::number;
+use crate::database::in_lines;
 use crate::failure::{ExitStatus, Failure};
 use crate::prompt;
 
