@@ -81,6 +81,9 @@ impl<'a> Reader<'_, '_, 'a> {
         match field.field_type() {
             FieldType::Number => {
                 let json = map.next_value::<&RawValue>()?.get();
+                if let Some(number) = Number::short(json) {
+                    return self.pass.number(field, number).map_err(|error| self.stop(error));
+                }
                 let read = match Number::from_valid_json(json) {
                     Some(number) => number
                         .map_err(|error| Error::in_field(field.label(), "a number", &error))

@@ -100,12 +100,17 @@ impl Number {
         }
     }
 
+    /// Reads a number of at most 15 digits from valid JSON, as most are. `None` if the JSON is something else.
+    #[inline(always)]
+    pub(crate) fn short(text: &str) -> Option<Self> {
+        Decimal::plain_f64(text).map(Self::plain)
+    }
+
     /// Reads a number from valid JSON. `None` if the JSON is not a number.
     #[inline]
     pub(crate) fn from_valid_json(text: &str) -> Option<Result<Self, Error>> {
-        // Most numbers are like this.
-        if let Some(double) = Decimal::plain_f64(text) {
-            return Some(Ok(Self::plain(double)));
+        if let Some(number) = Self::short(text) {
+            return Some(Ok(number));
         }
         text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| {
             let double = text.parse().map_err(|_| out_of_range())?;
