@@ -23,6 +23,8 @@ pub(crate) struct Column {
     least: Option<usize>,
     may_go: bool,
     is_optional: bool,
+    /// It is at least this wide.
+    floor: usize,
 }
 
 /// Rows that are held before the widths are settled. A listing of so many rows is aligned over all of them.
@@ -36,7 +38,7 @@ const GAP: &str = "  ";
 impl From<&str> for Column {
     /// A column that is always shown, with all of its text.
     fn from(heading: &str) -> Self {
-        Self { heading: plain(heading), least: None, may_go: false, is_optional: false }
+        Self { heading: plain(heading), least: None, may_go: false, is_optional: false, floor: 0 }
     }
 }
 
@@ -54,6 +56,13 @@ impl Column {
     /// Leaves the column out if no row has a text for it.
     pub(crate) fn if_any(self) -> Self {
         Self { is_optional: true, ..self }
+    }
+
+    /// Shows the column although no row may have a text for it yet, because further rows follow. Its cells are cut at a terminal
+    /// alone, because the first rows say little about the widths of all.
+    pub(crate) fn for_later(self, is_terminal: bool) -> Self {
+        let floor = self.least.unwrap_or_default();
+        Self { is_optional: false, floor, least: self.least.filter(|_| is_terminal), ..self }
     }
 }
 
@@ -117,7 +126,7 @@ impl Table {
         };
         let places = self.columns.iter().enumerate().filter_map(|(column, shown)| {
             let cells = widest(column);
-            let width = cells.max(width(&shown.heading));
+            let width = cells.max(width(&shown.heading)).max(shown.floor);
             let least = shown.least.map_or(width, |least| least.min(width));
             let place = Place { column, width, least, is_cut: shown.least.is_some(), may_go: shown.may_go };
             (cells > 0 || !shown.is_optional).then_some(place)
@@ -214,6 +223,23 @@ mod tests {
         let columns = || [Column::from("A"), Column::from("EUI").if_any(), "B".into()];
         assert_eq!(table(None, columns(), &[["a", "", "b"]]), "A  B\na  b\n");
         assert_eq!(table(None, columns(), &[["a", "", "b"], ["a", "e", ""]]), "A  EUI  B\na       b\na  e\n");
+    }
+
+    #[test]
+    fn a_column_for_later_rows_is_shown_at_once() {
+        let columns = |is_terminal| columns().map(|column| column.if_any().for_later(is_terminal));
+        let rows = [["a", "1", ""], ["a longer name", "2", "a longer text"]];
+        let table = |room, columns| {
+            let (mut out, mut table) = (Vec::new(), Table::new(columns, room));
+            for row in &rows {
+                table.add([row.iter()].into_iter(), &mut out).unwrap();
+                table.end(&mut out).unwrap();
+            }
+            String::from_utf8(out).unwrap()
+        };
+        let expected = "NAME    ID  TEXT\na       1\na longer name  2   a longer text\n";
+        assert_eq!(table(None, columns(false)), expected);
+        assert_eq!(table(Some(80), columns(true)), "NAME    ID  TEXT\na       1\na lon…  2   a lo…\n");
     }
 
     #[test]

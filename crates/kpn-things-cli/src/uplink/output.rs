@@ -62,8 +62,13 @@ enum Form<'a> {
 }
 
 impl Output {
-    /// Begins the output. A table is cut to the width of the terminal.
-    pub(super) fn sheet<'a>(self, columns: Option<usize>, out: &'a mut dyn Write) -> io::Result<Sheet<'a>> {
+    /// Begins the output. A table is cut to the width of the terminal. `is_open`: rows follow when the first are written.
+    pub(super) fn sheet<'a>(
+        self,
+        columns: Option<usize>,
+        is_open: bool,
+        out: &'a mut dyn Write,
+    ) -> io::Result<Sheet<'a>> {
         let by_measurement = self.measurements;
         let form = if self.raw {
             Form::Raw(out)
@@ -76,7 +81,8 @@ impl Output {
             Form::Csv(Box::new(writer))
         } else {
             let headings = if by_measurement { MeasurementRow::columns() } else { MessageRow::columns() };
-            Form::Table(Table::new(headings, columns), out)
+            let shown = |column: Column| if is_open { column.for_later(columns.is_some()) } else { column };
+            Form::Table(Table::new(headings.into_iter().map(shown), columns), out)
         };
         Ok(Sheet { form, by_measurement })
     }

@@ -76,7 +76,7 @@ impl Read {
             })
         });
         let columns = console.columns();
-        let mut sheet = self.output.sheet(columns, console.out())?;
+        let mut sheet = self.output.sheet(columns, self.follow, console.out())?;
         if self.follow {
             reader.follow(&mut sheet, &stopped)?;
         } else {

@@ -4,16 +4,16 @@
 //! Ctrl-C while a downlink is in flight. A block of `console postgres` needs a server, where there is one.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use things_sim::{Route, Sim};
 use things_tests::postgres::Server;
 
 use crate::documents::{Document, root};
-use crate::tool::{Ran, finish, folder, simulator};
+use crate::page::{Shell, assert_same};
+use crate::tool::simulator;
 
 const PAGE: &str = "docs/bulk-downlinks.md";
 
@@ -26,66 +26,37 @@ const SHOWN_LEDGER: &str = "postgres://things@db.example/fleet";
 
 /// Somebody who follows the page.
 struct Reader<'a> {
-    folder: PathBuf,
+    shell: Shell,
     sim: &'a Sim,
-    /// The real id of the job, once it is known.
-    job: Option<String>,
-    /// The real ledger of many machines.
-    ledger: String,
-    /// The status of the last command.
-    status: i32,
+    /// Whether the id of the job is known.
+    has_job: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(name: &str, sim: &'a Sim) -> Self {
-        let folder = folder(name);
-        for entry in fs::read_dir(root().join("docs/bulk-downlinks")).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+        let mut shell = Shell::new(name, Some("docs/bulk-downlinks"));
+        for (name, value) in sim.environment() {
+            shell.set(name, &value);
         }
-        Self { folder, sim, job: None, ledger: String::new(), status: 0 }
+        shell.sees(sim.url(), "https://api.kpnthings.com");
+        Self { shell, sim, has_job: false }
     }
 
-    /// A command as the reader types it. `word` is what a shell does with it.
-    fn shell(&self, command: &str, word: &str) -> Command {
-        let mut command = match &self.job {
-            Some(job) => command.replace(SHOWN, job).replace(BEGINNING, job),
-            None => command.to_owned(),
-        };
-        command = command.replace(SHOWN_LEDGER, &self.ledger);
-        let tool = Path::new(env!("CARGO_BIN_EXE_things")).parent().unwrap().to_owned();
-        let path =
-            [tool].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())).collect::<Vec<_>>();
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", &format!("exec 2>&1; {word} {command}")])
-            .current_dir(&self.folder)
-            .env_clear()
-            .env("PATH", env::join_paths(path).unwrap())
-            .env("HOME", &self.folder)
-            .envs(self.sim.environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if !self.ledger.is_empty() {
-            shell.env("KPN_THINGS_LEDGER", &self.ledger);
-        }
-        shell
+    /// Uses this ledger of many machines where the page shows one.
+    fn share(&mut self, ledger: &str) {
+        self.shell.types(SHOWN_LEDGER, ledger);
+        self.shell.set("KPN_THINGS_LEDGER", ledger);
     }
 
     /// Runs a command, and returns what it printed.
     fn run(&mut self, command: &str) -> String {
-        if command == "echo $?" {
-            return format!("{}\n", self.status);
-        }
-        let Ran { status, out, .. } = finish(self.shell(command, "").spawn().unwrap());
-        self.status = status;
+        let out = self.shell.run(command);
         self.printed(&out)
     }
 
     /// Runs a command that is interrupted once this many requests have arrived.
     fn interrupt(&mut self, command: &str, requests: u64) -> String {
-        let child = self.shell(command, "exec").spawn().unwrap();
+        let child = self.shell.command(command, "exec").spawn().unwrap();
         let end = Instant::now() + Duration::from_secs(60);
         while self.sim.calls(Route::Downlinks) < requests {
             assert!(Instant::now() < end, "{command}: there are only {} requests", self.sim.calls_total());
@@ -100,13 +71,13 @@ impl<'a> Reader<'a> {
     /// An output as the page shows it: with its id, without the folder, and each time the same.
     fn printed(&mut self, text: &str) -> String {
         let id = text.lines().find_map(|line| line.strip_prefix("job: ").or(is_id(line).then_some(line)));
-        self.job = self.job.take().or(id.map(str::to_owned));
-        let text = match &self.job {
-            Some(job) => text.replace(job, SHOWN),
-            None => text.to_owned(),
-        };
-        let home = self.folder.to_str().unwrap();
-        text.replace(self.sim.url(), "https://api.kpnthings.com").replace(home, "/home/anna")
+        if let Some(id) = id.filter(|_| !self.has_job) {
+            self.has_job = true;
+            self.shell.types(SHOWN, id);
+            self.shell.types(BEGINNING, id);
+            self.shell.sees(id, SHOWN);
+        }
+        self.shell.printed(text)
     }
 
     /// Runs the commands of the blocks with this mark, and compares what they print with what is shown. Returns how many
@@ -140,33 +111,6 @@ const INTERRUPTED: u64 = 5;
 const REFUSED: u64 = 7;
 const LOST: u64 = 9;
 
-#[track_caller]
-fn assert_same(shown: &[&str], printed: &str, place: &str) {
-    let shown: Vec<_> = shown.iter().map(|line| without_times(line)).collect();
-    let lines: Vec<_> = printed.lines().filter(|line| !line.trim().is_empty()).map(without_times).collect();
-    assert_eq!(shown, lines, "{place} printed\n{printed}");
-}
-
-/// A line with the same word in place of each time.
-fn without_times(line: &str) -> String {
-    const TIME: &str = "2026-07-01T09:30:00Z";
-    let mut text = line.trim_start_matches('\u{FEFF}').trim_end().to_owned();
-    let starts: Vec<_> = text.match_indices('T').map(|(place, _)| place).collect();
-    for place in starts {
-        let time = place.checked_sub(10).and_then(|start| text.get(start..start + TIME.len()));
-        let is_time = time.is_some_and(|time| {
-            let pairs = time.bytes().zip(TIME.bytes());
-            pairs.into_iter().all(
-                |(byte, shown)| if shown.is_ascii_digit() { byte.is_ascii_digit() } else { byte == shown },
-            )
-        });
-        if is_time {
-            text.replace_range(place - 10..place - 10 + TIME.len(), TIME);
-        }
-    }
-    text
-}
-
 #[test]
 fn the_page_is_followed_from_the_spreadsheet_to_the_last_outcome() {
     let sim = simulator()
@@ -182,7 +126,7 @@ fn the_page_is_followed_from_the_spreadsheet_to_the_last_outcome() {
     received.sort();
     received.dedup();
     assert_eq!((received.len(), sim.downlinks_received()), (12, 12), "each downlink arrived once");
-    let report = fs::read_to_string(reader.folder.join("report.csv")).unwrap();
+    let report = fs::read_to_string(reader.shell.folder.join("report.csv")).unwrap();
     assert_eq!(report.lines().filter(|line| line.contains(",accepted,")).count(), 12, "{report}");
 }
 
@@ -191,7 +135,7 @@ fn the_page_is_followed_on_many_machines() {
     let Some(server) = Server::shared() else { return };
     let sim = simulator().start().unwrap();
     let mut reader = Reader::new("bulk-page-postgres", &sim);
-    reader.ledger = server.database();
+    reader.share(&server.database());
     assert!(reader.follow("postgres") > 2);
     assert_eq!(sim.downlinks_received(), 12);
 }

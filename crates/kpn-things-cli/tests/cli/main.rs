@@ -36,6 +36,8 @@ mod login;
 mod man;
 mod messages;
 mod output;
+#[cfg(unix)]
+mod page;
 mod paging;
 mod payload;
 mod portal;
