@@ -47,6 +47,8 @@ mod profiles;
 mod prompt;
 mod readme;
 #[cfg(unix)]
+mod receive_page;
+#[cfg(unix)]
 mod screen;
 mod secrets;
 mod senml;

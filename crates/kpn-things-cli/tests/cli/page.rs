@@ -38,6 +38,7 @@ impl Shell {
 
     /// The reader types `real` where the page shows `shown`.
     pub(crate) fn types(&mut self, shown: &str, real: &str) {
+        self.typed.retain(|(known, _)| known != shown);
         self.typed.push((shown.to_owned(), real.to_owned()));
     }
 

@@ -97,7 +97,7 @@ fn every_mark_of_a_console_block_is_known() {
     for block in documents().iter().flat_map(Document::blocks).filter(|block| block.language == "console") {
         let known = [
             "", "account", "running", "install", "released", "python", "xtask", "contract", "docker", "bulk",
-            "postgres",
+            "postgres", "receive",
         ]
         .contains(&block.mark.as_str());
         assert!(known, "{block}: {}", block.mark);
