@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 import polars
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpn_things.uplink import UplinkFieldError, UplinkParseError, parse
@@ -157,6 +157,7 @@ JSON: Any = st.recursive(
 LABEL = st.sampled_from(["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut", "x_", "i_", "mine"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200) | st.lists(st.dictionaries(LABEL, JSON, max_size=5), max_size=5), st.floats())
 def test_any_message_is_read_or_a_typed_error(message: Any, now: float) -> None:
     import json
