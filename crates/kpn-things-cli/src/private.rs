@@ -20,6 +20,14 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<fs::File> {
     options.create(true).truncate(false).write(true).open(path)
 }
 
+/// Opens a file to write after its end, and creates it if it does not exist.
+pub(crate) fn open_to_append(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.create(true).append(true).open(path)
+}
+
 /// Replaces a file at once, so that no reader sees a part of it. `durable` writes it to the disk first.
 pub(crate) fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
     // A link to the file stays a link.

@@ -1,15 +1,19 @@
 //! `things uplink`: messages of devices, as KPN Things posts them.
 
+mod listen;
 mod logger;
 mod measurement_row;
 mod message_row;
 mod output;
 mod read;
 mod receiver_options;
+mod recording;
+mod replay;
 pub(crate) mod secret_file;
 mod serve;
 mod sign;
 mod store;
+mod target;
 mod verify;
 
 use clap::Subcommand;
@@ -19,8 +23,10 @@ use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Uplink {
+    Listen(Box<listen::Listen>),
     Serve(Box<serve::Serve>),
     Read(read::Read),
+    Replay(replay::Replay),
     Sign(sign::Sign),
     Verify(verify::Verify),
 }
@@ -28,8 +34,10 @@ pub(crate) enum Uplink {
 impl Uplink {
     pub(crate) fn run(self, console: &mut Console<'_>) -> Result<(), Failure> {
         match self {
+            Self::Listen(listen) => listen.run(console),
             Self::Serve(serve) => serve.run(console),
             Self::Read(read) => read.run(console),
+            Self::Replay(replay) => replay.run(console),
             Self::Sign(sign) => sign.run(console),
             Self::Verify(verify) => verify.run(console),
         }

@@ -89,17 +89,29 @@ impl Output {
 }
 
 impl Sheet<'_> {
-    /// Writes a message.
+    /// Writes a message, and why it cannot be read if it is not valid.
     pub(super) fn add(&mut self, message: &Message) -> io::Result<()> {
+        let uplink = Uplink::parse(&message.body, message.received).map_err(|error| error.to_string());
+        self.add_view(message, &uplink)
+    }
+
+    /// Writes that a message was refused. Nothing in it is shown, because nobody knows who sent it.
+    pub(super) fn add_refused(&mut self, message: &Message, reason: &str) -> io::Result<()> {
+        match self.form {
+            Form::Raw(_) => Ok(()),
+            _ => self.add_view(message, &Err(format!("refused: {reason}"))),
+        }
+    }
+
+    fn add_view(&mut self, message: &Message, uplink: &Result<Uplink, String>) -> io::Result<()> {
         if let Form::Raw(out) = &mut self.form {
             out.write_all(&message.body)?;
             return out.write_all(b"\n");
         }
-        let uplink = Uplink::parse(&message.body, message.received).map_err(|error| error.to_string());
         if self.by_measurement {
-            return MeasurementRow::of(message, &uplink).iter().try_for_each(|row| self.form.add(row));
+            return MeasurementRow::of(message, uplink).iter().try_for_each(|row| self.form.add(row));
         }
-        self.form.add(&MessageRow::of(message, &uplink))
+        self.form.add(&MessageRow::of(message, uplink))
     }
 
     /// Writes out what is held, so that the reader has all messages so far.

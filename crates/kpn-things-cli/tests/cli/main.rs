@@ -65,6 +65,8 @@ mod token_cache;
 mod tool;
 mod uplink;
 #[cfg(unix)]
+mod uplink_listen;
+#[cfg(unix)]
 mod uplink_process;
 #[cfg(unix)]
 mod uplink_read;

@@ -45,6 +45,19 @@ impl Receiving {
         Self { child, url: url.trim_end().to_owned(), out, err }
     }
 
+    /// Starts `things uplink listen` on any free port, with more options.
+    pub(crate) fn listen(secret: &str, options: &[&str]) -> Self {
+        let args = ["uplink", "listen", "--listen", "127.0.0.1:0", "--secret-file", secret];
+        let mut child = command(&[&args[..], options].concat()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        err.read_line(&mut line).unwrap();
+        let url = line.strip_prefix("Listening on ").and_then(|line| line.split_once(". "));
+        let url = url.unwrap_or_else(|| panic!("it did not start: {line}")).0.to_owned();
+        Self { child, url, out, err }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         let (_, address) = self.url.split_once("://").unwrap();
         address.parse().unwrap()

@@ -102,7 +102,7 @@ fn what_cannot_be_right_is_refused_before_anything_is_received() {
         (
             &["--secret-file", &secret, "--store", &store, "--listen", "0.0.0.0:0"],
             2,
-            "can be read by others\nhint: use --tls-cert",
+            "can be read by others\nhint: listen on 127.0.0.1, or use --tls-cert",
         ),
         (&["--secret-file", &secret, "--store", &store, "--listen", "8080"], 2, "could not listen on 8080: "),
         (&["--secret-file", &secret, "--store", &store, "--tls-key", &secret], 2, "--tls-cert"),
