@@ -2,6 +2,7 @@
 
 pub(crate) mod content;
 mod ledger;
+mod log;
 pub(crate) mod place;
 pub(crate) mod process;
 mod row;
@@ -99,21 +100,26 @@ impl fmt::Debug for SqliteStore {
 
 const SWEEP: &str = "
     UPDATE item SET state = 'unknown', ended = ?1, detail = 'the run ended while it was in flight'
-    WHERE job IN (SELECT number FROM job) AND state = 'sending'
+    WHERE state = 'sending'
 ";
 
 const FORGET_WAITS: &str = "UPDATE item SET ready_at = 0 WHERE job = ?1 AND ready_at > 0";
 
 const SEND_AGAIN: &str = "
     UPDATE item SET ready_at = 0, run_tries = 0, resumable = 1
-    WHERE job = ?1 AND state = 'not_sent' AND (resumable = 1 OR ?2)
+    WHERE id >= ?1 AND id < ?2 AND state = 'not_sent' AND (resumable = 1 OR ?3)
 ";
 
-const COUNTS: &str = "SELECT state, COUNT(*), SUM(resumable) FROM item WHERE job = ?1 GROUP BY state";
+/// Doubles, because a sum of no rows is not a number. They count exactly up to 2^53.
+const COUNTS: &str = "
+    SELECT TOTAL(state = 'pending'), TOTAL(state = 'sending'), TOTAL(state = 'accepted'), TOTAL(state = 'not_sent'),
+        TOTAL(state = 'unknown'), TOTAL(state = 'not_sent' AND resumable)
+    FROM item WHERE id >= ?1 AND id < ?2
+";
 
 /// The conditions of a page of items, of all and of those in one state.
 const OF_ALL: &str = "id >= ?2 AND id < ?3";
-const OF_STATE: &str = "job = ?2 AND state = ?3 AND id >= ?4";
+const OF_STATE: &str = "id >= ?2 AND id < ?3 AND state = ?4";
 
 /// Returns the statement of a page of items.
 fn page(condition: &str) -> String {
@@ -188,7 +194,7 @@ impl Open {
             // One view of the jobs and of their items.
             let view = connection.unchecked_transaction()?;
             let mut jobs = view.prepare(
-                "SELECT number, id, created, source, digest, account, options FROM job
+                "SELECT first, id, created, source, digest, account, options, size FROM job
                  WHERE ?1 IS NULL OR id = ?1 ORDER BY created DESC, id DESC",
             )?;
             let mut rows = jobs.query([id])?;
@@ -202,7 +208,7 @@ impl Open {
                     digest: row.get(4)?,
                     account: row.get(5)?,
                     options: row.get(6)?,
-                    counts: counts(&view, row.get(0)?)?,
+                    counts: counts(&view, row.get(0)?, row.get(7)?)?,
                 });
             }
             Ok(found)
@@ -238,7 +244,7 @@ impl Open {
             match state {
                 Some(state) => view
                     .prepare(&page(OF_STATE))?
-                    .query_map(params![most, job.number, state.as_str(), from], stored)?
+                    .query_map(params![most, from, end, state.as_str()], stored)?
                     .collect::<Result<Vec<_>, _>>(),
                 None => view.prepare(&page(OF_ALL))?.query_map([most, from, end], stored)?.collect(),
             }
@@ -343,8 +349,9 @@ impl Open {
             ))
             .hint("use the settings that the job was created with"));
         }
+        log::grow(&transaction, &real, job.size);
         sweep(&transaction, millis(SystemTime::now())).map_err(failed)?;
-        prepare(&transaction, job.number, again).map_err(failed)?;
+        prepare(&transaction, &job, again).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         lock.confirm(&ledger, transactions);
         Ok(Run { lock, ledger, transactions, job: job.number, first: job.first })
@@ -464,31 +471,26 @@ fn sweep(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<usize> {
 }
 
 /// Makes the items claimable that a new run of a job sends.
-fn prepare(transaction: &Transaction<'_>, job: i64, again: bool) -> rusqlite::Result<()> {
+fn prepare(transaction: &Transaction<'_>, job: &Found, again: bool) -> rusqlite::Result<()> {
     // Waits belong to the run that has ended.
-    transaction.execute(FORGET_WAITS, [job])?;
-    transaction.execute(SEND_AGAIN, params![job, again])?;
+    transaction.execute(FORGET_WAITS, [job.number])?;
+    transaction.execute(SEND_AGAIN, params![job.first, job.first.saturating_add(job.size), again])?;
     // This write also shows, before anything is sent, that the file can be written.
-    transaction.execute("UPDATE job SET runs = runs + 1 WHERE number = ?1", [job])?;
+    transaction.execute("UPDATE job SET runs = runs + 1 WHERE number = ?1", [job.number])?;
     Ok(())
 }
 
-fn counts(connection: &Connection, job: i64) -> rusqlite::Result<Counts> {
-    let mut states = connection.prepare(COUNTS)?;
-    let mut rows = states.query([job])?;
-    let mut counts = Counts::default();
-    while let Some(row) = rows.next()? {
-        let number = row.get::<_, i64>(1)?.unsigned_abs();
-        match row::state(row, 0)? {
-            ItemState::Pending => counts.pending = number,
-            ItemState::Sending => counts.sending = number,
-            ItemState::Accepted => counts.accepted = number,
-            ItemState::NotSent => {
-                counts.not_sent = number;
-                counts.resumable = row.get::<_, i64>(2)?.unsigned_abs();
-            }
-            ItemState::Unknown => counts.unknown = number,
-        }
-    }
-    Ok(counts)
+/// Counts the items of a job by their states.
+fn counts(connection: &Connection, first: i64, size: i64) -> rusqlite::Result<Counts> {
+    connection.query_row(COUNTS, [first, first.saturating_add(size)], |row| {
+        let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, f64>(column)? as u64);
+        Ok(Counts {
+            pending: number(0)?,
+            sending: number(1)?,
+            accepted: number(2)?,
+            not_sent: number(3)?,
+            unknown: number(4)?,
+            resumable: number(5)?,
+        })
+    })
 }

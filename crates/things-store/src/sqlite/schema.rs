@@ -31,7 +31,7 @@ const BUSY: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The size to which the write-ahead log is cut once it is written back: about the one at which SQLite does that.
-const LOG: i64 = 4 << 20;
+pub(super) const LOG: i64 = 4 << 20;
 
 /// Times are in milliseconds since 1970.
 ///
@@ -40,6 +40,9 @@ const LOG: i64 = 4 << 20;
 /// The items of a job have consecutive ids, from `job.first` on. `ready_at` is the time from which a run may claim an item,
 /// and NULL if none may: it is what the index of claimable items consists of. `ended` is when the outcome was recorded.
 /// `run_tries` counts the claims of the last run, `tries` those of all runs.
+///
+/// An index of all states would make each transaction write twice as many pages, so the items of other states are found by their
+/// ids.
 const TABLES: &str = "
     CREATE TABLE ledger (
         id TEXT NOT NULL,
@@ -80,7 +83,7 @@ const TABLES: &str = "
         CHECK (ready_at IS NULL OR state = 'pending' OR state = 'not_sent')
     ) STRICT;
     CREATE INDEX item_claimable ON item (job, ready_at) WHERE ready_at IS NOT NULL;
-    CREATE INDEX item_state ON item (job, state, id, resumable);
+    CREATE INDEX item_sending ON item (id) WHERE state = 'sending';
 ";
 
 /// The downlinks that count for the limit per device. Runs without a limit do not need this index, and it would make them
