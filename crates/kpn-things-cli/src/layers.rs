@@ -18,6 +18,7 @@ use crate::setting::{KEY_ID, KEY_SECRET, SETTINGS, Setting, TENANT_ID, Values};
 use crate::settings::{LOG_VARIABLE, POSTMAN_VARIABLE, PROFILE_VARIABLE};
 use crate::token_cache::FOLDER_VARIABLE;
 use crate::token_cache::TokenCache;
+use crate::uplink::store::STORE_VARIABLE;
 
 /// The settings of each place, from the highest precedence to the lowest.
 pub(crate) struct Layers {
@@ -309,7 +310,15 @@ pub(crate) fn unknown_variables() -> Vec<UnknownVariable> {
     const PREFIX: &str = "KPN_THINGS_";
     let known = || {
         let settings = SETTINGS.iter().filter_map(|setting| setting.variable);
-        settings.chain([POSTMAN_VARIABLE, PROFILE_VARIABLE, FOLDER_VARIABLE, LEDGER_VARIABLE, LOG_VARIABLE])
+        let others = [
+            POSTMAN_VARIABLE,
+            PROFILE_VARIABLE,
+            FOLDER_VARIABLE,
+            LEDGER_VARIABLE,
+            STORE_VARIABLE,
+            LOG_VARIABLE,
+        ];
+        settings.chain(others)
     };
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut unknown: Vec<_> = set

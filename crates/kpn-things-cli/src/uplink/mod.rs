@@ -12,7 +12,7 @@ mod replay;
 pub(crate) mod secret_file;
 mod serve;
 mod sign;
-mod store;
+pub(crate) mod store;
 mod target;
 mod verify;
 

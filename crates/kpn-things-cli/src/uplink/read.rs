@@ -1,5 +1,6 @@
 //! `things uplink read`: the messages of an inbox that a consumer is not done with.
 
+use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -64,9 +65,11 @@ impl Read {
             consumer: self.consumer,
             left: self.limit.unwrap_or(u64::MAX),
             done: 0,
+            recorded: 0,
             count: 0,
         };
-        reader.done = reader.inbox.cursor(&reader.consumer)?;
+        reader.recorded = reader.inbox.cursor(&reader.consumer)?;
+        reader.done = reader.recorded;
         let (stop, stopped) = mpsc::channel();
         // What is printed is recorded before the end, so that it is not printed again.
         let _interrupt = self.follow.then(|| {
@@ -99,6 +102,8 @@ struct Reader {
     left: u64,
     /// The id of the last message that was printed.
     done: u64,
+    /// The id of the last message that the inbox knows to be printed.
+    recorded: u64,
     count: u64,
 }
 
@@ -106,7 +111,7 @@ impl Reader {
     /// Prints all new messages.
     fn consume(&mut self, sheet: &mut Sheet<'_>) -> Result<(), Failure> {
         loop {
-            let batch = self.batch()?;
+            let batch = self.next()?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -116,12 +121,19 @@ impl Reader {
 
     /// Prints messages until a signal arrives. A database that is away for some time is waited for.
     fn follow(&mut self, sheet: &mut Sheet<'_>, stopped: &Receiver<()>) -> Result<(), Failure> {
+        let mut is_away = false;
         while self.left > 0 {
-            let batch = match self.batch() {
-                Ok(batch) => batch,
-                Err(error) if error.is_temporary() => Vec::new(),
-                Err(error) => return Err(error.into()),
-            };
+            let next = self.next();
+            match &next {
+                Err(error) if error.is_temporary() => {
+                    if !is_away {
+                        let _ = writeln!(io::stderr(), "warning: waiting for the inbox: {}", error.message());
+                    }
+                    is_away = true;
+                }
+                _ => is_away = false,
+            }
+            let batch = if is_away { Vec::new() } else { next? };
             self.print(&batch, sheet)?;
             let pause = if batch.is_empty() { PAUSE } else { Duration::ZERO };
             match stopped.recv_timeout(pause) {
@@ -131,22 +143,32 @@ impl Reader {
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(pause),
             }
         }
-        Ok(())
+        Ok(self.record()?)
     }
 
-    fn batch(&mut self) -> Result<Vec<Message>, InboxError> {
+    /// Records what was printed, and returns the next messages.
+    fn next(&mut self) -> Result<Vec<Message>, InboxError> {
+        self.record()?;
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(BATCH);
         if most == 0 { Ok(Vec::new()) } else { self.inbox.read(self.done, most) }
     }
 
-    /// Prints messages, and then records that the consumer is done with them.
+    /// Records that the consumer is done with what was printed.
+    fn record(&mut self) -> Result<(), InboxError> {
+        if self.done > self.recorded {
+            self.inbox.advance(&self.consumer, self.done)?;
+            self.recorded = self.done;
+        }
+        Ok(())
+    }
+
+    /// Prints messages, until the reader has them.
     fn print(&mut self, batch: &[Message], sheet: &mut Sheet<'_>) -> Result<(), Failure> {
         let Some(last) = batch.last() else { return Ok(()) };
         for message in batch {
             sheet.add(message)?;
         }
         sheet.flush()?;
-        self.inbox.advance(&self.consumer, last.id)?;
         self.done = last.id;
         self.count += batch.len() as u64;
         self.left -= batch.len() as u64;

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 
 /// The variable that names the inbox.
-const STORE_VARIABLE: &str = "KPN_THINGS_STORE";
+pub(crate) const STORE_VARIABLE: &str = "KPN_THINGS_STORE";
 
 /// The option of every command that uses an inbox.
 #[derive(Args)]

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use things_tests::postgres::Server;
 
 use crate::tool::{Ran, bare, command, run};
 use crate::uplink_process::{Receiving, secret_and_store};
@@ -119,6 +120,28 @@ fn a_follower_prints_what_arrives_and_ends_by_a_signal() {
     let ran = follower.stop("-INT").exits(0);
     assert_eq!(ran.err, "2 new messages for the consumer things, up to message 2\n");
     assert_eq!(read(&store, &["--raw"]).out, "");
+    receiver.stop("-TERM").exits(0);
+}
+
+#[test]
+fn a_follower_waits_for_a_database_that_is_away() {
+    let Some(server) = Server::start() else { return };
+    let (secret, _) = secret_and_store("follow-away");
+    let store = server.database();
+    let receiver = Receiving::serve(&secret, &store);
+    let mut poster = receiver.poster();
+    assert_eq!(poster.post("[1]").unwrap(), 204);
+    let mut follower = Receiving::start(reading(&store, &["--follow", "--raw"]));
+    assert_eq!(follower.url, "[1]");
+    server.crash();
+    follower.wait_for("warning: waiting for the inbox: ");
+    server.up();
+    // The receiver connects again, and a sender tries again until then.
+    while poster.post("[2]").unwrap() != 204 {}
+    let mut line = String::new();
+    follower.out.read_line(&mut line).unwrap();
+    assert_eq!(line, "[2]\n");
+    follower.stop("-INT").exits(0);
     receiver.stop("-TERM").exits(0);
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use things_tests::authority::Authority;
 use things_tests::receiving::{SECRET, stored};
 
-use crate::tool::{bare, command, file, folder, run};
+use crate::tool::{Tool, bare, command, file, folder, run, simulator};
 use crate::uplink_process::{Receiving, secret_and_store};
 
 const GET: &str = "HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -124,4 +124,11 @@ fn the_password_of_a_database_is_neither_accepted_on_the_command_line_nor_shown(
     command.env("KPN_THINGS_STORE", url);
     let ran = run(command).exits(1);
     assert!(ran.err.starts_with("error: ") && !ran.err.contains("pass-word-9"), "{ran:?}");
+}
+
+#[test]
+fn the_variable_of_the_store_is_known() {
+    let sim = simulator().start().unwrap();
+    let ran = sim.things_with("KPN_THINGS_STORE", "uplinks.db", &["auth", "check"]).exits(0);
+    assert!(!ran.out.contains("KPN_THINGS_STORE") && !ran.err.contains("KPN_THINGS_STORE"), "{ran:?}");
 }
