@@ -100,8 +100,11 @@ impl Uplink {
             row.set_item("time", measurement.time().nanoseconds())?;
             row.set_item("unit", measurement.unit())?;
             let value = measurement.value();
-            row.set_item("value", value.and_then(as_number).map(Number::to_f64))?;
-            row.set_item("text", value.and_then(as_text))?;
+            // A payload whose hex digits look like a number, such as 5e10, is none, although the resolver reads it as one.
+            let number = value.and_then(as_number);
+            let hex = number.filter(|_| measurement.local_name() == "payload").map(Number::as_str);
+            row.set_item("value", number.filter(|_| hex.is_none()).map(Number::to_f64))?;
+            row.set_item("text", hex.or(value.and_then(as_text)))?;
             row.set_item("flag", if let Some(Value::Boolean(flag)) = value { Some(*flag) } else { None })?;
             let data = if let Some(Value::Data(data)) = value { Some(data.bytes()) } else { None };
             row.set_item("data", data.map(|bytes| PyBytes::new(py, bytes)))?;

@@ -20,7 +20,7 @@ RECEIVED = datetime(2025, 12, 14, 19, 19, 20, 500000, tzinfo=timezone.utc)
 
 BODIES = [
     b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","bt":1765739960.26,"n":"temperature","u":"Cel","v":21.5},{"n":"door","vb":true}]',
-    b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","bt":1765739961,"n":"payload","vs":"0102"},{"n":"port","v":1.0}]',
+    b'[{"bn":"urn:dev:DEVEUI:0059AC0000181EB6:","bt":1765739961,"n":"payload","vs":"5e10"},{"n":"port","v":1.0}]',
     b"not SenML",
 ]
 
@@ -41,6 +41,8 @@ def test_both_programs_have_the_same_frame(tmp_path: Path, monkeypatch: pytest.M
         temperature = frame[frame["name"] == "temperature"].iloc[0]
         assert (temperature["device"], temperature["value"], temperature["unit"]) == ("0059AC0000181EB6", 21.5, "Cel")
         assert temperature["time"] == pandas.Timestamp("2025-12-14T19:19:20.26Z")
+        payload = frame[frame["name"] == "payload"].iloc[0]
+        assert payload["text"] == "5e10" and pandas.isna(payload["value"]), "its hex digits are no number"
         assert temperature["received"] == pandas.Timestamp(RECEIVED)
     tool, inbox = (list(frame[["message", "name"]].itertuples(index=False, name=None)) for frame in frames)
     assert len(tool) == len(inbox) == 5

@@ -67,7 +67,7 @@ impl Reading {
             ..Self::default()
         };
         match measurement.value() {
-            // A payload whose hex digits are all decimal is no number, although the resolver reads it as one.
+            // A payload whose hex digits look like a number, such as 5e10, is none, although the resolver reads it as one.
             Some(Value::Number(value)) if measurement.local_name() == "payload" => {
                 reading.text = Some(value.as_str().to_owned());
             }

@@ -34,7 +34,7 @@ A receiver stores a message before it reads it, so a message can be invalid: its
 
 With --measurements there is one row for each measurement, with the columns message, received, device, name, time, unit, \
 value (a number), text, flag (true or false), data (bytes in base64url) and error. In Python: \
-pandas.read_csv(\"new.csv\", parse_dates=[\"received\", \"time\"])"
+pandas.read_csv(\"new.csv\", parse_dates=[\"received\", \"time\"], dtype={\"device\": str, \"text\": str})"
 )]
 pub(crate) struct Read {
     #[command(flatten)]
