@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use things_core::{BulkItem, Claim, ClaimToken, Granted, Ledger, LedgerError, Outcome, Record, Transaction};
 
 use super::process::OfProcess;
@@ -116,25 +116,18 @@ fn record(connection: &Connection, outcomes: &[Record], now: i64) -> rusqlite::R
     }
     // A wait never carries an item past the time at which it ends. Lists in the condition would be built for each row.
     let mut update = connection.prepare(
-        "UPDATE item SET state = :state, resumable = :resumable, ready_at = MIN(:ready, COALESCE(not_after, :ready)),
-            status = :status, attempts = :attempts, detail = :detail,
-            ended = CASE state WHEN :state THEN ended ELSE :now END
-         WHERE id = :id AND token = :token AND (state = 'sending' OR state = 'unknown')",
+        "UPDATE item SET state = ?3, resumable = ?4, ready_at = MIN(?5, COALESCE(not_after, ?5)),
+            status = ?6, attempts = ?7, detail = ?8, ended = CASE state WHEN ?3 THEN ended ELSE ?9 END
+         WHERE id = ?1 AND token = ?2 AND (state = 'sending' OR state = 'unknown')",
     )?;
     for record in outcomes {
         let Ok(id) = i64::try_from(record.id) else { continue };
         let again = record.again.filter(|_| record.outcome == Outcome::NotSent);
-        update.execute(named_params! {
-            ":id": id,
-            ":token": record.token.0.to_be_bytes(),
-            ":state": state(record.outcome).as_str(),
-            ":resumable": record.outcome == Outcome::NotSent && (record.resumable || again.is_some()),
-            ":ready": again.map(|again| now.saturating_add(wait(again))),
-            ":status": record.status,
-            ":attempts": record.attempts,
-            ":detail": record.detail,
-            ":now": now,
-        })?;
+        let resumable = record.outcome == Outcome::NotSent && (record.resumable || again.is_some());
+        let ready = again.map(|again| now.saturating_add(wait(again)));
+        let (token, state) = (record.token.0.to_be_bytes(), state(record.outcome).as_str());
+        let (status, attempts, detail) = (record.status, record.attempts, &record.detail);
+        update.execute(params![id, token, state, resumable, ready, status, attempts, detail, now])?;
     }
     Ok(())
 }
@@ -173,7 +166,7 @@ impl Claims<'_> {
         let mut claim = self.connection.prepare(
             "UPDATE item SET state = 'sending', token = ?2, claimed = ?3, lease_until = ?4, ready_at = NULL,
                 resumable = 0, tries = tries + 1, run_tries = run_tries + 1, attempts = 0, status = NULL, detail = '',
-                ended = NULL
+                ended = NULL, room = NULL
              WHERE id = ?1 AND ready_at IS NOT NULL AND (state = 'pending' OR state = 'not_sent')",
         )?;
         let mut granted = Granted::default();

@@ -441,7 +441,10 @@ fn insert(
 ) -> Result<i64, LedgerError> {
     let failed = |error| LEDGER.trouble(path, error);
     let mut insert = transaction
-        .prepare("INSERT INTO item (job, downlink, customer, not_after, device) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .prepare(
+            "INSERT INTO item (job, downlink, customer, not_after, device, room)
+             VALUES (?1, ?2, ?3, ?4, ?5, zeroblob(128))",
+        )
         .map_err(failed)?;
     let mut size = 0;
     for item in items {

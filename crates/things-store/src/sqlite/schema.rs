@@ -41,6 +41,9 @@ pub(super) const LOG: i64 = 4 << 20;
 /// and NULL if none may: it is what the index of claimable items consists of. `ended` is when the outcome was recorded.
 /// `run_tries` counts the claims of the last run, `tries` those of all runs.
 ///
+/// `room` takes the space that the claim and the outcome of an item need, until they have it. Otherwise they would not fit into the
+/// page of the item, and move half of it to another page.
+///
 /// An index of all states would make each transaction write twice as many pages, so the items of other states are found by their
 /// ids.
 const TABLES: &str = "
@@ -80,6 +83,7 @@ const TABLES: &str = "
         detail TEXT NOT NULL DEFAULT '',
         claimed INTEGER,
         ended INTEGER,
+        room BLOB,
         CHECK (ready_at IS NULL OR state = 'pending' OR state = 'not_sent')
     ) STRICT;
     CREATE INDEX item_claimable ON item (job, ready_at) WHERE ready_at IS NOT NULL;
