@@ -51,8 +51,7 @@ that are there more than once. KPN Things does not post a message again that was
 
 The receivers by hand are [`benches/peers/endpoint.py`](../benches/peers/endpoint.py). The first one responds before it stores. A message
 that got its 204 and was not stored yet is lost with the process. The second one stores first. A message that was stored, and whose 204 was
-lost with the process, is stored again. `kill -9` does not show what a power failure loses: [the fault matrix](faults.md) says how that is
-tested (R32).
+lost with the process, is stored again. `kill -9` does not show what a power failure loses: [the fault matrix](faults.md) says what does.
 """
 
 

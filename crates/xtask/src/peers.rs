@@ -15,7 +15,8 @@ const RECEIVERS: &str = "receivers";
 pub(crate) fn compare(names: &[String]) -> Outcome {
     if names == [RECEIVERS] {
         let environment = Environment::make("python-receivers", "benches/peers/receivers.txt")?;
-        environment.install(&["--release"])?;
+        // It counts messages, and measures no time.
+        environment.install(&["--profile", "dev"])?;
         return run(environment.python().arg("benches/peers/receivers.py"));
     }
     let environment = Environment::make("python-peers", "python/requirements-build.txt")?;

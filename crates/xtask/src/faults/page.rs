@@ -35,7 +35,8 @@ const DOUBTS: &str = "\
   counts as broken only if it is always late. The whole run reports the lateness of the last tries.
 - Where `localhost` has only one address, R15 has no second address to try, and those cases are plain calls.
 - `kill -9` does not show whether a claim is on the disk: the page cache outlives a process. That each request is preceded by an
-  `fsync` since its claim is shown by a trace of its system calls (`cargo test -p things-tests --test order`).
+  `fsync` since its claim is shown by a trace of its system calls (`cargo test -p things-tests --test order`), and so is each
+  2xx of a receiver by an `fsync` since its message (`--test receiver_order`).
 - R4 notices a write-ahead log that lost confirmed transactions by the `.lock` file next to the ledger. If that is lost too, or is older,
   such a log is not noticed. A power failure, and a disk that loses what it has confirmed, were not tested.
 - R6 cannot count connections to a closed port. A port that closes the handshake (no TLS) represents it.
