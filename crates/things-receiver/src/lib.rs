@@ -7,6 +7,8 @@ mod error;
 pub mod extract;
 mod limits;
 mod metrics;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 mod receiver;
 mod room;
 mod server;
