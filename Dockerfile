@@ -6,7 +6,7 @@
 FROM rust:1-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --package kpn-things-cli --features postgres
+RUN cargo build --release --locked --package kpn-things-cli --features mqtt,postgres
 
 # The C library of the same Debian, and the certificates of public authorities.
 FROM debian:bookworm-slim

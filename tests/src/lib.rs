@@ -8,6 +8,8 @@
 #![allow(clippy::missing_errors_doc, reason = "these are helpers of tests")]
 
 pub mod authority;
+#[cfg(unix)]
+pub mod broker;
 mod bulk;
 pub mod canary;
 pub mod client;

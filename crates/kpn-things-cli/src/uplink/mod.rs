@@ -1,5 +1,7 @@
 //! `things uplink`: messages of devices, as KPN Things posts them.
 
+#[cfg(feature = "mqtt")]
+mod credentials_file;
 mod listen;
 mod logger;
 mod measurement_row;
@@ -13,6 +15,7 @@ pub(crate) mod secret_file;
 mod serve;
 mod sign;
 pub(crate) mod store;
+mod subscribe;
 mod target;
 mod verify;
 
@@ -27,6 +30,7 @@ pub(crate) enum Uplink {
     Serve(Box<serve::Serve>),
     Read(read::Read),
     Replay(replay::Replay),
+    Subscribe(Box<subscribe::Subscribe>),
     Sign(sign::Sign),
     Verify(verify::Verify),
 }
@@ -38,6 +42,7 @@ impl Uplink {
             Self::Serve(serve) => serve.run(console),
             Self::Read(read) => read.run(console),
             Self::Replay(replay) => replay.run(console),
+            Self::Subscribe(subscribe) => subscribe.run(console),
             Self::Sign(sign) => sign.run(console),
             Self::Verify(verify) => verify.run(console),
         }

@@ -98,3 +98,12 @@ impl From<ReceiverError> for Failure {
         Self::Local(format!("{}{hint}", error.message()))
     }
 }
+
+#[cfg(feature = "mqtt")]
+impl Failure {
+    /// The failure of options that a receiver cannot use.
+    pub(super) fn usage(error: ReceiverError) -> Self {
+        let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        Self::Usage(format!("{}{hint}", error.message()))
+    }
+}

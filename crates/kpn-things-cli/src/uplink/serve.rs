@@ -91,7 +91,7 @@ impl Serve {
 }
 
 /// Begins the shutdown at the first signal. The second one ends the process.
-fn on_interrupt(console: &Console<'_>, shutdown: Arc<Notify>) -> Interrupt {
+pub(super) fn on_interrupt(console: &Console<'_>, shutdown: Arc<Notify>) -> Interrupt {
     let is_stopping = AtomicBool::new(false);
     Interrupt::handle(console, move || {
         if is_stopping.swap(true, Ordering::Relaxed) {
@@ -102,7 +102,7 @@ fn on_interrupt(console: &Console<'_>, shutdown: Arc<Notify>) -> Interrupt {
     })
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     Runtime::new().map_err(|error| not_started(&error))
 }
 

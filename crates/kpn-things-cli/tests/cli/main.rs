@@ -72,6 +72,8 @@ mod uplink_process;
 mod uplink_read;
 #[cfg(unix)]
 mod uplink_serve;
+#[cfg(all(unix, feature = "mqtt"))]
+mod uplink_subscribe;
 mod wire;
 #[cfg(unix)]
 mod work;

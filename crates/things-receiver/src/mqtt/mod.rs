@@ -35,6 +35,8 @@ use rumqttc::{
 };
 use things_store::inbox::{NewMessage, Source};
 use things_uplink::Secret;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::broker::Broker;
@@ -123,44 +125,39 @@ impl Subscription {
         shutdown: impl Future<Output = ()>,
         mut ready: impl FnMut(),
     ) -> Result<(), ReceiverError> {
-        let (client, mut events) = AsyncClient::new(self.options()?, WAITING + 8);
+        let (client, events) = AsyncClient::new(self.options()?, WAITING + 8);
+        let (sender, mut events_of_broker) = mpsc::channel(1);
+        // It is aborted when this is dropped.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(poll(events, sender));
         let mut stores = Stores::new(writer);
         let mut shutdown = pin!(shutdown);
-        let mut wait = WAITS.0;
         loop {
-            let polled = tokio::select! {
+            stores.acknowledge(&client);
+            let event = tokio::select! {
                 () = &mut shutdown => break,
-                stored = stores.next() => {
-                    acknowledge(&client, &stored);
-                    continue;
-                }
-                polled = events.poll(), if stores.has_room() => polled,
+                () = stores.next() => continue,
+                event = events_of_broker.recv(), if stores.has_room() => event,
             };
-            match polled {
-                Ok(Event::Incoming(packet)) => {
+            match event {
+                Some(Ok(packet)) => {
                     if self.take(packet, &client, &mut stores)? {
-                        wait = WAITS.0;
                         ready();
                     }
                 }
-                Ok(Event::Outgoing(_)) => {}
-                Err(error) => {
+                Some(Err((error, wait))) => {
                     // The broker delivers again what was not acknowledged.
                     stores.forget();
                     if let Some(error) = self.fatal(&error) {
                         return Err(error);
                     }
                     log::warn!("no connection to {}: {error}; the next try follows in {wait:?}", self.broker);
-                    tokio::select! {
-                        () = &mut shutdown => return Ok(()),
-                        () = sleep(wait) => {}
-                    }
-                    wait = (wait * 2).min(WAITS.1);
                 }
+                None => return Err(ReceiverError::new("the connection to the broker ended")),
             }
         }
         // What is being stored is acknowledged, so that it is not delivered again.
-        let _ = timeout(SHUTDOWN, finish(&client, &mut events, &mut stores)).await;
+        let _ = timeout(SHUTDOWN, finish(&client, &mut events_of_broker, &mut stores)).await;
         Ok(())
     }
 
@@ -240,20 +237,22 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// Messages that are being stored. They end in the order in which they came, because MQTT wants acknowledgements in that order.
+/// Messages that are being stored, and those to acknowledge. They stay in the order in which they came, because MQTT wants
+/// acknowledgements in that order.
 struct Stores<'w> {
     writer: &'w Writer,
     waiting: FuturesOrdered<Pin<Box<dyn Future<Output = ()> + Send + 'w>>>,
     publishes: VecDeque<Publish>,
+    stored: VecDeque<Publish>,
 }
 
 impl<'w> Stores<'w> {
     fn new(writer: &'w Writer) -> Self {
-        Self { writer, waiting: FuturesOrdered::new(), publishes: VecDeque::new() }
+        Self { writer, waiting: FuturesOrdered::new(), publishes: VecDeque::new(), stored: VecDeque::new() }
     }
 
     fn has_room(&self) -> bool {
-        self.publishes.len() < WAITING
+        self.publishes.len() + self.stored.len() < WAITING
     }
 
     fn add(&mut self, publish: Publish) {
@@ -262,14 +261,21 @@ impl<'w> Stores<'w> {
         self.publishes.push_back(publish);
     }
 
-    /// Returns the next message that is stored. It waits for ever if there is none.
-    async fn next(&mut self) -> Publish {
+    /// Returns when the next message is stored. It waits for ever if there is none.
+    async fn next(&mut self) {
         match self.waiting.next().await {
-            Some(()) => match self.publishes.pop_front() {
-                Some(publish) => publish,
-                None => std::future::pending().await,
-            },
+            Some(()) => self.stored.extend(self.publishes.pop_front()),
             None => std::future::pending().await,
+        }
+    }
+
+    /// Acknowledges what is stored, as far as the connection takes it. The broker delivers no more than it waits for.
+    fn acknowledge(&mut self, client: &AsyncClient) {
+        while let Some(publish) = self.stored.front() {
+            if publish.qos != QoS::AtMostOnce && client.try_ack(publish).is_err() {
+                return;
+            }
+            self.stored.pop_front();
         }
     }
 
@@ -304,25 +310,46 @@ fn message(publish: &Publish) -> NewMessage {
     }
 }
 
-fn acknowledge(client: &AsyncClient, publish: &Publish) {
-    // There is room for as many requests as messages can wait. Without it, the broker delivers the message again.
-    if publish.qos != QoS::AtMostOnce && client.try_ack(publish).is_err() {
-        log::warn!("a message could not be acknowledged and will be delivered again");
+/// A packet of the broker, or why there is no connection, and the wait before the next try.
+type Incoming = Result<Packet, (ConnectionError, Duration)>;
+
+/// Runs the connection, and passes on what comes. A poll of rumqttc must not be cancelled, because it would lose a packet that it is
+/// about to send, so this is a task of its own.
+async fn poll(mut events: EventLoop, sender: mpsc::Sender<Incoming>) {
+    let mut wait = WAITS.0;
+    loop {
+        let incoming = match events.poll().await {
+            Ok(Event::Incoming(packet)) => Ok(packet),
+            Ok(Event::Outgoing(_)) => continue,
+            Err(error) => Err((error, wait)),
+        };
+        let is_connected = incoming.is_ok();
+        if sender.send(incoming).await.is_err() {
+            return;
+        }
+        if is_connected {
+            wait = WAITS.0;
+        } else {
+            sleep(wait).await;
+            wait = (wait * 2).min(WAITS.1);
+        }
     }
 }
 
 /// Acknowledges what is being stored, and ends the connection.
-async fn finish(client: &AsyncClient, events: &mut EventLoop, stores: &mut Stores<'_>) {
-    while !stores.publishes.is_empty() {
+async fn finish(client: &AsyncClient, events: &mut mpsc::Receiver<Incoming>, stores: &mut Stores<'_>) {
+    stores.acknowledge(client);
+    while !stores.publishes.is_empty() || !stores.stored.is_empty() {
         tokio::select! {
-            stored = stores.next() => acknowledge(client, &stored),
-            polled = events.poll() => {
-                if polled.is_err() {
+            () = stores.next() => {}
+            event = events.recv() => {
+                if !matches!(event, Some(Ok(_))) {
                     return;
                 }
             }
         }
+        stores.acknowledge(client);
     }
     let _ = client.try_disconnect();
-    while events.poll().await.is_ok() {}
+    while let Some(Ok(_)) = events.recv().await {}
 }
