@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use rumqttc::{
@@ -242,6 +243,8 @@ impl fmt::Debug for Subscription {
 struct Stores<'w> {
     writer: &'w Writer,
     waiting: FuturesOrdered<Pin<Box<dyn Future<Output = ()> + Send + 'w>>>,
+    /// Without topic and payload. What is stored does not hold back what comes, because the connection sends acknowledgements as it
+    /// reads. There are as many as packet ids at most.
     publishes: VecDeque<Publish>,
     stored: VecDeque<Publish>,
 }
@@ -252,13 +255,13 @@ impl<'w> Stores<'w> {
     }
 
     fn has_room(&self) -> bool {
-        self.publishes.len() + self.stored.len() < WAITING
+        self.publishes.len() < WAITING
     }
 
     fn add(&mut self, publish: Publish) {
         let (message, writer) = (message(&publish), self.writer);
         self.waiting.push_back(Box::pin(store(writer, message)));
-        self.publishes.push_back(publish);
+        self.publishes.push_back(Publish { topic: String::new(), payload: Bytes::new(), ..publish });
     }
 
     /// Returns when the next message is stored. It waits for ever if there is none.
