@@ -21,7 +21,7 @@ fn the_dockerfile_builds_this_package_and_starts_its_binary() {
     let runs = instructions(&dockerfile, "RUN");
     let run = runs.iter().find(|run| run[0] == "cargo").unwrap();
     assert!(run.starts_with(&["cargo", "build", "--release", "--locked"]), "{run:?}");
-    assert_eq!(run[4..], ["--package", env!("CARGO_PKG_NAME"), "--features", "postgres"]);
+    assert_eq!(run[4..], ["--package", env!("CARGO_PKG_NAME"), "--features", "mqtt,postgres"]);
     let binary = "things";
     assert!(env!("CARGO_BIN_EXE_things").ends_with(binary));
 
