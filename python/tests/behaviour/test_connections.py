@@ -83,13 +83,18 @@ def test_a_call_that_waits_too_long_for_a_connection_was_not_sent(service: Servi
 
 
 def test_clients_of_one_connection_share_its_bound(service: Service) -> None:
-    async def main() -> None:
-        async with AsyncClient(**service.settings(), max_connections=2) as client:
-            others = [client, client.for_customer("c-1"), client.with_options(timeout=5)]
-            await asyncio.gather(*(other.request("GET", "/devices") for other in others * 10))
+    service.stalled = lambda request: request.path.startswith("/held")
 
-    asyncio.run(main())
-    assert len(service.connections) <= 2
+    async def main() -> list[Any]:
+        async with AsyncClient(**service.settings(), max_connections=2, pool_timeout=0.05, timeout=1) as client:
+            await client.request("GET", "/devices")
+            others = [client, client.with_options(timeout=0.9), client.with_options(timeout=0.8)]
+            calls = [other.request("GET", "/held") for other in others * 2]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert sorted(type(error).__name__ for error in errors) == ["ConnectError"] * 4 + ["DeadlineError"] * 2
+    assert service.asked("/held") == 2
 
 
 @pytest.mark.parametrize("options", [{"max_connections": 0}, {"pool_timeout": 0}, {"pool_timeout": -1.0}])

@@ -33,7 +33,7 @@ def test_the_manifest_is_valid(version: str) -> None:
 def test_the_manifest_starts_the_image_of_the_dockerfile_as_a_user_with_no_rights() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert 'ENTRYPOINT ["things"]' in dockerfile
-    assert "--features postgres" in dockerfile
+    assert "--features mqtt,postgres" in dockerfile
     (container,) = manifest()["spec"]["template"]["spec"]["containers"]
     assert "command" not in container
     assert container["securityContext"]["runAsUser"] > 0
